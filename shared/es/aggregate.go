@@ -1,0 +1,195 @@
+package es
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Aggregate is a decider with its type parameter erased: what the runtime works with.
+type Aggregate struct {
+	Module   string
+	Category string
+	Snapshot SnapshotPolicy
+	// StateType is the decider's state.
+	StateType reflect.Type
+	// StateHash changes when snapshots of the state taken before can't be used any more.
+	StateHash string
+	// Initial is the state of a stream without events.
+	Initial any
+
+	commands     []*CommandType
+	commandNamed map[string]*CommandType
+	commandTyped map[reflect.Type]*CommandType
+	events       []*EventType
+	eventTyped   map[reflect.Type]*EventType
+	eventNamed   map[string]*EventType
+	decodeState  func(data []byte) (any, error)
+}
+
+// CommandType is one registered command.
+type CommandType struct {
+	Aggregate *Aggregate
+	Name      string
+	Type      reflect.Type
+
+	decode func(data []byte) (any, error)
+	decide func(state, command any) ([]Event, error)
+}
+
+// Decode reads a command's body: one JSON value without unknown fields. Its error wraps [ErrBadPayload]. It
+// checks no struct tags.
+func (c *CommandType) Decode(body []byte) (any, error) {
+	command, err := c.decode(body)
+	if err != nil {
+		return nil, fmt.Errorf("command %s: %w", c.Name, err)
+	}
+	return command, nil
+}
+
+// Decide asks the domain. The error is a [*Rejection] where the domain says no.
+func (c *CommandType) Decide(state, command any) ([]Event, error) { return c.decide(state, command) }
+
+// EventType is one registered event.
+type EventType struct {
+	Aggregate *Aggregate
+	Name      string // module and kind: "ordering.OrderPlaced"
+	Kind      string // "OrderPlaced"
+	Schema    int    // the version written today
+	Type      reflect.Type
+
+	codec  eventCodec
+	evolve func(state any, event Event) any
+}
+
+// Commands are the aggregate's commands, in the order of the decider.
+func (a *Aggregate) Commands() []*CommandType { return a.commands }
+
+// Command finds a command by the name that requests use.
+func (a *Aggregate) Command(name string) (*CommandType, bool) {
+	c, ok := a.commandNamed[name]
+	return c, ok
+}
+
+// CommandOf finds a command by the type of its payload.
+func (a *Aggregate) CommandOf(command any) (*CommandType, bool) {
+	c, ok := a.commandTyped[reflect.TypeOf(command)]
+	return c, ok
+}
+
+// Events are the aggregate's events, in the order of the decider.
+func (a *Aggregate) Events() []*EventType { return a.events }
+
+// Evolve applies one event to a state. The event is of a type that the decider has registered, as
+// [Aggregate.Encode] and [Aggregate.Decode] make sure.
+func (a *Aggregate) Evolve(state any, event Event) any {
+	return a.eventTyped[reflect.TypeOf(event)].evolve(state, event)
+}
+
+// Encode turns an event into what the log holds. An event that the decider has not registered is an error
+// that wraps [ErrUnknownEvent].
+func (a *Aggregate) Encode(event Event) (Recorded, error) {
+	t, ok := a.eventTyped[reflect.TypeOf(event)]
+	if !ok {
+		return Recorded{}, fmt.Errorf("%w: %T is not among the events that decider %q applies; register it with es.Apply", ErrUnknownEvent, event, a.Category)
+	}
+	data, err := Marshal(event)
+	if err != nil {
+		return Recorded{}, err
+	}
+	return Recorded{Type: t.Name, Schema: t.Schema, Data: data}, nil
+}
+
+// Decode turns what the log holds into today's event, through upcasts where it is older. Its error wraps
+// [ErrUnknownEvent] or [ErrBadPayload]; an event is never skipped.
+func (a *Aggregate) Decode(r Recorded) (Event, error) {
+	t, ok := a.eventNamed[r.Type]
+	if !ok {
+		return nil, fmt.Errorf("%w: decider %q applies no event %s; register it with es.Apply, or run the version of the program that wrote it", ErrUnknownEvent, a.Category, r.Type)
+	}
+	return t.codec.read(r)
+}
+
+// Fold applies the events of a commit from version from on, and returns the state after them.
+func (a *Aggregate) Fold(state any, c *Commit, from Version) (any, error) {
+	for i, r := range c.Events {
+		if c.First()+Version(i) < from {
+			continue
+		}
+		event, err := a.Decode(r)
+		if err != nil {
+			return nil, fmt.Errorf("%s version %d at %s: %w", c.Stream, c.First()+Version(i), c.Position, err)
+		}
+		state = a.Evolve(state, event)
+	}
+	return state, nil
+}
+
+// DecodeState reads a state that [Marshal] has written.
+func (a *Aggregate) DecodeState(data []byte) (any, error) { return a.decodeState(data) }
+
+// DeciderDef is a [Decider] of any state.
+type DeciderDef interface {
+	compile(module string) (*Aggregate, error)
+}
+
+func (d Decider[S]) compile(module string) (*Aggregate, error) {
+	state := reflect.TypeFor[S]()
+	a := &Aggregate{
+		Module: module, Category: d.Category, Snapshot: d.Snapshot,
+		StateType: state, StateHash: schemaHash(state, d.Snapshot.Version), Initial: d.Initial,
+		commandNamed: map[string]*CommandType{}, commandTyped: map[reflect.Type]*CommandType{},
+		eventTyped: map[reflect.Type]*EventType{}, eventNamed: map[string]*EventType{},
+		decodeState: func(data []byte) (any, error) {
+			var s S
+			err := Unmarshal(data, &s)
+			return s, err
+		},
+	}
+	if err := CheckToken("category", d.Category); err != nil {
+		return nil, err
+	}
+	if err := checkStorable(state); err != nil {
+		return nil, fmt.Errorf("state of decider %q: %w", d.Category, err)
+	}
+	for _, h := range d.Decide {
+		if err := a.addCommand(h.name, h.command, h.decode, func(s, c any) ([]Event, error) { return h.decide(s.(S), c) }); err != nil {
+			return nil, fmt.Errorf("decider %q: %w", d.Category, err)
+		}
+	}
+	for _, h := range d.Evolve {
+		if err := a.addEvent(h.codec, func(s any, e Event) any { return h.evolve(s.(S), e) }); err != nil {
+			return nil, fmt.Errorf("decider %q: %w", d.Category, err)
+		}
+	}
+	return a, nil
+}
+
+func (a *Aggregate) addCommand(name string, t reflect.Type, decode func([]byte) (any, error), decide func(any, any) ([]Event, error)) error {
+	if err := CheckToken("command", name); err != nil {
+		return err
+	}
+	if a.commandNamed[name] != nil || a.commandTyped[t] != nil {
+		return fmt.Errorf("command %q of type %v: the name or the type is registered twice", name, t)
+	}
+	if t.Kind() != reflect.Struct {
+		return fmt.Errorf("command %q has type %v: a command is a struct", name, t)
+	}
+	c := &CommandType{Aggregate: a, Name: name, Type: t, decode: decode, decide: decide}
+	a.commands = append(a.commands, c)
+	a.commandNamed[name], a.commandTyped[t] = c, c
+	return nil
+}
+
+func (a *Aggregate) addEvent(codec eventCodec, evolve func(any, Event) any) error {
+	if err := codec.check(); err != nil {
+		return err
+	}
+	name := a.Module + "." + codec.kind
+	if a.eventNamed[name] != nil || a.eventTyped[codec.event] != nil {
+		return fmt.Errorf("event %s of type %v: the kind or the type is registered twice", name, codec.event)
+	}
+	e := &EventType{Aggregate: a, Name: name, Kind: codec.kind, Schema: codec.schema(), Type: codec.event, codec: codec, evolve: evolve}
+	a.events = append(a.events, e)
+	a.eventNamed[name], a.eventTyped[codec.event] = e, e
+	return nil
+}

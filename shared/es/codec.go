@@ -1,0 +1,65 @@
+package es
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// Marshal encodes a payload or a state. All JSON of events, commands, states and documents goes through
+// Marshal and [Unmarshal], so that the encoder can be changed in one place.
+func Marshal(v any) (json.RawMessage, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return data, nil
+}
+
+// Unmarshal decodes what the system itself has written. Fields that the type no longer has are ignored: an
+// old event may hold more than today's struct.
+func Unmarshal(data []byte, into any) error {
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadPayload, err)
+	}
+	return nil
+}
+
+// UnmarshalStrict decodes what came from outside: one JSON value in valid UTF-8, without fields that the
+// type doesn't have.
+func UnmarshalStrict(data []byte, into any) error {
+	if !utf8.Valid(data) {
+		return fmt.Errorf("%w: not valid UTF-8", ErrBadPayload)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("no JSON value")
+		}
+		return fmt.Errorf("%w: %w", ErrBadPayload, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: more than one JSON value", ErrBadPayload)
+	}
+	return nil
+}
+
+// HashCommand is a fingerprint of a command's name and body that ignores white space between tokens: 128
+// bits of SHA-256 in hexadecimal. Two requests with one command id and different hashes are not one command.
+func HashCommand(name string, body []byte) string {
+	var compact bytes.Buffer
+	compact.Grow(len(name) + 1 + len(body))
+	compact.WriteString(name)
+	compact.WriteByte(0)
+	if err := json.Compact(&compact, body); err != nil {
+		compact.Write(body)
+	}
+	sum := sha256.Sum256(compact.Bytes())
+	return hex.EncodeToString(sum[:16])
+}

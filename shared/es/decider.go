@@ -1,0 +1,107 @@
+package es
+
+import (
+	"reflect"
+)
+
+// Event is a fact of a domain, in the past tense: a plain struct whose kind is given where it is applied,
+// see [Apply].
+type Event any
+
+// Decider is an aggregate as values: the state it starts from, what it decides when a command comes, and
+// how its state follows from events.
+//
+// S is the state, a struct whose fields are exported or that marshals itself: it goes through JSON into
+// snapshots. An evolve function returns the new state and leaves what the old one points to unchanged.
+type Decider[S any] struct {
+	Category string // of its streams: "order"
+	Initial  S
+	Decide   Commands[S]
+	Evolve   Events[S]
+	Snapshot SnapshotPolicy
+}
+
+// Commands are the commands that a decider takes.
+type Commands[S any] []CommandHandler[S]
+
+// Events are the events that a decider emits.
+type Events[S any] []EventHandler[S]
+
+// CommandHandler decides one command; made by [Handle].
+type CommandHandler[S any] struct {
+	name    string
+	command reflect.Type
+	decode  func(data []byte) (any, error)
+	decide  func(state S, command any) ([]Event, error)
+}
+
+// Handle registers a command under the name that requests use ("ship"). decide is pure: it looks at the
+// state and the command and returns the events ([Accept]) or the reason why not ([Reject]). C carries its
+// validation in its struct tags.
+func Handle[S, C any](name string, decide func(S, C) ([]Event, error)) CommandHandler[S] {
+	return CommandHandler[S]{
+		name:    name,
+		command: reflect.TypeFor[C](),
+		decode: func(data []byte) (any, error) {
+			var c C
+			err := UnmarshalStrict(data, &c)
+			return c, err
+		},
+		decide: func(state S, command any) ([]Event, error) { return decide(state, command.(C)) },
+	}
+}
+
+// Accept is what a decide function returns to say yes: the events, none where nothing is to change.
+func Accept(events ...Event) ([]Event, error) { return events, nil }
+
+// EventHandler evolves the state by one event; made by [Apply].
+type EventHandler[S any] struct {
+	codec  eventCodec
+	evolve func(state S, event Event) S
+}
+
+// Apply registers an event under its kind, a literal that is written to the log and survives a rename of
+// the type. The event's schema version is 1, or one more than that of its last upcast. evolve can't fail: a
+// fact has happened.
+func Apply[S, E any](kind string, evolve func(S, E) S, upcasts ...Upcast) EventHandler[S] {
+	return EventHandler[S]{
+		codec:  newEventCodec[E](kind, upcasts),
+		evolve: func(state S, event Event) S { return evolve(state, event.(E)) },
+	}
+}
+
+// Upcast turns the payload of one schema version into that of the next; made by [From].
+type Upcast struct {
+	from     int
+	old, new reflect.Type
+	decode   func(data []byte) (any, error)
+	up       func(old any) any
+}
+
+// From registers how a payload of schema version schema becomes one of schema+1. Give all of them, from the
+// oldest version that a log may hold up to the one before today's:
+//
+//	es.Apply("OrderPlaced", Order.placed, es.From(1, placedV1ToV2), es.From(2, placedV2ToV3))
+func From[Old, New any](schema int, up func(Old) New) Upcast {
+	return Upcast{
+		from: schema,
+		old:  reflect.TypeFor[Old](),
+		new:  reflect.TypeFor[New](),
+		decode: func(data []byte) (any, error) {
+			var old Old
+			err := Unmarshal(data, &old)
+			return old, err
+		},
+		up: func(old any) any { return up(old.(Old)) },
+	}
+}
+
+// SnapshotPolicy says how an aggregate's state is saved.
+type SnapshotPolicy struct {
+	// Every is how many commits after the last snapshot the next one is written; 0 takes the service's
+	// setting, a negative number means never.
+	Every int
+	// Version is raised when the evolve functions change what they compute while the state's type stays the
+	// same; snapshots of another version, like those of another type, are ignored.
+	Version int
+}

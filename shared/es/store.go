@@ -1,0 +1,94 @@
+package es
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// Appender writes commits.
+type Appender interface {
+	// Append writes c as the one commit after expected and returns the stream's new revision. It sets
+	// c.Version, c.Position and c.Previous itself. A write whose answer was lost is looked up before it is
+	// tried again, by c.Command.ID: it lands once or not at all.
+	//
+	// It returns [ErrConflict] if the stream's revision is not expected, [ErrTooLarge] if the log takes no
+	// entry of this size, and [ErrUnavailable] if the log did not answer within its budget: the outcome is
+	// then unknown.
+	Append(ctx context.Context, expected Revision, c Commit) (Revision, error)
+}
+
+// Reader reads streams.
+type Reader interface {
+	// Last returns the newest commit of s, or [ErrNoStream]. The answer may be stale by a moment where
+	// replicas answer; an append is safe all the same, since it compares revisions.
+	Last(ctx context.Context, s Stream) (Commit, error)
+
+	// Since yields the commits of last.Stream that hold events after version after, oldest first, up to
+	// and including last. Versions are contiguous; where they can't be, it ends with [ErrCorrupt].
+	Since(ctx context.Context, after Version, last Commit) iter.Seq2[Commit, error]
+}
+
+// EventStore is a log as aggregates see it.
+type EventStore interface {
+	Appender
+	Reader
+}
+
+// Feed is a log as followers see it: P partitions, each in its own total order.
+type Feed interface {
+	// Partitions is how many partitions the log has; fixed when the log was created.
+	Partitions() int
+
+	// Head describes the end of a partition.
+	Head(ctx context.Context, partition int) (Head, error)
+
+	// Follow hands the commits after a position to handle, in order, each at least once, and then waits for
+	// more. A batch holds 1 to maxBatch commits: what was there, without waiting for it to fill. It returns
+	// when ctx ends (with nil, after handle has returned), when handle fails (with its error), or with
+	// [ErrUnavailable] when the log can't be reached: follow again from the last position handled.
+	Follow(ctx context.Context, after Position, maxBatch int, handle func(context.Context, Batch) error) error
+}
+
+// Head is the end of a partition.
+type Head struct {
+	Position Position  // of the newest commit; sequence 0 where there is none
+	Time     time.Time // when it was written; zero where there is none
+	Created  time.Time // when the partition was created: another time means another log
+}
+
+// Batch is what a [Feed] hands over at once.
+type Batch struct {
+	Commits []Commit
+	Pending uint64 // how many more the partition held when the last of these was read; 0 means caught up
+}
+
+// Log is a whole log: what a service opens.
+type Log interface {
+	EventStore
+	Feed
+}
+
+// Read yields the commits of s that hold events after version after, oldest first. Nothing is yielded for a
+// stream without events. The errors are those of [Reader].
+func Read(ctx context.Context, r Reader, s Stream, after Version) iter.Seq2[Commit, error] {
+	return func(yield func(Commit, error) bool) {
+		last, err := r.Last(ctx, s)
+		if errors.Is(err, ErrNoStream) {
+			return
+		}
+		if err != nil {
+			yield(Commit{}, err)
+			return
+		}
+		if last.Version <= after {
+			return
+		}
+		for c, err := range r.Since(ctx, after, last) {
+			if !yield(c, err) || err != nil {
+				return
+			}
+		}
+	}
+}
