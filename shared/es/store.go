@@ -25,6 +25,10 @@ type Reader interface {
 	// replicas answer; an append is safe all the same, since it compares revisions.
 	Last(ctx context.Context, s Stream) (Commit, error)
 
+	// LastConfirmed is Last as the log's leader knows it: the answer includes every commit of s that was
+	// acknowledged before the call. It costs the leader work that replicas could share.
+	LastConfirmed(ctx context.Context, s Stream) (Commit, error)
+
 	// Since yields the commits of last.Stream that hold events after version after, oldest first, up to
 	// and including last. Versions are contiguous; where they can't be, it ends with [ErrCorrupt].
 	Since(ctx context.Context, after Version, last Commit) iter.Seq2[Commit, error]

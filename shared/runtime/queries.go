@@ -1,0 +1,246 @@
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// Queries answers from views and from the log.
+type Queries struct {
+	registry *es.Registry
+	log      LogReader
+	views    es.ViewReader
+	loader   *loader
+	progress *progress
+}
+
+// LogReader is what queries need of a log.
+type LogReader interface {
+	es.Reader
+	Partitions() int
+}
+
+// NewQueries returns queries over a log and the views made of it. snapshots may be nil.
+func NewQueries(registry *es.Registry, log LogReader, views es.ViewReader, snapshots es.Snapshots, logger *slog.Logger) *Queries {
+	return &Queries{
+		registry: registry, log: log, views: views,
+		loader:   &loader{log: log, snapshots: snapshots, logger: logger},
+		progress: newProgress(views),
+	}
+}
+
+// Run watches the views' checkpoints for requests that wait for a position, until ctx ends. Requests that
+// wait need it.
+func (q *Queries) Run(ctx context.Context) error { return q.progress.run(ctx) }
+
+// Wait asks for an answer that includes the commits at these positions.
+type Wait struct {
+	For     []es.Position
+	Timeout time.Duration // then [NotReachedError]
+}
+
+// Freshness is how old an answer from a view may be.
+type Freshness struct {
+	AsOf time.Time // the view holds all that was in the log then; zero where it is not known
+}
+
+// Document returns one document of a view. It returns [es.ErrNotFound], [ErrUnknown] for the view,
+// [*NotReachedError], [es.ErrBadPosition] or [es.ErrUnavailable].
+func (q *Queries) Document(ctx context.Context, view, tenant, key string, w Wait) (es.Document, Freshness, error) {
+	fresh, err := q.reach(ctx, view, w)
+	if err != nil {
+		return es.Document{}, Freshness{}, err
+	}
+	document, err := q.views.Get(ctx, view, tenant, key)
+	return document, fresh, err
+}
+
+// List returns documents of a view. It returns the errors of [Queries.Document], and [es.ErrBadQuery].
+func (q *Queries) List(ctx context.Context, view, tenant string, l es.ListQuery, w Wait) (es.Page, Freshness, error) {
+	fresh, err := q.reach(ctx, view, w)
+	if err != nil {
+		return es.Page{}, Freshness{}, err
+	}
+	page, err := q.views.List(ctx, view, tenant, l)
+	return page, fresh, err
+}
+
+// Query runs a module's query. The views that it reads are waited for when it reads them. It returns
+// [ErrUnknown] for the query, [es.ErrBadPayload] for its parameters, and what the query itself returns.
+func (q *Queries) Query(ctx context.Context, name, tenant string, params json.RawMessage, w Wait) (any, error) {
+	for _, t := range q.registry.Queries() {
+		if t.Name == name {
+			return t.Run(ctx, &tenantViews{queries: q, tenant: tenant, wait: w}, params)
+		}
+	}
+	return nil, fmt.Errorf("%w: no query %q", ErrUnknown, name)
+}
+
+// reach waits until the view has every position that is asked for.
+func (q *Queries) reach(ctx context.Context, view string, w Wait) (Freshness, error) {
+	if _, ok := q.registry.View(view); !ok {
+		return Freshness{}, fmt.Errorf("%w: no view %q", ErrUnknown, view)
+	}
+	if err := q.checkPositions(w.For); err != nil {
+		return Freshness{}, err
+	}
+	for _, position := range w.For {
+		if err := q.progress.wait(ctx, view, position, w.Timeout); err != nil {
+			return Freshness{}, err
+		}
+	}
+	return q.progress.freshness(ctx, view, q.log.Partitions()), nil
+}
+
+func (q *Queries) checkPositions(positions []es.Position) error {
+	for _, p := range positions {
+		if p.Partition >= q.log.Partitions() {
+			return fmt.Errorf("%w: %s, the log has partitions 0 to %d", es.ErrBadPosition, p, q.log.Partitions()-1)
+		}
+	}
+	return nil
+}
+
+// tenantViews is the read side as one request's query sees it.
+type tenantViews struct {
+	queries *Queries
+	tenant  string
+	wait    Wait
+}
+
+var _ es.Views = (*tenantViews)(nil)
+
+func (v *tenantViews) Get(ctx context.Context, view, key string) (es.Document, error) {
+	d, _, err := v.queries.Document(ctx, view, v.tenant, key, v.wait)
+	return d, err
+}
+
+func (v *tenantViews) List(ctx context.Context, view string, l es.ListQuery) (es.Page, error) {
+	page, _, err := v.queries.List(ctx, view, v.tenant, l, v.wait)
+	return page, err
+}
+
+// Moment is a point in a stream's history; the zero Moment is now.
+type Moment struct {
+	Version es.Version // where it is not 0
+	Time    time.Time  // where it is not zero: the last event decided at or before it
+}
+
+// includes reports whether the commit is not after the moment, and cuts off what of it is.
+func (m Moment) includes(c *es.Commit) bool {
+	if !m.Time.IsZero() && c.Time.After(m.Time) || m.Version != 0 && c.First() > m.Version {
+		return false
+	}
+	if m.Version != 0 && c.Version > m.Version {
+		c.Events = c.Events[:m.Version-c.First()+1]
+		c.Version = m.Version
+	}
+	return true
+}
+
+// State is an aggregate as it was at a moment.
+type State struct {
+	Stream   es.Stream
+	Version  es.Version
+	Position es.Position
+	State    any
+}
+
+// State folds a stream up to a moment. It returns [ErrUnknown] for the category, [es.ErrNoStream],
+// [ErrFuture], [*NotReachedError], [es.ErrCorrupt] or [es.ErrUnavailable].
+func (q *Queries) State(ctx context.Context, s es.Stream, m Moment, w Wait) (State, error) {
+	a, ok := q.registry.Aggregate(s.Category)
+	if !ok {
+		return State{}, fmt.Errorf("%w: no category %q", ErrUnknown, s.Category)
+	}
+	if m != (Moment{}) {
+		return q.stateAt(ctx, a, s, m, w)
+	}
+	f, err := q.loader.load(ctx, a, s, func() (es.Commit, error) { return q.last(ctx, s, w) })
+	if err != nil {
+		return State{}, err
+	}
+	if f.revision.Version == 0 {
+		return State{}, fmt.Errorf("%w: %s", es.ErrNoStream, s)
+	}
+	return State{Stream: s, Version: f.revision.Version, Position: f.revision.Position, State: f.state}, nil
+}
+
+func (q *Queries) stateAt(ctx context.Context, a *es.Aggregate, s es.Stream, m Moment, w Wait) (State, error) {
+	last, err := q.last(ctx, s, w)
+	if err != nil {
+		return State{}, err
+	}
+	state := State{Stream: s, State: a.Initial}
+	for c, err := range q.log.Since(ctx, 0, last) {
+		if err != nil {
+			return State{}, err
+		}
+		if !m.includes(&c) {
+			break
+		}
+		if state.State, err = foldSafely(a, state.State, &c); err != nil {
+			return State{}, err
+		}
+		state.Version, state.Position = c.Version, c.Position
+	}
+	switch {
+	case state.Version == 0:
+		return State{}, fmt.Errorf("%w: %s had no event at %s", ErrFuture, s, m.Time.Format(time.RFC3339Nano))
+	case state.Version < m.Version:
+		return State{}, fmt.Errorf("%w: %s has %d versions", ErrFuture, s, state.Version)
+	}
+	return state, nil
+}
+
+// History returns up to limit events of a stream after a version, in the form of the log, and whether there
+// are more. It returns [es.ErrNoStream], [*NotReachedError], [es.ErrCorrupt] or [es.ErrUnavailable].
+func (q *Queries) History(ctx context.Context, s es.Stream, after es.Version, limit int, w Wait) ([]es.CloudEvent, bool, error) {
+	if _, ok := q.registry.Aggregate(s.Category); !ok {
+		return nil, false, fmt.Errorf("%w: no category %q", ErrUnknown, s.Category)
+	}
+	last, err := q.last(ctx, s, w)
+	if err != nil {
+		return nil, false, err
+	}
+	events := []es.CloudEvent{}
+	if last.Version <= after {
+		return events, false, nil
+	}
+	for c, err := range q.log.Since(ctx, after, last) {
+		if err != nil {
+			return nil, false, err
+		}
+		for _, e := range c.CloudEvents() {
+			if e.StreamVersion <= after {
+				continue
+			}
+			if len(events) == limit {
+				return events, true, nil
+			}
+			e.Position = c.Position.String()
+			events = append(events, e)
+		}
+	}
+	return events, false, nil
+}
+
+// last is the newest commit of the stream. Where the request names a position of its partition, the log's
+// leader is asked, which knows every commit that has a position.
+func (q *Queries) last(ctx context.Context, s es.Stream, w Wait) (es.Commit, error) {
+	if err := q.checkPositions(w.For); err != nil {
+		return es.Commit{}, err
+	}
+	partition := es.PartitionOf(s.Tenant, s.ID, q.log.Partitions())
+	for _, p := range w.For {
+		if p.Partition == partition {
+			return q.log.LastConfirmed(ctx, s)
+		}
+	}
+	return q.log.Last(ctx, s)
+}
