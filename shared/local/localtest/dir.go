@@ -1,0 +1,23 @@
+package localtest
+
+import (
+	"testing"
+
+	"orchestrix/shared/local"
+)
+
+// Dir returns a new directory that is removed when the test ends. Unlike that of t.TempDir, it can be reached by
+// the user who runs Postgres for root: use it for data of a [local.StartPostgres] of your own.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := local.NewTempDir(t.Context())
+	if err != nil {
+		t.Fatalf("localtest: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := dir.Remove(); err != nil {
+			t.Errorf("localtest: %v", err)
+		}
+	})
+	return dir.Path()
+}

@@ -1,0 +1,161 @@
+package localtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	sqlTimeout = time.Minute
+	// copyAttempts and copyPause bound the wait for connections to a template to go away.
+	copyAttempts = 100
+	copyPause    = 50 * time.Millisecond
+	// objectInUse is the SQLSTATE of copying a database that somebody is connected to.
+	objectInUse = "55006"
+)
+
+// template is a migrated database that tests get copies of.
+type template struct {
+	once     sync.Once
+	database string
+	err      error
+}
+
+// Main runs a package's tests and then stops the Postgres they shared. It does not return. Without it, Postgres is
+// stopped whenever no test uses it, and started anew for the next one.
+func Main(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	shared.keep()
+	code := m.Run()
+	if err := shared.release(); err != nil {
+		fmt.Fprintln(os.Stderr, "localtest:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// Postgres returns the connection string of a new, empty database that is dropped when the test ends.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return freshDatabase(t, use(t), "template0")
+}
+
+// Template returns the connection string of a new database that is dropped when the test ends. It is a copy of
+// one that migrate has prepared; migrate runs once a process for each name, and must close its connections.
+func Template(t testing.TB, name string, migrate func(dsn string) error) string {
+	t.Helper()
+	s := use(t)
+	tmpl := s.template(name)
+	tmpl.once.Do(func() { tmpl.database, tmpl.err = s.prepare(name, migrate) })
+	if tmpl.err != nil {
+		t.Fatalf("localtest: prepare template %s: %v", name, tmpl.err)
+	}
+	return freshDatabase(t, s, tmpl.database)
+}
+
+// use returns the shared server, and gives it back when the test ends.
+func use(t testing.TB) *server {
+	t.Helper()
+	s, err := shared.acquire(t.Context())
+	if err != nil {
+		t.Fatalf("localtest: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := shared.release(); err != nil {
+			t.Errorf("localtest: %v", err)
+		}
+	})
+	return s
+}
+
+func freshDatabase(t testing.TB, s *server, from string) string {
+	t.Helper()
+	name := s.name(t.Name())
+	if err := s.copyDatabase(t.Context(), name, from); err != nil {
+		t.Fatalf("localtest: make a database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.drop(name); err != nil {
+			t.Errorf("localtest: drop the test's database: %v", err)
+		}
+	})
+	return withDatabase(s.url, name)
+}
+
+// prepare makes a template. Its context is its own: the test that happens to come first does not own it.
+func (s *server) prepare(name string, migrate func(dsn string) error) (string, error) {
+	database := s.name(name)
+	if err := s.exec(context.Background(), "CREATE DATABASE "+quote(database)+" TEMPLATE template0"); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	s.prepared = append(s.prepared, database)
+	s.mu.Unlock()
+	return database, migrate(withDatabase(s.url, database))
+}
+
+// copyDatabase makes a database from a template, waiting for connections to the template that are just closing.
+func (s *server) copyDatabase(ctx context.Context, name, from string) error {
+	statement := "CREATE DATABASE " + quote(name) + " TEMPLATE " + quote(from)
+	for attempt := 1; ; attempt++ {
+		err := s.exec(ctx, statement)
+		var pgErr *pgconn.PgError
+		if !errors.As(err, &pgErr) || pgErr.Code != objectInUse {
+			return err
+		}
+		if attempt == copyAttempts {
+			return fmt.Errorf("something, perhaps migrate, keeps a connection to the template open: %w", err)
+		}
+		select {
+		case <-time.After(copyPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *server) drop(database string) error {
+	return s.exec(context.Background(), "DROP DATABASE IF EXISTS "+quote(database)+" WITH (FORCE)")
+}
+
+// exec runs a statement on the server's own database, one at a time.
+func (s *server) exec(ctx context.Context, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, sqlTimeout)
+	defer cancel()
+	s.admin.Lock()
+	defer s.admin.Unlock()
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// withDatabase returns the connection string with another database in it.
+func withDatabase(dsn, database string) string {
+	head, rest, isURL := strings.Cut(dsn, "://")
+	if !isURL { // key=value: the last one counts
+		return dsn + " dbname=" + database
+	}
+	rest, query, hasQuery := strings.Cut(rest, "?")
+	authority, _, _ := strings.Cut(rest, "/")
+	dsn = head + "://" + authority + "/" + database
+	if hasQuery {
+		dsn += "?" + query
+	}
+	return dsn
+}

@@ -1,0 +1,86 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// lockName is the lock of a data directory; servers in it have locks of their own.
+const lockName = "orchestrix.lock"
+
+// DirLock is the exclusive use of a directory. The operating system releases it when the process ends, however
+// it ends.
+type DirLock struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+// LockDir makes the directory if it is missing and takes its lock, the file orchestrix.lock in it. If somebody
+// holds it, the error wraps [ErrLocked] and names the process.
+func LockDir(dir string) (*DirLock, error) {
+	if err := makeDirs(dir); err != nil {
+		return nil, fmt.Errorf("lock data directory: %w", err)
+	}
+	return lockFile(filepath.Join(dir, lockName))
+}
+
+// Unlock gives the directory free. It is harmless twice. The file stays: removing it would let two processes
+// hold locks on two files of the same name.
+func (l *DirLock) Unlock() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.Close()
+	l.file = nil
+	return err
+}
+
+// lockFile takes a lock on path itself and writes our process id into it, for whoever comes second.
+func lockFile(path string) (*DirLock, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	if err := tryLock(f); err != nil {
+		defer f.Close()
+		if errors.Is(err, errWouldBlock) {
+			return nil, fmt.Errorf("%w: %s uses %s; stop it, or choose another directory with --%s",
+				ErrLocked, holder(f), filepath.Dir(path), FlagDataDir)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := writeHolder(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("write lock %s: %w", path, err)
+	}
+	return &DirLock{file: f}, nil
+}
+
+func writeHolder(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+func holder(f *os.File) string {
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
+	pid, convErr := strconv.Atoi(strings.TrimSpace(string(text)))
+	switch {
+	case err != nil || convErr != nil: // taken this moment: the id isn't written yet
+		return "another process"
+	case pid == os.Getpid():
+		return "this process (" + strconv.Itoa(pid) + ") already"
+	default:
+		return "process " + strconv.Itoa(pid)
+	}
+}

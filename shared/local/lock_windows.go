@@ -1,0 +1,16 @@
+package local
+
+import (
+	"math"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+const errWouldBlock = windows.ERROR_LOCK_VIOLATION
+
+// tryLock locks one byte far behind the content, because locks are mandatory here and others read the content.
+func tryLock(f *os.File) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: math.MaxInt32})
+}

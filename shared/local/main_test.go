@@ -1,0 +1,103 @@
+package local
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// The test binary starts itself to be a second process: the variable says what to do, and with which directory.
+const helperVariable = "ORCHESTRIX_LOCAL_HELPER"
+
+func TestMain(m *testing.M) {
+	if job, dir, ok := strings.Cut(os.Getenv(helperVariable), " "); ok {
+		if err := help(job, dir); err != nil {
+			fmt.Println("failed:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// help does the job, says a line about it, and waits for its input to close.
+func help(job, dir string) error {
+	switch job {
+	case "lock":
+		if _, err := LockDir(dir); err != nil {
+			return err
+		}
+		fmt.Println("locked")
+	case "postgres":
+		p, err := StartPostgres(context.Background(), PostgresOptions{Dir: dir})
+		if err != nil {
+			return err
+		}
+		fmt.Println(p.URL())
+	case "orphan":
+		return helpOrphan(dir)
+	}
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// startHelper returns the running helper and its line.
+func startHelper(t *testing.T, job, dir string) (*exec.Cmd, string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), helperVariable+"="+job+" "+dir)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Process.Kill() // harmless if it has ended
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil || strings.HasPrefix(line, "failed:") {
+		t.Fatalf("helper %s: %q, %v", job, line, err)
+	}
+	return cmd, strings.TrimSpace(line)
+}
+
+// killHelper ends it without giving it a chance to tidy up.
+func killHelper(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // reports the kill
+}
+
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := NewTempDir(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := dir.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir.Path()
+}

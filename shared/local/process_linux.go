@@ -1,0 +1,24 @@
+package local
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+)
+
+// setProcess makes the child run as the account, in its own process group, and stop when we are killed.
+func setProcess(cmd *exec.Cmd, a *account, abrupt bool) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: stopSignal(abrupt), Credential: a.credential()}
+}
+
+// isPostmaster reports whether the process is a Postgres server of the data directory: that is its working
+// directory.
+func isPostmaster(pid int, dataDir string) bool {
+	cwd, err := os.Stat("/proc/" + strconv.Itoa(pid) + "/cwd")
+	if err != nil {
+		return false
+	}
+	data, err := os.Stat(dataDir)
+	return err == nil && os.SameFile(cwd, data)
+}
