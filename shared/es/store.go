@@ -10,8 +10,8 @@ import (
 // Appender writes commits.
 type Appender interface {
 	// Append writes c as the one commit after expected and returns the stream's new revision. It sets
-	// c.Version, c.Position and c.Previous itself. A write whose answer was lost is looked up before it is
-	// tried again, by c.Command.ID: it lands once or not at all.
+	// c.Version, c.Position and c.Previous itself. Where the commit after expected is already that of the same
+	// c.Command, id and hash, the write has landed before, its answer was lost, and its revision is returned.
 	//
 	// It returns [ErrConflict] if the stream's revision is not expected, [ErrTooLarge] if the log takes no
 	// entry of this size, and [ErrUnavailable] if the log did not answer within its budget: the outcome is

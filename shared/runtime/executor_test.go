@@ -1,0 +1,269 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/runtime"
+)
+
+func TestACommandBecomesACommit(t *testing.T) {
+	t.Parallel()
+	log := memory.NewLog(4)
+	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	result, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := log.Last(t.Context(), counterStream("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Version != 1 || result.Position != last.Position || result.CommandID != "c1" || fmt.Sprint(result.Events) != "[Added]" || result.Repeated {
+		t.Errorf("result is %+v, the log holds %+v", result, last)
+	}
+	if last.Command.ID != "c1" || last.CorrelationID != "c1" || last.CausationID != "c1" || last.Command.Hash == "" {
+		t.Errorf("the commit does not tell its command: %+v", last)
+	}
+}
+
+func TestARepeatedCommandGetsItsFirstResult(t *testing.T) {
+	t.Parallel()
+	log := memory.NewLog(4)
+	first, err := newExecutor(t, log, nil, runtime.ExecutorConfig{}).Execute(t.Context(), addCommand("a", "c1", 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newExecutor(t, log, nil, runtime.ExecutorConfig{}) // as after a restart
+	mustExecute(t, x, addCommand("a", "c2", 1))
+	again, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !again.Repeated || again.Version != first.Version || again.Position != first.Position || fmt.Sprint(again.Events) != fmt.Sprint(first.Events) {
+		t.Errorf("got %+v, first it was %+v", again, first)
+	}
+	expected := es.Version(0)
+	withMatch := addCommand("a", "c1", 5)
+	withMatch.IfMatch = &expected
+	if again, err = x.Execute(t.Context(), withMatch); err != nil || !again.Repeated {
+		t.Errorf("a repeated command with If-Match got %+v, %v", again, err)
+	}
+	if _, err = x.Execute(t.Context(), addCommand("a", "c1", 6)); !errors.Is(err, runtime.ErrCommandReused) {
+		t.Errorf("the id with another body got %v", err)
+	}
+	if got := total(t, log, "a"); got != 6 {
+		t.Errorf("total is %d, not 6", got)
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, memory.NewLog(4), nil, runtime.ExecutorConfig{})
+	mustExecute(t, x, addCommand("a", "c0", 1))
+	two := es.Version(2)
+	cases := map[string]struct {
+		change func(*runtime.Command)
+		is     func(error) bool
+	}{
+		"unknown category": {func(c *runtime.Command) { c.Stream.Category = "nothing" }, isErr(runtime.ErrUnknown)},
+		"unknown command":  {func(c *runtime.Command) { c.Name = "nothing" }, isErr(runtime.ErrUnknown)},
+		"bad id":           {func(c *runtime.Command) { c.Stream.ID = "a.b" }, isErr(es.ErrBadToken)},
+		"bad command id":   {func(c *runtime.Command) { c.ID = "a\r\nb" }, isErr(es.ErrBadToken)},
+		"bad body":         {func(c *runtime.Command) { c.Body = []byte(`{"N":`) }, isErr(es.ErrBadPayload)},
+		"unknown field":    {func(c *runtime.Command) { c.Body = []byte(`{"N":1,"M":2}`) }, isErr(es.ErrBadPayload)},
+		"other version":    {func(c *runtime.Command) { c.IfMatch = &two }, isType[*runtime.PreconditionError]},
+		"the domain's no":  {func(c *runtime.Command) { c.Body = []byte(`{"N":-2}`) }, isType[*es.Rejection]},
+		"a panic":          {func(c *runtime.Command) { c.Name, c.Body = "stumble", []byte(`{}`) }, func(err error) bool { return err != nil }},
+	}
+	for name, test := range cases {
+		c := addCommand("a", "c1", 1)
+		test.change(&c)
+		if _, err := x.Execute(t.Context(), c); !test.is(err) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if result := mustExecute(t, x, addCommand("a", "c1", 1)); result.Version != 2 {
+		t.Errorf("after what was refused, the next version is %d, not 2", result.Version)
+	}
+}
+
+func TestACommandMayChangeNothing(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t, memory.NewLog(4), nil, runtime.ExecutorConfig{})
+	before := mustExecute(t, x, addCommand("a", "c1", 1))
+	result := mustExecute(t, x, addCommand("a", "c2", 0))
+	if result.Version != 1 || result.Position != before.Position || len(result.Events) != 0 || result.Events == nil {
+		t.Errorf("got %+v", result)
+	}
+}
+
+// Two executors share a log, each with a cache of its own that the other makes stale all the time.
+func TestExecutorsRaceOnOneLog(t *testing.T) {
+	t.Parallel()
+	const executors, clients, commands = 2, 8, 50
+	log := memory.NewLog(4)
+	var workers sync.WaitGroup
+	for e := range executors {
+		x := newExecutor(t, log, nil, runtime.ExecutorConfig{MaxConflicts: 1000})
+		for c := range clients {
+			workers.Go(func() {
+				for n := range commands {
+					mustExecute(t, x, addCommand("hot", fmt.Sprintf("%d-%d-%d", e, c, n), 1))
+				}
+			})
+		}
+	}
+	workers.Wait()
+	if got := total(t, log, "hot"); got != executors*clients*commands {
+		t.Errorf("total is %d, not %d", got, executors*clients*commands)
+	}
+}
+
+// Both get the same command id at once: it must take effect once, and both get the same answer.
+func TestExecutorsRaceWithOneCommand(t *testing.T) {
+	t.Parallel()
+	log := memory.NewLog(4)
+	a, b := newExecutor(t, log, nil, runtime.ExecutorConfig{}), newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	for n := range 200 {
+		id := fmt.Sprintf("c%d", n)
+		var race sync.WaitGroup
+		results := [2]runtime.Result{}
+		for i, x := range []*runtime.Executor{a, b} {
+			race.Go(func() { results[i] = mustExecute(t, x, addCommand("one", id, 1)) })
+		}
+		race.Wait()
+		if results[0].Version != results[1].Version || results[0].Position != results[1].Position {
+			t.Fatalf("%s: one got %+v, the other %+v", id, results[0], results[1])
+		}
+	}
+	if got := total(t, log, "one"); got != 200 {
+		t.Errorf("total is %d, not 200", got)
+	}
+}
+
+// What is only remembered may be out of date; a "no" must not rest on it.
+func TestARejectionIsNeverStale(t *testing.T) {
+	t.Parallel()
+	log := memory.NewLog(4)
+	a, b := newExecutor(t, log, nil, runtime.ExecutorConfig{}), newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	mustExecute(t, a, addCommand("a", "c1", 1))
+	mustExecute(t, b, addCommand("a", "c2", 10)) // a doesn't see it happen
+	result := mustExecute(t, a, addCommand("a", "c3", -5))
+	if result.Version != 3 {
+		t.Errorf("got %+v", result)
+	}
+}
+
+// lossy writes, and then says that it doesn't know.
+type lossy struct {
+	*memory.Log
+	lose atomic.Bool
+}
+
+func (l *lossy) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+	revision, err := l.Log.Append(ctx, expected, c)
+	if l.lose.CompareAndSwap(true, false) {
+		return es.Revision{}, es.ErrUnavailable
+	}
+	return revision, err
+}
+
+func TestAnUnknownOutcomeIsResolvedByTryingAgain(t *testing.T) {
+	t.Parallel()
+	log := &lossy{Log: memory.NewLog(4)}
+	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	mustExecute(t, x, addCommand("a", "c1", 1))
+	log.lose.Store(true)
+	if _, err := x.Execute(t.Context(), addCommand("a", "c2", 1)); !errors.Is(err, es.ErrUnavailable) {
+		t.Fatalf("got %v", err)
+	}
+	again := mustExecute(t, x, addCommand("a", "c2", 1))
+	if again.Version != 2 || total(t, log.Log, "a") != 2 {
+		t.Errorf("got %+v, total %d", again, total(t, log.Log, "a"))
+	}
+}
+
+func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
+	t.Parallel()
+	log := &blocked{Log: memory.NewLog(1), entered: make(chan struct{}), open: make(chan struct{})}
+	x := newExecutor(t, log, nil, runtime.ExecutorConfig{MaxWaiting: 1})
+	var first sync.WaitGroup
+	first.Go(func() { mustExecute(t, x, addCommand("a", "c1", 1)) })
+	<-log.entered
+	ctx, cancel := context.WithCancel(t.Context())
+	var second sync.WaitGroup
+	second.Go(func() {
+		if _, err := x.Execute(ctx, addCommand("a", "c2", 1)); !errors.Is(err, es.ErrUnavailable) {
+			t.Errorf("a command whose client left while it waited got %v", err)
+		}
+	})
+	for {
+		short, stop := context.WithCancel(t.Context())
+		stop()
+		_, err := x.Execute(short, addCommand("a", "c3", 1))
+		if errors.Is(err, runtime.ErrOverloaded) {
+			break // the second one waits now
+		}
+	}
+	cancel()
+	second.Wait()
+	close(log.open)
+	first.Wait()
+	if got := mustExecute(t, x, addCommand("a", "c4", 1)); got.Version != 2 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// blocked holds its first append back.
+type blocked struct {
+	*memory.Log
+	once    sync.Once
+	entered chan struct{}
+	open    chan struct{}
+}
+
+func (b *blocked) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+	b.once.Do(func() { close(b.entered); <-b.open })
+	return b.Log.Append(ctx, expected, c)
+}
+
+func mustExecute(t testing.TB, x *runtime.Executor, c runtime.Command) runtime.Result {
+	t.Helper()
+	result, err := x.Execute(t.Context(), c)
+	if err != nil {
+		t.Errorf("%s %s: %v", c.Name, c.ID, err)
+	}
+	return result
+}
+
+func isErr(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func isType[E error](err error) bool {
+	var target E
+	return errors.As(err, &target)
+}
+
+// total folds the stream from the log alone.
+func total(t testing.TB, log es.Reader, id string) int {
+	t.Helper()
+	a, _ := counterRegistry(t).Aggregate("counter")
+	state, err := a.Initial, error(nil)
+	for c, errRead := range es.Read(t.Context(), log, counterStream(id), 0) {
+		if errRead != nil {
+			t.Fatal(errRead)
+		}
+		if state, err = a.Fold(state, &c, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return state.(counter).Total
+}
