@@ -1,0 +1,184 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// Prefix starts the name of every variable but NATS_URL and DATABASE_URL, which other tools share.
+const Prefix = "ORCHESTRIX"
+
+// Connections are the two backends.
+type Connections struct {
+	NATSURL     string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
+	DatabaseURL string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; may hold a password, so it is never logged"`
+}
+
+// Common is what every service can be told.
+type Common struct {
+	AdminAddr       string        `split_words:"true" desc:"address of the admin port: health, readiness, metrics"`
+	LogLevel        string        `split_words:"true" default:"info" desc:"debug, info, warn or error; changeable at run time on the admin port"`
+	LogFormat       string        `split_words:"true" default:"auto" desc:"json, text, or auto: text on a terminal"`
+	Pprof           bool          `default:"false" desc:"serve profiles on the admin port"`
+	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"how long stopping may take before work is cut off"`
+	ShutdownDelay   time.Duration `split_words:"true" default:"0s" desc:"how long a stopping service goes on accepting while load balancers notice"`
+	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
+	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
+	DatabaseConns   int           `split_words:"true" default:"10" desc:"connections to Postgres, at most"`
+}
+
+// HTTP is what services with an HTTP API can be told.
+type HTTP struct {
+	Addr        string `desc:"address of the HTTP API"`
+	MaxInFlight int    `split_words:"true" default:"1024" desc:"requests at once; more are answered 503"`
+}
+
+// CommandConfig configures the command service.
+type CommandConfig struct {
+	Common
+	HTTP
+	CacheSize     int `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
+	SnapshotEvery int `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
+}
+
+// ProjectionConfig configures the projection service.
+type ProjectionConfig struct {
+	Common
+	Batch    int           `default:"500" desc:"commits in one transaction, at most"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"4s" desc:"after how long without a sign of life another instance takes over"`
+}
+
+// QueryConfig configures the query service.
+type QueryConfig struct {
+	Common
+	HTTP
+}
+
+// defaults of addresses differ by service, so that all of them run on one machine.
+var defaultAddrs = map[string][2]string{
+	"command": {"127.0.0.1:8080", "127.0.0.1:9080"}, "query": {"127.0.0.1:8081", "127.0.0.1:9081"}, "projection": {"", "127.0.0.1:9082"},
+}
+
+// settings are the two groups of variables that a service reads.
+type settings struct {
+	connections *Connections
+	own         any // a pointer to a Config of this package
+	common      *Common
+	http        *HTTP // nil: none
+}
+
+// Load reads the environment. The error names each variable that has a wrong value and what is allowed.
+func (s settings) load(service string) error {
+	// envconfig takes an empty variable for a value; we take it for none.
+	if err := errors.Join(process("", s.connections), process(Prefix, s.own)); err != nil {
+		return err
+	}
+	s.setDefaultAddrs(service)
+	return s.check()
+}
+
+func process(prefix string, spec any) error {
+	err := envconfig.Process(prefix, spec)
+	var parse *envconfig.ParseError
+	if errors.As(err, &parse) {
+		return fmt.Errorf("%s is %q: it must be of type %s", parse.KeyName, parse.Value, parse.TypeName)
+	}
+	return err
+}
+
+func (s settings) setDefaultAddrs(service string) {
+	addrs := defaultAddrs[service]
+	if s.http != nil && s.http.Addr == "" {
+		s.http.Addr = addrs[0]
+	}
+	if s.common.AdminAddr == "" {
+		s.common.AdminAddr = addrs[1]
+	}
+}
+
+func (s settings) check() error {
+	var errs []error
+	wrong := func(variable string, value any, allowed string) {
+		errs = append(errs, fmt.Errorf("%s_%s is %v: it must be %s", Prefix, variable, value, allowed))
+	}
+	if _, err := parseLevel(s.common.LogLevel); err != nil {
+		wrong("LOG_LEVEL", s.common.LogLevel, "debug, info, warn or error")
+	}
+	switch s.common.LogFormat {
+	case "json", "text", "auto":
+	default:
+		wrong("LOG_FORMAT", s.common.LogFormat, "json, text or auto")
+	}
+	if s.common.Partitions < 1 || s.common.Partitions > 256 {
+		wrong("PARTITIONS", s.common.Partitions, "1 to 256")
+	}
+	if r := s.common.Replicas; r != 1 && r != 3 && r != 5 {
+		wrong("REPLICAS", r, "1, 3 or 5")
+	}
+	if s.common.DatabaseConns < 2 {
+		wrong("DATABASE_CONNS", s.common.DatabaseConns, "at least 2")
+	}
+	if s.http != nil && s.http.MaxInFlight < 1 {
+		wrong("MAX_IN_FLIGHT", s.http.MaxInFlight, "at least 1")
+	}
+	return errors.Join(errs...)
+}
+
+// usage prints every variable with its default.
+func (s settings) usage(out io.Writer, service string) error {
+	fmt.Fprintf(out, "The %s service of Orchestrix takes its configuration from the environment:\n\n", service)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "VARIABLE\tDEFAULT\tMEANING")
+	const row = "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"
+	addrs := defaultAddrs[service]
+	filled := &addrWriter{to: w, addrs: addrs}
+	if err := errors.Join(envconfig.Usagef("", s.connections, filled, row), envconfig.Usagef(Prefix, s.own, filled, row)); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// addrWriter fills the default addresses in, which struct tags can't say since they differ by service.
+type addrWriter struct {
+	to    io.Writer
+	addrs [2]string
+}
+
+func (a *addrWriter) Write(p []byte) (int, error) {
+	text := strings.NewReplacer(Prefix+"_ADDR\t\t", Prefix+"_ADDR\t"+a.addrs[0]+"\t", Prefix+"_ADMIN_ADDR\t\t", Prefix+"_ADMIN_ADDR\t"+a.addrs[1]+"\t").Replace(string(p))
+	if _, err := io.WriteString(a.to, text); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// unknown are the variables of our prefix that no service knows: most likely a typing error.
+func unknown() []string {
+	known := map[string]bool{}
+	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}} {
+		var keys strings.Builder
+		if err := envconfig.Usagef(Prefix, spec, &keys, "{{range .}}{{usage_key .}}\n{{end}}"); err == nil {
+			for key := range strings.FieldsSeq(keys.String()) {
+				known[key] = true
+			}
+		}
+	}
+	for _, tool := range []string{"COMMAND_URL", "ADMIN_URL", "QUERY_URL", "NORTHWIND"} {
+		known[Prefix+"_"+tool] = true
+	}
+	var names []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, Prefix+"_") && !known[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,68 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// HTTPServer is a part that serves HTTP. When it is told to stop, it waits for delay, so that whoever balances
+// the load sees that the service is no longer ready, then takes no more connections, and lets the requests that
+// it has accepted come to their end.
+type HTTPServer struct {
+	Name     string
+	Listener net.Listener
+	Handler  http.Handler
+	Delay    time.Duration
+	Logger   *slog.Logger
+}
+
+// Limits of every server, so that a slow or hostile client holds little for long.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 75 * time.Second // longer than any request may take
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// Listen opens a TCP address; port 0 picks a free one. Its error says which setting named the address.
+func Listen(ctx context.Context, setting, addr string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("can't listen on %s: stop what uses that address, or name another with %s: %w", addr, setting, err)
+	}
+	return listener, nil
+}
+
+// Part is the server as a part of a service.
+func (s HTTPServer) Part() Part { return Part{Name: s.Name, Run: s.run} }
+
+func (s HTTPServer) run(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           s.Handler,
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(s.Listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	time.Sleep(s.Delay) // nothing may cut this short: it is for those who have not heard yet
+	// The lifecycle bounds how long this may take.
+	if err := server.Shutdown(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Part is a piece of a service that runs until its context ends. Run then finishes what it has in hand and
+// returns nil; an error, or a return before that, stops the whole service.
+type Part struct {
+	Name string
+	Run  func(ctx context.Context) error
+}
+
+// ErrDrainTimeout says that a part had not stopped when the time to drain was over.
+var ErrDrainTimeout = errors.New("did not stop in time")
+
+// Run runs the parts until ctx ends or one of them returns, and then stops them in reverse order: the last is
+// told to stop and waited for, then the one before it. All of that together may take drain. It returns the
+// first error.
+func Run(ctx context.Context, drain time.Duration, logger *slog.Logger, parts ...Part) error {
+	running := make([]*runningPart, len(parts))
+	ended := make(chan *runningPart, len(parts))
+	for i, p := range parts {
+		running[i] = start(ctx, p, ended)
+	}
+	var errs []error
+	select {
+	case <-ctx.Done():
+	case p := <-ended:
+		errs = append(errs, p.earlyEnd())
+	}
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	for i := len(running) - 1; i >= 0; i-- {
+		logger.DebugContext(ctx, "stopping", "part", running[i].Name)
+		errs = append(errs, running[i].stop(deadline))
+	}
+	return errors.Join(errs...)
+}
+
+// runningPart is a part that was started. Its context is ended by stop alone, so that a part that serves
+// others outlives them.
+type runningPart struct {
+	Part
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // valid once done is closed
+}
+
+func start(ctx context.Context, p Part, ended chan<- *runningPart) *runningPart {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	r := &runningPart{Part: p, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		r.err = p.Run(ctx)
+		close(r.done)
+		ended <- r
+	}()
+	return r
+}
+
+func (r *runningPart) earlyEnd() error {
+	if r.err == nil {
+		return fmt.Errorf("%s ended by itself", r.Name)
+	}
+	return nil // stop reports it
+}
+
+func (r *runningPart) stop(deadline context.Context) error {
+	r.cancel()
+	select {
+	case <-r.done:
+	case <-deadline.Done():
+		return fmt.Errorf("%s %w", r.Name, ErrDrainTimeout)
+	}
+	if r.err != nil && !errors.Is(r.err, context.Canceled) {
+		return fmt.Errorf("%s: %w", r.Name, r.err)
+	}
+	return nil
+}
