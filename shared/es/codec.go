@@ -14,11 +14,13 @@ import (
 // Marshal encodes a payload or a state. All JSON of events, commands, states and documents goes through
 // Marshal and [Unmarshal], so that the encoder can be changed in one place.
 func Marshal(v any) (json.RawMessage, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false) // what is stored is no HTML, and should come back as it was
+	if err := encoder.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode %T: %w", v, err)
 	}
-	return data, nil
+	return bytes.TrimSuffix(out.Bytes(), []byte{'\n'}), nil
 }
 
 // Unmarshal decodes what the system itself has written. Fields that the type no longer has are ignored: an

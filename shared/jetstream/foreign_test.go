@@ -1,0 +1,131 @@
+package jetstream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	njs "github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+)
+
+// foreign publishes as another client would, without our headers.
+func foreign(t testing.TB, conn *nats.Conn, subject, body string) {
+	t.Helper()
+	js, err := njs.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), subject, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func foreignBody(s es.Stream, version int) string {
+	return fmt.Sprintf(`[{"specversion":"1.0","id":"%[1]s/%[2]s/%[3]d","source":"/default/things","type":"things.Happened","subject":"%[1]s-%[2]s",`+
+		`"time":"2026-01-02T03:04:05Z","datacontenttype":"application/json","dataschema":"urn:orchestrix:things.Happened:1","streamversion":%[3]d,"data":{}}]`,
+		s.Category, s.ID, version)
+}
+
+// A writer that knows nothing of back-pointers costs speed and nothing else.
+func TestAForeignWriterWithoutBackPointers(t *testing.T) {
+	t.Parallel()
+	log, conn := openLog(t, jetstream.Config{Partitions: 1})
+	s := thing("a")
+	revision := mustAppend(t, log, es.Revision{}, happened(s, "c1"))
+	foreign(t, conn, "orx.evt.0.default.thing.a", foreignBody(s, 2))
+	last, err := log.Last(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, log, last.Revision(), happened(s, "c3"))
+	version := es.Version(0)
+	for c, err := range es.Read(t.Context(), log, s, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if version++; c.Version != version {
+			t.Errorf("version %d comes as number %d", c.Version, version)
+		}
+	}
+	if version != 3 || revision.Version != 1 {
+		t.Errorf("read %d versions, not 3", version)
+	}
+}
+
+func TestAHoleIsNeverFolded(t *testing.T) {
+	t.Parallel()
+	log, conn := openLog(t, jetstream.Config{Partitions: 1})
+	s := thing("a")
+	mustAppend(t, log, es.Revision{}, happened(s, "c1"))
+	foreign(t, conn, "orx.evt.0.default.thing.a", foreignBody(s, 3)) // version 2 is missing
+	var err error
+	for _, err = range es.Read(t.Context(), log, s, 0) {
+		if err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, es.ErrCorrupt) || !strings.Contains(err.Error(), "thing-a") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What is no commit is handed to followers as such, in its place, and the streams beside it are unharmed.
+func TestEntriesThatAreNoCommits(t *testing.T) {
+	t.Parallel()
+	log, conn := openLog(t, jetstream.Config{Partitions: 2})
+	a := thing("a")
+	partition := es.PartitionOf(a.Tenant, a.ID, 2)
+	mustAppend(t, log, es.Revision{}, happened(a, "c1"))
+	wrong := map[string]string{
+		"default.thing.broken":                      `{"no":"batch"}`,
+		"default.thing.empty":                       `[]`,
+		"default.thing.other":                       foreignBody(a, 1),
+		"default.thing.version":                     strings.ReplaceAll(foreignBody(es.Stream{Category: "thing", ID: "version"}, 1), `"streamversion":1`, `"streamversion":0`),
+		"default.thing.ümlaut":                      foreignBody(a, 1),
+		"default.thing." + inPartition(1-partition): foreignBody(es.Stream{Category: "thing", ID: inPartition(1 - partition)}, 1),
+	}
+	for subject, body := range wrong {
+		foreign(t, conn, fmt.Sprintf("orx.evt.%d.%s", partition, subject), body)
+	}
+	last, err := log.Last(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, log, last.Revision(), happened(a, "c2"))
+	good, bad := 0, 0
+	errEnd := errors.New("end")
+	err = log.Follow(t.Context(), es.Position{Partition: partition}, 3, func(_ context.Context, b es.Batch) error {
+		for _, c := range b.Commits {
+			switch {
+			case c.Err == nil && c.Stream == a:
+				good++
+			case errors.Is(c.Err, es.ErrCorrupt) && c.Position.Sequence > 0:
+				bad++
+			default:
+				t.Errorf("%s came as %+v", c.Position, c)
+			}
+		}
+		if b.Pending == 0 {
+			return errEnd
+		}
+		return nil
+	})
+	if !errors.Is(err, errEnd) || good != 2 || bad != len(wrong) {
+		t.Errorf("%d commits and %d others were handed over, not 2 and %d: %v", good, bad, len(wrong), err)
+	}
+}
+
+// inPartition is an id whose stream belongs into one of two partitions.
+func inPartition(partition int) string {
+	for n := 0; ; n++ {
+		if id := fmt.Sprint("id", n); es.PartitionOf(es.DefaultTenant, id, 2) == partition {
+			return id
+		}
+	}
+}
