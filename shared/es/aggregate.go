@@ -184,6 +184,9 @@ func (a *Aggregate) addEvent(codec eventCodec, evolve func(any, Event) any) erro
 	if err := codec.check(); err != nil {
 		return err
 	}
+	if codec.event.Kind() != reflect.Struct {
+		return fmt.Errorf("event %s has type %v: an event is a struct", codec.kind, codec.event)
+	}
 	name := a.Module + "." + codec.kind
 	if a.eventNamed[name] != nil || a.eventTyped[codec.event] != nil {
 		return fmt.Errorf("event %s of type %v: the kind or the type is registered twice", name, codec.event)

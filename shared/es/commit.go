@@ -2,6 +2,7 @@ package es
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -63,6 +64,28 @@ func (c *Commit) Kinds() []string {
 		kinds[i] = e.Kind()
 	}
 	return kinds
+}
+
+// Check is what every log asks of a commit before it writes it, so that what is written can be read again. It
+// returns an error that wraps [ErrBadToken] for a bad stream name or command id, and [ErrBadPayload] where
+// there is no event, or one without type, schema version or data.
+func (c *Commit) Check() error {
+	if err := c.Stream.Check(); err != nil {
+		return err
+	}
+	if err := CheckCommandID(c.Command.ID); err != nil {
+		return err
+	}
+	if len(c.Events) == 0 {
+		return fmt.Errorf("%w: %s: a commit holds at least one event", ErrBadPayload, c.Stream)
+	}
+	for i, e := range c.Events {
+		if e.Type == "" || e.Schema < 1 || !json.Valid(e.Data) {
+			return fmt.Errorf("%w: %s: event %d of the commit (type %q, schema version %d) needs a type, a schema version from 1 and JSON data",
+				ErrBadPayload, c.Stream, i+1, e.Type, e.Schema)
+		}
+	}
+	return nil
 }
 
 // Revision is the end of the stream as this commit leaves it.

@@ -14,15 +14,24 @@ import (
 )
 
 const (
-	firstPause  = 20 * time.Millisecond  // before the second try; doubled each time
-	longestWait = 500 * time.Millisecond // between two tries
+	firstPause   = 20 * time.Millisecond  // before the second try; doubled each time
+	longestPause = 500 * time.Millisecond // between two tries
+)
+
+// Errors of the server that the client library has no names for.
+const (
+	errCodeDuplicateInProcess jetstream.ErrorCode = 10158 // a message of this id is proposed and not yet stored
+	errCodeHeaderTooLarge     jetstream.ErrorCode = 10097
 )
 
 // Append implements [es.Appender]. It publishes with the sequence that the stream must end with. An answer
-// that does not come is not taken for a failure: the stream is read from the leader to see whether the commit
-// is there, and only if not is it published again, under the same message id and expectation.
+// that does not come is not taken for a failure: the leader is asked whether the commit is there, and only if
+// not is it published again, under the same message id and expectation. A first try that lands late, after a
+// second one was sent, can't do harm: at most one of them meets its expectation.
+//
+// An end of ctx, or of the configured budget, leaves the outcome unknown: [es.ErrUnavailable].
 func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
-	if err := c.Stream.Check(); err != nil {
+	if err := c.Check(); err != nil {
 		return es.Revision{}, err
 	}
 	c.Version = expected.Version + es.Version(len(c.Events))
@@ -31,92 +40,122 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 	if err != nil {
 		return es.Revision{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.config.AppendBudget)
-	defer cancel()
-	wait := firstPause
-	for {
-		revision, err := l.publish(ctx, expected, &c, m)
-		if err == nil || !errors.Is(err, errTryAgain) {
-			l.note(err)
-			return revision, err
-		}
-		select {
-		case <-ctx.Done():
-			err = fmt.Errorf("%w: %s: no answer within the budget, the outcome is unknown: %w", es.ErrUnavailable, c.Stream, err)
-			l.note(err)
-			return es.Revision{}, err
-		case <-time.After(wait/2 + rand.N(wait/2)):
-			wait = min(2*wait, longestWait)
-		}
+	revision, err := l.appendWithin(ctx, expected, &c, m)
+	l.note(ctx, l.partitionOf(c.Stream), err)
+	if errors.Is(err, es.ErrConflict) {
+		l.config.Observer.Conflict(c.Stream)
 	}
+	return revision, err
 }
 
-// note remembers whether the log answers appends, for readiness.
-func (l *Log) note(err error) {
-	if errors.Is(err, es.ErrUnavailable) {
-		l.failedAt.Store(time.Now().UnixNano())
-	} else {
-		l.failedAt.Store(0)
+// appendWithin tries until there is an answer, or the budget is used up.
+func (l *Log) appendWithin(ctx context.Context, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.config.AppendBudget)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return es.Revision{}, unavailable("append to "+c.Stream.String(), err)
+	}
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		revision, err := l.publish(ctx, expected, c, m)
+		if !errors.Is(err, errTryAgain) {
+			return revision, err
+		}
+		if !sleep(ctx, pause/2+rand.N(pause/2)) {
+			return es.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the outcome is unknown: %w: %w",
+				es.ErrUnavailable, c.Stream, ctx.Err(), err)
+		}
+		l.config.Observer.Retry(c.Stream)
 	}
 }
 
 // errTryAgain says that the commit is not in the log as far as can be told, and may be published again.
-var errTryAgain = errors.New("no answer")
+var errTryAgain = errors.New("not in the log so far")
 
 // publish tries once, and looks the outcome up where the answer leaves it open.
 func (l *Log) publish(ctx context.Context, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
 	attempt, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	ack, err := l.js.PublishMsg(attempt, m, jetstream.WithRetryAttempts(0))
 	cancel()
-	if err == nil && !ack.Duplicate {
+	var refused *jetstream.APIError
+	switch {
+	case err == nil && !ack.Duplicate:
 		c.Position = es.Position{Partition: l.partitionOf(c.Stream), Sequence: ack.Sequence}
 		return c.Revision(), nil
-	}
-	var api *jetstream.APIError
-	switch {
-	case err == nil: // the message id is known, which may be this commit or another of the same command
-		return l.landed(ctx, expected, c, es.ErrConflict)
-	case !errors.As(err, &api): // nobody answered
-		return l.landed(ctx, expected, c, fmt.Errorf("%w: %w", errTryAgain, err))
-	case api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence,
-		api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
-		return l.landed(ctx, expected, c, es.ErrConflict)
-	case api.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum:
+	case err == nil: // the message id is known: of this commit, or of the same command elsewhere in the stream
+		return l.landed(ctx, expected, c, conflict(expected, c, nil))
+	case errors.As(err, &refused):
+		return l.refused(ctx, expected, c, refused)
+	case errors.Is(err, jetstream.ErrNoStreamResponse): // nobody listens: no leader, or a server that is starting
+		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
+	case errors.Is(err, nats.ErrMaxPayload): // reconnected to a server that takes less
 		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, c.Stream, err)
-	default: // no space, no leader, no such stream
-		return es.Revision{}, fmt.Errorf("%w: append to %s: %w", es.ErrUnavailable, c.Stream, err)
+	case errors.Is(err, nats.ErrConnectionClosed): // for good
+		return es.Revision{}, unavailable("append to "+c.Stream.String(), err)
+	}
+	l.config.Observer.AmbiguousAck(c.Stream)
+	return l.landed(ctx, expected, c, fmt.Errorf("%w: %w", errTryAgain, err))
+}
+
+// refused handles an answer that is a "no".
+func (l *Log) refused(ctx context.Context, expected es.Revision, c *es.Commit, refusal *jetstream.APIError) (es.Revision, error) {
+	switch refusal.ErrorCode {
+	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+		return l.afterConflict(ctx, expected, c, refusal)
+	case errCodeDuplicateInProcess: // an earlier try of ours is being replicated
+		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, refusal)
+	case jetstream.JSErrCodeStreamMessageExceedsMaximum, errCodeHeaderTooLarge:
+		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, c.Stream, refusal)
+	default: // no room, no such stream, JetStream is off
+		return es.Revision{}, unavailable("append to "+c.Stream.String(), refusal)
 	}
 }
 
-// landed returns the revision of the commit where it is in the log after all, and otherwise the error that
-// says what follows: [es.ErrConflict] where another commit took its place.
-func (l *Log) landed(ctx context.Context, expected es.Revision, c *es.Commit, otherwise error) (es.Revision, error) {
+// afterConflict tells another's commit in the place of ours from our own, written by a try whose answer was
+// lost, and from one that is still being replicated: the leader then refuses on account of what nobody can
+// read yet.
+func (l *Log) afterConflict(ctx context.Context, expected es.Revision, c *es.Commit, cause error) (es.Revision, error) {
+	revision, err := l.landed(ctx, expected, c, errNoMessage)
+	if errors.Is(err, es.ErrConflict) {
+		return revision, fmt.Errorf("%w: %w", err, cause)
+	}
+	if !errors.Is(err, errNoMessage) {
+		return revision, err
+	}
 	last, err := l.LastConfirmed(ctx, c.Stream)
 	switch {
-	case errors.Is(err, es.ErrNoStream):
-		return es.Revision{}, wrapConflict(c, otherwise)
-	case errors.Is(err, es.ErrUnavailable):
+	case err != nil && !errors.Is(err, es.ErrNoStream):
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
-	case err != nil:
-		return es.Revision{}, err
-	case last.Version <= expected.Version:
-		return es.Revision{}, wrapConflict(c, otherwise)
+	case last.Position.Sequence == expected.Position.Sequence:
+		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, cause)
+	default: // what was expected is not what this stream has had
+		return es.Revision{}, conflict(expected, c, cause)
 	}
-	for next, err := range l.Since(ctx, expected.Version, last) {
-		if errors.Is(err, es.ErrUnavailable) {
-			return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
-		}
-		if err != nil {
-			return es.Revision{}, err
-		}
-		if next.Command == c.Command && next.First() == expected.Version+1 {
-			return next.Revision(), nil
-		}
-		break // only the commit right after expected can be ours
-	}
-	return es.Revision{}, wrapConflict(c, es.ErrConflict)
 }
 
-func wrapConflict(c *es.Commit, err error) error {
-	return fmt.Errorf("append to %s: %w", c.Stream, err)
+// landed asks the leader for the commit after expected. It returns its revision where it is this very commit,
+// [es.ErrConflict] where it is another, and the error otherwise where there is none.
+func (l *Log) landed(ctx context.Context, expected es.Revision, c *es.Commit, otherwise error) (es.Revision, error) {
+	partition := l.partitionOf(c.Stream)
+	m, err := l.getFromLeader(ctx, partition, leaderRequest{Sequence: expected.Position.Sequence + 1, NextFor: l.subjectOf(c.Stream)})
+	if errors.Is(err, errNoMessage) {
+		return es.Revision{}, otherwise
+	}
+	if err != nil {
+		return es.Revision{}, fmt.Errorf("%w: look the outcome up: %w", errTryAgain, err)
+	}
+	next, err := l.decode(partition, m)
+	if err != nil {
+		return es.Revision{}, err
+	}
+	if next.Command == c.Command && next.First() == expected.Version+1 {
+		return next.Revision(), nil
+	}
+	return es.Revision{}, conflict(expected, c, fmt.Errorf("version %d at %s is there", next.First(), next.Position))
+}
+
+func conflict(expected es.Revision, c *es.Commit, cause error) error {
+	if cause == nil {
+		return fmt.Errorf("append to %s after version %d: %w", c.Stream, expected.Version, es.ErrConflict)
+	}
+	return fmt.Errorf("append to %s after version %d: %w: %w", c.Stream, expected.Version, es.ErrConflict, cause)
 }

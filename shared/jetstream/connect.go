@@ -2,22 +2,29 @@ package jetstream
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"orchestrix/shared/es"
 )
 
-// Connect connects to NATS under a name that operators see. The connection comes back by itself, for ever;
-// while it is away, what is sent fails at once instead of waiting unseen. The error wraps [es.ErrUnavailable].
-func Connect(ctx context.Context, url, name string, logger *slog.Logger, options ...nats.Option) (*nats.Conn, error) {
+// Connect connects to NATS, whose servers are separated by commas, under a name that operators see. It tries
+// once: the error wraps [es.ErrUnavailable]. Later on the connection comes back by itself, for ever; while it is
+// away, what is sent fails at once instead of waiting unseen.
+func Connect(ctx context.Context, servers, name string, logger *slog.Logger, options ...nats.Option) (*nats.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable("NATS at "+withoutSecrets(servers), err)
+	}
+	if logger == nil {
+		logger = slog.Default()
+	}
 	standard := []nats.Option{
 		nats.Name(name),
 		nats.Timeout(5 * time.Second),
 		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(), // credentials may be rotated while it is away
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.ReconnectBufSize(-1),
@@ -39,9 +46,25 @@ func Connect(ctx context.Context, url, name string, logger *slog.Logger, options
 			logger.WarnContext(ctx, "NATS connection reports an error", "subject", subject, "error", err)
 		}),
 	}
-	connection, err := nats.Connect(url, append(standard, options...)...)
+	connection, err := nats.Connect(servers, append(standard, options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: NATS: %w", es.ErrUnavailable, err)
+		return nil, unavailable("NATS at "+withoutSecrets(servers), err)
 	}
 	return connection, nil
+}
+
+// withoutSecrets is a list of servers that may be logged.
+func withoutSecrets(servers string) string {
+	list := strings.Split(servers, ",")
+	for i, server := range list {
+		server = strings.TrimSpace(server)
+		parsed, err := url.Parse(server)
+		switch {
+		case err == nil && parsed.Host != "":
+			list[i] = parsed.Scheme + "://" + parsed.Host
+		default: // host:port, perhaps after user:password@
+			list[i] = server[strings.LastIndexByte(server, '@')+1:]
+		}
+	}
+	return strings.Join(list, ", ")
 }

@@ -21,32 +21,6 @@ const (
 	batchBytes      = 4 << 20          // of the bodies in one batch, unless the first is larger
 )
 
-// Head implements [es.Feed].
-func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
-	if err := l.checkPartition(partition); err != nil {
-		return es.Head{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
-	defer cancel()
-	stream, err := l.js.Stream(ctx, streamName(partition))
-	if err != nil {
-		return es.Head{}, unavailable("partition "+streamName(partition), err)
-	}
-	info := stream.CachedInfo()
-	head := es.Head{Position: es.Position{Partition: partition, Sequence: info.State.LastSeq}, Created: info.Created}
-	if info.State.LastSeq > 0 {
-		head.Time = info.State.LastTime
-	}
-	return head, nil
-}
-
-func (l *Log) checkPartition(partition int) error {
-	if partition < 0 || partition >= l.partitions {
-		return fmt.Errorf("%w: partition %d, the log has 0 to %d", es.ErrBadPosition, partition, l.partitions-1)
-	}
-	return nil
-}
-
 // Follow implements [es.Feed]. It reads with a consumer of its own that the server keeps in memory and that
 // needs no acknowledgements: where to go on is the follower's to know. Whatever disturbs the order ends it
 // with [es.ErrUnavailable]. A message that is missing in the log itself is [es.ErrCorrupt].
@@ -58,7 +32,7 @@ func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handl
 	if after.Sequence > head.Position.Sequence {
 		return fmt.Errorf("%w: partition %d ends at %s, before %s: it was replaced or cut off", es.ErrCorrupt, after.Partition, head.Position, after)
 	}
-	f, err := l.subscribe(ctx, after, maxBatch)
+	f, err := l.subscribe(ctx, after, max(maxBatch, 1))
 	if err != nil {
 		return endOf(ctx, err)
 	}
@@ -93,6 +67,7 @@ type follower struct {
 	messages chan jetstream.Msg
 	failed   chan error
 	lost     chan nats.Status
+	consumer jetstream.Consumer
 	consume  jetstream.ConsumeContext
 	done     chan struct{}
 	held     jetstream.Msg // taken, but left for the next batch
@@ -106,13 +81,14 @@ func (l *Log) subscribe(ctx context.Context, after es.Position, maxBatch int) (*
 	}
 	setup, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
-	consumer, err := l.js.CreateConsumer(setup, streamName(after.Partition), jetstream.ConsumerConfig{
+	var err error
+	f.consumer, err = l.js.CreateConsumer(setup, l.streamName(after.Partition), jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after.Sequence + 1,
 		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1,
 		InactiveThreshold: followIdle,
 	})
 	if err == nil {
-		f.consume, err = consumer.Consume(f.take,
+		f.consume, err = f.consumer.Consume(f.take,
 			jetstream.PullMaxMessagesWithBytesLimit(2*maxBatch, max(followBytes, 2*int(l.conn.MaxPayload()))),
 			jetstream.PullExpiry(followExpiry), jetstream.PullHeartbeat(followHeartbeat),
 			jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { f.fail(err) }))
@@ -139,11 +115,14 @@ func (f *follower) fail(err error) {
 	}
 }
 
+// close ends the subscription and waits for it. The server is told that its consumer is not needed any more,
+// without waiting: it would find out by itself.
 func (f *follower) close() {
 	close(f.done)
 	f.consume.Stop()
 	<-f.consume.Closed()
 	f.log.conn.RemoveStatusListener(f.lost)
+	_ = f.log.conn.Publish("$JS.API.CONSUMER.DELETE."+f.log.streamName(f.partition)+"."+f.consumer.CachedInfo().Name, nil)
 }
 
 // next waits for a message and takes what else is there, up to a batch.

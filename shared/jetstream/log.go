@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,59 +14,24 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Config describes the log. Zero values take the defaults.
-type Config struct {
-	Partitions      int           // fixed when the log is created; 0 takes what there is, or 4 for a new log
-	Replicas        int           // of a new log; 1
-	AppendBudget    time.Duration // for one append, retries included; 15 s
-	AckTimeout      time.Duration // for one answer of the server, before its outcome is looked up; 5 s
-	DuplicateWindow time.Duration // of a new log; 2 min
-	Logger          *slog.Logger  // slog.Default()
-}
-
-const (
-	defaultPartitions = 4
-	maxPartitions     = 256
-	streamPrefix      = "ORX_EVENTS_"
-	subjectPrefix     = "orx.evt."
-	metaPartitions    = "orchestrix-partitions"
-	metaFormat        = "orchestrix-format"
-	format            = "1"
-)
-
-func (c Config) withDefaults() Config {
-	if c.Replicas == 0 {
-		c.Replicas = 1
-	}
-	if c.AppendBudget == 0 {
-		c.AppendBudget = 15 * time.Second
-	}
-	if c.AckTimeout == 0 {
-		c.AckTimeout = 5 * time.Second
-	}
-	if c.DuplicateWindow == 0 {
-		c.DuplicateWindow = 2 * time.Minute
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return c
-}
-
 // Log is an event log in JetStream.
 type Log struct {
 	config     Config
 	conn       *nats.Conn
 	js         jetstream.JetStream
 	partitions int
-	failedAt   atomic.Int64 // unix nanoseconds of an append without answer, 0 after one that worked
+	maxMessage int64                     // bytes that the streams take, 0 for any
+	failures   []atomic.Pointer[failure] // by partition; nil after an append that worked
 }
 
 var _ es.Log = (*Log)(nil)
 
-// Open opens the log, and creates what is missing of it. Several services may do so at once. The error says
-// so where the log has another number of partitions than configured: streams would be looked for in the
-// wrong place.
+// ErrPartitions says that the log has another number of partitions than the configuration.
+var ErrPartitions = errors.New("the log has another number of partitions")
+
+// Open opens the log, and creates what is missing of it. Several services may do so at once. It returns
+// [ErrPartitions] where the log has another number of partitions than configured, since streams would be
+// looked for in the wrong place, and [es.ErrUnavailable] where JetStream does not answer: try again.
 func Open(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, true)
 }
@@ -79,15 +41,15 @@ func OpenExisting(ctx context.Context, conn *nats.Conn, config Config) (*Log, er
 	return open(ctx, conn, config, false)
 }
 
-// ErrPartitions says that the log has another number of partitions than the configuration.
-var ErrPartitions = errors.New("the log has another number of partitions")
-
 func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Log, error) {
 	js, err := jetstream.New(conn)
 	if err != nil {
 		return nil, err
 	}
 	l := &Log{config: config.withDefaults(), conn: conn, js: js}
+	if err := l.config.check(); err != nil {
+		return nil, err
+	}
 	if l.partitions, err = l.storedPartitions(ctx, create); err != nil {
 		return nil, err
 	}
@@ -95,8 +57,18 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 		return nil, fmt.Errorf("%w: it was created with %d, the configuration says %d; set ORCHESTRIX_PARTITIONS=%d",
 			ErrPartitions, l.partitions, config.Partitions, l.partitions)
 	}
+	l.failures = make([]atomic.Pointer[failure], l.partitions)
 	for i := range l.partitions {
-		if err := l.ensure(ctx, i, l.partitions, create); err != nil {
+		stream, err := l.ensure(ctx, l.partitionConfig(i, l.partitions), create)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.accept(stream.CachedInfo().Config); err != nil {
+			return nil, err
+		}
+	}
+	if create {
+		if _, err := l.ensure(ctx, l.readyConfig(), true); err != nil {
 			return nil, err
 		}
 	}
@@ -106,51 +78,51 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 // storedPartitions reads how many partitions the log has from its first one, which it creates where it may.
 // The first to create it decides.
 func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
-	stream, err := l.js.Stream(ctx, streamName(0))
-	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
-		wanted := l.config.Partitions
-		if wanted == 0 {
-			wanted = defaultPartitions
-		}
-		if err := l.ensure(ctx, 0, wanted, true); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			return 0, err
-		}
-		stream, err = l.js.Stream(ctx, streamName(0))
+	wanted := l.config.Partitions
+	if wanted == 0 {
+		wanted = defaultPartitions
 	}
+	stream, err := l.ensure(ctx, l.partitionConfig(0, wanted), create)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, fmt.Errorf("%w: there is no log on this NATS server; a service or 'orchestrix dev' creates it: %w", es.ErrUnavailable, err)
+		return 0, fmt.Errorf("there is no log on this NATS server; a service or 'orchestrix dev' creates it: %w", err)
 	}
 	if err != nil {
-		return 0, unavailable("open the log", err)
+		return 0, err
 	}
 	metadata := stream.CachedInfo().Config.Metadata
 	if metadata[metaFormat] != format {
-		return 0, fmt.Errorf("stream %s has format %q, this program knows %q", streamName(0), metadata[metaFormat], format)
+		return 0, fmt.Errorf("stream %s has format %q, this program knows %q: upgrade it", l.streamName(0), metadata[metaFormat], format)
 	}
 	partitions, err := strconv.Atoi(metadata[metaPartitions])
 	if err != nil || partitions < 1 || partitions > maxPartitions {
-		return 0, fmt.Errorf("stream %s says that the log has %q partitions: it was not created by Orchestrix", streamName(0), metadata[metaPartitions])
+		return 0, fmt.Errorf("stream %s says that the log has %q partitions: it was not created by Orchestrix", l.streamName(0), metadata[metaPartitions])
 	}
 	return partitions, nil
 }
 
-// ensure makes sure that a partition is there. Two who create it at once agree.
-func (l *Log) ensure(ctx context.Context, partition, partitions int, create bool) error {
-	_, err := l.js.Stream(ctx, streamName(partition))
+// ensure returns a stream, created where it is missing and may be. What another has created in the meantime,
+// perhaps with other settings, is taken as it is.
+func (l *Log) ensure(ctx context.Context, config jetstream.StreamConfig, create bool) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
+	defer cancel()
+	stream, err := l.js.Stream(ctx, config.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
-		_, err = l.js.CreateStream(ctx, l.streamConfig(partition, partitions))
+		stream, err = l.js.CreateStream(ctx, config)
+	}
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		stream, err = l.js.Stream(ctx, config.Name)
 	}
 	if err != nil {
-		return unavailable("partition "+streamName(partition), err)
+		return nil, unavailable("open stream "+config.Name, err)
 	}
-	return nil
+	return stream, nil
 }
 
-func (l *Log) streamConfig(partition, partitions int) jetstream.StreamConfig {
+func (l *Log) partitionConfig(partition, partitions int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        streamName(partition),
+		Name:        l.streamName(partition),
 		Description: "Orchestrix event log, partition " + strconv.Itoa(partition),
-		Subjects:    []string{subjectPrefix + strconv.Itoa(partition) + ".*.*.*"},
+		Subjects:    []string{l.subjectPrefix() + strconv.Itoa(partition) + ".*.*.*"},
 		Storage:     jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		Replicas: l.config.Replicas, Duplicates: l.config.DuplicateWindow,
 		DenyDelete: true, DenyPurge: true, AllowDirect: true, AllowAtomicPublish: true,
@@ -159,54 +131,61 @@ func (l *Log) streamConfig(partition, partitions int) jetstream.StreamConfig {
 	}
 }
 
-func streamName(partition int) string { return streamPrefix + strconv.Itoa(partition) }
-
-// Partitions implements [es.Feed].
-func (l *Log) Partitions() int { return l.partitions }
-
-func (l *Log) partitionOf(s es.Stream) int { return es.PartitionOf(s.Tenant, s.ID, l.partitions) }
-
-func (l *Log) subjectOf(s es.Stream) string {
-	return subjectPrefix + strconv.Itoa(l.partitionOf(s)) + "." + s.Tenant + "." + s.Category + "." + s.ID
-}
-
-// streamOf reads a subject. Its error says that no commit belongs there.
-func (l *Log) streamOf(subject string) (es.Stream, error) {
-	parts := strings.Split(strings.TrimPrefix(subject, subjectPrefix), ".")
-	if len(parts) != 4 || !strings.HasPrefix(subject, subjectPrefix) {
-		return es.Stream{}, fmt.Errorf("%w: subject %q is not %s<partition>.<tenant>.<category>.<id>", es.ErrCorrupt, subject, subjectPrefix)
+// accept refuses a partition whose settings let it lose events, and takes over how large its messages may be.
+func (l *Log) accept(c jetstream.StreamConfig) error {
+	forgets := c.Retention != jetstream.LimitsPolicy || c.Discard != jetstream.DiscardNew ||
+		c.MaxAge != 0 || c.MaxMsgsPerSubject > 0 || c.AllowRollup
+	if forgets {
+		return fmt.Errorf("stream %s would lose events (retention %v, discard %v, max age %v, max messages per subject %d, rollup %v): "+
+			"set limits retention, discard new, no maximum age, no maximum per subject and no rollup",
+			c.Name, c.Retention, c.Discard, c.MaxAge, c.MaxMsgsPerSubject, c.AllowRollup)
 	}
-	s := es.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}
-	if err := s.Check(); err != nil {
-		return es.Stream{}, fmt.Errorf("%w: subject %q: %w", es.ErrCorrupt, subject, err)
-	}
-	if strconv.Itoa(l.partitionOf(s)) != parts[0] {
-		return s, fmt.Errorf("%w: %s is in partition %s, it belongs into %d", es.ErrCorrupt, s, parts[0], l.partitionOf(s))
-	}
-	return s, nil
-}
-
-// Ping returns nil where every partition has a leader that answers, and the last append got an answer.
-func (l *Log) Ping(ctx context.Context) error {
-	errs := make([]error, l.partitions)
-	var pings sync.WaitGroup
-	for i := range l.partitions {
-		pings.Go(func() { _, errs[i] = l.Head(ctx, i) })
-	}
-	pings.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	if failed := l.failedAt.Load(); failed != 0 && time.Since(time.Unix(0, failed)) < failureMemory {
-		return fmt.Errorf("%w: the last append, %s ago, got no answer: is the disk of NATS full?",
-			es.ErrUnavailable, time.Since(time.Unix(0, failed)).Round(time.Second))
+	if limit := int64(c.MaxMsgSize); limit > 0 && (l.maxMessage == 0 || limit < l.maxMessage) {
+		l.maxMessage = limit
 	}
 	return nil
 }
 
-// failureMemory is for how long an append without answer keeps a service from being ready, unless one works
-// before.
-const failureMemory = 10 * time.Second
+// Partitions implements [es.Feed].
+func (l *Log) Partitions() int { return l.partitions }
+
+func (l *Log) checkPartition(partition int) error {
+	if partition < 0 || partition >= l.partitions {
+		return fmt.Errorf("%w: partition %d, the log has 0 to %d", es.ErrBadPosition, partition, l.partitions-1)
+	}
+	return nil
+}
+
+// Head implements [es.Feed]. The partition's leader answers.
+func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
+	if err := l.checkPartition(partition); err != nil {
+		return es.Head{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
+	defer cancel()
+	stream, err := l.js.Stream(ctx, l.streamName(partition))
+	if err != nil {
+		return es.Head{}, unavailable("partition "+l.streamName(partition), err)
+	}
+	info := stream.CachedInfo()
+	head := es.Head{Position: es.Position{Partition: partition, Sequence: info.State.LastSeq}, Created: info.Created}
+	if info.State.LastSeq > 0 {
+		head.Time = info.State.LastTime
+	}
+	return head, nil
+}
+
+// sleep waits, and reports whether ctx is still going.
+func sleep(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
 
 func unavailable(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)

@@ -51,11 +51,33 @@ func (l *Log) encode(expected es.Revision, c *es.Commit) (*nats.Msg, error) {
 		}
 	}
 	m := &nats.Msg{Subject: l.subjectOf(c.Stream), Header: header, Data: body}
-	if limit := l.conn.MaxPayload(); int64(m.Size()) > limit {
-		return nil, fmt.Errorf("%w: %s: %d bytes with its headers, the server takes %d; split the command, or raise max_payload of NATS",
-			es.ErrTooLarge, c.Stream, m.Size(), limit)
+	return m, l.checkSize(c.Stream, m)
+}
+
+// maxHeader is how many bytes of headers JetStream keeps.
+const maxHeader = 1<<16 - 1
+
+// checkSize refuses what the server would not take, before it is sent: the server closes the connection of a
+// client that sends too much.
+func (l *Log) checkSize(s es.Stream, m *nats.Msg) error {
+	size := m.Size() - len(m.Subject)
+	if limit := l.MaxCommit(); size > limit {
+		return fmt.Errorf("%w: %s: %d bytes with headers, the log takes %d; make the command do less, or raise max_payload of NATS",
+			es.ErrTooLarge, s, size, limit)
 	}
-	return m, nil
+	if headers := size - len(m.Data); headers > maxHeader {
+		return fmt.Errorf("%w: %s: %d bytes of headers, JetStream takes %d", es.ErrTooLarge, s, headers, maxHeader)
+	}
+	return nil
+}
+
+// MaxCommit is how many bytes a commit may have, headers and the envelope of its events included.
+func (l *Log) MaxCommit() int {
+	limit := l.conn.MaxPayload()
+	if l.maxMessage > 0 {
+		limit = min(limit, l.maxMessage)
+	}
+	return int(limit)
 }
 
 func setHeader(header nats.Header, name, value string) {
@@ -124,6 +146,3 @@ func splitSequences(text string) ([]uint64, error) {
 	}
 	return sequences, nil
 }
-
-// MaxCommit is how many bytes a commit may have, headers and the envelope of its events included.
-func (l *Log) MaxCommit() int { return int(l.conn.MaxPayload()) }

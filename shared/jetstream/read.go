@@ -2,23 +2,20 @@ package jetstream
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
 	"orchestrix/shared/es"
 )
 
-// errNoMessage says that the log has no such message, as far as the server that answered knows.
-var errNoMessage = errors.New("no such message")
+const (
+	fetchesInFlight = 16 // messages that one read asks for at the same time
+	fetchWindow     = 64 // messages that one read holds at the same time
+)
 
 // Last implements [es.Reader]: a direct get, which any replica may answer.
 func (l *Log) Last(ctx context.Context, s es.Stream) (es.Commit, error) {
@@ -47,170 +44,116 @@ func (l *Log) lastBy(ctx context.Context, s es.Stream, get func(context.Context,
 	return l.decode(partition, m)
 }
 
-// getLast reads the last message of a subject from any replica.
-func (l *Log) getLast(ctx context.Context, partition int, subject string) (stored, error) {
-	return l.direct(ctx, "$JS.API.DIRECT.GET."+streamName(partition)+"."+subject, nil)
-}
-
-// get reads a message by its sequence from any replica, and from the leader where that replica lags.
-func (l *Log) get(ctx context.Context, partition int, sequence uint64) (stored, error) {
-	request := []byte(`{"seq":` + strconv.FormatUint(sequence, 10) + `}`)
-	m, err := l.direct(ctx, "$JS.API.DIRECT.GET."+streamName(partition), request)
-	if errors.Is(err, errNoMessage) {
-		return l.getFromLeader(ctx, partition, leaderRequest{Sequence: sequence})
-	}
-	return m, err
-}
-
-// direct asks by direct get: the answer is the message itself, its place in headers.
-func (l *Log) direct(ctx context.Context, subject string, request []byte) (stored, error) {
-	answer, err := l.request(ctx, subject, request)
-	if err != nil {
-		return stored{}, err
-	}
-	if status := answer.Header.Get("Status"); status != "" && len(answer.Data) == 0 {
-		if status == "404" {
-			return stored{}, errNoMessage
-		}
-		return stored{}, fmt.Errorf("direct get: status %s: %s", status, answer.Header.Get("Description"))
-	}
-	sequence, err := strconv.ParseUint(answer.Header.Get(jetstream.SequenceHeader), 10, 64)
-	if err != nil {
-		return stored{}, fmt.Errorf("direct get: the answer names no sequence: %w", err)
-	}
-	return stored{subject: answer.Header.Get(jetstream.SubjectHeader), sequence: sequence, header: answer.Header, body: answer.Data}, nil
-}
-
-type leaderRequest struct {
-	Sequence uint64 `json:"seq,omitempty"`
-	LastFor  string `json:"last_by_subj,omitempty"`
-}
-
-// getFromLeader asks the stream's leader, which knows every message that was acknowledged.
-func (l *Log) getFromLeader(ctx context.Context, partition int, wanted leaderRequest) (stored, error) {
-	request, err := json.Marshal(wanted)
-	if err != nil {
-		return stored{}, err
-	}
-	answer, err := l.request(ctx, "$JS.API.STREAM.MSG.GET."+streamName(partition), request)
-	if err != nil {
-		return stored{}, err
-	}
-	var body struct {
-		Error   *jetstream.APIError `json:"error"`
-		Message *struct {
-			Subject  string `json:"subject"`
-			Sequence uint64 `json:"seq"`
-			Header   string `json:"hdrs"`
-			Data     []byte `json:"data"`
-		} `json:"message"`
-	}
-	if err := json.Unmarshal(answer.Data, &body); err != nil {
-		return stored{}, fmt.Errorf("message get: %w", err)
-	}
-	if body.Error != nil {
-		if body.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-			return stored{}, errNoMessage
-		}
-		return stored{}, fmt.Errorf("message get: %w", body.Error)
-	}
-	if body.Message == nil {
-		return stored{}, errors.New("message get: the answer holds neither a message nor an error")
-	}
-	m := stored{subject: body.Message.Subject, sequence: body.Message.Sequence, body: body.Message.Data}
-	if body.Message.Header == "" {
-		return m, nil
-	}
-	raw, err := base64.StdEncoding.DecodeString(body.Message.Header)
-	if err == nil {
-		m.header, err = nats.DecodeHeadersMsg(raw)
-	}
-	if err != nil {
-		return stored{}, fmt.Errorf("message get: headers: %w", err)
-	}
-	return m, nil
-}
-
-// request sends a request that must be answered within ctx, or within the budget of an append.
-func (l *Log) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
-	defer cancel()
-	return l.conn.RequestWithContext(ctx, subject, body)
-}
-
-// Since implements [es.Reader]: it follows the back-pointers from last, several at a time. Where they don't
-// lead to a contiguous history, because a foreign writer left them out, the whole subject is read instead.
+// Since implements [es.Reader]: it follows the back-pointers from last, and then reads forward, several at a
+// time. Where they don't lead to a contiguous history, because a foreign writer left them out, the subject is
+// read instead. A hole is an error: it is never folded.
 func (l *Log) Since(ctx context.Context, after es.Version, last es.Commit) iter.Seq2[es.Commit, error] {
 	return func(yield func(es.Commit, error) bool) {
-		commits, err := l.byPointers(ctx, after, last)
-		if err != nil {
-			if errors.Is(err, es.ErrUnavailable) {
-				yield(es.Commit{}, err)
-				return
-			}
-			l.config.Logger.WarnContext(ctx, "back-pointers do not lead to the history, reading the whole subject",
-				"stream", last.Stream.String(), "error", err)
-			if commits, err = l.bySubject(ctx, after, last); err != nil {
-				yield(es.Commit{}, err)
-				return
-			}
+		if last.Version <= after {
+			return
 		}
-		for _, c := range commits {
-			if !yield(c, nil) {
-				return
-			}
+		r := &reading{log: l, last: last, version: after, yield: func(c es.Commit) bool { return yield(c, nil) }}
+		err := r.byPointers(ctx)
+		if errors.Is(err, es.ErrCorrupt) {
+			l.config.Logger.WarnContext(ctx, "back-pointers do not lead to the history, reading the subject",
+				"stream", last.Stream.String(), "error", err)
+			err = r.bySubject(ctx)
+		}
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(es.Commit{}, err)
 		}
 	}
 }
 
-// byPointers returns the commits after a version, oldest first.
-func (l *Log) byPointers(ctx context.Context, after es.Version, last es.Commit) ([]es.Commit, error) {
-	commits := []es.Commit{last}
-	for oldest := last; oldest.First() > after+1; {
-		// No more commits can be missing than events are, and each holds at least one.
-		missing := min(es.Version(len(oldest.Previous)), oldest.First()-1-after)
-		if missing == 0 {
-			return nil, fmt.Errorf("%w: %s: version %d at %s names no commit before it", es.ErrCorrupt, last.Stream, oldest.First(), oldest.Position)
+// errStopped says that the reader wants no more.
+var errStopped = errors.New("stopped")
+
+// reading is one read of a stream's history.
+type reading struct {
+	log     *Log
+	last    es.Commit  // where it ends
+	version es.Version // up to which the reader has everything
+	yield   func(es.Commit) bool
+}
+
+// next hands c to the reader if it is what follows. What the reader has already is passed over.
+func (r *reading) next(c es.Commit) error {
+	if c.Version <= r.version {
+		return nil
+	}
+	if c.First() > r.version+1 {
+		return fmt.Errorf("%w: %s: version %d at %s follows version %d", es.ErrCorrupt, c.Stream, c.First(), c.Position, r.version)
+	}
+	r.version = c.Version
+	if !r.yield(c) {
+		return errStopped
+	}
+	return nil
+}
+
+// byPointers reads the commits that the back-pointers name, oldest first.
+func (r *reading) byPointers(ctx context.Context) error {
+	sequences, err := r.trail(ctx)
+	if err != nil {
+		return err
+	}
+	for window := range slices.Chunk(sequences, fetchWindow) {
+		commits, err := r.fetch(ctx, window)
+		if err != nil {
+			return err
 		}
-		earlier, err := l.fetch(ctx, last.Stream, last.Position.Partition, oldest.Previous[:missing])
+		for _, c := range commits {
+			if err := r.next(c); err != nil {
+				return err
+			}
+		}
+	}
+	return r.next(r.last)
+}
+
+// trail is where the wanted commits before last stand, oldest first, and perhaps a few before them. Only every
+// 16th is read for it, so that a long history is never held in memory.
+func (r *reading) trail(ctx context.Context) ([]uint64, error) {
+	var sequences []uint64
+	for oldest := r.last; oldest.First() > r.version+1; {
+		named := oldest.Previous
+		missing := oldest.First() - 1 - r.version // events; each commit holds at least one
+		if missing <= es.Version(len(named)) {
+			sequences = append(sequences, named[:missing]...)
+			break
+		}
+		sequences = append(sequences, named...)
+		if len(named) < es.MaxPrevious { // it names all there are, and next finds out if that is not true
+			break
+		}
+		earlier, err := r.fetch(ctx, named[len(named)-1:])
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range earlier {
-			if c.Version <= after {
-				break
-			}
-			if c.Version+1 != oldest.First() {
-				return nil, fmt.Errorf("%w: %s: version %d at %s is followed by %d at %s",
-					es.ErrCorrupt, last.Stream, c.Version, c.Position, oldest.First(), oldest.Position)
-			}
-			commits = append(commits, c)
-			oldest = c
-		}
-		if len(earlier) > 0 && earlier[len(earlier)-1].Version <= after {
-			break
-		}
+		oldest = earlier[0]
 	}
-	slices.Reverse(commits)
-	return commits, nil
+	slices.Reverse(sequences)
+	return sequences, nil
 }
 
-// fetch reads commits by their sequences, at the same time.
-func (l *Log) fetch(ctx context.Context, s es.Stream, partition int, sequences []uint64) ([]es.Commit, error) {
+// fetch reads commits of the stream by their sequences, at the same time.
+func (r *reading) fetch(ctx context.Context, sequences []uint64) ([]es.Commit, error) {
 	commits := make([]es.Commit, len(sequences))
+	partition := r.last.Position.Partition
 	fetches, ctx := errgroup.WithContext(ctx)
+	fetches.SetLimit(fetchesInFlight)
 	for i, sequence := range sequences {
 		fetches.Go(func() error {
-			m, err := l.get(ctx, partition, sequence)
+			m, err := r.log.get(ctx, partition, leaderRequest{Sequence: sequence})
 			if errors.Is(err, errNoMessage) {
-				return fmt.Errorf("%w: %s: there is no message at %d-%d", es.ErrCorrupt, s, partition, sequence)
+				return fmt.Errorf("%w: %s: there is no message at %d-%d", es.ErrCorrupt, r.last.Stream, partition, sequence)
 			}
 			if err != nil {
-				return unavailable("read "+s.String(), err)
+				return unavailable("read "+r.last.Stream.String(), err)
 			}
-			c, err := l.decode(partition, m)
-			if err == nil && c.Stream != s {
-				err = fmt.Errorf("%w: %s: the message at %s is of %s", es.ErrCorrupt, s, c.Position, c.Stream)
+			c, err := r.log.decode(partition, m)
+			if err == nil && c.Stream != r.last.Stream {
+				err = fmt.Errorf("%w: %s: the message at %s is of %s", es.ErrCorrupt, r.last.Stream, c.Position, c.Stream)
 			}
 			commits[i] = c
 			return err
@@ -219,44 +162,31 @@ func (l *Log) fetch(ctx context.Context, s es.Stream, partition int, sequences [
 	return commits, fetches.Wait()
 }
 
-// bySubject reads every commit of the stream up to last, and returns those after a version, oldest first. A
-// hole is an error: it is never folded.
-func (l *Log) bySubject(ctx context.Context, after es.Version, last es.Commit) ([]es.Commit, error) {
-	var commits []es.Commit
+// bySubject reads every message of the stream's subject up to last, one after the other: versions must follow
+// each other from the first on.
+func (r *reading) bySubject(ctx context.Context) error {
+	partition, subject := r.last.Position.Partition, r.log.subjectOf(r.last.Stream)
 	version := es.Version(0)
-	next := uint64(1)
-	for next <= last.Position.Sequence {
-		m, err := l.nextOf(ctx, last.Position.Partition, l.subjectOf(last.Stream), next)
-		if err != nil {
-			return nil, err
+	for sequence := uint64(0); sequence < r.last.Position.Sequence; {
+		m, err := r.log.get(ctx, partition, leaderRequest{Sequence: sequence + 1, NextFor: subject})
+		if errors.Is(err, errNoMessage) {
+			return fmt.Errorf("%w: %s: no message follows %d-%d, though the last one is %s",
+				es.ErrCorrupt, r.last.Stream, partition, sequence, r.last.Position)
 		}
-		c, err := l.decode(last.Position.Partition, m)
 		if err != nil {
-			return nil, err
+			return unavailable("read "+r.last.Stream.String(), err)
+		}
+		c, err := r.log.decode(partition, m)
+		if err != nil {
+			return err
 		}
 		if c.First() != version+1 {
-			return nil, fmt.Errorf("%w: %s: version %d at %s follows version %d", es.ErrCorrupt, last.Stream, c.First(), c.Position, version)
+			return fmt.Errorf("%w: %s: version %d at %s follows version %d", es.ErrCorrupt, c.Stream, c.First(), c.Position, version)
 		}
-		version, next = c.Version, m.sequence+1
-		if c.Version > after {
-			commits = append(commits, c)
+		if err := r.next(c); err != nil {
+			return err
 		}
+		version, sequence = c.Version, c.Position.Sequence
 	}
-	return commits, nil
-}
-
-// nextOf reads the first message of a subject from a sequence on.
-func (l *Log) nextOf(ctx context.Context, partition int, subject string, from uint64) (stored, error) {
-	request, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": subject})
-	if err != nil {
-		return stored{}, err
-	}
-	m, err := l.direct(ctx, "$JS.API.DIRECT.GET."+streamName(partition), request)
-	if errors.Is(err, errNoMessage) {
-		return stored{}, fmt.Errorf("%w: %s has no message from %d on, though its last one was read before", es.ErrCorrupt, subject, from)
-	}
-	if err != nil {
-		return stored{}, unavailable("read "+subject, err)
-	}
-	return m, nil
+	return nil
 }

@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -34,6 +35,37 @@ func openLog(t testing.TB, config jetstream.Config) (*jetstream.Log, *nats.Conn)
 		t.Fatal(err)
 	}
 	return log, conn
+}
+
+func openOn(t testing.TB, conn *nats.Conn, config jetstream.Config) *jetstream.Log {
+	t.Helper()
+	config.Logger = quiet
+	log, err := jetstream.Open(t.Context(), conn, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+func mustAppend(t testing.TB, log es.Appender, expected es.Revision, c es.Commit) es.Revision {
+	t.Helper()
+	revision, err := log.Append(t.Context(), expected, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return revision
+}
+
+func thing(id string) es.Stream {
+	return es.Stream{Tenant: es.DefaultTenant, Category: "thing", ID: id}
+}
+
+func happened(s es.Stream, id string) es.Commit {
+	return es.Commit{
+		Stream: s, Time: time.Now().UTC().Truncate(time.Microsecond), Command: es.CommandRef{ID: id, Hash: "h-" + id},
+		CorrelationID: id, CausationID: id,
+		Events: []es.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
+	}
 }
 
 func TestLogIsAnEventStore(t *testing.T) {

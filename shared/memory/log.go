@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type Log struct {
 	created    time.Time
 	partitions []*partition
+	maxCommit  int
 }
 
 var _ es.Log = (*Log)(nil)
@@ -26,9 +28,18 @@ type partition struct {
 	grown   chan struct{}       // closed when commits are added
 }
 
+// LogOption changes a new log.
+type LogOption func(*Log)
+
+// MaxCommit sets how many bytes the events of a commit may have. Without it they may have 1 MiB, as in NATS.
+func MaxCommit(bytes int) LogOption { return func(l *Log) { l.maxCommit = bytes } }
+
 // NewLog returns an empty log of so many partitions.
-func NewLog(partitions int) *Log {
-	l := &Log{created: time.Now().UTC()}
+func NewLog(partitions int, options ...LogOption) *Log {
+	l := &Log{created: time.Now().UTC(), maxCommit: 1 << 20}
+	for _, option := range options {
+		option(l)
+	}
 	for range partitions {
 		l.partitions = append(l.partitions, &partition{streams: map[es.Stream][]int{}, grown: make(chan struct{})})
 	}
@@ -45,7 +56,10 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 	if err := ctx.Err(); err != nil {
 		return es.Revision{}, fmt.Errorf("%w: %w", es.ErrUnavailable, err)
 	}
-	if err := c.Stream.Check(); err != nil {
+	if err := c.Check(); err != nil {
+		return es.Revision{}, err
+	}
+	if err := l.checkSize(&c); err != nil {
 		return es.Revision{}, err
 	}
 	index, p := l.of(c.Stream)
@@ -59,6 +73,7 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 	}
 	c.Version = expected.Version + es.Version(len(c.Events))
 	c.Previous = expected.Next()
+	c.Events = cloned(c.Events) // the caller may go on to change its own
 	c.Position = es.Position{Partition: index, Sequence: uint64(len(p.commits)) + 1}
 	p.streams[c.Stream] = append(p.streams[c.Stream], len(p.commits))
 	p.commits = append(p.commits, c)
@@ -67,12 +82,34 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 	return c.Revision(), nil
 }
 
+func (l *Log) checkSize(c *es.Commit) error {
+	size := 0
+	for _, e := range c.Events {
+		size += len(e.Type) + len(e.Data)
+	}
+	if size > l.maxCommit {
+		return fmt.Errorf("%w: %s: %d bytes, the log takes %d", es.ErrTooLarge, c.Stream, size, l.maxCommit)
+	}
+	return nil
+}
+
+// MaxCommit is how many bytes the events of a commit may have.
+func (l *Log) MaxCommit() int { return l.maxCommit }
+
+func cloned(events []es.Recorded) []es.Recorded {
+	events = slices.Clone(events)
+	for i := range events {
+		events[i].Data = slices.Clone(events[i].Data)
+	}
+	return events
+}
+
 // landed finds the commit that is tried again: the same command's, right after the same revision.
 func (p *partition) landed(expected es.Revision, c es.Commit) (es.Commit, bool) {
 	for _, i := range p.streams[c.Stream] {
 		there := p.commits[i]
 		if there.First() == expected.Version+1 {
-			return there, there.Command == c.Command && c.Command.ID != ""
+			return there, there.Command == c.Command
 		}
 	}
 	return es.Commit{}, false
@@ -102,7 +139,9 @@ func (l *Log) Last(ctx context.Context, s es.Stream) (es.Commit, error) {
 }
 
 // LastConfirmed implements [es.Reader]; memory has no replicas.
-func (l *Log) LastConfirmed(ctx context.Context, s es.Stream) (es.Commit, error) { return l.Last(ctx, s) }
+func (l *Log) LastConfirmed(ctx context.Context, s es.Stream) (es.Commit, error) {
+	return l.Last(ctx, s)
+}
 
 // Since implements [es.Reader].
 func (l *Log) Since(ctx context.Context, after es.Version, last es.Commit) iter.Seq2[es.Commit, error] {
@@ -161,7 +200,7 @@ func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handl
 	}
 	next := after.Sequence
 	for ctx.Err() == nil {
-		batch, grown := p.batch(next, maxBatch)
+		batch, grown := p.batch(next, max(maxBatch, 1))
 		if len(batch.Commits) == 0 {
 			select {
 			case <-grown:
@@ -186,5 +225,5 @@ func (p *partition) batch(after uint64, limit int) (es.Batch, <-chan struct{}) {
 		return es.Batch{}, p.grown
 	}
 	end := min(there, after+uint64(limit))
-	return es.Batch{Commits: append([]es.Commit(nil), p.commits[after:end]...), Pending: there - end}, p.grown
+	return es.Batch{Commits: slices.Clone(p.commits[after:end]), Pending: there - end}, p.grown
 }

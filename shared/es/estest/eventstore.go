@@ -2,11 +2,9 @@ package estest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 
 	"orchestrix/shared/es"
@@ -16,16 +14,22 @@ import (
 func EventStore(t *testing.T, open func(t testing.TB) es.EventStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, es.EventStore){
-		"what goes in comes out":         roundTrip,
-		"a stream that is not there":     noStream,
-		"conflicts":                      conflicts,
-		"reading from any version":       readFromAnyVersion,
-		"streams are kept apart":         streamsApart,
-		"a commit that is tried again":   triedAgain,
-		"many writers on one stream":     manyWriters,
-		"bad names and ended contexts":   refused,
-		"a commit that is too large":     tooLarge,
-		"back-pointers and their length": backPointers,
+		"what goes in comes out":           roundTrip,
+		"what is written stays as it is":   notShared,
+		"a stream that is not there":       noStream,
+		"conflicts":                        conflicts,
+		"streams are kept apart":           streamsApart,
+		"bad names and ended contexts":     refused,
+		"commits that could not be read":   unreadable,
+		"a commit that is too large":       tooLarge,
+		"reading from any version":         readFromAnyVersion,
+		"reading up to an older commit":    readUpTo,
+		"reading that stops or is stopped": readStopped,
+		"back-pointers and their length":   backPointers,
+		"a commit that is tried again":     triedAgain,
+		"one commit tried by many at once": triedByMany,
+		"many writers on one stream":       manyWriters,
+		"many writers on many streams":     manyStreams,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,6 +56,20 @@ func roundTrip(t *testing.T, store es.EventStore) {
 	}
 	if commits := read(t, store, s, 0); len(commits) != 1 || !reflect.DeepEqual(commits[0], c) {
 		t.Errorf("read %+v\nnot %+v", commits, c)
+	}
+}
+
+// The writer may go on to use what it has handed over.
+func notShared(t *testing.T, store es.EventStore) {
+	s := stream("a")
+	c := commit(s, "c1", 2)
+	want := commit(s, "c1", 2).Events
+	revision := appendOK(t, store, es.Revision{}, c)
+	c.Events[0].Type = "things.Changed"
+	c.Events[1].Data[0] = 'x'
+	last, err := store.Last(t.Context(), s)
+	if err != nil || !reflect.DeepEqual(last.Events, want) || last.Position != revision.Position {
+		t.Errorf("Last holds %+v, %v\nnot %+v", last.Events, err, want)
 	}
 }
 
@@ -84,30 +102,6 @@ func conflicts(t *testing.T, store es.EventStore) {
 	}
 }
 
-func readFromAnyVersion(t *testing.T, store es.EventStore) {
-	s := stream("a")
-	revision := es.Revision{}
-	const commits = 60
-	for n := range commits {
-		revision = appendOK(t, store, revision, commit(s, fmt.Sprint(n), 1+n%3))
-	}
-	for after := range revision.Version + 1 {
-		version := after
-		for _, c := range read(t, store, s, after) {
-			if c.First() > version+1 || c.Version <= version {
-				t.Fatalf("after %d: version %d to %d follows %d", after, c.First(), c.Version, version)
-			}
-			if want := fmt.Sprintf("%q", c.Command.ID); !strings.Contains(string(c.Events[0].Data), want) {
-				t.Fatalf("commit %s holds %s", c.Command.ID, c.Events[0].Data)
-			}
-			version = c.Version
-		}
-		if version != revision.Version {
-			t.Fatalf("after %d: reading ended with %d, not %d", after, version, revision.Version)
-		}
-	}
-}
-
 func streamsApart(t *testing.T, store es.EventStore) {
 	long := strings.Repeat("x", es.MaxTokenLength)
 	streams := []es.Stream{
@@ -125,71 +119,6 @@ func streamsApart(t *testing.T, store es.EventStore) {
 	}
 }
 
-// A writer whose answer was lost tries again with what it expected before.
-func triedAgain(t *testing.T, store es.EventStore) {
-	s := stream("a")
-	first := appendOK(t, store, es.Revision{}, commit(s, "c1", 2))
-	second := appendOK(t, store, first, commit(s, "c2", 1))
-	appendOK(t, store, second, commit(s, "c3", 1))
-	if again := appendOK(t, store, first, commit(s, "c2", 1)); !reflect.DeepEqual(again, second) {
-		t.Errorf("the second commit, tried again, got %+v, not %+v", again, second)
-	}
-	if again := appendOK(t, store, es.Revision{}, commit(s, "c1", 2)); !reflect.DeepEqual(again, first) {
-		t.Errorf("the first commit, tried again, got %+v, not %+v", again, first)
-	}
-	other := commit(s, "c2", 1)
-	other.Command.Hash = "another body"
-	_, err := store.Append(t.Context(), first, other)
-	wantErr(t, "the same command id with another body", err, es.ErrConflict)
-	_, err = store.Append(t.Context(), second, commit(s, "c2", 1))
-	wantErr(t, "the same command at another revision", err, es.ErrConflict)
-	if commits := read(t, store, s, 0); len(commits) != 3 {
-		t.Errorf("the stream has %d commits, not 3", len(commits))
-	}
-}
-
-func manyWriters(t *testing.T, store es.EventStore) {
-	const writers, each = 16, 12
-	s := stream("hot")
-	var writing sync.WaitGroup
-	for w := range writers {
-		writing.Go(func() {
-			for n := range each {
-				if err := appendWhenFree(t.Context(), store, commit(s, fmt.Sprintf("%d-%d", w, n), 1+n%2)); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	writing.Wait()
-	seen := map[string]bool{}
-	version := es.Version(0)
-	for _, c := range read(t, store, s, 0) {
-		if c.First() != version+1 || seen[c.Command.ID] {
-			t.Errorf("version %d to %d by %s follows %d", c.First(), c.Version, c.Command.ID, version)
-		}
-		version, seen[c.Command.ID] = c.Version, true
-	}
-	if len(seen) != writers*each {
-		t.Errorf("%d commits are there, %d were acknowledged", len(seen), writers*each)
-	}
-}
-
-// appendWhenFree appends at whatever revision the stream has, again and again.
-func appendWhenFree(ctx context.Context, store es.EventStore, c es.Commit) error {
-	for {
-		last, err := store.Last(ctx, c.Stream)
-		if err != nil && !errors.Is(err, es.ErrNoStream) {
-			return err
-		}
-		_, err = store.Append(ctx, last.Revision(), c)
-		if !errors.Is(err, es.ErrConflict) {
-			return err
-		}
-	}
-}
-
 func refused(t *testing.T, store es.EventStore) {
 	for _, id := range []string{"", "a.b", "a*", "a>", "a b", "ü", strings.Repeat("x", es.MaxTokenLength+1)} {
 		_, err := store.Append(t.Context(), es.Revision{}, commit(stream(id), "c", 1))
@@ -201,6 +130,29 @@ func refused(t *testing.T, store es.EventStore) {
 	wantErr(t, "Append under an ended context", err, es.ErrUnavailable)
 	_, err = store.Last(ended, stream("a"))
 	wantErr(t, "Last under an ended context", err, es.ErrUnavailable)
+}
+
+// What could not be read again is not written in the first place.
+func unreadable(t *testing.T, store es.EventStore) {
+	for what, c := range map[string]struct {
+		change func(*es.Commit)
+		want   error
+	}{
+		"no event":               {func(c *es.Commit) { c.Events = nil }, es.ErrBadPayload},
+		"an event without type":  {func(c *es.Commit) { c.Events[1].Type = "" }, es.ErrBadPayload},
+		"schema version 0":       {func(c *es.Commit) { c.Events[1].Schema = 0 }, es.ErrBadPayload},
+		"an event without data":  {func(c *es.Commit) { c.Events[1].Data = nil }, es.ErrBadPayload},
+		"data that is no JSON":   {func(c *es.Commit) { c.Events[1].Data = []byte("{") }, es.ErrBadPayload},
+		"no command id":          {func(c *es.Commit) { c.Command.ID = "" }, es.ErrBadToken},
+		"a line in a command id": {func(c *es.Commit) { c.Command.ID = "a\r\nNats-Rollup: all" }, es.ErrBadToken},
+	} {
+		bad := commit(stream("a"), "c", 2)
+		c.change(&bad)
+		_, err := store.Append(t.Context(), es.Revision{}, bad)
+		wantErr(t, what, err, c.want)
+	}
+	_, err := store.Last(t.Context(), stream("a"))
+	wantErr(t, "Last afterwards", err, es.ErrNoStream)
 }
 
 // Limited is an event store that takes no commit above a size.
@@ -220,26 +172,4 @@ func tooLarge(t *testing.T, store es.EventStore) {
 	wantErr(t, "a commit above the limit", err, es.ErrTooLarge)
 	c.Events[0].Data = []byte(`"` + strings.Repeat("x", limited.MaxCommit()-4096) + `"`)
 	appendOK(t, store, es.Revision{}, c)
-}
-
-func backPointers(t *testing.T, store es.EventStore) {
-	s := stream("a")
-	revision := es.Revision{}
-	var sequences []uint64
-	for n := range es.MaxPrevious + 5 {
-		revision = appendOK(t, store, revision, commit(s, fmt.Sprint(n), 1))
-		if revision.Previous == nil && n > 0 {
-			t.Skip("this store keeps no back-pointers")
-		}
-		want := min(n, es.MaxPrevious)
-		if len(revision.Previous) != want {
-			t.Fatalf("commit %d has %d back-pointers, not %d", n, len(revision.Previous), want)
-		}
-		for i, p := range revision.Previous {
-			if p != sequences[n-1-i] {
-				t.Fatalf("commit %d points to %v, the sequences are %v", n, revision.Previous, sequences)
-			}
-		}
-		sequences = append(sequences, revision.Position.Sequence)
-	}
 }

@@ -16,6 +16,7 @@ func Feed(t *testing.T, open func(t testing.TB) es.Log) {
 	for name, test := range map[string]func(*testing.T, es.Log){
 		"commits come in order":           feedOrder,
 		"following goes on from anywhere": feedResumes,
+		"pending counts down":             feedPending,
 		"a live follower misses nothing":  feedLive,
 		"a handler's error ends a Follow": feedHandlerError,
 		"an ended context ends a Follow":  feedCancel,
@@ -103,6 +104,23 @@ func feedResumes(t *testing.T, log es.Log) {
 	}
 }
 
+// What is pending is what the partition held after the batch when it was read.
+func feedPending(t *testing.T, log es.Log) {
+	for p, n := range fill(t, log, 1, 30) {
+		seen := 0
+		err := log.Follow(t.Context(), es.Position{Partition: p}, 4, func(_ context.Context, b es.Batch) error {
+			if seen += len(b.Commits); b.Pending != uint64(n-seen) {
+				t.Errorf("after %d of %d commits %d are pending", seen, n, b.Pending)
+			}
+			if seen == n {
+				return errDone
+			}
+			return nil
+		})
+		wantErr(t, "Follow", err, errDone)
+	}
+}
+
 func feedLive(t *testing.T, log es.Log) {
 	const writers, each, followers = 8, 25, 2
 	ctx, stop := context.WithCancel(t.Context())
@@ -116,10 +134,15 @@ func feedLive(t *testing.T, log es.Log) {
 		seen[f] = map[string]int{}
 		for p := range log.Partitions() {
 			following.Go(func() {
+				last := uint64(0)
 				err := log.Follow(ctx, es.Position{Partition: p}, 10, func(_ context.Context, b es.Batch) error {
 					mu.Lock()
 					defer mu.Unlock()
 					for _, c := range b.Commits {
+						if c.Position.Sequence <= last || c.Err != nil {
+							t.Errorf("%s follows sequence %d: %v", c.Position, last, c.Err)
+						}
+						last = c.Position.Sequence
 						if seen[f][c.Command.ID]++; seen[f][c.Command.ID] == 1 {
 							left--
 						}

@@ -1,0 +1,51 @@
+package ordering
+
+import "orchestrix/shared/es"
+
+// ProductSales is what was sold of one product. A cancelled order no longer counts; where none is left, the
+// sum stays, as zero.
+type ProductSales struct {
+	ProductID string `json:"product_id" doc:"The product's id."`
+	Product   string `json:"product" doc:"The product's name as of one of its orders."`
+	Orders    int    `json:"orders" doc:"How many orders ask for the product; one with several lines of it counts once."`
+	Units     int    `json:"units" doc:"How many units were sold."`
+	NetTotal  Money  `json:"net_total" doc:"What they cost after discount, with four decimals."`
+}
+
+// SalesByProduct is the view product-sales, by product id.
+var SalesByProduct = es.View[ProductSales]{
+	Name:    "product-sales",
+	Version: 1,
+	Fields: es.Fields{
+		{Name: "product", Kind: es.Text},
+		{Name: "orders", Kind: es.Number},
+		{Name: "units", Kind: es.Number},
+		{Name: "net_total", Kind: es.Number},
+	},
+	On: es.Folds[ProductSales]{
+		es.OnKeys(OrderPlaced.products, (*ProductSales).placed),
+		es.OnKeys(OrderCancelled.products, (*ProductSales).cancelled),
+	},
+}
+
+func (p *ProductSales) placed(e OrderPlaced, m es.Meta) error {
+	p.count(e.Sale, m.Key, +1)
+	return nil
+}
+
+func (p *ProductSales) cancelled(e OrderCancelled, m es.Meta) error {
+	p.count(e.Sale, m.Key, -1)
+	return nil
+}
+
+// count adds the sale's lines of the product, or takes them back where orders is -1.
+func (p *ProductSales) count(sale Sale, productID string, orders int) {
+	p.Orders += orders
+	for _, line := range sale.Lines {
+		if line.ProductID == productID {
+			p.ProductID, p.Product = line.ProductID, line.Product
+			p.Units += orders * line.Quantity
+			p.NetTotal = p.NetTotal.Add(line.Net().Times(orders))
+		}
+	}
+}

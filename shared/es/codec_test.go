@@ -1,0 +1,90 @@
+package es_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"orchestrix/shared/es"
+)
+
+type payload struct {
+	Text  string `json:"text"`
+	Count int    `json:"count"`
+}
+
+// What is stored is what was given: nothing is escaped for HTML.
+func TestMarshal(t *testing.T) {
+	t.Parallel()
+	data, err := es.Marshal(payload{Text: "<a & \"b\">\n\u2028", Count: 1})
+	if err != nil || string(data) != `{"text":"<a & \"b\">\n\u2028","count":1}` {
+		t.Errorf("got %s, %v", data, err)
+	}
+	if _, err := es.Marshal(math.NaN()); err == nil || !strings.Contains(err.Error(), "float64") {
+		t.Errorf("NaN: %v", err)
+	}
+}
+
+// An old event may hold more than today's struct, and less.
+func TestUnmarshal(t *testing.T) {
+	t.Parallel()
+	var p payload
+	if err := es.Unmarshal([]byte(`{"text":"a","gone":true}`), &p); err != nil || p != (payload{Text: "a"}) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	for _, bad := range []string{``, `{`, `{"count":"1"}`, `[]`, `{} {}`} {
+		if err := es.Unmarshal([]byte(bad), &p); !errors.Is(err, es.ErrBadPayload) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestUnmarshalStrict(t *testing.T) {
+	t.Parallel()
+	var p payload
+	if err := es.UnmarshalStrict([]byte(" {\"text\":\"ä\"}\n"), &p); err != nil || p != (payload{Text: "ä"}) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	for bad, says := range map[string]string{
+		``:                      "no JSON value",
+		`  `:                    "no JSON value",
+		`{"text":"a"`:           "unexpected EOF",
+		`{"text":"a","more":1}`: "more",
+		`{"count":1.5}`:         "count",
+		`{"count":1e99}`:        "count",
+		`{} {}`:                 "more than one",
+		`{}x`:                   "more than one",
+		"{\"text\":\"\xff\"}":   "UTF-8",
+		`"text"`:                "string",
+	} {
+		if err := es.UnmarshalStrict([]byte(bad), &payload{}); !errors.Is(err, es.ErrBadPayload) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestHashCommand(t *testing.T) {
+	t.Parallel()
+	// Streams and snapshots keep hashes: they never change.
+	hash := es.HashCommand("ship", []byte(`{"a":[1,2],"b":"x y"}`))
+	if hash != "9648c94a83b8d66ab13dbe5ff74b829b" {
+		t.Errorf("hash is %s", hash)
+	}
+	if es.HashCommand("ship", []byte("not json")) != "2a78d8e820a17d79ee4e53b9e62f8f3f" {
+		t.Error("what is no JSON has another hash")
+	}
+	for _, same := range []string{" {\"a\" : [1,\n2],\t\"b\":\"x y\"}\r\n"} {
+		if es.HashCommand("ship", []byte(same)) != hash {
+			t.Errorf("%s has another hash", same)
+		}
+	}
+	for _, other := range []string{`{"a":[1,2],"b":"xy"}`, `{"a":[12],"b":"x y"}`, `{"a":[1,2]}`, ``, `{"a":[1,2],"b":"x y"}}`} {
+		if es.HashCommand("ship", []byte(other)) == hash {
+			t.Errorf("%s has the same hash", other)
+		}
+	}
+	if es.HashCommand("cancel", []byte(`{}`)) == es.HashCommand("ship", []byte(`{}`)) {
+		t.Error("two commands have one hash")
+	}
+}

@@ -1,0 +1,112 @@
+package es_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"orchestrix/shared/es"
+)
+
+func viewType(t testing.TB, v es.ViewDef) *es.ViewType {
+	t.Helper()
+	return register(t, es.Module{Name: "house", Deciders: []es.DeciderDef{doors()}, Views: []es.ViewDef{v}}).Views()[0]
+}
+
+func TestViewByStream(t *testing.T) {
+	t.Parallel()
+	v := viewType(t, es.View[log]{Name: "logs", Version: 2, On: es.Folds[log]{es.On((*log).opened)}})
+	if v.Shared || v.Version != 2 || v.Name != "logs" {
+		t.Errorf("view is %+v", v.ViewSpec)
+	}
+	keys, err := v.Keys("house.Opened", opened{By: "Ada"}, es.Meta{Stream: orderStream})
+	if err != nil || !slices.Equal(keys, []string{"10248"}) {
+		t.Errorf("keys are %q, %v", keys, err)
+	}
+	document := v.NewDocument()
+	for range 2 {
+		if err := v.Fold("house.Opened", document, opened{By: "Ada"}, es.Meta{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if *document.(*log) != (log{By: "Ada", Times: 2}) {
+		t.Errorf("document is %+v", document)
+	}
+}
+
+func TestViewByKeys(t *testing.T) {
+	t.Parallel()
+	words := func(e opened) []string { return strings.Split(e.By, " ") }
+	v := viewType(t, es.View[log]{Name: "words", Version: 1, On: es.Folds[log]{
+		es.OnKeys(words, func(l *log, e opened, m es.Meta) error {
+			if m.Key == "gone" {
+				return es.Delete
+			}
+			return l.opened(e, m)
+		}),
+		es.On(func(*log, closed, es.Meta) error { return nil }),
+	}})
+	if !v.Shared {
+		t.Error("documents of a view by keys are written from several partitions")
+	}
+	keys, err := v.Keys("house.Opened", opened{By: "b a b c a"}, es.Meta{})
+	if err != nil || !slices.Equal(keys, []string{"b", "a", "c"}) {
+		t.Errorf("keys are %q, %v", keys, err)
+	}
+	if err := v.Fold("house.Opened", v.NewDocument(), opened{}, es.Meta{Key: "gone"}); !errors.Is(err, es.Delete) {
+		t.Errorf("folding got %v", err)
+	}
+	if _, err := v.Keys("house.Opened", opened{By: "a  b"}, es.Meta{}); !errors.Is(err, es.ErrBadToken) || !strings.Contains(err.Error(), "words") {
+		t.Errorf("an empty key: %v", err)
+	}
+}
+
+func TestViewFields(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Country string `json:"country"`
+	}
+	type document struct {
+		inner
+		Named    inner `json:"named"`
+		Untagged string
+		Omitted  string `json:",omitempty"`
+	}
+	fields := es.Fields{{Name: "country", Kind: es.Text}, {Name: "Untagged"}, {Name: "Omitted", Kind: es.Number}}
+	v := viewType(t, es.View[document]{Name: "documents", Version: 1, Fields: fields})
+	for _, want := range fields {
+		if f, ok := v.Field(want.Name); !ok || f != want {
+			t.Errorf("field is %+v, not %+v", f, want)
+		}
+	}
+	if _, ok := v.Field("named"); ok {
+		t.Error("there is a field that was not declared")
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"a", "Côte d’Ivoire", "a/b c.d", " ", strings.Repeat("x", 256), strings.Repeat("🌍", 64)} {
+		if err := es.CheckKey(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "a\nb", "\x00", "\x7f", "\u0085", "\xff", strings.Repeat("x", 257), strings.Repeat("🌍", 65)} {
+		if err := es.CheckKey(bad); !errors.Is(err, es.ErrBadToken) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestDocumentKeysAreOrdered(t *testing.T) {
+	t.Parallel()
+	ordered := []es.DocumentKey{{Tenant: "a", Key: "b"}, {Tenant: "a", Key: "c"}, {Tenant: "a-", Key: "a"}, {Tenant: "b"}, {Tenant: "b", Key: "Z"}, {Tenant: "b", Key: "a"}}
+	for i, x := range ordered {
+		for j, y := range ordered {
+			if got := x.Compare(y); got < 0 != (i < j) || got == 0 != (i == j) {
+				t.Errorf("%v and %v compare as %d", x, y, got)
+			}
+		}
+	}
+}

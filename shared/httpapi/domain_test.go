@@ -1,0 +1,172 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/shopspring/decimal"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/httpapi"
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/schema"
+)
+
+// A small domain with a decimal, a date and an array.
+type (
+	order struct {
+		Lines []line `json:"lines"`
+	}
+	place struct {
+		Customer string `json:"customer" minLength:"1" maxLength:"20"`
+		Day      string `json:"day" format:"date"`
+		Lines    []line `json:"lines" maxItems:"100"`
+	}
+	line struct {
+		Quantity int             `json:"quantity" minimum:"1"`
+		Price    decimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
+	}
+	placed struct {
+		Lines []line `json:"lines"`
+	}
+	summary struct {
+		Country string          `json:"country"`
+		Total   decimal.Decimal `json:"total"`
+	}
+	topParams struct {
+		Limit int `json:"limit" minimum:"1" maximum:"100" default:"10"`
+	}
+	top struct {
+		Names []string `json:"names"`
+	}
+)
+
+func testModule() es.Module {
+	return es.Module{
+		Name: "shop",
+		Deciders: []es.DeciderDef{es.Decider[order]{
+			Category: "order",
+			Decide:   es.Commands[order]{es.Handle("place", func(o order, c place) ([]es.Event, error) { return es.Accept(placed{c.Lines}) })},
+			Evolve:   es.Events[order]{es.Apply("OrderPlaced", func(o order, e placed) order { return order(e) })},
+		}},
+		Views: []es.ViewDef{es.View[summary]{
+			Name: "order-summary", Version: 1,
+			Fields: es.Fields{{Name: "country", Kind: es.Text}, {Name: "total", Kind: es.Number}},
+			On:     es.Folds[summary]{es.On(func(*summary, placed, es.Meta) error { return nil })},
+		}},
+		Queries: []es.QueryDef{es.Query[topParams, top]{
+			Name: "top", Run: func(context.Context, es.Views, topParams) (top, error) { return top{}, nil },
+		}},
+	}
+}
+
+func registry(t testing.TB) (*es.Registry, *schema.Schemas) {
+	t.Helper()
+	r, err := es.NewRegistry(testModule())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := schema.New(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, s
+}
+
+type executorFunc func(context.Context, runtime.Command) (runtime.Result, error)
+
+func (f executorFunc) Execute(ctx context.Context, c runtime.Command) (runtime.Result, error) {
+	return f(ctx, c)
+}
+
+// accept answers as an executor whose stream has one event before.
+func accept(_ context.Context, c runtime.Command) (runtime.Result, error) {
+	return runtime.Result{
+		Stream: c.Stream, Version: 2, Position: es.Position{Partition: 3, Sequence: 1042}, CommandID: c.ID, Events: []string{"OrderPlaced"},
+	}, nil
+}
+
+func failWith(err error) executorFunc {
+	return func(context.Context, runtime.Command) (runtime.Result, error) { return runtime.Result{}, err }
+}
+
+var errUnwanted = errors.New("the test did not expect this call")
+
+// router is a QueryRouter made of functions; one that is not set fails.
+type router struct {
+	document func(view, key string, w runtime.Wait) (es.Document, runtime.Freshness, error)
+	list     func(view string, l es.ListQuery, w runtime.Wait) (es.Page, runtime.Freshness, error)
+	query    func(name string, params json.RawMessage, w runtime.Wait) (any, error)
+	state    func(s es.Stream, m runtime.Moment, w runtime.Wait) (runtime.State, error)
+	history  func(s es.Stream, after es.Version, limit int, w runtime.Wait) ([]es.CloudEvent, bool, error)
+}
+
+func (q *router) Document(_ context.Context, view, tenant, key string, w runtime.Wait) (es.Document, runtime.Freshness, error) {
+	if q.document == nil || tenant != es.DefaultTenant {
+		return es.Document{}, runtime.Freshness{}, errUnwanted
+	}
+	return q.document(view, key, w)
+}
+
+func (q *router) List(_ context.Context, view, tenant string, l es.ListQuery, w runtime.Wait) (es.Page, runtime.Freshness, error) {
+	if q.list == nil || tenant != es.DefaultTenant {
+		return es.Page{}, runtime.Freshness{}, errUnwanted
+	}
+	return q.list(view, l, w)
+}
+
+func (q *router) Query(_ context.Context, name, tenant string, params json.RawMessage, w runtime.Wait) (any, error) {
+	if q.query == nil || tenant != es.DefaultTenant {
+		return nil, errUnwanted
+	}
+	return q.query(name, params, w)
+}
+
+func (q *router) State(_ context.Context, s es.Stream, m runtime.Moment, w runtime.Wait) (runtime.State, error) {
+	if q.state == nil {
+		return runtime.State{}, errUnwanted
+	}
+	return q.state(s, m, w)
+}
+
+func (q *router) History(_ context.Context, s es.Stream, after es.Version, limit int, w runtime.Wait) ([]es.CloudEvent, bool, error) {
+	if q.history == nil {
+		return nil, false, errUnwanted
+	}
+	return q.history(s, after, limit, w)
+}
+
+func commandServer(t testing.TB, x httpapi.CommandExecutor, o httpapi.Options) *httptest.Server {
+	t.Helper()
+	r, s := registry(t)
+	h, err := httpapi.NewCommandAPI(r, s, x, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, h)
+}
+
+func queryServer(t testing.TB, q httpapi.QueryRouter, o httpapi.Options) *httptest.Server {
+	t.Helper()
+	r, s := registry(t)
+	h, err := httpapi.NewQueryAPI(r, s, q, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, h)
+}
+
+func serve(t testing.TB, h http.Handler) *httptest.Server {
+	server := httptest.NewServer(h)
+	server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	t.Cleanup(server.Close)
+	return server
+}
+
+const goodBody = `{"customer":"ALFKI","day":"1996-07-04","lines":[{"quantity":2,"price":"9.50"}]}`
+
+const placePath = "/v1/commands/order/10248/place"

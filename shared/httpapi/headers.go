@@ -1,0 +1,118 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// Names of headers, as [http.Header] keeps them.
+const (
+	headerCommandID = "Idempotency-Key"
+	headerPosition  = "Orchestrix-Position"
+	headerRepeated  = "Orchestrix-Repeated"
+	headerAsOf      = "Orchestrix-As-Of"
+)
+
+// single returns the value of a header that may stand once, and whether it is there.
+func single(h http.Header, name string) (string, bool, error) {
+	values := h.Values(name)
+	switch len(values) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return values[0], true, nil
+	}
+	return "", false, badHeader.because(name + " stands more than once")
+}
+
+// ifMatch reads If-Match: one strong entity tag that holds a version, "2". "0" is that of a stream without
+// events.
+func ifMatch(h http.Header) (*es.Version, error) {
+	text, ok, err := single(h, "If-Match")
+	if !ok || err != nil {
+		return nil, err
+	}
+	digits, opened := strings.CutPrefix(text, `"`)
+	digits, closed := strings.CutSuffix(digits, `"`)
+	number, err := strconv.ParseUint(digits, 10, 64)
+	if !opened || !closed || err != nil || es.Version(number).String() != digits {
+		return nil, badHeader.because(`If-Match must be one version in quotes, such as "2", or "0" where the stream must not exist yet; weak tags, lists and * are not taken`)
+	}
+	version := es.Version(number)
+	return &version, nil
+}
+
+// noneMatch reports whether If-None-Match names the tag, so that the client has the answer already.
+func noneMatch(h http.Header, tag string) bool {
+	for _, line := range h.Values("If-None-Match") {
+		for one := range strings.SplitSeq(line, ",") {
+			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
+			if one == tag || one == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Limits of waiting for a position.
+const (
+	defaultWait  = 2 * time.Second
+	maxWait      = 30 * time.Second
+	maxPositions = 256 // of one request; more than one of a partition count as the newest
+)
+
+// waitFor reads which positions the answer must include, and for how long the client would wait.
+func waitFor(h http.Header) (runtime.Wait, error) {
+	lines := h.Values(headerPosition)
+	if len(lines) == 0 {
+		return runtime.Wait{}, nil
+	}
+	parts := strings.Split(strings.Join(lines, ","), ",")
+	if len(parts) > maxPositions {
+		return runtime.Wait{}, badPosition.because(headerPosition + " names more than " + strconv.Itoa(maxPositions) + " positions")
+	}
+	wait := runtime.Wait{Timeout: preferredWait(h)}
+	at := make(map[int]int, len(parts)) // index in wait.For by partition
+	for _, part := range parts {
+		p, err := es.ParsePosition(strings.TrimSpace(part))
+		if err != nil {
+			return runtime.Wait{}, err
+		}
+		i, ok := at[p.Partition]
+		if !ok {
+			at[p.Partition] = len(wait.For)
+			wait.For = append(wait.For, p)
+			continue
+		}
+		wait.For[i].Sequence = max(wait.For[i].Sequence, p.Sequence)
+	}
+	return wait, nil
+}
+
+// preferredWait reads Prefer: wait=<seconds> (RFC 7240). A preference that can't be read is none.
+func preferredWait(h http.Header) time.Duration {
+	for _, line := range h.Values("Prefer") {
+		for preference := range strings.SplitSeq(line, ",") {
+			preference, _, _ = strings.Cut(preference, ";")
+			name, value, _ := strings.Cut(preference, "=")
+			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+				continue
+			}
+			seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
+			if err != nil {
+				return defaultWait
+			}
+			return min(time.Duration(seconds)*time.Second, maxWait)
+		}
+	}
+	return defaultWait
+}
+
+// quoted is an entity tag.
+func quoted(text string) string { return `"` + text + `"` }

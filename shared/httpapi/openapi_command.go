@@ -1,0 +1,51 @@
+package httpapi
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"orchestrix/shared/es"
+)
+
+// describe documents one operation a command.
+func (a *commandAPI) describe() error {
+	for _, aggregate := range a.registry.Aggregates() {
+		a.openapi.Tags = append(a.openapi.Tags, &huma.Tag{Name: aggregate.Category, Description: "Commands to one " + aggregate.Category + " of module " + aggregate.Module + "."})
+		for _, c := range aggregate.Commands() {
+			if err := a.add(a.operation(c), badRequest, unknownName, bodyTimeout, conflict, preconditionFailed, bodyTooLarge, notJSON, validationFailed, unavailable); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *commandAPI) operation(c *es.CommandType) *huma.Operation {
+	category := c.Aggregate.Category
+	return &huma.Operation{
+		Method: http.MethodPost, Path: "/v1/commands/" + category + "/{id}/" + c.Name,
+		OperationID: category + "." + c.Name, Tags: []string{category},
+		Summary:     strings.ToUpper(c.Name[:1]) + c.Name[1:] + " " + category,
+		Description: "Decides the command and writes its events. A command that is sent again under the same Idempotency-Key gets its first answer, and is written once.",
+		Parameters: []*huma.Param{
+			parameter("path", "id", "The id of the "+category+".", token()),
+			parameter("header", headerCommandID, "The command's id: 1 to 128 printable ASCII characters without space. Generated and returned where it is missing.", commandIDSchema()),
+			parameter("header", "If-Match", `The version that the stream must have, in quotes; "0" where it must not exist yet.`, &huma.Schema{Type: huma.TypeString, Pattern: `^"(0|[1-9][0-9]*)"$`}),
+		},
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{mediaJSON: {Schema: a.schemas.Command(c)}}},
+		Responses: ok("The command is accepted, and its events are written.", a.typeOf(reflect.TypeFor[CommandAnswer]()), map[string]*huma.Param{
+			"ETag":          header(huma.TypeString, "The stream's version, for If-Match."),
+			headerPosition:  header(huma.TypeString, "Where the commit stands in the log."),
+			headerCommandID: header(huma.TypeString, "The command's id."),
+			headerRepeated:  header(huma.TypeString, "true where the command was accepted before: this is its first answer."),
+		}),
+	}
+}
+
+func commandIDSchema() *huma.Schema {
+	longest := es.MaxCommandIDLength
+	return &huma.Schema{Type: huma.TypeString, Pattern: "^[!-~]+$", MaxLength: &longest}
+}

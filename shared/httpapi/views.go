@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// The parameters that every list has, and their limits.
+const (
+	paramSort   = "sort"
+	paramLimit  = "limit"
+	paramCursor = "cursor"
+
+	defaultListLimit = 50
+	maxListLimit     = 1000
+)
+
+// document answers one document of a view.
+func (a *queryAPI) document(ctx context.Context, r readRequest) ([]byte, error) {
+	view, err := a.view(r.PathValue("view"))
+	if err != nil {
+		return nil, err
+	}
+	key := r.PathValue("key")
+	if err := es.CheckKey(key); err != nil {
+		return nil, err
+	}
+	if err := only(r.values); err != nil {
+		return nil, err
+	}
+	document, fresh, err := a.router.Document(ctx, view.Name, es.DefaultTenant, key, r.wait)
+	if err != nil {
+		return nil, err
+	}
+	position := document.Position.String()
+	setAsOf(r.header, fresh)
+	r.header.Set("ETag", quoted(position))
+	r.header.Set(headerPosition, position)
+	if noneMatch(r.Header, quoted(position)) {
+		return nil, errNotModified
+	}
+	return appendDocument(make([]byte, 0, len(document.Data)+len(key)+64), document)
+}
+
+// list answers one page of a view.
+func (a *queryAPI) list(ctx context.Context, r readRequest) ([]byte, error) {
+	view, err := a.view(r.PathValue("view"))
+	if err != nil {
+		return nil, err
+	}
+	q, err := listQuery(view, r.values)
+	if err != nil {
+		return nil, err
+	}
+	page, fresh, err := a.router.List(ctx, view.Name, es.DefaultTenant, q, r.wait)
+	if err != nil {
+		return nil, err
+	}
+	setAsOf(r.header, fresh)
+	return appendPage(page)
+}
+
+func (a *queryAPI) view(name string) (*es.ViewType, error) {
+	view, ok := a.registry.View(name)
+	if ok {
+		return view, nil
+	}
+	names := make([]string, 0, len(a.registry.Views()))
+	for _, v := range a.registry.Views() {
+		names = append(names, v.Name)
+	}
+	return nil, unknown("view", name, names)
+}
+
+// listQuery reads the parameters of a list: filters by declared fields, and how to sort and page.
+func listQuery(view *es.ViewType, values url.Values) (es.ListQuery, error) {
+	names := make([]string, 0, len(view.Fields)+3)
+	for _, f := range view.Fields {
+		names = append(names, f.Name)
+	}
+	if err := only(values, append(names, paramSort, paramLimit, paramCursor)...); err != nil {
+		return es.ListQuery{}, err
+	}
+	limit, err := number(values, paramLimit, defaultListLimit, 1, maxListLimit)
+	if err != nil {
+		return es.ListQuery{}, err
+	}
+	q := es.ListQuery{Limit: int(limit), Cursor: values.Get(paramCursor)}
+	for _, name := range names {
+		if values.Has(name) {
+			q.Filter = append(q.Filter, es.FieldValue{Field: name, Value: values.Get(name)})
+		}
+	}
+	if values.Has(paramSort) {
+		q.Sort, q.Desc = strings.CutPrefix(values.Get(paramSort), "-")
+		if _, ok := view.Field(q.Sort); !ok {
+			return es.ListQuery{}, badQuery.because("can't sort by " + quote(q.Sort) + "; there are: " + strings.Join(names, ", "))
+		}
+	}
+	return q, nil
+}
+
+// asOfFormat is RFC 3339 in UTC, with milliseconds.
+const asOfFormat = "2006-01-02T15:04:05.000Z"
+
+// setAsOf tells how old an answer from a view may be, where that is known.
+func setAsOf(h http.Header, fresh runtime.Freshness) {
+	if !fresh.AsOf.IsZero() {
+		h.Set(headerAsOf, fresh.AsOf.UTC().Format(asOfFormat))
+	}
+}
+
+// appendDocument writes a document whose data is passed on byte for byte, as the view store has it.
+func appendDocument(to []byte, d es.Document) ([]byte, error) {
+	key, err := es.Marshal(d.Key)
+	if err != nil {
+		return nil, err
+	}
+	to = append(to, `{"key":`...)
+	to = append(to, key...)
+	to = append(to, `,"position":"`...)
+	to = append(to, d.Position.String()...)
+	to = append(to, `","data":`...)
+	to = append(to, d.Data...)
+	return append(to, '}'), nil
+}
+
+func appendPage(page es.Page) ([]byte, error) {
+	size := 64 + len(page.Next)
+	for _, d := range page.Items {
+		size += len(d.Data) + len(d.Key) + 64
+	}
+	to := append(make([]byte, 0, size), `{"items":[`...)
+	var err error
+	for i, d := range page.Items {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		if to, err = appendDocument(to, d); err != nil {
+			return nil, err
+		}
+	}
+	to = append(to, ']')
+	if page.Next != "" {
+		cursor, err := es.Marshal(page.Next)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, `,"next_cursor":`...)
+		to = append(to, cursor...)
+	}
+	return append(to, '}'), nil
+}

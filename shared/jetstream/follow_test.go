@@ -1,0 +1,116 @@
+package jetstream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	njs "github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local/localtest"
+)
+
+func ignore(context.Context, es.Batch) error { return nil }
+
+// A log that has lost an entry, or ends before where a follower was, is not followed as if nothing had been.
+func TestALogThatLostEntriesIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, localtest.NATS(t).URL())
+	js, _ := njs.New(conn)
+	_, err := js.CreateStream(t.Context(), njs.StreamConfig{ // as ours, but entries can be deleted
+		Name: "ORX_EVENTS_0", Subjects: []string{"orx.evt.0.*.*.*"}, Discard: njs.DiscardNew, AllowDirect: true,
+		Metadata: map[string]string{"orchestrix-partitions": "1", "orchestrix-format": "1"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := openOn(t, conn, jetstream.Config{})
+	revision := es.Revision{}
+	for n := range 5 {
+		revision = mustAppend(t, log, revision, happened(thing("a"), fmt.Sprint(n)))
+	}
+	stream, err := js.Stream(t.Context(), "ORX_EVENTS_0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	after := es.Position{}
+	err = untilAvailable(t.Context(), func(ctx context.Context) error {
+		return log.Follow(ctx, after, 10, func(_ context.Context, b es.Batch) error {
+			after = b.Commits[len(b.Commits)-1].Position
+			return nil
+		})
+	})
+	if !errors.Is(err, es.ErrCorrupt) || !strings.Contains(err.Error(), "nothing between 2 and 4") || after.Sequence != 2 {
+		t.Errorf("after %s: %v", after, err)
+	}
+	if err := log.Follow(t.Context(), es.Position{Sequence: 6}, 10, ignore); !errors.Is(err, es.ErrCorrupt) {
+		t.Errorf("from behind its end: %v", err)
+	}
+	for _, err = range es.Read(t.Context(), log, thing("a"), 0) {
+		if err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, es.ErrCorrupt) {
+		t.Errorf("the stream was read: %v", err)
+	}
+}
+
+// A Follow that has ended leaves nothing behind: no goroutine here, no consumer on the server. It is not
+// parallel, so that the goroutines of the package's other tests are not counted.
+func TestAFollowLeavesNothingBehind(t *testing.T) {
+	log, conn := openLog(t, jetstream.Config{Partitions: 1})
+	mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
+	before := followGoroutines()
+	errEnd := errors.New("end")
+	for n := range 10 {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := log.Follow(ctx, es.Position{}, 1, func(context.Context, es.Batch) error {
+			cancel()
+			if n%2 == 0 {
+				return errEnd
+			}
+			return nil
+		})
+		if n%2 == 0 && !errors.Is(err, errEnd) || n%2 == 1 && err != nil {
+			t.Errorf("Follow ended with %v", err)
+		}
+	}
+	await(t, "the goroutines to end", func() bool { return followGoroutines() <= before })
+	js, _ := njs.New(conn)
+	await(t, "the consumers to be deleted", func() bool {
+		stream, err := js.Stream(t.Context(), "ORX_EVENTS_0")
+		return err == nil && stream.CachedInfo().State.Consumers == 0
+	})
+}
+
+// followGoroutines counts the goroutines of this package and of the client's consumers.
+func followGoroutines() int {
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	count := 0
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(stack, "shared/jetstream.(") || strings.Contains(stack, "nats.go/jetstream.") {
+			count++
+		}
+	}
+	return count
+}
+
+func await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"orchestrix/shared/es"
+)
+
+// CheckCommand checks a command's body. What it accepts, [es.CommandType.Decode] decodes.
+//
+// It returns an error that wraps [ErrMalformed] or [ErrUnknownField], both of which are [es.ErrBadPayload], or
+// [*Invalid] where values don't fit. Field names are compared case by case, as JSON does.
+func (s *Schemas) CheckCommand(c *es.CommandType, body []byte) error {
+	value, err := parse(body)
+	if err != nil {
+		return err
+	}
+	check := newChecker(s.commandTypes, "body")
+	check.check(s.commands[c], value)
+	if check.unknown != "" {
+		return fmt.Errorf("%w: %s; %s", ErrUnknownField, check.unknown, expected(check.known))
+	}
+	if err := check.invalid(); err != nil {
+		return err
+	}
+	// The last word is that of the types themselves: int8 is narrower than JSON Schema can say, and a type
+	// that reads itself from text has rules of its own.
+	if _, err := c.Decode(body); err != nil {
+		return decodeError("body", err)
+	}
+	return nil
+}
+
+func expected(names string) string {
+	if names == "" {
+		return "expected no field"
+	}
+	return "expected " + names
+}
+
+// decodeError says what a type did not take.
+func decodeError(root string, err error) error {
+	field := FieldError{Location: root, Message: cut(err.Error(), maxText)}
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		if wrong.Field != "" {
+			field.Location += "." + cut(wrong.Field, maxText)
+		}
+		field.Message = fmt.Sprintf("%s does not fit %v", cut(wrong.Value, maxValue), wrong.Type.Kind())
+	}
+	return &Invalid{Fields: []FieldError{field}}
+}

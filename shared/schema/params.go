@@ -1,0 +1,158 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"orchestrix/shared/es"
+)
+
+// Param is one parameter of a query.
+type Param struct {
+	Name     string
+	Required bool
+	Schema   *huma.Schema
+}
+
+type params struct {
+	object   *huma.Schema
+	defaults map[string]any // parsed
+	list     []Param        // by name
+}
+
+// QueryParams are a query's parameters, by name.
+func (s *Schemas) QueryParams(q *es.QueryType) []Param { return s.params[q].list }
+
+func (s *Schemas) addParams(q *es.QueryType) error {
+	p := &params{defaults: map[string]any{}}
+	err := guard("parameters of query "+q.Name, func() { p.object = s.paramTypes.Schema(q.Params, false, q.Name) })
+	if err != nil {
+		return err
+	}
+	for name, property := range p.object.Properties {
+		if err := s.addParam(p, name, property); err != nil {
+			return fmt.Errorf("query %s, parameter %s: %w", q.Name, name, err)
+		}
+	}
+	slices.SortFunc(p.list, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+	s.params[q] = p
+	return nil
+}
+
+func (s *Schemas) addParam(p *params, name string, property *huma.Schema) error {
+	if !isScalar(property) && (property.Type != huma.TypeArray || property.Items == nil || !isScalar(property.Items)) {
+		return fmt.Errorf("a query parameter is a string, a number, a boolean or an array of these")
+	}
+	if property.Default != nil {
+		text, err := es.Marshal(property.Default)
+		if err != nil {
+			return err
+		}
+		value, err := parse(text)
+		if err != nil {
+			return fmt.Errorf("default: %w", err)
+		}
+		check := newChecker(s.paramTypes, "default")
+		check.check(property, value)
+		if err := check.invalid(); err != nil {
+			return err
+		}
+		p.defaults[name] = value
+		p.object.Required = slices.DeleteFunc(slices.Clone(p.object.Required), func(r string) bool { return r == name })
+	}
+	p.list = append(p.list, Param{Name: name, Required: slices.Contains(p.object.Required, name), Schema: property})
+	return nil
+}
+
+func isScalar(s *huma.Schema) bool {
+	switch s.Type {
+	case huma.TypeString, huma.TypeBoolean, huma.TypeInteger, huma.TypeNumber:
+		return true
+	}
+	return false
+}
+
+// Params turns the query parameters of a request into the JSON object that the query decodes, with the
+// defaults of those that are missing. An array is given by repeating its parameter.
+//
+// It returns an error that wraps [ErrBadParam] for a parameter that the query doesn't have, or that is given
+// twice, and [*Invalid] where values don't fit.
+func (s *Schemas) Params(q *es.QueryType, values url.Values) (json.RawMessage, error) {
+	p := s.params[q]
+	object := make(map[string]any, len(p.list))
+	for name, texts := range values {
+		property, ok := p.object.Properties[name]
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("%w: query %s has no parameter %q; %s", ErrBadParam, q.Name, cut(name, maxValue), expected(p.names()))
+		case property.Type == huma.TypeArray:
+			items := make([]any, len(texts))
+			for i, text := range texts {
+				items[i] = fromText(property.Items, text)
+			}
+			object[name] = items
+		case len(texts) > 1:
+			return nil, fmt.Errorf("%w: %s is given %d times", ErrBadParam, name, len(texts))
+		default:
+			object[name] = fromText(property, texts[0])
+		}
+		for _, text := range texts {
+			if !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
+				return nil, fmt.Errorf("%w: %s is not valid UTF-8 or contains U+0000", ErrBadParam, name)
+			}
+		}
+	}
+	for name, value := range p.defaults {
+		if _, given := object[name]; !given {
+			object[name] = value
+		}
+	}
+	return p.encode(s, q, object)
+}
+
+func (p *params) encode(s *Schemas, q *es.QueryType, object map[string]any) (json.RawMessage, error) {
+	check := newChecker(s.paramTypes, "query")
+	check.check(p.object, object)
+	if err := check.invalid(); err != nil {
+		return nil, err
+	}
+	data, err := es.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	if err := es.UnmarshalStrict(data, reflect.New(q.Params).Interface()); err != nil {
+		return nil, decodeError("query", err)
+	}
+	return data, nil
+}
+
+func (p *params) names() string {
+	names := make([]string, len(p.list))
+	for i, param := range p.list {
+		names[i] = param.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// fromText reads a value as its schema says. Where it can't, it leaves the text, for the check to refuse.
+func fromText(s *huma.Schema, text string) any {
+	switch s.Type {
+	case huma.TypeBoolean:
+		if text == "true" || text == "false" {
+			return text == "true"
+		}
+	case huma.TypeInteger, huma.TypeNumber:
+		value, err := parse([]byte(text))
+		if number, ok := value.(json.Number); ok && err == nil {
+			return number
+		}
+	}
+	return text
+}

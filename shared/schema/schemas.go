@@ -1,0 +1,141 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"orchestrix/shared/es"
+)
+
+// huma keeps this setting for the whole program. A command's array takes no null, unless its tag says so.
+func init() { huma.DefaultArrayNullable = false }
+
+// RefPrefix stands before the name of a schema that is referred to.
+const RefPrefix = "#/components/schemas/"
+
+// Schemas are the schemas of everything in a registry. They don't change, and may be used concurrently.
+type Schemas struct {
+	commandTypes, readTypes, paramTypes huma.Registry
+
+	commands  map[*es.CommandType]*huma.Schema
+	documents map[*es.ViewType]*huma.Schema
+	states    map[*es.Aggregate]*huma.Schema
+	results   map[*es.QueryType]*huma.Schema
+	params    map[*es.QueryType]*params
+}
+
+// New makes the schemas of all commands, views, states and queries. The error names every type whose tags
+// can't be used: a pattern that is no regular expression, a limit that is no number, a default that does not
+// fit.
+func New(registry *es.Registry) (*Schemas, error) {
+	s := &Schemas{
+		commandTypes: newTypes(), readTypes: newTypes(), paramTypes: newTypes(),
+		commands:  map[*es.CommandType]*huma.Schema{},
+		documents: map[*es.ViewType]*huma.Schema{},
+		states:    map[*es.Aggregate]*huma.Schema{},
+		results:   map[*es.QueryType]*huma.Schema{},
+		params:    map[*es.QueryType]*params{},
+	}
+	var errs []error
+	for _, a := range registry.Aggregates() {
+		for _, c := range a.Commands() {
+			errs = append(errs, s.addCommand(a, c))
+		}
+		errs = append(errs, guard("state of "+a.Category, func() { s.states[a] = s.readTypes.Schema(a.StateType, true, a.Category) }))
+	}
+	for _, v := range registry.Views() {
+		errs = append(errs, guard("view "+v.Name, func() { s.documents[v] = s.readTypes.Schema(v.DocType, true, v.Name) }))
+	}
+	for _, q := range registry.Queries() {
+		errs = append(errs, guard("result of query "+q.Name, func() { s.results[q] = s.readTypes.Schema(q.Result, true, q.Name) }))
+		errs = append(errs, s.addParams(q))
+	}
+	if err := errors.Join(append(errs, s.checkNoDefaults())...); err != nil {
+		return nil, err
+	}
+	for _, object := range s.readTypes.Map() {
+		answersNull(object)
+	}
+	return s, nil
+}
+
+func (s *Schemas) addCommand(a *es.Aggregate, c *es.CommandType) error {
+	return guard("command "+a.Category+"/"+c.Name, func() { s.commands[c] = s.commandTypes.Schema(c.Type, true, c.Name) })
+}
+
+// checkNoDefaults refuses what would be documented and not done: a command is stored as it came.
+func (s *Schemas) checkNoDefaults() error {
+	var errs []error
+	for name, object := range s.commandTypes.Map() {
+		for field, property := range object.Properties {
+			if property.Default != nil {
+				errs = append(errs, fmt.Errorf("%s.%s: a command's field takes no default; make it optional (omitempty) and decide in the domain", name, field))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// answersNull documents that encoding/json writes null for a slice that was never set.
+func answersNull(object *huma.Schema) {
+	for _, property := range object.Properties {
+		property.Nullable = property.Nullable || property.Type == huma.TypeArray
+	}
+}
+
+// CommandTypes are the schemas that those of commands refer to. The registry is the caller's own.
+func (s *Schemas) CommandTypes() huma.Registry { return copied(s.commandTypes) }
+
+// ReadTypes are the schemas that those of documents, states and results refer to. The registry is the
+// caller's own.
+func (s *Schemas) ReadTypes() huma.Registry { return copied(s.readTypes) }
+
+// copied lets a caller add types of its own while others check commands.
+func copied(types huma.Registry) huma.Registry {
+	own := newTypes()
+	maps.Copy(own.Map(), types.Map())
+	return own
+}
+
+// Command is the schema of a command's body.
+func (s *Schemas) Command(c *es.CommandType) *huma.Schema { return s.commands[c] }
+
+// Document is the schema of a view's documents.
+func (s *Schemas) Document(v *es.ViewType) *huma.Schema { return s.documents[v] }
+
+// State is the schema of an aggregate's state.
+func (s *Schemas) State(a *es.Aggregate) *huma.Schema { return s.states[a] }
+
+// Result is the schema of what a query answers.
+func (s *Schemas) Result(q *es.QueryType) *huma.Schema { return s.results[q] }
+
+// newTypes makes a registry that names a type after its package, so that two contexts may use one name:
+// "ordering.Place".
+func newTypes() huma.Registry {
+	return huma.NewMapRegistry(RefPrefix, func(t reflect.Type, hint string) string {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		name := huma.DefaultSchemaNamer(t, hint)
+		if t.PkgPath() == "" {
+			return name
+		}
+		return path.Base(t.PkgPath()) + "." + name
+	})
+}
+
+// guard turns a panic, which is how huma reports a bad tag, into an error.
+func guard(what string, do func()) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("schema of %s: %v", what, p)
+		}
+	}()
+	do()
+	return nil
+}
