@@ -205,9 +205,18 @@ func (v View[D]) compile(module string, events map[reflect.Type]*EventType) (*Vi
 	return t, nil
 }
 
+// Postgres cuts names off after 63 bytes: "view_<name>_v<version>" has to fit.
+const (
+	maxViewName    = 48
+	maxViewVersion = 99_999
+)
+
 func (v *ViewType) check() error {
 	if err := CheckToken("view", v.Name); err != nil {
 		return err
+	}
+	if len(v.Name) > maxViewName || v.Version > maxViewVersion {
+		return fmt.Errorf("view %q, version %d: a name has at most %d bytes, a version is at most %d, so that the name of its table fits", v.Name, v.Version, maxViewName, maxViewVersion)
 	}
 	if v.Version < 1 {
 		return fmt.Errorf("view %q: its version is %d, versions start from 1", v.Name, v.Version)

@@ -19,7 +19,7 @@ type ListQuery struct {
 	Filter []FieldValue // all of them hold
 	Sort   string       // a declared field; empty sorts by key
 	Desc   bool
-	Limit  int    // 1 to 1000
+	Limit  int    // 1 to [MaxListLimit]
 	Cursor string // [Page.Next] of the page before, empty for the first
 }
 
@@ -93,6 +93,11 @@ type ViewWriter interface {
 	// It returns [ErrFenced], with nothing written, if the lease or the checkpoint is no longer as u says.
 	// fold may be called again where the transaction is retried.
 	Apply(ctx context.Context, view ViewSpec, u Update, fold FoldFunc) error
+
+	// Activate lets readers see this version of the view from now on, if it is newer than the active one and
+	// not behind it in any of the log's partitions: readers never go back in time. It reports whether the
+	// version is the active one now, or an even newer one is.
+	Activate(ctx context.Context, view ViewSpec, partitions int) (bool, error)
 }
 
 // ViewStore is the whole read side.
@@ -127,7 +132,7 @@ func (k DocumentKey) Compare(other DocumentKey) int {
 // missing from the map.
 type FoldFunc func(current map[DocumentKey]json.RawMessage) ([]DocumentWrite, error)
 
-// DocumentWrite is a changed document; a nil Data removes it.
+// DocumentWrite is a document that may have changed; a nil Data removes it. What is as it was keeps its position.
 type DocumentWrite struct {
 	DocumentKey
 	Position Position

@@ -18,6 +18,16 @@ create table orchestrix.views (
     activated_at   timestamptz not null default now()
 );
 
+-- One row a version of a view, whose documents are in the table "view_<view>_v<version>".
+create table orchestrix.view_versions (
+    view        text        not null,
+    version     integer     not null,
+    fields      json        not null,
+    shared      boolean     not null,
+    prepared_at timestamptz not null default now(),
+    primary key (view, version)
+);
+
 -- How far each version of a view has followed each partition, and who may write it.
 create table orchestrix.checkpoints (
     view         text        not null,
@@ -34,5 +44,6 @@ create table orchestrix.checkpoints (
 
 -- +goose Down
 drop table orchestrix.checkpoints;
+drop table orchestrix.view_versions;
 drop table orchestrix.views;
 drop table orchestrix.snapshots;

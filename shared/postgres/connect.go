@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orchestrix/shared/es"
+)
+
+// Options of a connection. Zero values take the defaults.
+type Options struct {
+	Conns       int             // at most so many connections; 10
+	Application string          // the name that operators see in pg_stat_activity; orchestrix
+	Tracer      pgx.QueryTracer // is told of every statement; nobody
+}
+
+const (
+	defaultConns   = 10
+	connectTimeout = 5 * time.Second
+	// requestTimeout bounds one call of a port where the caller's context allows more.
+	requestTimeout = 15 * time.Second
+)
+
+// DB is a pool of connections to one database. It connects when it is first used, and again after every failure.
+type DB struct {
+	pool *pgxpool.Pool
+}
+
+// Connect prepares connections to the database that url names, a postgres:// URL or key=value pairs. It does not
+// talk to it yet. The error says what is wrong with url, without its password.
+func Connect(url string, o Options) (*DB, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if o.Conns == 0 {
+		o.Conns = defaultConns
+	}
+	if o.Application == "" {
+		o.Application = "orchestrix"
+	}
+	config.MaxConns = int32(min(o.Conns, 10_000)) //nolint:gosec // bounded
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.ConnConfig.RuntimeParams["application_name"] = o.Application
+	config.ConnConfig.Tracer = o.Tracer
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	return &DB{pool: pool}, nil
+}
+
+// Close closes all connections, after what runs on them has ended.
+func (db *DB) Close() { db.pool.Close() }
+
+// Pool is the pool itself, for its statistics.
+func (db *DB) Pool() *pgxpool.Pool { return db.pool }
+
+// Ping returns nil if Postgres answers, and an error that wraps [es.ErrUnavailable] otherwise.
+func (db *DB) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := db.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("%w: Postgres: %w", es.ErrUnavailable, err)
+	}
+	return nil
+}

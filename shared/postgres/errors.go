@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"orchestrix/shared/es"
+)
+
+// SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	undefinedTable     = "42P01"
+	undefinedSchema    = "3F000"
+	serialization      = "40001"
+	deadlock           = "40P01"
+	insufficientRights = "42501"
+)
+
+// translate gives a driver's error the meaning that the ports name, and keeps it as the cause. What is not the
+// fault of the data is [es.ErrUnavailable]: it may work the next time.
+func translate(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) { // the connection, or the context
+		return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)
+	}
+	switch pg.Code {
+	case undefinedTable, undefinedSchema:
+		return fmt.Errorf("%w: %s: a table is missing, the services create it when they start: %w", es.ErrUnavailable, what, err)
+	case insufficientRights:
+		return fmt.Errorf("%w: %s: grant the user of DATABASE_URL all rights on the schema orchestrix: %w", es.ErrUnavailable, what, err)
+	}
+	switch pg.Code[:2] {
+	case "21", "22", "23", "42": // cardinality, data, constraint, statement: the same again would fail again
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)
+}
+
+func hasCode(err error, codes ...string) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	for _, code := range codes {
+		if pg.Code == code {
+			return true
+		}
+	}
+	return false
+}

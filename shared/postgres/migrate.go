@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const (
+	schemaName   = "orchestrix"
+	versionTable = schemaName + ".migrations"
+	// schemaLock is the key of the advisory lock under which the schema itself is created: any fixed number.
+	schemaLock = 5_771_203_914
+	// Several services start at once; each waits for the lock for up to two minutes.
+	lockPeriodSeconds = 1
+	lockAttempts      = 120
+)
+
+// Migrate brings the tables to the state that this program needs. Several programs may do so at once, and an older
+// program leaves newer tables alone. It returns an error that wraps [es.ErrUnavailable] where Postgres does not
+// answer.
+func (db *DB) Migrate(ctx context.Context) error {
+	return db.withMigrations(ctx, func(p *goose.Provider) error {
+		_, err := p.Up(ctx)
+		return err
+	})
+}
+
+func (db *DB) withMigrations(ctx context.Context, do func(*goose.Provider) error) error {
+	if err := db.createSchema(ctx); err != nil {
+		return translate("create the schema "+schemaName, err)
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriodSeconds, lockAttempts))
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	sql := stdlib.OpenDBFromPool(db.pool)
+	provider, err := goose.NewProvider(goose.DialectPostgres, sql, files,
+		goose.WithSessionLocker(locker), goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return errors.Join(fmt.Errorf("migrations: %w", err), sql.Close())
+	}
+	return errors.Join(translate("migrate", do(provider)), provider.Close())
+}
+
+// createSchema makes the schema in which even the table of the migrations lies.
+func (db *DB) createSchema(ctx context.Context) error {
+	tx, err := db.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it has been committed, or nothing was done
+	// "if not exists" alone fails when two do it at once.
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", schemaLock); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "create schema if not exists "+schemaName); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}

@@ -1,0 +1,232 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/postgres"
+)
+
+func exec(t testing.TB, db *postgres.DB, sql string, args ...any) {
+	t.Helper()
+	if _, err := db.Pool().Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func tables(t testing.TB, db *postgres.DB) (n int) {
+	t.Helper()
+	const count = "select count(*) from pg_tables where schemaname = 'orchestrix' and tablename <> 'migrations'"
+	if err := db.Pool().QueryRow(t.Context(), count).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestMigrationsGoUpAndDownAndUp(t *testing.T) {
+	t.Parallel()
+	db := connect(t, localtest.Postgres(t))
+	for range 2 {
+		for range 2 { // the second finds nothing to do
+			if err := db.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tables(t, db) == 0 {
+			t.Fatal("there are no tables")
+		}
+		if err := db.MigrateDown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := tables(t, db); n != 0 {
+			t.Fatalf("%d tables are left", n)
+		}
+	}
+}
+
+func TestManyMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	dsn := localtest.Postgres(t)
+	var starting sync.WaitGroup
+	for range 6 {
+		db := connect(t, dsn)
+		starting.Go(func() {
+			if err := db.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starting.Wait()
+	saveSnapshot(t, postgres.NewSnapshots(connect(t, dsn)))
+}
+
+var someSnapshot = es.Snapshot{
+	Stream: es.Stream{Tenant: "default", Category: "thing", ID: "1"}, Version: 7, Schema: "s",
+	State: json.RawMessage(`{"n":7}`), Time: time.Now().UTC(),
+}
+
+func saveSnapshot(t testing.TB, s *postgres.Snapshots) {
+	t.Helper()
+	if err := s.Save(t.Context(), []es.Snapshot{someSnapshot}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), someSnapshot.Stream, someSnapshot.Schema); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was changed behind our back is not believed.
+func TestDamagedSnapshotsAreIgnored(t *testing.T) {
+	t.Parallel()
+	for what, damage := range map[string]string{
+		"state":    `update orchestrix.snapshots set state = '{"n":8}'`,
+		"version":  `update orchestrix.snapshots set version = 8`,
+		"checksum": `update orchestrix.snapshots set sha256 = ''`,
+		"stream":   `update orchestrix.snapshots set id = '2'`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			db := connect(t, migrated(t))
+			snapshots := postgres.NewSnapshots(db)
+			saveSnapshot(t, snapshots)
+			exec(t, db, damage)
+			for _, id := range []string{"1", "2"} {
+				s := someSnapshot.Stream
+				s.ID = id
+				if got, err := snapshots.Load(t.Context(), s, "s"); !errors.Is(err, es.ErrNotFound) {
+					t.Errorf("Load is %+v, %v", got, err)
+				}
+			}
+		})
+	}
+}
+
+func TestWithoutPostgres(t *testing.T) {
+	t.Parallel()
+	db := connect(t, "postgres://user:geheim@127.0.0.1:1/none")
+	views, snapshots := postgres.NewViews(db), postgres.NewSnapshots(db)
+	_, get := views.Get(t.Context(), "v", "t", "k")
+	_, list := views.List(t.Context(), "v", "t", es.ListQuery{Limit: 1})
+	_, load := snapshots.Load(t.Context(), someSnapshot.Stream, "s")
+	_, claim := views.Claim(t.Context(), es.ViewSpec{Name: "v", Version: 1}, 0, "me", time.Second)
+	for what, err := range map[string]error{
+		"Ping": db.Ping(t.Context()), "Migrate": db.Migrate(t.Context()),
+		"Get": get, "List": list, "Load": load, "Claim": claim,
+		"Save":    snapshots.Save(t.Context(), []es.Snapshot{someSnapshot}),
+		"Prepare": views.Prepare(t.Context(), es.ViewSpec{Name: "v", Version: 1}),
+	} {
+		if !errors.Is(err, es.ErrUnavailable) || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err := postgres.Connect("postgres://user:geheim@host:port/", postgres.Options{})
+	if err == nil || strings.Contains(err.Error(), "geheim") || !strings.Contains(err.Error(), "DATABASE_URL") {
+		t.Errorf("Connect: %v", err)
+	}
+}
+
+func TestBeforeTheMigrations(t *testing.T) {
+	t.Parallel()
+	views := postgres.NewViews(connect(t, localtest.Postgres(t)))
+	_, err := views.Get(t.Context(), "v", "t", "k")
+	if !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), "services create it") {
+		t.Errorf("Get: %v", err)
+	}
+}
+
+// A worker that stops in the middle of a transaction, and so holds its locks, is thrown out by the server, and
+// another goes on. When it wakes up, it has written nothing.
+func TestPausedWorkerIsThrownOut(t *testing.T) {
+	t.Parallel()
+	db := connect(t, migrated(t))
+	views := postgres.NewViews(db)
+	view := es.ViewSpec{Name: "v", Version: 1, Shared: true}
+	if err := views.Prepare(t.Context(), view); err != nil {
+		t.Fatal(err)
+	}
+	paused, err := views.Claim(t.Context(), view, 0, "paused", time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := es.DocumentKey{Tenant: "t", Key: "k"}
+	update := es.Update{Lease: paused.Lease, To: es.Position{Sequence: 1}, Keys: []es.DocumentKey{key}}
+	fold := func(owner string) es.FoldFunc {
+		return func(map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
+			return []es.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(`"` + owner + `"`)}}, nil
+		}
+	}
+	wake := make(chan struct{})
+	ended := make(chan error)
+	go func() {
+		ended <- views.Apply(context.WithoutCancel(t.Context()), view, update,
+			func(current map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
+				<-wake
+				return fold("paused")(current)
+			})
+	}()
+	next, err := views.Claim(t.Context(), view, 0, "next", time.Hour)
+	for errors.Is(err, es.ErrLeased) {
+		next, err = views.Claim(t.Context(), view, 0, "next", time.Hour)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	update.Lease = next.Lease
+	if err := views.Apply(t.Context(), view, update, fold("next")); err != nil {
+		t.Fatal(err)
+	}
+	close(wake)
+	if err := <-ended; err == nil {
+		t.Error("the paused worker has written")
+	}
+	if d, err := views.Get(t.Context(), "v", "t", "k"); err != nil || string(d.Data) != `"next"` {
+		t.Errorf("the document is %s, %v", d.Data, err)
+	}
+}
+
+// A declared field is found through its index, also where a list is sorted and filtered.
+func TestListsUseIndexes(t *testing.T) {
+	t.Parallel()
+	db := connect(t, migrated(t))
+	views := postgres.NewViews(db)
+	view := es.ViewSpec{Name: "v", Version: 1, Fields: es.Fields{{Name: "name"}, {Name: "price", Kind: es.Number}}}
+	if err := views.Prepare(t.Context(), view); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, `insert into orchestrix.view_v_v1 select 't', 'k' || n, 0, n,
+		json_build_object('name', 'n' || n % 1000, 'price', n::text) from generate_series(1, 20000) n`)
+	exec(t, db, "analyze orchestrix.view_v_v1")
+	for what, q := range map[string]es.ListQuery{
+		"filter by text":   {Limit: 10, Filter: []es.FieldValue{{Field: "name", Value: "n7"}}},
+		"filter by number": {Limit: 10, Filter: []es.FieldValue{{Field: "price", Value: "7.0"}}},
+		"sort by number":   {Limit: 10, Sort: "price", Desc: true},
+		"sort by text":     {Limit: 10, Sort: "name"},
+	} {
+		sql, args, err := postgres.ListStatement(view, "t", q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := db.Pool().Query(t.Context(), "explain "+sql, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan strings.Builder
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				t.Fatal(err)
+			}
+			plan.WriteString(line + "\n")
+		}
+		if !strings.Contains(plan.String(), "view_field_") || strings.Contains(plan.String(), "Seq Scan") {
+			t.Errorf("%s:\n%s", what, &plan)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+// Snapshots keeps snapshots in Postgres.
+type Snapshots struct {
+	db *DB
+}
+
+var _ es.Snapshots = (*Snapshots)(nil)
+
+// NewSnapshots returns the snapshots of a migrated database.
+func NewSnapshots(db *DB) *Snapshots { return &Snapshots{db: db} }
+
+const loadSnapshot = `
+select version, state, sha256, taken_at from orchestrix.snapshots
+where tenant = $1 and category = $2 and id = $3 and schema = $4`
+
+// Load implements [es.Snapshots].
+func (s *Snapshots) Load(ctx context.Context, stream es.Stream, schema string) (es.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	snapshot := es.Snapshot{Stream: stream, Schema: schema}
+	var state, sum []byte
+	err := s.db.pool.QueryRow(ctx, loadSnapshot, stream.Tenant, stream.Category, stream.ID, schema).
+		Scan(&snapshot.Version, &state, &sum, &snapshot.Time)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return es.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, es.ErrNotFound)
+	}
+	if err != nil {
+		return es.Snapshot{}, translate("snapshot of "+stream.Path(), err)
+	}
+	if !bytes.Equal(sum, checksum(stream, snapshot.Version, schema, state)) {
+		return es.Snapshot{}, fmt.Errorf("snapshot of %s does not match its checksum: %w", stream, es.ErrNotFound)
+	}
+	snapshot.State, snapshot.Time = state, snapshot.Time.UTC()
+	return snapshot, nil
+}
+
+// checksum covers everything that the state's meaning rests on.
+func checksum(stream es.Stream, version es.Version, schema string, state []byte) []byte {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n%d\n%q\n", stream.Path(), version, schema)
+	sum.Write(state)
+	return sum.Sum(nil)
+}
+
+const saveSnapshots = `
+insert into orchestrix.snapshots as old (tenant, category, id, version, schema, state, sha256, taken_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[], $8::timestamptz[])
+on conflict (tenant, category, id) do update
+set version = excluded.version, schema = excluded.schema, state = excluded.state, sha256 = excluded.sha256, taken_at = excluded.taken_at
+where excluded.version > old.version or excluded.schema <> old.schema`
+
+// snapshotRows are snapshots by column.
+type snapshotRows struct {
+	tenants, categories, ids []string
+	versions                 []int64
+	schemas                  []string
+	states, sums             [][]byte
+	times                    []time.Time
+}
+
+// Save implements [es.Snapshots].
+func (s *Snapshots) Save(ctx context.Context, snapshots []es.Snapshot) error {
+	if len(snapshots) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var rows snapshotRows
+	for _, snapshot := range onePerStream(snapshots) {
+		rows.tenants = append(rows.tenants, snapshot.Stream.Tenant)
+		rows.categories = append(rows.categories, snapshot.Stream.Category)
+		rows.ids = append(rows.ids, snapshot.Stream.ID)
+		rows.versions = append(rows.versions, int64(snapshot.Version)) //nolint:gosec // counts events
+		rows.schemas = append(rows.schemas, snapshot.Schema)
+		rows.states = append(rows.states, snapshot.State)
+		rows.sums = append(rows.sums, checksum(snapshot.Stream, snapshot.Version, snapshot.Schema, snapshot.State))
+		rows.times = append(rows.times, snapshot.Time)
+	}
+	_, err := s.db.pool.Exec(ctx, saveSnapshots, rows.tenants, rows.categories, rows.ids,
+		rows.versions, rows.schemas, rows.states, rows.sums, rows.times)
+	return translate("save snapshots", err)
+}
+
+// onePerStream keeps the newest snapshot of each stream, in the order of the streams: one statement can't write
+// a row twice, and two savers that go through the rows in one order don't wait for each other in a circle.
+func onePerStream(snapshots []es.Snapshot) []es.Snapshot {
+	sorted := slices.Clone(snapshots)
+	slices.SortStableFunc(sorted, func(a, b es.Snapshot) int {
+		return cmp.Or(strings.Compare(a.Stream.Path(), b.Stream.Path()), -cmp.Compare(a.Version, b.Version))
+	})
+	return slices.CompactFunc(sorted, func(a, b es.Snapshot) bool { return a.Stream == b.Stream })
+}

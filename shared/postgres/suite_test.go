@@ -1,0 +1,46 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/es/estest"
+	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/postgres"
+)
+
+func TestMain(m *testing.M) { localtest.Main(m) }
+
+// migrated returns the connection string of a database with our tables.
+func migrated(t testing.TB) string {
+	t.Helper()
+	return localtest.Template(t, "orchestrix", func(dsn string) error {
+		db, err := postgres.Connect(dsn, postgres.Options{})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.Migrate(context.Background())
+	})
+}
+
+func connect(t testing.TB, dsn string) *postgres.DB {
+	t.Helper()
+	db, err := postgres.Connect(dsn, postgres.Options{Conns: 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+func TestViews(t *testing.T) {
+	t.Parallel()
+	estest.Views(t, func(t testing.TB) es.ViewStore { return postgres.NewViews(connect(t, migrated(t))) })
+}
+
+func TestSnapshots(t *testing.T) {
+	t.Parallel()
+	estest.Snapshots(t, func(t testing.TB) es.Snapshots { return postgres.NewSnapshots(connect(t, migrated(t))) })
+}

@@ -1,0 +1,202 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orchestrix/shared/es"
+)
+
+const (
+	// lockCheckpoint is the fence: until the transaction ends, nobody can take the lease or move the checkpoint.
+	lockCheckpoint = `
+select position, owner, epoch from orchestrix.checkpoints where view = $1 and version = $2 and partition = $3 for update`
+
+	moveCheckpoint = `
+update orchestrix.checkpoints
+set position = $4, updated_at = clock_timestamp(), caught_up_at = case when $5 then clock_timestamp() else caught_up_at end
+where view = $1 and version = $2 and partition = $3`
+
+	// A worker that is stopped in the middle of a transaction must not hold others up for ever.
+	limitIdle = `set local idle_in_transaction_session_timeout = '4s'`
+)
+
+const applyAttempts = 5
+
+// Apply implements [es.ViewWriter]. It takes two round trips: one that locks and reads, one that writes and commits.
+func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		err := v.applyOnce(ctx, view, u, fold)
+		if attempt == applyAttempts || !hasCode(err, serialization, deadlock) {
+			return err
+		}
+		select {
+		case <-time.After(rand.N(time.Duration(attempt) * 20 * time.Millisecond)):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (v *Views) applyOnce(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) (err error) {
+	what := fmt.Sprintf("apply to view %s, version %d, partition %d", view.Name, view.Version, u.Lease.Partition)
+	conn, err := v.db.pool.Acquire(ctx)
+	if err != nil {
+		return translate(what, err)
+	}
+	defer conn.Release() // closes a connection that is still in a transaction
+	defer func() {
+		if err != nil {
+			rollback(ctx, conn)
+		}
+	}()
+	current, err := lockAndRead(ctx, conn, view, u)
+	if err != nil {
+		if errors.Is(err, es.ErrFenced) {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		return translate(what, err)
+	}
+	writes, err := fold(current)
+	if err != nil {
+		return err
+	}
+	return translate(what, writeAndCommit(ctx, conn, view, u, current, writes))
+}
+
+// rollback ends a transaction that came to nothing. Where even that fails, the connection is closed on release.
+func rollback(ctx context.Context, conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, _ = conn.Exec(ctx, "rollback")
+}
+
+func lockAndRead(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es.Update) (map[es.DocumentKey]json.RawMessage, error) {
+	tenants, keys := columns(u.Keys)
+	current := make(map[es.DocumentKey]json.RawMessage, len(u.Keys))
+	batch := &pgx.Batch{}
+	batch.Queue("begin")
+	batch.Queue(limitIdle)
+	batch.Queue(lockCheckpoint, view.Name, view.Version, u.Lease.Partition).QueryRow(func(row pgx.Row) error {
+		var at uint64
+		held := es.Lease{}
+		err := row.Scan(&at, &held.Owner, &held.Epoch)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("%w: nobody has claimed the partition", es.ErrFenced)
+		}
+		if err == nil && (at != u.From.Sequence || held.Owner != u.Lease.Owner || held.Epoch != u.Lease.Epoch) {
+			return fmt.Errorf("%w: the checkpoint is at %d and belongs to %q in epoch %d, not at %d and to %q in epoch %d",
+				es.ErrFenced, at, held.Owner, held.Epoch, u.From.Sequence, u.Lease.Owner, u.Lease.Epoch)
+		}
+		return err
+	})
+	table := tableName(view.Name, view.Version)
+	if view.Shared && len(keys) > 0 {
+		// New keys get an empty row, and rows that are there are locked without being written: all in the order
+		// of the keys, so that no two transactions wait for each other.
+		batch.Queue("insert into "+table+` as old (tenant, key, partition, sequence)
+select tenant, key, 0, 0 from unnest($1::text[], $2::text[]) with ordinality as wanted (tenant, key, n) order by n
+on conflict (tenant, key) do update set key = old.key where false`, tenants, keys)
+	}
+	if len(keys) > 0 {
+		batch.Queue("select d.tenant, d.key, d.data from unnest($1::text[], $2::text[]) as wanted (tenant, key) join "+table+
+			` d on d.tenant = wanted.tenant collate "C" and d.key = wanted.key collate "C" where d.data is not null`, tenants, keys).
+			Query(func(rows pgx.Rows) error { return scanCurrent(rows, current) })
+	}
+	return current, conn.SendBatch(ctx, batch).Close()
+}
+
+func scanCurrent(rows pgx.Rows, current map[es.DocumentKey]json.RawMessage) error {
+	for rows.Next() {
+		var key es.DocumentKey
+		var data json.RawMessage
+		if err := rows.Scan(&key.Tenant, &key.Key, &data); err != nil {
+			return err
+		}
+		current[key] = data
+	}
+	return rows.Err()
+}
+
+func columns(keys []es.DocumentKey) (tenants, texts []string) {
+	tenants, texts = make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		tenants[i], texts[i] = k.Tenant, k.Key
+	}
+	return tenants, texts
+}
+
+// changedRows are the documents to write, by column.
+type changedRows struct {
+	tenants, keys []string
+	partitions    []int
+	sequences     []int64
+	data          []string
+}
+
+func writeAndCommit(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es.Update,
+	current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWrite,
+) error {
+	changed, gone := sortOut(current, writes)
+	if view.Shared {
+		gone = append(gone, unusedRows(u.Keys, current, changed)...)
+	}
+	table := tableName(view.Name, view.Version)
+	batch := &pgx.Batch{}
+	if len(changed.keys) > 0 {
+		batch.Queue("insert into "+table+` (tenant, key, partition, sequence, data)
+select * from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::json[])
+on conflict (tenant, key) do update set partition = excluded.partition, sequence = excluded.sequence, data = excluded.data`,
+			changed.tenants, changed.keys, changed.partitions, changed.sequences, changed.data)
+	}
+	if len(gone) > 0 {
+		tenants, keys := columns(gone)
+		batch.Queue("delete from "+table+` d using unnest($1::text[], $2::text[]) as gone (tenant, key)
+where d.tenant = gone.tenant collate "C" and d.key = gone.key collate "C"`, tenants, keys)
+	}
+	batch.Queue(moveCheckpoint, view.Name, view.Version, u.Lease.Partition, u.To.Sequence, u.CaughtUp)
+	batch.Queue("commit")
+	return conn.SendBatch(ctx, batch).Close()
+}
+
+// sortOut leaves out what is as it was: a row that is not written costs nothing.
+func sortOut(current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWrite) (changed changedRows, gone []es.DocumentKey) {
+	for _, w := range writes {
+		before, existed := current[w.DocumentKey]
+		switch {
+		case w.Data == nil && existed:
+			gone = append(gone, w.DocumentKey)
+		case w.Data != nil && !(existed && bytes.Equal(before, w.Data)):
+			changed.tenants = append(changed.tenants, w.Tenant)
+			changed.keys = append(changed.keys, w.Key)
+			changed.partitions = append(changed.partitions, w.Position.Partition)
+			changed.sequences = append(changed.sequences, int64(w.Position.Sequence)) //nolint:gosec // the log counts in 63 bits
+			changed.data = append(changed.data, string(w.Data))
+		}
+	}
+	return changed, gone
+}
+
+// unusedRows are those that were made to lock a key for which nothing was written.
+func unusedRows(keys []es.DocumentKey, current map[es.DocumentKey]json.RawMessage, changed changedRows) (unused []es.DocumentKey) {
+	written := make(map[es.DocumentKey]bool, len(changed.keys))
+	for i, key := range changed.keys {
+		written[es.DocumentKey{Tenant: changed.tenants[i], Key: key}] = true
+	}
+	for _, key := range keys {
+		if _, existed := current[key]; !existed && !written[key] {
+			unused = append(unused, key)
+		}
+	}
+	return unused
+}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+// List implements [es.ViewReader]. A page starts where the one before it ended, by value and not by count: what is
+// written in between moves nothing.
+func (v *Views) List(ctx context.Context, view, tenant string, q es.ListQuery) (es.Page, error) {
+	var items []es.Document
+	var sort es.Field
+	err := v.read(ctx, view, func(spec es.ViewSpec) (statement, error) {
+		cursor, err := spec.CheckList(tenant, q)
+		if err != nil {
+			return statement{}, err
+		}
+		items, sort = make([]es.Document, 0, q.Limit+1), es.Field{}
+		sort, _ = spec.Field(q.Sort)
+		sql, args := listStatement(spec, tenant, q, cursor)
+		return statement{sql: sql, args: args, scan: func(rows pgx.Rows) error {
+			items, err = pgx.AppendRows(items, rows, scanDocument)
+			return err
+		}}, nil
+	})
+	if err != nil {
+		return es.Page{}, err
+	}
+	page := es.Page{Items: items[:min(len(items), q.Limit)]}
+	if len(items) > q.Limit {
+		page.Next, err = nextCursor(view, tenant, q, sort, items[q.Limit-1])
+	}
+	return page, err
+}
+
+func scanDocument(row pgx.CollectableRow) (d es.Document, err error) {
+	err = row.Scan(&d.Key, &d.Position.Partition, &d.Position.Sequence, &d.Data)
+	return d, err
+}
+
+// arguments numbers the parameters of a statement.
+type arguments []any
+
+func (a *arguments) add(value any) string {
+	*a = append(*a, value)
+	return fmt.Sprintf("$%d", len(*a))
+}
+
+func listStatement(spec es.ViewSpec, tenant string, q es.ListQuery, cursor *es.ListCursor) (string, []any) {
+	var args arguments
+	where := []string{"tenant = " + args.add(tenant), "data is not null"}
+	for _, f := range q.Filter {
+		field, _ := spec.Field(f.Field)
+		where = append(where, filter(field, f.Value, &args))
+	}
+	order, direction, after := []string{"key"}, " asc", " > "
+	if q.Desc {
+		direction, after = " desc", " < "
+	}
+	sort, sorted := spec.Field(q.Sort)
+	if sorted {
+		order = []string{sortExpression(sort), "key"}
+	}
+	if cursor != nil {
+		from := []string{args.add(cursor.Key) + "::text"}
+		if sorted {
+			from = []string{cursorValue(sort, cursor.Value, &args), from[0]}
+		}
+		where = append(where, "("+strings.Join(order, ", ")+")"+after+"("+strings.Join(from, ", ")+")")
+	}
+	sql := "select key, partition, sequence, data from " + tableName(spec.Name, spec.Version) +
+		" where " + strings.Join(where, " and ") +
+		" order by " + strings.Join(order, direction+", ") + direction +
+		" limit " + args.add(q.Limit+1)
+	return sql, args
+}
+
+// filter compares what the index holds, and, where that is cut, the whole text too.
+func filter(f es.Field, value string, args *arguments) string {
+	if f.Kind == es.Number {
+		return sortExpression(f) + " = " + args.add(value) + "::text::numeric"
+	}
+	given := args.add(value) + "::text"
+	condition := fmt.Sprintf("%s = left(%s, %d)", sortExpression(f), given, es.SortedPrefix)
+	if len(value) >= es.SortedPrefix {
+		condition += " and data->>" + literal(f.Name) + " = " + given
+	}
+	return condition
+}
+
+func cursorValue(f es.Field, value string, args *arguments) string {
+	if f.Kind == es.Text {
+		return args.add(value) + "::text"
+	}
+	if value == "" {
+		value = "-Infinity"
+	}
+	return args.add(value) + "::text::numeric"
+}
+
+func nextCursor(view, tenant string, q es.ListQuery, sort es.Field, last es.Document) (string, error) {
+	c := es.ListCursor{Key: last.Key}
+	if q.Sort != "" {
+		var fields map[string]json.RawMessage
+		if err := es.Unmarshal(last.Data, &fields); err != nil {
+			return "", fmt.Errorf("view %s, document %q: %w", view, last.Key, err)
+		}
+		c.Value, _ = es.FieldText(fields, q.Sort)
+		if runes := []rune(c.Value); sort.Kind == es.Text && len(runes) > es.SortedPrefix {
+			c.Value = string(runes[:es.SortedPrefix])
+		}
+	}
+	return q.CursorAfter(view, tenant, c)
+}
