@@ -1,0 +1,54 @@
+package services
+
+import (
+	"context"
+
+	"orchestrix/shared/httpapi"
+	"orchestrix/shared/postgres"
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/service"
+)
+
+// Command runs the command service until ctx ends. It needs the log; without Postgres it only lacks snapshots.
+func Command(ctx context.Context, env service.Env, config service.CommandConfig) error {
+	registry, schemas, err := domainOf()
+	if err != nil {
+		return err
+	}
+	listener, err := service.Listen(ctx, service.Prefix+"_ADDR", config.Addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it
+	db, err := openDatabase(env, true)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	events, err := openLog(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer events.connection.Close()
+	executor, err := runtime.NewExecutor(registry, events, postgres.NewSnapshots(db), runtime.ExecutorConfig{
+		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	api, err := httpapi.NewCommandAPI(registry, schemas, executor, httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger})
+	if err != nil {
+		return err
+	}
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: api, Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
+		service.Part{Name: "migrations", Run: func(ctx context.Context) error {
+			if err := migrate(ctx, env, db); err != nil && ctx.Err() == nil {
+				env.Logger.WarnContext(ctx, "no snapshots are kept", "error", err)
+			}
+			<-ctx.Done()
+			return nil
+		}},
+		service.Part{Name: "executor", Run: executor.Run}, server.Part(), readiness(env))
+}

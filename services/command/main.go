@@ -1,0 +1,17 @@
+// Command command is the command service of Orchestrix.
+package main
+
+import (
+	"context"
+	"os"
+
+	"orchestrix/services"
+	"orchestrix/shared/service"
+)
+
+func main() {
+	var config service.CommandConfig
+	os.Exit(service.Main("command", &config, func(ctx context.Context, env service.Env) error {
+		return services.Command(ctx, env, config)
+	}))
+}

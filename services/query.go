@@ -1,0 +1,45 @@
+package services
+
+import (
+	"context"
+
+	"orchestrix/shared/httpapi"
+	"orchestrix/shared/postgres"
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/service"
+)
+
+// Query runs the query service until ctx ends.
+func Query(ctx context.Context, env service.Env, config service.QueryConfig) error {
+	registry, schemas, err := domainOf()
+	if err != nil {
+		return err
+	}
+	listener, err := service.Listen(ctx, service.Prefix+"_ADDR", config.Addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it
+	db, err := openDatabase(env, false)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	events, err := openLog(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer events.connection.Close()
+	if err := migrate(ctx, env, db); err != nil {
+		return err
+	}
+	queries := runtime.NewQueries(registry, events, postgres.NewViews(db), postgres.NewSnapshots(db), env.Logger)
+	api, err := httpapi.NewQueryAPI(registry, schemas, queries, httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger})
+	if err != nil {
+		return err
+	}
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: api, Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
+		service.Part{Name: "queries", Run: queries.Run}, server.Part(), readiness(env))
+}

@@ -1,0 +1,17 @@
+// Command query is the query service of Orchestrix.
+package main
+
+import (
+	"context"
+	"os"
+
+	"orchestrix/services"
+	"orchestrix/shared/service"
+)
+
+func main() {
+	var config service.QueryConfig
+	os.Exit(service.Main("query", &config, func(ctx context.Context, env service.Env) error {
+		return services.Query(ctx, env, config)
+	}))
+}
