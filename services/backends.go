@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 	"errors"
+	"net"
 
 	"github.com/nats-io/nats.go"
 
@@ -87,4 +88,11 @@ func readiness(env service.Env) service.Part {
 		env.Admin.Health.Draining()
 		return nil
 	}}
+}
+
+func listen(ctx context.Context, env service.Env, addr string) (net.Listener, error) {
+	if env.Listener != nil {
+		return env.Listener, nil
+	}
+	return service.Listen(ctx, service.Prefix+"_ADDR", addr)
 }

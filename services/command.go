@@ -15,7 +15,7 @@ func Command(ctx context.Context, env service.Env, config service.CommandConfig)
 	if err != nil {
 		return err
 	}
-	listener, err := service.Listen(ctx, service.Prefix+"_ADDR", config.Addr)
+	listener, err := listen(ctx, env, config.Addr)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -85,6 +87,20 @@ func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusServiceUnavailable
 	}
 	WriteJSON(w, status, report)
+}
+
+// Ready returns nil where the service is ready, else an error that says what is missing.
+func (h *Health) Ready(ctx context.Context) error {
+	report := h.ready(ctx)
+	if report.Status == started {
+		return nil
+	}
+	for _, c := range report.Checks {
+		if c.Error != "" {
+			return fmt.Errorf("%s: %s: %s", report.Status, c.Name, c.Error)
+		}
+	}
+	return errors.New(report.Status)
 }
 
 func (h *Health) ready(ctx context.Context) healthReport {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,6 +19,7 @@ type Env struct {
 	Common      Common
 	Logger      *slog.Logger
 	Admin       *Admin
+	Listener    net.Listener // of the HTTP API; nil: the service opens its own
 }
 
 // Config is one of the configurations of this package.

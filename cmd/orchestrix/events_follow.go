@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"orchestrix/shared/es"
+)
+
+const readBatch = 256 // commits
+
+// followLog hands the commits of the log to visit: first what is there, in the order of their time, then,
+// where the selection follows, each as it comes.
+func followLog(ctx context.Context, log es.Feed, selection eventSelection, visit func(*es.Commit) error) error {
+	starts, err := startPositions(ctx, log, selection)
+	if err != nil {
+		return err
+	}
+	ends := make([]es.Position, 0, len(starts))
+	var there []<-chan *es.Commit
+	readers, readCtx := errgroup.WithContext(ctx)
+	for _, start := range starts {
+		head, err := log.Head(ctx, start.Partition)
+		if err != nil {
+			return err
+		}
+		ends = append(ends, es.Position{Partition: start.Partition, Sequence: max(start.Sequence, head.Position.Sequence)})
+		commits := make(chan *es.Commit, readBatch)
+		there = append(there, commits)
+		readers.Go(func() error { return readUntil(readCtx, log, start, head.Position, commits) })
+	}
+	err = mergeByTime(there, visit)
+	if err != nil || !selection.follow {
+		return errors.Join(err, drained(readers, there))
+	}
+	if err := readers.Wait(); err != nil {
+		return err
+	}
+	return followAll(ctx, log, ends, visit)
+}
+
+// drained waits for the readers, whose commits nobody wants any more.
+func drained(readers *errgroup.Group, channels []<-chan *es.Commit) error {
+	for _, c := range channels {
+		for range c { //nolint:revive // emptying is the work
+		}
+	}
+	return readers.Wait()
+}
+
+// startPositions are the positions before the first wanted commit, one a partition.
+func startPositions(ctx context.Context, log es.Feed, selection eventSelection) ([]es.Position, error) {
+	if p := selection.position; p != nil {
+		if _, err := log.Head(ctx, p.Partition); err != nil {
+			return nil, err
+		}
+		return []es.Position{{Partition: p.Partition, Sequence: max(p.Sequence, 1) - 1}}, nil
+	}
+	starts := make([]es.Position, log.Partitions())
+	for i := range starts {
+		starts[i].Partition = i
+	}
+	return starts, nil
+}
+
+var errEnough = errors.New("enough")
+
+// readUntil sends the commits after start up to and including end, and closes commits.
+func readUntil(ctx context.Context, log es.Feed, start, end es.Position, commits chan<- *es.Commit) error {
+	defer close(commits)
+	if start.Sequence >= end.Sequence {
+		return nil
+	}
+	err := log.Follow(ctx, start, readBatch, func(ctx context.Context, batch es.Batch) error {
+		for i := range batch.Commits {
+			c := &batch.Commits[i]
+			if c.Position.Sequence > end.Sequence {
+				return errEnough
+			}
+			select {
+			case commits <- c:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if c.Position.Sequence == end.Sequence {
+				return errEnough
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// mergeByTime visits the commits of several partitions in the order of their time.
+func mergeByTime(channels []<-chan *es.Commit, visit func(*es.Commit) error) error {
+	next := make([]*es.Commit, len(channels))
+	for i, c := range channels {
+		next[i] = <-c
+	}
+	for {
+		first := -1
+		for i, c := range next {
+			if c != nil && (first < 0 || c.Time.Before(next[first].Time)) {
+				first = i
+			}
+		}
+		if first < 0 {
+			return nil
+		}
+		if err := visit(next[first]); err != nil {
+			return err
+		}
+		next[first] = <-channels[first]
+	}
+}
+
+// followAll visits what is appended, in the order of each partition, until ctx ends.
+func followAll(ctx context.Context, log es.Feed, starts []es.Position, visit func(*es.Commit) error) error {
+	followers, ctx := errgroup.WithContext(ctx)
+	commits := make(chan *es.Commit)
+	for _, start := range starts {
+		followers.Go(func() error {
+			return log.Follow(ctx, start, readBatch, func(ctx context.Context, batch es.Batch) error {
+				for i := range batch.Commits {
+					select {
+					case commits <- &batch.Commits[i]:
+					case <-ctx.Done():
+						return nil
+					}
+				}
+				return nil
+			})
+		})
+	}
+	followers.Go(func() error {
+		for {
+			select {
+			case c := <-commits:
+				if err := visit(c); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	return followers.Wait()
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+
+	"orchestrix/shared/es"
+)
+
+// maxLine is the longest line, in bytes: the largest body that the command service takes, and some more.
+const maxLine = 2 << 20
+
+// line is one command of the input.
+type line struct {
+	Category  string          `json:"category"`
+	ID        string          `json:"id"`
+	Command   string          `json:"command"`
+	CommandID string          `json:"command_id"`
+	Data      json.RawMessage `json:"data"`
+
+	number int
+}
+
+func (l *line) stream() es.Stream {
+	return es.Stream{Tenant: es.DefaultTenant, Category: l.Category, ID: l.ID}
+}
+
+// rawLine is a line that is not empty, with its number from 1.
+type rawLine struct {
+	number int
+	text   []byte
+}
+
+// readLines yields the lines that are not empty. A text is valid until the next one is asked for.
+func readLines(r io.Reader) iter.Seq2[rawLine, error] {
+	return func(yield func(rawLine, error) bool) {
+		scanner := bufio.NewScanner(r)
+		scanner.Buffer(make([]byte, 64<<10), maxLine)
+		number := 0
+		for scanner.Scan() {
+			number++
+			if text := bytes.TrimSpace(scanner.Bytes()); len(text) > 0 && !yield(rawLine{number, text}, nil) {
+				return
+			}
+		}
+		err := scanner.Err()
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("line %d is longer than %d bytes: no command may be that large", number+1, maxLine)
+		}
+		if err != nil {
+			yield(rawLine{}, err)
+		}
+	}
+}
+
+// parser reads lines, and gives those without a command id one that is the same each time the file is read.
+type parser struct {
+	seen map[string]int // how often a line without id has come, by its hash
+}
+
+func (p *parser) parse(raw rawLine) (line, error) {
+	l := line{number: raw.number}
+	if err := es.UnmarshalStrict(raw.text, &l); err != nil {
+		return l, err
+	}
+	if l.Command == "" {
+		return l, errors.New("it has no \"command\"")
+	}
+	if err := l.stream().Check(); err != nil {
+		return l, err
+	}
+	if l.CommandID == "" {
+		l.CommandID = p.derive(&l)
+	}
+	if len(l.Data) == 0 {
+		l.Data = json.RawMessage("{}")
+	}
+	return l, es.CheckCommandID(l.CommandID)
+}
+
+func (p *parser) derive(l *line) string {
+	sum := sha256.Sum256([]byte(l.stream().Path() + "/" + es.HashCommand(l.Command, l.Data)))
+	hash := hex.EncodeToString(sum[:16])
+	p.seen[hash]++
+	return "line-" + hash + "-" + strconv.Itoa(p.seen[hash])
+}

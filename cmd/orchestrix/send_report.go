@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// maxNotes is how many lines are explained one by one; further ones are counted.
+const maxNotes = 50
+
+// report is what became of the lines.
+type report struct {
+	mu       sync.Mutex
+	accepted int
+	repeated int
+	rejected int // delivered, and refused
+	failed   int // not delivered, or no command at all
+	notes    []string
+	took     time.Duration
+}
+
+func (r *report) accept(repeated bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if repeated {
+		r.repeated++
+	} else {
+		r.accepted++
+	}
+}
+
+func (r *report) reject(number int, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rejected++
+	r.note(number, "rejected", fmt.Sprintf(format, args...))
+}
+
+func (r *report) fail(number int, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed++
+	r.note(number, "failed", fmt.Sprintf(format, args...))
+}
+
+func (r *report) note(number int, what, why string) {
+	switch {
+	case len(r.notes) < maxNotes:
+		r.notes = append(r.notes, fmt.Sprintf("line %d %s: %s", number, what, why))
+	default:
+		r.notes = append(r.notes, fmt.Sprintf("line %d %s", number, what))
+	}
+}
+
+func (r *report) print(out io.Writer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, note := range r.notes {
+		fmt.Fprintln(out, note)
+	}
+	sent := r.accepted + r.repeated + r.rejected
+	fmt.Fprintf(out, "accepted %d, repeated %d, rejected %d, failed %d in %s (%.0f commands/s)\n",
+		r.accepted, r.repeated, r.rejected, r.failed, r.took.Round(time.Millisecond), float64(sent)/r.took.Seconds())
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// sender posts lines to the command service.
+type sender struct {
+	url         string
+	concurrency int
+	patience    time.Duration
+	progress    func()
+
+	client *http.Client
+	report *report
+}
+
+// send posts every line. Each aggregate belongs to one worker, which keeps its commands in order. It stops
+// at the first command that can't be delivered: what follows might depend on it.
+func (s *sender) send(ctx context.Context, input io.Reader) (*report, error) {
+	started := time.Now()
+	s.report = &report{}
+	defer func() { s.report.took = time.Since(started) }()
+	s.client = &http.Client{
+		Timeout:   30 * time.Second,
+		Transport: &http.Transport{MaxIdleConnsPerHost: s.concurrency, MaxConnsPerHost: s.concurrency},
+	}
+	defer s.client.CloseIdleConnections()
+
+	workers, ctx := errgroup.WithContext(ctx)
+	lanes := make([]chan line, s.concurrency)
+	for i := range lanes {
+		lanes[i] = make(chan line, 16)
+		workers.Go(func() error { return s.work(ctx, lanes[i]) })
+	}
+	readErr := s.read(ctx, input, lanes)
+	for _, lane := range lanes {
+		close(lane)
+	}
+	return s.report, errors.Join(readErr, workers.Wait())
+}
+
+// read hands each line to the worker of its aggregate.
+func (s *sender) read(ctx context.Context, input io.Reader, lanes []chan line) error {
+	p := parser{seen: map[string]int{}}
+	for raw, err := range readLines(input) {
+		if err != nil {
+			return err
+		}
+		l, err := p.parse(raw)
+		if err != nil {
+			s.report.fail(raw.number, "%v", err)
+			s.progress()
+			continue
+		}
+		hash := fnv.New32a()
+		_, _ = io.WriteString(hash, l.stream().Path())
+		select {
+		case lanes[hash.Sum32()%uint32(len(lanes))] <- l:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+func (s *sender) work(ctx context.Context, lane <-chan line) error {
+	for l := range lane {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := s.deliver(ctx, l); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			s.report.fail(l.number, "%s %s could not be delivered: %v", l.stream(), l.Command, err)
+			return fmt.Errorf("stopped at line %d: is the command service running at %s? Send the same file again to go on", l.number, s.url)
+		}
+		s.progress()
+	}
+	return nil
+}
+
+// deliver posts the line until the service has answered for it.
+func (s *sender) deliver(ctx context.Context, l line) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, s.post(ctx, l) },
+		backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(s.patience))
+	return err
+}
+
+// post returns an error where the service has not decided the command: it may be tried again.
+func (s *sender) post(ctx context.Context, l line) error {
+	path := "/v1/commands/" + l.Category + "/" + l.ID + "/" + url.PathEscape(l.Command)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.url, "/")+path, bytes.NewReader(l.Data))
+	if err != nil {
+		return backoff.Permanent(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", l.CommandID)
+	response, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read from
+	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	switch status := response.StatusCode; {
+	case status == http.StatusOK:
+		s.report.accept(response.Header.Get("Orchestrix-Repeated") == "true")
+		return nil
+	case status >= 500, status == http.StatusConflict, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
+		text, _ := problemText(body)
+		return fmt.Errorf("status %d: %s", status, text)
+	}
+	text, ok := problemText(body)
+	if !ok {
+		return backoff.Permanent(fmt.Errorf("status %d, and the answer is not a command service's: %s", response.StatusCode, text))
+	}
+	s.report.reject(l.number, "%s %s: status %d: %s", l.stream(), l.Command, response.StatusCode, text)
+	return nil
+}

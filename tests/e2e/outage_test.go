@@ -1,0 +1,196 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"orchestrix/shared/local"
+	"orchestrix/shared/local/localtest"
+)
+
+// Services that start before what they need wait for it, say what is missing, and come up by themselves.
+func TestServicesStartInAnyOrder(t *testing.T) {
+	t.Parallel()
+	postgres := newOwnPostgres(t)
+	p := newPlatform(t, postgres.url())
+	postgres.stop()
+	p.startServices()
+	for _, admin := range []string{p.commandAdmin, p.projectionAdmin, p.queryAdmin} {
+		awaitStatus(t, admin+"/healthz", http.StatusOK)
+		awaitStatus(t, admin+"/readyz", http.StatusServiceUnavailable)
+	}
+	p.startNATS()
+	postgres.start()
+	p.awaitReady()
+	p.post("order/1/place", smallOrder)
+	p.awaitOrder("1", "placed")
+}
+
+// NATS goes away under the services and comes back: commands are refused meanwhile, views go on, and
+// afterwards everything works without a restart.
+func TestNATSRestarts(t *testing.T) {
+	t.Parallel()
+	p := startPlatform(t)
+	p.post("order/1/place", smallOrder)
+	p.awaitOrder("1", "placed")
+	p.nats.kill()
+	awaitStatus(t, p.commandAdmin+"/readyz", http.StatusServiceUnavailable)
+	if view := p.get("/v1/views/order-summary/1"); view.Header.Get("Orchestrix-As-Of") == "" {
+		t.Errorf("a view read without NATS does not say how old it is: %v", view.Header)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	refused, err := request(ctx, http.MethodPost, p.commandURL+"/v1/commands/order/1/ship", `{"shipped_at":"2026-01-05","carrier":"c"}`, "Idempotency-Key", "ship-1")
+	if err != nil || refused.Status != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") == "" {
+		t.Errorf("a command without NATS got %v, %v", refused, err)
+	}
+	p.nats.start()
+	p.awaitReady()
+	p.post("order/1/ship", `{"shipped_at":"2026-01-05","carrier":"c"}`, "Idempotency-Key", "ship-1")
+	p.awaitOrder("1", "shipped")
+}
+
+// Postgres goes away under the services and comes back: commands go on, and the views catch up.
+func TestPostgresRestarts(t *testing.T) {
+	t.Parallel()
+	postgres := newOwnPostgres(t)
+	p := newPlatform(t, postgres.url())
+	p.startNATS()
+	p.startServices()
+	p.awaitReady()
+	p.post("order/1/place", smallOrder)
+	p.awaitOrder("1", "placed")
+	postgres.stop()
+	awaitStatus(t, p.queryAdmin+"/readyz", http.StatusServiceUnavailable)
+	p.post("order/2/place", smallOrder) // a cold aggregate: its snapshot can't be had
+	p.post("order/1/ship", `{"shipped_at":"2026-01-05","carrier":"c"}`)
+	refused, err := request(t.Context(), http.MethodGet, p.queryURL+"/v1/views/order-summary/1", "")
+	if err != nil || refused.Status != http.StatusServiceUnavailable {
+		t.Errorf("a view without Postgres got %v, %v", refused, err)
+	}
+	postgres.start()
+	p.awaitReady()
+	p.awaitOrder("1", "shipped")
+	p.awaitOrder("2", "placed")
+}
+
+// A service that is asked to stop answers what it has accepted.
+func TestStoppingCutsNothingOff(t *testing.T) {
+	t.Parallel()
+	p := startPlatform(t)
+	var sent, answered atomic.Int64
+	var clients sync.WaitGroup
+	stop := make(chan struct{})
+	for c := range 8 {
+		clients.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				sent.Add(1)
+				a, err := request(t.Context(), http.MethodPost, fmt.Sprintf("%s/v1/commands/order/o-%d-%d/place", p.commandURL, c, n), smallOrder)
+				if err != nil {
+					if answered.Load() > 0 && !refusedConnection(err) {
+						t.Errorf("a request was cut off: %v", err)
+					}
+					return
+				}
+				if a.Status != http.StatusOK {
+					t.Errorf("a request got %v", a)
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	eventually(t, "commands are answered", func() error {
+		if answered.Load() < 50 {
+			return fmt.Errorf("%d so far", answered.Load())
+		}
+		return nil
+	})
+	p.command.stop()
+	close(stop)
+	clients.Wait()
+	p.projection.stop()
+	p.query.stop()
+}
+
+func (p *platform) awaitOrder(id, status string) {
+	p.t.Helper()
+	eventually(p.t, "order "+id+" is "+status, func() error {
+		a, err := request(p.t.Context(), http.MethodGet, p.queryURL+"/v1/views/order-summary/"+id, "")
+		if err != nil || a.field("data.status") != status {
+			return fmt.Errorf("got %v, %w", a, err)
+		}
+		return nil
+	})
+}
+
+// ownPostgres is a cluster that a test may stop.
+type ownPostgres struct {
+	t       testing.TB
+	options local.PostgresOptions
+	running *local.Postgres
+	dsn     string
+}
+
+func newOwnPostgres(t testing.TB) *ownPostgres {
+	t.Helper()
+	p := &ownPostgres{t: t, options: local.PostgresOptions{
+		Dir: filepath.Join(localtest.Dir(t), "postgres"), Fast: true, Logger: slog.New(slog.DiscardHandler),
+	}}
+	p.start()
+	t.Cleanup(p.stop)
+	return p
+}
+
+func (p *ownPostgres) start() {
+	p.t.Helper()
+	running, err := local.StartPostgres(context.WithoutCancel(p.t.Context()), p.options)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.running, p.dsn = running, running.URL()
+	if p.options.Port == 0 {
+		p.options.Port = portOf(p.t, p.dsn) // the services know only this one
+	}
+}
+
+func portOf(t testing.TB, dsn string) int {
+	t.Helper()
+	parsed, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(parsed.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+func (p *ownPostgres) url() string { return p.dsn }
+
+func (p *ownPostgres) stop() {
+	if err := p.running.Close(); err != nil {
+		p.t.Errorf("stop Postgres: %v", err)
+	}
+}
+
+// refusedConnection reports whether a request failed before the service took it: nobody listened, or the
+// connection was closed while it was idle.
+func refusedConnection(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED)
+}

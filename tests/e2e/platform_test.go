@@ -1,0 +1,194 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"orchestrix/shared/local/localtest"
+)
+
+// platform is NATS, Postgres and the three services, each a process of its own.
+type platform struct {
+	t                          testing.TB
+	nats                       *process
+	command, projection, query *process
+	natsURL, databaseURL       string
+	commandURL, queryURL       string
+	commandAdmin, queryAdmin   string
+	projectionAdmin            string
+}
+
+// newPlatform describes a platform on free ports and starts nothing.
+func newPlatform(t testing.TB, databaseURL string) *platform {
+	t.Helper()
+	natsAddr := freeAddr(t)
+	return &platform{
+		t: t, natsURL: "nats://" + natsAddr, databaseURL: databaseURL,
+		commandURL: "http://" + freeAddr(t), queryURL: "http://" + freeAddr(t),
+		commandAdmin: "http://" + freeAddr(t), queryAdmin: "http://" + freeAddr(t), projectionAdmin: "http://" + freeAddr(t),
+	}
+}
+
+// startPlatform starts everything and waits until it is ready.
+func startPlatform(t testing.TB) *platform {
+	t.Helper()
+	p := newPlatform(t, localtest.Postgres(t))
+	p.startNATS()
+	p.startServices()
+	p.awaitReady()
+	return p
+}
+
+func (p *platform) startNATS() {
+	p.t.Helper()
+	dir := p.t.TempDir()
+	_, port, _ := strings.Cut(strings.TrimPrefix(p.natsURL, "nats://"), ":")
+	config := fmt.Sprintf("host: 127.0.0.1\nport: %s\njetstream { store_dir: %q, sync_interval: always }\n", port, dir)
+	file := filepath.Join(dir, "nats.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	p.nats = start(p.t, "nats-server", nil, "-c", file)
+}
+
+func (p *platform) startServices() {
+	p.t.Helper()
+	p.command = p.startService("command", p.commandURL, p.commandAdmin)
+	p.projection = p.startService("projection", "", p.projectionAdmin)
+	p.query = p.startService("query", p.queryURL, p.queryAdmin)
+}
+
+func (p *platform) startService(name, url, admin string) *process {
+	p.t.Helper()
+	env := []string{
+		"NATS_URL=" + p.natsURL, "DATABASE_URL=" + p.databaseURL,
+		"ORCHESTRIX_ADMIN_ADDR=" + strings.TrimPrefix(admin, "http://"),
+	}
+	if url != "" {
+		env = append(env, "ORCHESTRIX_ADDR="+strings.TrimPrefix(url, "http://"))
+	}
+	return start(p.t, name, env)
+}
+
+func (p *platform) services() []*process { return []*process{p.command, p.projection, p.query} }
+
+func (p *platform) awaitReady() {
+	p.t.Helper()
+	for _, admin := range []string{p.commandAdmin, p.projectionAdmin, p.queryAdmin} {
+		awaitStatus(p.t, admin+"/readyz", http.StatusOK)
+	}
+}
+
+// send runs the command-line tool on a file of commands and returns what it printed.
+func (p *platform) send(file string) (string, error) {
+	ctx, cancel := context.WithTimeout(p.t.Context(), 3*patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, filepath.Join(bin, "orchestrix"), "send", "--command-url", p.commandURL, file) //nolint:gosec // our own binary
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// answer is what a service said.
+type answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// field reads a member of a JSON answer by its path: "data.net_total".
+func (a answer) field(path string) any {
+	var value any
+	if err := json.Unmarshal(a.Body, &value); err != nil {
+		return err
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = object[name]
+	}
+	return value
+}
+
+func (a answer) String() string { return fmt.Sprintf("%d %s", a.Status, a.Body) }
+
+// request sends one request; headers come in pairs.
+func request(ctx context.Context, method, url, body string, headers ...string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewBufferString(body))
+	if err != nil {
+		return answer{}, err
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read from
+	text, err := io.ReadAll(response.Body)
+	return answer{Status: response.StatusCode, Header: response.Header, Body: text}, err
+}
+
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}}
+
+// get reads from the query service and expects 200.
+func (p *platform) get(path string, headers ...string) answer {
+	p.t.Helper()
+	a, err := request(p.t.Context(), http.MethodGet, p.queryURL+path, "", headers...)
+	if err != nil || a.Status != http.StatusOK {
+		p.t.Fatalf("GET %s: %v, %v", path, a, err)
+	}
+	return a
+}
+
+// post sends a command and expects 200.
+func (p *platform) post(path, body string, headers ...string) answer {
+	p.t.Helper()
+	a, err := request(p.t.Context(), http.MethodPost, p.commandURL+"/v1/commands/"+path, body, headers...)
+	if err != nil || a.Status != http.StatusOK {
+		p.t.Fatalf("POST %s: %v, %v", path, a, err)
+	}
+	return a
+}
+
+// list reads every page of a view.
+func (p *platform) list(view, filter string) []map[string]any {
+	p.t.Helper()
+	var items []map[string]any
+	cursor := ""
+	for {
+		path := "/v1/views/" + view + "?limit=1000" + filter
+		if cursor != "" {
+			path += "&cursor=" + cursor
+		}
+		var page struct {
+			Items      []map[string]any `json:"items"`
+			NextCursor string           `json:"next_cursor"`
+		}
+		a := p.get(path)
+		if err := json.Unmarshal(a.Body, &page); err != nil {
+			p.t.Fatalf("GET %s: %v: %s", path, err, a.Body)
+		}
+		items = append(items, page.Items...)
+		if cursor = page.NextCursor; cursor == "" {
+			return items
+		}
+	}
+}
