@@ -1,0 +1,21 @@
+# Recipes wrap plain commands; none of them is needed.
+
+# start the whole platform on this machine
+dev *flags:
+    go run ./cmd/orchestrix dev {{flags}}
+
+# all tests
+test:
+    go test ./...
+
+# the end-to-end tests alone
+e2e:
+    go test -count=1 ./tests/e2e
+
+# the binaries of the services and the tool, in bin/
+build:
+    go build -o bin/ ./services/command ./services/projection ./services/query ./cmd/orchestrix
+
+# everything that a change has to pass
+ci:
+    bash .ci/run
