@@ -43,6 +43,12 @@ func TestNATSRestarts(t *testing.T) {
 	p := startPlatform(t)
 	p.post("order/1/place", smallOrder)
 	p.awaitOrder("1", "placed")
+	eventually(t, "every partition's first sign of life", func() error {
+		if p.get("/v1/views/order-summary/1").Header.Get("Orchestrix-As-Of") == "" {
+			return errors.New("it is not known yet how old the view is")
+		}
+		return nil
+	})
 	p.nats.kill()
 	awaitStatus(t, p.commandAdmin+"/readyz", http.StatusServiceUnavailable)
 	if view := p.get("/v1/views/order-summary/1"); view.Header.Get("Orchestrix-As-Of") == "" {
