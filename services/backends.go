@@ -10,6 +10,7 @@ import (
 	"orchestrix/domain"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/memory"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/schema"
 	"orchestrix/shared/service"
@@ -25,58 +26,86 @@ func domainOf() (*es.Registry, *schema.Schemas, error) {
 	return registry, schemas, err
 }
 
-// log is the event log with its connection.
-type log struct {
-	*jetstream.Log
-	connection *nats.Conn
+// Backends are what a service stands on: the log, and what is kept beside it.
+type Backends struct {
+	Log       es.Log
+	Views     es.ViewStore
+	Snapshots es.Snapshots
+	// Prepare returns when the views and the snapshots can be used.
+	Prepare func(ctx context.Context) error
+	Close   func()
 }
 
-// openLog waits for NATS and opens the log on it.
-func openLog(ctx context.Context, env service.Env) (*log, error) {
-	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
-		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger)
-	})
-	if err != nil {
-		return nil, err
-	}
-	opened, err := service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*jetstream.Log, error) {
-		l, err := jetstream.Open(ctx, connection, jetstream.Config{
-			Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger,
-		})
-		if err != nil && !errors.Is(err, es.ErrUnavailable) {
-			err = service.Permanent(err)
-		}
-		return l, err
-	})
-	if err != nil {
-		connection.Close()
-		return nil, err
-	}
-	env.Admin.Health.Add(service.Check{Name: "log", Probe: opened.Ping})
-	return &log{Log: opened, connection: connection}, nil
-}
+// Opener gives a service its backends. It waits for the log, and adds a check of each backend to the service's
+// health; that of the database is optional where the service says so.
+type Opener func(ctx context.Context, env service.Env, databaseOptional bool) (*Backends, error)
 
-// openDatabase prepares the connection to Postgres, and adds its check.
-func openDatabase(env service.Env, optional bool) (*postgres.DB, error) {
+// Open is the [Opener] of a deployment: the log on JetStream, views and snapshots in Postgres.
+func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backends, error) {
 	db, err := postgres.Connect(env.Connections.DatabaseURL, postgres.Options{
 		Conns: env.Common.DatabaseConns, Application: "orchestrix-" + env.Name,
 	})
 	if err != nil {
 		return nil, err
 	}
-	env.Admin.Health.Add(service.Check{Name: "postgres", Optional: optional, Probe: db.Ping})
-	return db, nil
+	env.Admin.Health.Add(service.Check{Name: "postgres", Optional: databaseOptional, Probe: db.Ping})
+	log, closeLog, err := openLog(ctx, env)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return &Backends{
+		Log: log, Views: postgres.NewViews(db), Snapshots: postgres.NewSnapshots(db),
+		Prepare: func(ctx context.Context) error { return migrate(ctx, env, db) },
+		Close:   func() { closeLog(); db.Close() },
+	}, nil
+}
+
+// InMemory returns the [Opener] of services that share one process and keep everything in its memory.
+func InMemory(partitions int) Opener {
+	shared := Backends{
+		Log: memory.NewLog(partitions), Views: memory.NewViews(), Snapshots: memory.NewSnapshots(),
+		Prepare: func(context.Context) error { return nil },
+		Close:   func() {},
+	}
+	return func(context.Context, service.Env, bool) (*Backends, error) { return &shared, nil }
+}
+
+// openLog waits for NATS and opens the log on it.
+func openLog(ctx context.Context, env service.Env) (log es.Log, closeLog func(), err error) {
+	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
+		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	opened, err := service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*jetstream.Log, error) {
+		l, err := jetstream.Open(ctx, connection, jetstream.Config{
+			Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger,
+		})
+		return l, unlessUnavailable(err)
+	})
+	if err != nil {
+		connection.Close()
+		return nil, nil, err
+	}
+	env.Admin.Health.Add(service.Check{Name: "log", Probe: opened.Ping})
+	return opened, connection.Close, nil
 }
 
 // migrate waits for Postgres and brings its tables up to date.
 func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
 	_, err := service.Await(ctx, env.Logger, "Postgres", func(ctx context.Context) (struct{}, error) {
-		err := db.Migrate(ctx)
-		if err != nil && !errors.Is(err, es.ErrUnavailable) {
-			err = service.Permanent(err)
-		}
-		return struct{}{}, err
+		return struct{}{}, unlessUnavailable(db.Migrate(ctx))
 	})
+	return err
+}
+
+// unlessUnavailable makes an error permanent that waiting won't mend.
+func unlessUnavailable(err error) error {
+	if err != nil && !errors.Is(err, es.ErrUnavailable) {
+		return service.Permanent(err)
+	}
 	return err
 }
 

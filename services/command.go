@@ -4,13 +4,12 @@ import (
 	"context"
 
 	"orchestrix/shared/httpapi"
-	"orchestrix/shared/postgres"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
 )
 
 // Command runs the command service until ctx ends. It needs the log; without Postgres it only lacks snapshots.
-func Command(ctx context.Context, env service.Env, config service.CommandConfig) error {
+func Command(ctx context.Context, env service.Env, config service.CommandConfig, open Opener) error {
 	registry, schemas, err := domainOf()
 	if err != nil {
 		return err
@@ -20,17 +19,12 @@ func Command(ctx context.Context, env service.Env, config service.CommandConfig)
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it
-	db, err := openDatabase(env, true)
+	backends, err := open(ctx, env, true)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	events, err := openLog(ctx, env)
-	if err != nil {
-		return err
-	}
-	defer events.connection.Close()
-	executor, err := runtime.NewExecutor(registry, events, postgres.NewSnapshots(db), runtime.ExecutorConfig{
+	defer backends.Close()
+	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
 		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger,
 	})
 	if err != nil {
@@ -44,7 +38,7 @@ func Command(ctx context.Context, env service.Env, config service.CommandConfig)
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "migrations", Run: func(ctx context.Context) error {
-			if err := migrate(ctx, env, db); err != nil && ctx.Err() == nil {
+			if err := backends.Prepare(ctx); err != nil && ctx.Err() == nil {
 				env.Logger.WarnContext(ctx, "no snapshots are kept", "error", err)
 			}
 			<-ctx.Done()

@@ -5,13 +5,12 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"orchestrix/shared/postgres"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
 )
 
 // Projection runs the projection service until ctx ends.
-func Projection(ctx context.Context, env service.Env, config service.ProjectionConfig) error {
+func Projection(ctx context.Context, env service.Env, config service.ProjectionConfig, open Opener) error {
 	registry, _, err := domainOf()
 	if err != nil {
 		return err
@@ -25,20 +24,15 @@ func Projection(ctx context.Context, env service.Env, config service.ProjectionC
 		}
 		service.WriteJSON(w, http.StatusOK, listOf(projector.Status()))
 	})
-	db, err := openDatabase(env, false)
+	backends, err := open(ctx, env, false)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	events, err := openLog(ctx, env)
-	if err != nil {
+	defer backends.Close()
+	if err := backends.Prepare(ctx); err != nil {
 		return err
 	}
-	defer events.connection.Close()
-	if err := migrate(ctx, env, db); err != nil {
-		return err
-	}
-	projector := runtime.NewProjector(registry, events, postgres.NewViews(db), runtime.ProjectorConfig{
+	projector := runtime.NewProjector(registry, backends.Log, backends.Views, runtime.ProjectorConfig{
 		Batch: config.Batch, LeaseTTL: config.LeaseTTL, Logger: env.Logger,
 	})
 	running.Store(projector)

@@ -4,13 +4,12 @@ import (
 	"context"
 
 	"orchestrix/shared/httpapi"
-	"orchestrix/shared/postgres"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
 )
 
 // Query runs the query service until ctx ends.
-func Query(ctx context.Context, env service.Env, config service.QueryConfig) error {
+func Query(ctx context.Context, env service.Env, config service.QueryConfig, open Opener) error {
 	registry, schemas, err := domainOf()
 	if err != nil {
 		return err
@@ -20,20 +19,15 @@ func Query(ctx context.Context, env service.Env, config service.QueryConfig) err
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it
-	db, err := openDatabase(env, false)
+	backends, err := open(ctx, env, false)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	events, err := openLog(ctx, env)
-	if err != nil {
+	defer backends.Close()
+	if err := backends.Prepare(ctx); err != nil {
 		return err
 	}
-	defer events.connection.Close()
-	if err := migrate(ctx, env, db); err != nil {
-		return err
-	}
-	queries := runtime.NewQueries(registry, events, postgres.NewViews(db), postgres.NewSnapshots(db), env.Logger)
+	queries := runtime.NewQueries(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
 	api, err := httpapi.NewQueryAPI(registry, schemas, queries, httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger})
 	if err != nil {
 		return err

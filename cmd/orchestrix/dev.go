@@ -10,7 +10,7 @@ import (
 type devOptions struct {
 	dataDir                                     string
 	commandAddr, queryAddr, adminAddr, natsAddr string
-	ephemeral, json                             bool
+	ephemeral, memory, json                     bool
 }
 
 func newDev() *cobra.Command {
@@ -28,11 +28,12 @@ downloaded. Ctrl-C stops everything; the data stays for the next start.`,
 	flags := command.Flags()
 	flags.StringVar(&o.dataDir, local.FlagDataDir, "", "where the data is kept (default: orchestrix in the user's data directory)")
 	flags.BoolVar(&o.ephemeral, "ephemeral", false, "keep the data in a temporary directory that is removed at the end")
+	flags.BoolVar(&o.memory, "memory", false, "keep everything in memory, without NATS and Postgres: for work on a domain")
 	flags.StringVar(&o.commandAddr, "command-addr", "127.0.0.1:8080", "address of the command service; port 0 picks a free one")
 	flags.StringVar(&o.queryAddr, "query-addr", "127.0.0.1:8081", "address of the query service; port 0 picks a free one")
 	flags.StringVar(&o.adminAddr, "admin-addr", "127.0.0.1:9082", "address of the admin port; port 0 picks a free one")
 	flags.StringVar(&o.natsAddr, local.FlagNATSAddr, "127.0.0.1:4222", "address of NATS; port 0 picks a free one")
 	flags.BoolVar(&o.json, "json", false, "print where everything is as one line of JSON")
-	command.MarkFlagsMutuallyExclusive(local.FlagDataDir, "ephemeral")
+	command.MarkFlagsMutuallyExclusive(local.FlagDataDir, "ephemeral", "memory")
 	return command
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,45 +30,76 @@ type box struct {
 	DataDir     string `json:"data_dir"`
 }
 
-const devDrain = 20 * time.Second
+const (
+	devDrain      = 20 * time.Second
+	devPartitions = 4
+)
 
 func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) (err error) {
-	dir, remove, err := devDir(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelWarn)
-	logger := service.NewLogger(os.Stderr, "auto", level)
-
-	listeners := map[string]net.Listener{}
+	d := dev{level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
+	defer func() { err = errors.Join(err, d.close()) }()
 	for flag, addr := range map[string]string{"command-addr": o.commandAddr, "query-addr": o.queryAddr, "admin-addr": o.adminAddr} {
 		listener, err := service.Listen(ctx, "--"+flag, addr)
 		if err != nil {
 			return err
 		}
-		defer listener.Close() //nolint:errcheck // its server has closed it
-		listeners[flag] = listener
+		d.atEnd(func() error { _ = listener.Close(); return nil }) // its server has closed it
+		d.listeners[flag] = listener
 	}
-	nats, err := local.StartNATS(ctx, local.NATSOptions{Addr: o.natsAddr, Dir: filepath.Join(dir, "nats"), Logger: logger})
+	d.CommandURL = "http://" + d.listeners["command-addr"].Addr().String()
+	d.QueryURL = "http://" + d.listeners["query-addr"].Addr().String()
+	d.AdminURL = "http://" + d.listeners["admin-addr"].Addr().String()
+	if o.memory {
+		d.open = services.InMemory(devPartitions)
+	} else if err := d.startBackends(ctx, o); err != nil {
+		return err
+	}
+	return d.runServices(ctx, cmd.OutOrStdout(), o.json)
+}
+
+// dev is the platform in one process.
+type dev struct {
+	box
+	open      services.Opener
+	listeners map[string]net.Listener
+	level     *slog.LevelVar
+	logger    *slog.Logger
+	ends      []func() error
+}
+
+func (d *dev) atEnd(f func() error) { d.ends = append(d.ends, f) }
+
+// close undoes what was started, the last first.
+func (d *dev) close() (err error) {
+	for _, end := range slices.Backward(d.ends) {
+		err = errors.Join(err, end())
+	}
+	return err
+}
+
+// startBackends starts NATS and Postgres.
+func (d *dev) startBackends(ctx context.Context, o devOptions) error {
+	dir, remove, err := devDir(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, nats.Close()) }()
+	d.atEnd(remove)
+	nats, err := local.StartNATS(ctx, local.NATSOptions{Addr: o.natsAddr, Dir: filepath.Join(dir, "nats"), Logger: d.logger})
+	if err != nil {
+		return err
+	}
+	d.atEnd(nats.Close)
 	postgres, err := local.StartPostgres(ctx, local.PostgresOptions{
-		DatabaseURL: os.Getenv(local.DatabaseURLVariable), Dir: filepath.Join(dir, "postgres"), Logger: logger,
+		DatabaseURL: os.Getenv(local.DatabaseURLVariable), Dir: filepath.Join(dir, "postgres"), Logger: d.logger,
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, postgres.Close()) }()
-
-	b := box{
-		CommandURL: "http://" + listeners["command-addr"].Addr().String(), QueryURL: "http://" + listeners["query-addr"].Addr().String(),
-		AdminURL: "http://" + listeners["admin-addr"].Addr().String(), NATSURL: nats.URL(), DatabaseURL: postgres.URL(), DataDir: dir,
-	}
-	return runServices(ctx, cmd.OutOrStdout(), o.json, b, listeners, level, logger)
+	d.atEnd(postgres.Close)
+	d.NATSURL, d.DatabaseURL, d.DataDir, d.open = nats.URL(), postgres.URL(), dir, services.Open
+	return nil
 }
 
 // devDir is the directory of the data, and what to do with it at the end.
@@ -88,13 +120,13 @@ func devDir(ctx context.Context, o devOptions) (dir string, remove func() error,
 	return dir, func() error { return nil }, err
 }
 
-func runServices(ctx context.Context, out io.Writer, asJSON bool, b box, listeners map[string]net.Listener, level *slog.LevelVar, logger *slog.Logger) error {
-	admin := service.NewAdmin(level, true)
-	common := service.Common{ShutdownTimeout: devDrain, Partitions: 4, Replicas: 1, DatabaseConns: 10}
+func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
+	admin := service.NewAdmin(d.level, true)
+	common := service.Common{ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{
-			Name: name, Common: common, Logger: logger.With("service", name), Admin: service.NewAdmin(level, false),
-			Connections: service.Connections{NATSURL: b.NATSURL, DatabaseURL: b.DatabaseURL}, Listener: listeners[name+"-addr"],
+			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: service.NewAdmin(d.level, false),
+			Connections: service.Connections{NATSURL: d.NATSURL, DatabaseURL: d.DatabaseURL}, Listener: d.listeners[name+"-addr"],
 		}
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})
 		return e
@@ -102,16 +134,16 @@ func runServices(ctx context.Context, out io.Writer, asJSON bool, b box, listene
 	command, query, projection := env("command"), env("query"), env("projection")
 	admin.Mux.Handle("GET /projections", projection.Admin.Mux)
 	admin.Health.Started()
-	adminServer := service.HTTPServer{Name: "admin", Listener: listeners["admin-addr"], Handler: admin.Mux, Logger: logger}
-	return service.Run(ctx, 2*devDrain, logger, adminServer.Part(),
+	adminServer := service.HTTPServer{Name: "admin", Listener: d.listeners["admin-addr"], Handler: admin.Mux, Logger: d.logger}
+	return service.Run(ctx, 2*devDrain, d.logger, adminServer.Part(),
 		service.Part{Name: "projection", Run: func(ctx context.Context) error {
-			return services.Projection(ctx, projection, service.ProjectionConfig{Common: common})
+			return services.Projection(ctx, projection, service.ProjectionConfig{Common: common}, d.open)
 		}},
 		service.Part{Name: "query", Run: func(ctx context.Context) error {
-			return services.Query(ctx, query, service.QueryConfig{Common: common})
+			return services.Query(ctx, query, service.QueryConfig{Common: common}, d.open)
 		}},
 		service.Part{Name: "command", Run: func(ctx context.Context) error {
-			return services.Command(ctx, command, service.CommandConfig{Common: common})
+			return services.Command(ctx, command, service.CommandConfig{Common: common}, d.open)
 		}},
 		service.Part{Name: "box", Run: func(ctx context.Context) error {
 			for admin.Health.Ready(ctx) != nil {
@@ -121,7 +153,7 @@ func runServices(ctx context.Context, out io.Writer, asJSON bool, b box, listene
 					return nil
 				}
 			}
-			if err := b.print(out, asJSON); err != nil {
+			if err := d.print(out, asJSON); err != nil {
 				return err
 			}
 			<-ctx.Done()
@@ -139,10 +171,7 @@ func (b box) print(out io.Writer, asJSON bool) error {
   commands   %[1]s    docs %[1]s/docs
   queries    %[2]s    docs %[2]s/docs
   admin      %[3]s
-  NATS       %[4]s
-  Postgres   %[5]s
-  data       %[6]s
-
+%[4]s
   Try it:
 
   curl -X POST %[1]s/v1/commands/order/1/place -H 'Content-Type: application/json' -d '{"customer_id":"ALFKI","customer_name":"Alfreds Futterkiste","country":"Germany","ordered_at":"2026-01-02","required_at":"2026-01-30","freight":"29.46","lines":[{"product_id":"28","product":"Rössle Sauerkraut","unit_price":"45.60","quantity":15,"discount":"0.25"}]}'
@@ -150,6 +179,14 @@ func (b box) print(out io.Writer, asJSON bool) error {
 
   Ctrl-C stops it.
 
-`, b.CommandURL, b.QueryURL, b.AdminURL, b.NATSURL, b.DatabaseURL, b.DataDir)
+`, b.CommandURL, b.QueryURL, b.AdminURL, b.backends())
 	return err
+}
+
+// backends says where NATS, Postgres and their data are.
+func (b box) backends() string {
+	if b.DataDir == "" {
+		return "  data       in memory: gone at the end\n"
+	}
+	return fmt.Sprintf("  NATS       %s\n  Postgres   %s\n  data       %s\n", b.NATSURL, b.DatabaseURL, b.DataDir)
 }

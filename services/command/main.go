@@ -12,6 +12,6 @@ import (
 func main() {
 	var config service.CommandConfig
 	os.Exit(service.Main("command", &config, func(ctx context.Context, env service.Env) error {
-		return services.Command(ctx, env, config)
+		return services.Command(ctx, env, config, services.Open)
 	}))
 }

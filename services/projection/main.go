@@ -12,6 +12,6 @@ import (
 func main() {
 	var config service.ProjectionConfig
 	os.Exit(service.Main("projection", &config, func(ctx context.Context, env service.Env) error {
-		return services.Projection(ctx, env, config)
+		return services.Projection(ctx, env, config, services.Open)
 	}))
 }

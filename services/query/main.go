@@ -12,6 +12,6 @@ import (
 func main() {
 	var config service.QueryConfig
 	os.Exit(service.Main("query", &config, func(ctx context.Context, env service.Env) error {
-		return services.Query(ctx, env, config)
+		return services.Query(ctx, env, config, services.Open)
 	}))
 }
