@@ -16,6 +16,10 @@ e2e:
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./cmd/orchestrix
 
+# what the linter says; ci installs it in bin/tools
+lint:
+    bin/tools/golangci-lint-v2.15.0 run ./...
+
 # everything that a change has to pass
 ci:
     bash .ci/run

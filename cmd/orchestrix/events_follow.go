@@ -44,7 +44,7 @@ func followLog(ctx context.Context, log es.Feed, selection eventSelection, visit
 // drained waits for the readers, whose commits nobody wants any more.
 func drained(readers *errgroup.Group, channels []<-chan *es.Commit) error {
 	for _, c := range channels {
-		for range c { //nolint:revive // emptying is the work
+		for range c {
 		}
 	}
 	return readers.Wait()

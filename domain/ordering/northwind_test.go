@@ -127,7 +127,7 @@ func lines(t testing.TB, path string) iter.Seq[commandLine] {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close() //nolint:errcheck // only read from
+		defer file.Close()
 		scanner := bufio.NewScanner(file)
 		for scanner.Scan() {
 			var line commandLine

@@ -59,11 +59,11 @@ func TestDecodeEvents(t *testing.T) {
 // What no correct writer writes is refused, whole.
 func TestDecodeEventsRefuses(t *testing.T) {
 	t.Parallel()
-	replace := func(old, new string) string {
+	replace := func(old, by string) string {
 		if !strings.Contains(orderBody, old) {
 			t.Fatalf("%s is not in the body", old)
 		}
-		return strings.Replace(orderBody, old, new, 1)
+		return strings.Replace(orderBody, old, by, 1)
 	}
 	for name, body := range map[string]string{
 		"no JSON":                   `what`,

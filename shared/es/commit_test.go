@@ -38,7 +38,7 @@ func TestBackPointers(t *testing.T) {
 			t.Fatalf("commit %d has %d back-pointers, not %d", sequence, len(previous), want)
 		}
 		for i, p := range previous {
-			if want := sequence - 10*uint64(i+1); p != want { //nolint:gosec // i is small
+			if want := sequence - 10*uint64(i+1); p != want {
 				t.Fatalf("commit %d has back-pointers %v", sequence, previous)
 			}
 		}

@@ -15,7 +15,7 @@ type (
 	text      string
 	Inner     struct{ A int }
 	inner     struct{ A int }
-	private   struct{ a int }
+	private   struct{ a int } //nolint:unused // that nothing can reach it is the case
 	self      struct{ a int }
 	embedding struct {
 		Inner
@@ -36,8 +36,8 @@ type (
 	}
 	wrapped       struct{ time.Time }
 	embeddingText struct {
-		text
-		B int
+		text //nolint:unused // that nothing can reach it is the case
+		B    int
 	}
 	covering struct {
 		Inner

@@ -48,7 +48,7 @@ type Meta struct {
 }
 
 // Delete is returned by a fold that removes the document.
-var Delete = errors.New("delete the document") //nolint:revive,staticcheck // a verb in the place of an error, like fs.SkipDir
+var Delete = errors.New("delete the document") //nolint:staticcheck // a verb in the place of an error, like fs.SkipDir
 
 // Folds are the events that a view is made of.
 type Folds[D any] []Fold[D]

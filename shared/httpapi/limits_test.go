@@ -53,7 +53,7 @@ func TestAChunkedBodyIsLimitedToo(t *testing.T) {
 	server := commandServer(t, executorFunc(accept), httpapi.Options{MaxBody: 1000})
 	for size, status := range map[int]int{1000 - len(goodBody): 200, 1001 - len(goodBody): 413, 1 << 20: 413} {
 		body := io.MultiReader(strings.NewReader(goodBody), strings.NewReader(strings.Repeat(" ", size))) // hides the length
-		request, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+placePath, body)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+placePath, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestAClientThatLeavesIsNoFault(t *testing.T) {
 		return runtime.Result{}, ctx.Err()
 	}), httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	ctx, cancel := context.WithCancel(t.Context())
-	request, err := http.NewRequestWithContext(ctx, "POST", server.URL+placePath, strings.NewReader(goodBody))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+placePath, strings.NewReader(goodBody))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,7 @@ func (s *server) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if p == nil {
 		return
 	}
-	if p == http.ErrAbortHandler {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
 	s.options.Logger.Error("a request panicked", "method", r.Method, "panic", p, "stack", string(debug.Stack()))

@@ -138,21 +138,21 @@ func blockedAbove(dir string, a *account) (string, error) {
 	if len(missing) > 0 {
 		return blockedAt(existing, a)
 	}
-	real, err := filepath.EvalSymlinks(dir)
+	resolved, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return "", fmt.Errorf("resolve %s: %w", dir, err)
 	}
-	return blockedAt(filepath.Dir(real), a)
+	return blockedAt(filepath.Dir(resolved), a)
 }
 
 // blockedAt returns the lowest directory from path upwards that the account may not enter, or nothing. It goes by
 // the permission bits alone.
 func blockedAt(path string, a *account) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", fmt.Errorf("resolve %s: %w", path, err)
 	}
-	for dir := real; ; dir = filepath.Dir(dir) {
+	for dir := resolved; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {
 			return "", err

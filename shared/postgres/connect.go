@@ -43,7 +43,7 @@ func Connect(url string, o Options) (*DB, error) {
 	if o.Application == "" {
 		o.Application = "orchestrix"
 	}
-	config.MaxConns = int32(min(o.Conns, 10_000)) //nolint:gosec // bounded
+	config.MaxConns = int32(min(o.Conns, 10_000))
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["application_name"] = o.Application
 	config.ConnConfig.Tracer = o.Tracer

@@ -87,7 +87,7 @@ func (s *Snapshots) Save(ctx context.Context, snapshots []es.Snapshot) error {
 		rows.tenants = append(rows.tenants, snapshot.Stream.Tenant)
 		rows.categories = append(rows.categories, snapshot.Stream.Category)
 		rows.ids = append(rows.ids, snapshot.Stream.ID)
-		rows.versions = append(rows.versions, int64(snapshot.Version)) //nolint:gosec // counts events
+		rows.versions = append(rows.versions, int64(snapshot.Version))
 		rows.schemas = append(rows.schemas, snapshot.Schema)
 		rows.states = append(rows.states, snapshot.State)
 		rows.sums = append(rows.sums, checksum(snapshot.Stream, snapshot.Version, snapshot.Schema, snapshot.State))

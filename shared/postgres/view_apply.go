@@ -180,7 +180,7 @@ func sortOut(current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWri
 			changed.tenants = append(changed.tenants, w.Tenant)
 			changed.keys = append(changed.keys, w.Key)
 			changed.partitions = append(changed.partitions, w.Position.Partition)
-			changed.sequences = append(changed.sequences, int64(w.Position.Sequence)) //nolint:gosec // the log counts in 63 bits
+			changed.sequences = append(changed.sequences, int64(w.Position.Sequence))
 			changed.data = append(changed.data, string(w.Data))
 		}
 	}

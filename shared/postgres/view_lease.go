@@ -168,7 +168,7 @@ func scanCheckpoint(view string, row pgx.Row) (es.Checkpoint, bool, error) {
 	}
 	c := es.Checkpoint{
 		View: view, Version: version, Position: es.Position{Partition: *partition, Sequence: *position},
-		Lease: es.Lease{View: view, Version: version, Partition: *partition, Owner: *owner, Epoch: int64(*epoch)}, //nolint:gosec // counts owners
+		Lease: es.Lease{View: view, Version: version, Partition: *partition, Owner: *owner, Epoch: int64(*epoch)},
 	}
 	if caughtUp != nil {
 		c.CaughtUp = caughtUp.UTC()

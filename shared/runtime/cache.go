@@ -107,13 +107,6 @@ func (c *cache) leaveQueue(entry *cached) {
 	}
 }
 
-// len is how many aggregates are kept.
-func (c *cache) len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.active) + c.idle.Len()
-}
-
 // drain empties the cache of idle aggregates and returns them.
 func (c *cache) drain() []*cached {
 	c.mu.Lock()

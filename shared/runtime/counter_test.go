@@ -28,7 +28,7 @@ func (c counter) add(cmd add) ([]es.Event, error) {
 	if cmd.N == 0 {
 		return es.Accept()
 	}
-	return es.Accept(added{cmd.N})
+	return es.Accept(added(cmd))
 }
 
 func (c counter) stumble(stumble) ([]es.Event, error) { panic("broken on purpose") }

@@ -68,7 +68,7 @@ func (p *projection) failed(ctx context.Context, err error, pause time.Duration)
 	switch {
 	case errors.Is(err, es.ErrLeased), errors.Is(err, es.ErrFenced):
 		p.enter(Elsewhere, nil, false)
-		return ttl/4 + rand.N(ttl/8+1) //nolint:gosec // spreads the load
+		return ttl/4 + rand.N(ttl/8+1)
 	case errors.As(err, &fold):
 		if p.enter(Halted, err, true) {
 			logger.ErrorContext(ctx, "projection halted: mend the view or the event's upcaster and start again", "error", err)
@@ -78,7 +78,7 @@ func (p *projection) failed(ctx context.Context, err error, pause time.Duration)
 		if p.enter(Retrying, err, true) {
 			logger.WarnContext(ctx, "projection interrupted", "error", err)
 		}
-		return pause/2 + rand.N(pause) //nolint:gosec // spreads the load
+		return pause/2 + rand.N(pause)
 	}
 }
 
@@ -116,7 +116,7 @@ func (p *projection) apply(ctx context.Context, lease es.Lease, b es.Batch) erro
 	err := p.applyAll(ctx, lease, b)
 	var fold *FoldError
 	if errors.As(err, &fold) && fold.index > 0 {
-		before := es.Batch{Commits: b.Commits[:fold.index], Pending: b.Pending + uint64(len(b.Commits)-fold.index)} //nolint:gosec // not negative
+		before := es.Batch{Commits: b.Commits[:fold.index], Pending: b.Pending + uint64(len(b.Commits)-fold.index)}
 		if earlier := p.apply(ctx, lease, before); earlier != nil {
 			return earlier
 		}

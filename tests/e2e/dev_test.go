@@ -96,7 +96,7 @@ func checkInUse(t *testing.T, b box, dir string) {
 		"--command-addr": {"--ephemeral", "--nats-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--command-addr", strings.TrimPrefix(b.CommandURL, "http://")},
 		"--nats-addr":    {"--ephemeral", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--nats-addr", strings.TrimPrefix(b.NATSURL, "nats://")},
 	} {
-		command := exec.Command(filepath.Join(bin, "orchestrix"), append([]string{"dev"}, args...)...) //nolint:gosec // our own binary
+		command := exec.Command(filepath.Join(bin, "orchestrix"), append([]string{"dev"}, args...)...)
 		command.Env = append(command.Environ(), "DATABASE_URL=")
 		out, err := command.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), what) || strings.Count(strings.TrimSpace(string(out)), "\n") > 0 {
@@ -133,7 +133,7 @@ func mustPost(t testing.TB, b box, path string) {
 
 func tool(t testing.TB, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(bin, "orchestrix"), args...) //nolint:gosec // our own binary
+	command := exec.CommandContext(t.Context(), filepath.Join(bin, "orchestrix"), args...)
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("orchestrix %v: %v\n%s", args, err, out)

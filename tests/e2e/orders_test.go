@@ -73,7 +73,7 @@ func expect(t testing.TB, path string) totals {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close() //nolint:errcheck // only read from
+	defer file.Close()
 	result := totals{net: new(big.Rat), byCountry: map[string]*big.Rat{}, byProduct: map[string]int64{}}
 	scanner := bufio.NewScanner(file)
 	scanner.Buffer(nil, 1<<20)

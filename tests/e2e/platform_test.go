@@ -93,7 +93,7 @@ func (p *platform) awaitReady() {
 func (p *platform) send(file string) (string, error) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), 3*patience)
 	defer cancel()
-	command := exec.CommandContext(ctx, filepath.Join(bin, "orchestrix"), "send", "--command-url", p.commandURL, file) //nolint:gosec // our own binary
+	command := exec.CommandContext(ctx, filepath.Join(bin, "orchestrix"), "send", "--command-url", p.commandURL, file)
 	out, err := command.CombinedOutput()
 	return string(out), err
 }
@@ -141,7 +141,7 @@ func request(ctx context.Context, method, url, body string, headers ...string) (
 	if err != nil {
 		return answer{}, err
 	}
-	defer response.Body.Close() //nolint:errcheck // only read from
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	return answer{Status: response.StatusCode, Header: response.Header, Body: text}, err
 }

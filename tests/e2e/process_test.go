@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	bin = dir
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	defer os.RemoveAll(dir)
 	localtest.Main(m)
 }
 
@@ -94,7 +94,7 @@ func start(t testing.TB, name string, env []string, args ...string) *process {
 
 func (p *process) start() {
 	p.t.Helper()
-	p.cmd = exec.Command(filepath.Join(bin, p.name), p.args...) //nolint:gosec // our own binaries
+	p.cmd = exec.Command(filepath.Join(bin, p.name), p.args...)
 	p.cmd.Env = append(os.Environ(), p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
@@ -155,7 +155,7 @@ func freeAddr(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // only its address was wanted
+	defer l.Close()
 	return l.Addr().String()
 }
 
@@ -173,7 +173,7 @@ func awaitStatus(t testing.TB, url string, status int) {
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close() //nolint:errcheck // only its status is wanted
+		defer response.Body.Close()
 		if response.StatusCode != status {
 			return fmt.Errorf("status is %d, not %d", response.StatusCode, status)
 		}

@@ -162,7 +162,8 @@ func feedLive(t *testing.T, log es.Log) {
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {
-			revision, err := es.Revision{}, error(nil)
+			var revision es.Revision
+			var err error
 			for n := range each {
 				if revision, err = log.Append(ctx, revision, commit(stream(fmt.Sprint("w", w)), fmt.Sprintf("%d-%d", w, n), 1)); err != nil {
 					t.Errorf("append: %v", err)

@@ -179,7 +179,7 @@ func sharedCounts(t *testing.T, store es.ViewStore, rounds int, pick func(*rand.
 		w := prepare(t, store, view, p)
 		seed := rand.Uint64()
 		counting.Go(func() {
-			r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // no secret
+			r := rand.New(rand.NewPCG(seed, 0))
 			for range rounds {
 				picked := pick(r)
 				slices.Sort(picked)
