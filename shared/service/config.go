@@ -28,7 +28,7 @@ type Common struct {
 	LogFormat       string        `split_words:"true" default:"auto" desc:"json, text, or auto: text on a terminal"`
 	Pprof           bool          `default:"false" desc:"serve profiles on the admin port"`
 	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"how long stopping may take before work is cut off"`
-	ShutdownDelay   time.Duration `split_words:"true" default:"0s" desc:"how long a stopping service goes on accepting while load balancers notice"`
+	ShutdownDelay   time.Duration `split_words:"true" default:"1s" desc:"how long a stopping service goes on accepting while load balancers and clients notice"`
 	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
 	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
 	DatabaseConns   int           `split_words:"true" default:"10" desc:"connections to Postgres, at most"`
@@ -134,29 +134,23 @@ func (s settings) check() error {
 // usage prints every variable with its default.
 func (s settings) usage(out io.Writer, service string) error {
 	fmt.Fprintf(out, "The %s service of Orchestrix takes its configuration from the environment:\n\n", service)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "VARIABLE\tDEFAULT\tMEANING")
 	const row = "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"
+	var rows strings.Builder
+	rows.WriteString("VARIABLE\tDEFAULT\tMEANING\n")
+	if err := errors.Join(envconfig.Usagef("", s.connections, &rows, row), envconfig.Usagef(Prefix, s.own, &rows, row)); err != nil {
+		return err
+	}
+	// Struct tags can't say the default addresses, since they differ by service.
 	addrs := defaultAddrs[service]
-	filled := &addrWriter{to: w, addrs: addrs}
-	if err := errors.Join(envconfig.Usagef("", s.connections, filled, row), envconfig.Usagef(Prefix, s.own, filled, row)); err != nil {
+	filled := strings.NewReplacer(
+		"\n"+Prefix+"_ADDR\t\t", "\n"+Prefix+"_ADDR\t"+addrs[0]+"\t",
+		"\n"+Prefix+"_ADMIN_ADDR\t\t", "\n"+Prefix+"_ADMIN_ADDR\t"+addrs[1]+"\t",
+	).Replace(rows.String())
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(w, filled); err != nil {
 		return err
 	}
 	return w.Flush()
-}
-
-// addrWriter fills the default addresses in, which struct tags can't say since they differ by service.
-type addrWriter struct {
-	to    io.Writer
-	addrs [2]string
-}
-
-func (a *addrWriter) Write(p []byte) (int, error) {
-	text := strings.NewReplacer(Prefix+"_ADDR\t\t", Prefix+"_ADDR\t"+a.addrs[0]+"\t", Prefix+"_ADMIN_ADDR\t\t", Prefix+"_ADMIN_ADDR\t"+a.addrs[1]+"\t").Replace(string(p))
-	if _, err := io.WriteString(a.to, text); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 // unknown are the variables of our prefix that no service knows: most likely a typing error.

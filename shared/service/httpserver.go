@@ -7,12 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
-// HTTPServer is a part that serves HTTP. When it is told to stop, it waits for delay, so that whoever balances
-// the load sees that the service is no longer ready, then takes no more connections, and lets the requests that
-// it has accepted come to their end.
+// HTTPServer is a part that serves HTTP. When it is told to stop, it goes on for Delay, so that whoever balances
+// the load sees that the service is no longer ready, and asks its clients to close their connections; then it takes
+// no more of them, and lets the requests that it has accepted come to their end.
 type HTTPServer struct {
 	Name     string
 	Listener net.Listener
@@ -43,8 +44,15 @@ func Listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 func (s HTTPServer) Part() Part { return Part{Name: s.Name, Run: s.run} }
 
 func (s HTTPServer) run(ctx context.Context) error {
+	var draining atomic.Bool
 	server := &http.Server{
-		Handler:           s.Handler,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if draining.Load() {
+				// A request that arrives on an idle connection just as that is closed would be lost on its way.
+				w.Header().Set("Connection", "close")
+			}
+			s.Handler.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
@@ -56,6 +64,7 @@ func (s HTTPServer) run(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
+	draining.Store(true)
 	time.Sleep(s.Delay) // nothing may cut this short: it is for those who have not heard yet
 	// The lifecycle bounds how long this may take.
 	if err := server.Shutdown(context.WithoutCancel(ctx)); err != nil {

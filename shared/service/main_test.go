@@ -1,0 +1,81 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"orchestrix/shared/service"
+)
+
+// asService makes this test's binary a service.
+const asService = "SERVICE_TEST_RUN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asService) == "" {
+		os.Exit(m.Run())
+	}
+	var config service.CommandConfig
+	os.Exit(service.Main("command", &config, func(_ context.Context, env service.Env) error {
+		fmt.Println("ran with", config.Partitions, config.Addr, env.Connections.NATSURL)
+		return nil
+	}))
+}
+
+func runService(t *testing.T, env []string, args ...string) (output string, code int) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), os.Args[0], args...)
+	command.Env = append([]string{asService + "=1", "ORCHESTRIX_ADMIN_ADDR=127.0.0.1:0"}, env...)
+	out, err := command.CombinedOutput()
+	if err != nil && command.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(out), command.ProcessState.ExitCode()
+}
+
+func TestHelpShowsEveryVariableWithItsDefault(t *testing.T) {
+	t.Parallel()
+	out, code := runService(t, nil, "-h")
+	if code != 0 {
+		t.Fatalf("exit status %d:\n%s", code, out)
+	}
+	for _, line := range []string{
+		"NATS_URL nats://127.0.0.1:4222", "DATABASE_URL postgres://", "ORCHESTRIX_ADDR 127.0.0.1:8080", "ORCHESTRIX_ADMIN_ADDR 127.0.0.1:9080",
+		"ORCHESTRIX_PARTITIONS 4", "ORCHESTRIX_SHUTDOWN_TIMEOUT 25s", "ORCHESTRIX_CACHE_SIZE 100000", "ORCHESTRIX_SNAPSHOT_EVERY 32",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), line) {
+			t.Errorf("%q is missing in\n%s", line, out)
+		}
+	}
+}
+
+func TestConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		env  []string
+		args []string
+		code int
+		says string
+	}{
+		"defaults":            {nil, nil, 1, "ran with 4 127.0.0.1:8080 nats://127.0.0.1:4222"}, // a service that returns has failed
+		"set":                 {[]string{"ORCHESTRIX_PARTITIONS=8", "NATS_URL=nats://n:1"}, nil, 1, "ran with 8 127.0.0.1:8080 nats://n:1"},
+		"no number":           {[]string{"ORCHESTRIX_PARTITIONS=many"}, nil, 2, `ORCHESTRIX_PARTITIONS is "many": it must be of type int`},
+		"out of range":        {[]string{"ORCHESTRIX_REPLICAS=2"}, nil, 2, "ORCHESTRIX_REPLICAS is 2: it must be 1, 3 or 5"},
+		"several":             {[]string{"ORCHESTRIX_REPLICAS=2", "ORCHESTRIX_LOG_LEVEL=loud"}, nil, 2, "ORCHESTRIX_LOG_LEVEL is loud"},
+		"a typing error":      {[]string{"ORCHESTRIX_PARTITION=8"}, nil, 1, "ORCHESTRIX_PARTITION"},
+		"an argument":         {nil, []string{"start"}, 2, `takes no argument "start"`},
+		"an address in use":   {[]string{"ORCHESTRIX_ADMIN_ADDR=127.0.0.1:99999"}, nil, 1, "ORCHESTRIX_ADMIN_ADDR"},
+		"a service that ends": {nil, nil, 1, "ended by itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, code := runService(t, test.env, test.args...)
+			if code != test.code || !strings.Contains(out, test.says) {
+				t.Errorf("exit status %d, it must be %d; %q must be in\n%s", code, test.code, test.says, out)
+			}
+		})
+	}
+}
