@@ -1,0 +1,2 @@
+// Package readme holds the test of what the README shows.
+package readme
