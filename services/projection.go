@@ -2,8 +2,6 @@ package services
 
 import (
 	"context"
-	"net/http"
-	"sync/atomic"
 
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
@@ -15,15 +13,8 @@ func Projection(ctx context.Context, env service.Env, config service.ProjectionC
 	if err != nil {
 		return err
 	}
-	var running atomic.Pointer[runtime.Projector]
-	env.Admin.Mux.HandleFunc("GET /projections", func(w http.ResponseWriter, _ *http.Request) {
-		projector := running.Load()
-		if projector == nil {
-			service.WriteProblem(w, http.StatusServiceUnavailable, "starting", "the projections have not started yet")
-			return
-		}
-		service.WriteJSON(w, http.StatusOK, listOf(projector.Status()))
-	})
+	admin := &projectionAdmin{registry: registry}
+	admin.routes(env.Admin.Mux)
 	backends, err := open(ctx, env, false)
 	if err != nil {
 		return err
@@ -33,9 +24,11 @@ func Projection(ctx context.Context, env service.Env, config service.ProjectionC
 		return err
 	}
 	projector := runtime.NewProjector(registry, backends.Log, backends.Views, runtime.ProjectorConfig{
-		Batch: config.Batch, LeaseTTL: config.LeaseTTL, Logger: env.Logger,
+		Batch: config.Batch, LeaseTTL: config.LeaseTTL, KeepOld: config.KeepOld, Logger: env.Logger,
 	})
-	running.Store(projector)
+	admin.running.Store(&projections{
+		log: backends.Log, views: backends.Views, projector: projector, parking: runtime.NewParking(registry, backends.Log, backends.Views),
+	})
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "projector", Run: projector.Run}, readiness(env))
 }

@@ -3,35 +3,42 @@ package services
 import (
 	"strings"
 
+	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
 )
 
-// ProjectionList is how every view stands: the answer of GET /projections on the admin port.
+// ProjectionList is how every build of every view stands: the answer of GET /projections on the admin port.
 type ProjectionList struct {
-	Items []ViewStatus `json:"items"`
+	Items []BuildStatus `json:"items"`
 }
 
-// ViewStatus is how one view stands.
-type ViewStatus struct {
+// BuildStatus is how one build of a view stands.
+type BuildStatus struct {
 	View       string            `json:"view"`
-	Version    int               `json:"version"`
+	Build      string            `json:"build"` // "2", or "2.1" where version 2 was built again
+	State      string            `json:"state"` // of the build: building, active, retired, cancelled
+	Paused     bool              `json:"paused,omitempty"`
+	Parked     int               `json:"parked"`      // events that could not be applied
 	Lag        uint64            `json:"lag"`         // commits
 	LagSeconds float64           `json:"lag_seconds"` // of the slowest partition
-	State      string            `json:"state"`       // the worst of its partitions
+	Progress   float64           `json:"progress"`    // how much of the log it has, 0 to 1
+	ETASeconds float64           `json:"eta_seconds,omitempty"`
+	Work       string            `json:"work"` // the worst of its partitions: following, elsewhere, idle, retrying, halted
 	Partitions []PartitionStatus `json:"partitions"`
 }
 
-// PartitionStatus is how one view stands with one partition.
+// PartitionStatus is how one build stands with one partition.
 type PartitionStatus struct {
 	Position   string  `json:"position"`
 	Lag        uint64  `json:"lag"`
 	LagSeconds float64 `json:"lag_seconds"`
-	State      string  `json:"state"`
+	Work       string  `json:"work"`
+	Owner      string  `json:"owner,omitempty"` // of the lease
 	Error      string  `json:"error,omitempty"`
 }
 
 // Positions are the positions of all partitions in one line.
-func (v ViewStatus) Positions() string {
+func (v BuildStatus) Positions() string {
 	positions := make([]string, len(v.Partitions))
 	for i, p := range v.Partitions {
 		positions[i] = p.Position
@@ -40,27 +47,41 @@ func (v ViewStatus) Positions() string {
 }
 
 // severity orders states from the one that needs no attention.
-var severity = map[string]int{
-	string(runtime.Following): 0, string(runtime.Elsewhere): 1, string(runtime.Retrying): 2, string(runtime.Halted): 3,
+var severity = map[runtime.ProjectionState]int{
+	runtime.Following: 0, runtime.Elsewhere: 1, runtime.Idle: 2, runtime.Retrying: 3, runtime.Halted: 4,
 }
 
-func listOf(all []runtime.ProjectionStatus) ProjectionList {
-	list := ProjectionList{Items: []ViewStatus{}}
-	for _, s := range all {
-		if n := len(list.Items); n == 0 || list.Items[n-1].View != s.View {
-			list.Items = append(list.Items, ViewStatus{View: s.View, Version: s.Version, State: string(runtime.Following)})
-		}
-		view := &list.Items[len(list.Items)-1]
-		p := PartitionStatus{Position: s.Position.String(), Lag: s.Lag, LagSeconds: s.LagTime.Seconds(), State: string(s.State)}
-		if s.Err != nil {
-			p.Error = s.Err.Error()
-		}
-		view.Partitions = append(view.Partitions, p)
-		view.Lag += p.Lag
-		view.LagSeconds = max(view.LagSeconds, p.LagSeconds)
-		if severity[p.State] > severity[view.State] {
-			view.State = p.State
-		}
+func listOf(reports []runtime.BuildReport) ProjectionList {
+	list := ProjectionList{Items: []BuildStatus{}}
+	for _, r := range reports {
+		list.Items = append(list.Items, statusOf(r))
 	}
 	return list
+}
+
+func statusOf(r runtime.BuildReport) BuildStatus {
+	s := BuildStatus{View: r.View, Build: r.Number(), State: string(r.State), Paused: r.Paused, Parked: r.Parked}
+	worst := runtime.Following
+	for _, report := range r.Partitions {
+		p := PartitionStatus{
+			Position: report.Position.String(), Lag: report.Lag, LagSeconds: report.LagTime.Seconds(),
+			Work: string(report.State), Owner: report.Owner,
+		}
+		if report.Err != nil {
+			p.Error = report.Err.Error()
+		}
+		s.Partitions = append(s.Partitions, p)
+		s.Lag += p.Lag
+		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
+		if severity[report.State] > severity[worst] {
+			worst = report.State
+		}
+	}
+	s.Work = string(worst)
+	share, left := r.Progress()
+	s.Progress = share
+	if r.State == es.Building {
+		s.ETASeconds = left.Seconds()
+	}
+	return s
 }

@@ -1,38 +1,86 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/user"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
+
+	"orchestrix/services"
 )
 
-// getAdmin asks a service's admin port.
-func getAdmin(ctx context.Context, url, path string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+const defaultAdminURL = "http://127.0.0.1:9082"
+
+// adminPort is the admin port of a projection service.
+type adminPort struct{ url string }
+
+func (a *adminPort) flag(flags *pflag.FlagSet) {
+	flags.StringVar(&a.url, "admin-url", fromEnv("ORCHESTRIX_ADMIN_URL", defaultAdminURL), "admin port of the projection service, or of dev (ORCHESTRIX_ADMIN_URL)")
+}
+
+func (a *adminPort) get(ctx context.Context, path string, into any) error {
+	return a.ask(ctx, http.MethodGet, path, nil, into)
+}
+
+func (a *adminPort) post(ctx context.Context, path string, action services.ActionRequest, into any) error {
+	return a.ask(ctx, http.MethodPost, path, action, into)
+}
+
+const adminTimeout = 70 * time.Second // longer than any admin request may take
+
+func (a *adminPort) ask(ctx context.Context, method, path string, body, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(url, "/")+path, nil)
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(a.url, "/")+path, bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("--admin-url: %w", err)
 	}
+	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no admin port at %s: start one with 'orchestrix dev', or name another with --admin-url: %w", url, err)
+		return fmt.Errorf("no admin port at %s: start one with 'orchestrix dev', or name another with --admin-url: %w", a.url, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // only read from
-	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
 	if err != nil {
-		return fmt.Errorf("%s%s: %w", url, path, err)
+		return fmt.Errorf("%s%s: %w", a.url, path, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		text, _ := problemText(body)
-		return fmt.Errorf("%s%s: status %d: %s", url, path, response.StatusCode, text)
+		text, _ := problemText(answer)
+		return fmt.Errorf("%s (status %d of %s%s)", text, response.StatusCode, a.url, path)
 	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s%s is not a projection service's answer: %w", url, path, err)
+	if err := json.Unmarshal(answer, into); err != nil {
+		return fmt.Errorf("%s%s is not a projection service's answer: %w", a.url, path, err)
 	}
 	return nil
+}
+
+// actionFlags say who asks for a change, and why.
+func actionFlags(flags *pflag.FlagSet, action *services.ActionRequest) {
+	flags.StringVar(&action.Who, "by", whoami(), "who asks for it; recorded")
+	flags.StringVar(&action.Reason, "reason", "", "why; recorded")
+}
+
+// whoami is the user of this machine, in the form user@host.
+func whoami() string {
+	name, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
 }

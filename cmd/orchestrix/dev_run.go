@@ -132,7 +132,10 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 		return e
 	}
 	command, query, projection := env("command"), env("query"), env("projection")
-	admin.Mux.Handle("GET /projections", projection.Admin.Mux)
+	for _, path := range services.ProjectionPaths {
+		admin.Mux.Handle(path, projection.Admin.Mux)
+		admin.Mux.Handle(path+"/", projection.Admin.Mux)
+	}
 	admin.Health.Started()
 	adminServer := service.HTTPServer{Name: "admin", Listener: d.listeners["admin-addr"], Handler: admin.Mux, Logger: d.logger}
 	return service.Run(ctx, 2*devDrain, d.logger, adminServer.Part(),

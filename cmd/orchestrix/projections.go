@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"text/tabwriter"
 	"time"
 
@@ -13,21 +14,20 @@ import (
 	"orchestrix/services"
 )
 
-const defaultAdminURL = "http://127.0.0.1:9082"
-
 func newProjections() *cobra.Command {
-	var url, output string
+	var admin adminPort
+	var output string
 	var partitions bool
 	command := &cobra.Command{
 		Use:   "projections",
-		Short: "List the views with their position and lag",
-		Long: `List the views with their position and lag, as the projection service knows them.
+		Short: "List the views with their position and lag, and manage them",
+		Long: `List the builds of the views with their position and lag, as the projection service knows them.
 
 Lag is how many commits the log holds that the view does not, and for how long the oldest of them has been there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list services.ProjectionList
-			if err := getAdmin(cmd.Context(), url, "/projections", &list); err != nil {
+			if err := admin.get(cmd.Context(), "/projections", &list); err != nil {
 				return err
 			}
 			switch output {
@@ -39,23 +39,96 @@ Lag is how many commits the log holds that the view does not, and for how long t
 			return fmt.Errorf("--output is %q, it may be human or json", output)
 		},
 	}
+	admin.flag(command.PersistentFlags())
 	flags := command.Flags()
-	flags.StringVar(&url, "admin-url", fromEnv("ORCHESTRIX_ADMIN_URL", defaultAdminURL), "admin port of the projection service, or of dev (ORCHESTRIX_ADMIN_URL)")
 	flags.BoolVar(&partitions, "partitions", false, "one line for each partition")
 	flags.StringVarP(&output, "output", "o", "human", "human or json")
+	command.AddCommand(newRebuild(&admin), newProjectionAction(&admin, "cancel", "Call off the build of a view that is being built"),
+		newProjectionAction(&admin, "pause", "Stop all work on a view; readers see it as it stands"),
+		newProjectionAction(&admin, "resume", "Go on after a pause"),
+		newProjectionAction(&admin, "drop-old", "Remove the builds of a view that nobody reads any more"), newActions(&admin))
+	return command
+}
+
+func newRebuild(admin *adminPort) *cobra.Command {
+	var action services.ActionRequest
+	command := &cobra.Command{
+		Use:   "rebuild VIEW",
+		Short: "Build a view again from the log, beside the one that readers see",
+		Long: `Build a view again from the log, beside the one that readers see. They are switched over when it has caught up;
+the old build is kept for a day, or dropped at once with --drop-old.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var answer services.BuildAnswer
+			if err := admin.post(cmd.Context(), "/projections/"+url.PathEscape(args[0])+"/rebuild", action, &answer); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "building %s v%s: 'orchestrix projections' shows how far it is\n", answer.View, answer.Build)
+			return err
+		},
+	}
+	command.Flags().BoolVar(&action.DropOld, "drop-old", false, "drop the old build as soon as readers are switched over")
+	actionFlags(command.Flags(), &action)
+	return command
+}
+
+func newProjectionAction(admin *adminPort, name, short string) *cobra.Command {
+	var action services.ActionRequest
+	command := &cobra.Command{
+		Use:   name + " VIEW",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var answer json.RawMessage
+			if err := admin.post(cmd.Context(), "/projections/"+url.PathEscape(args[0])+"/"+name, action, &answer); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", answer)
+			return err
+		},
+	}
+	actionFlags(command.Flags(), &action)
+	return command
+}
+
+func newActions(admin *adminPort) *cobra.Command {
+	var view string
+	var limit int
+	command := &cobra.Command{
+		Use:   "actions",
+		Short: "Show who did what to the projections, newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list services.ActionList
+			query := url.Values{"view": {view}, "limit": {fmt.Sprint(limit)}}
+			if err := admin.get(cmd.Context(), "/actions?"+query.Encode(), &list); err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "AT\tWHO\tDID\tOBJECT\tREASON")
+			for _, a := range list.Items {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.At.Format(time.RFC3339), a.Who, a.Did, a.Object, a.Reason)
+			}
+			return w.Flush()
+		},
+	}
+	command.Flags().StringVar(&view, "view", "", "only those on this view")
+	command.Flags().IntVar(&limit, "limit", 100, "at most so many")
 	return command
 }
 
 func printProjections(out io.Writer, list services.ProjectionList, partitions bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "VIEW\tVERSION\tPOSITION\tLAG\tBEHIND\tSTATE")
+	fmt.Fprintln(w, "VIEW\tBUILD\tSTATE\tPOSITION\tLAG\tBEHIND\tPARKED\tWORK")
 	for _, view := range list.Items {
 		if !partitions {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\n", view.View, view.Version, view.Positions(), view.Lag, seconds(view.LagSeconds), view.State)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n",
+				view.View, view.Build, stateOf(view), view.Positions(), view.Lag, seconds(view.LagSeconds), view.Parked, view.Work)
 			continue
 		}
 		for _, p := range view.Partitions {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\n", view.View, view.Version, p.Position, p.Lag, seconds(p.LagSeconds), p.State)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n",
+				view.View, view.Build, stateOf(view), p.Position, p.Lag, seconds(p.LagSeconds), view.Parked, p.Work)
 		}
 	}
 	errs := []error{w.Flush()}
@@ -68,6 +141,21 @@ func printProjections(out io.Writer, list services.ProjectionList, partitions bo
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// stateOf says what a build is for, and how far it is where it is being built.
+func stateOf(b services.BuildStatus) string {
+	state := b.State
+	if state == "building" {
+		state += fmt.Sprintf(" %.0f %%", 100*b.Progress)
+		if b.ETASeconds > 0 {
+			state += ", " + time.Duration(b.ETASeconds*float64(time.Second)).Round(time.Second).String() + " left"
+		}
+	}
+	if b.Paused {
+		state += ", paused"
+	}
+	return state
 }
 
 func seconds(s float64) string {

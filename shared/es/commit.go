@@ -1,6 +1,7 @@
 package es
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -86,6 +87,18 @@ func (c *Commit) Check() error {
 		}
 	}
 	return nil
+}
+
+// Digest tells the commit from any other: a SHA-256 of its stream, version, command and events. It does not
+// depend on where the commit stands.
+func (c *Commit) Digest() []byte {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s %d %q %q %d", c.Stream.Path(), c.Version, c.Command.ID, c.Command.Hash, len(c.Events))
+	for _, e := range c.Events {
+		fmt.Fprintf(hash, " %q %d %d ", e.Type, e.Schema, len(e.Data))
+		hash.Write(e.Data)
+	}
+	return hash.Sum(nil)
 }
 
 // Revision is the end of the stream as this commit leaves it.

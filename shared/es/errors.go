@@ -25,8 +25,12 @@ var (
 	ErrUnknownEvent = errors.New("unknown event")
 	// ErrFenced says that another worker owns the projection's checkpoint: stop, and write nothing more.
 	ErrFenced = errors.New("fenced by another worker")
-	// ErrLeased says that another worker holds the lease.
+	// ErrLeased says that another worker holds the lease, or that nobody may.
 	ErrLeased = errors.New("leased by another worker")
+	// ErrBuilding says that the view is being built already.
+	ErrBuilding = errors.New("being built")
+	// ErrMoved says that events that wait have changed since they were read: read them again.
+	ErrMoved = errors.New("the lane has moved on")
 	// ErrBadQuery says that a list asked for what the view does not offer: an undeclared field, a value of
 	// the wrong type, a cursor of another list.
 	ErrBadQuery = errors.New("bad query")

@@ -3,6 +3,7 @@ package es
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 )
@@ -95,4 +96,34 @@ func Read(ctx context.Context, r Reader, s Stream, after Version) iter.Seq2[Comm
 			}
 		}
 	}
+}
+
+// errFound ends a follower that has what it wanted.
+var errFound = errors.New("found")
+
+// CommitAt reads the commit at a position, which the log must have reached. Where an entry can't be read as a commit,
+// its Err says so. It returns [ErrNotFound] where the position holds no commit, or [ErrUnavailable].
+func CommitAt(ctx context.Context, f Feed, at Position) (Commit, error) {
+	head, err := f.Head(ctx, at.Partition)
+	if err != nil {
+		return Commit{}, err
+	}
+	if at.Sequence == 0 || head.Position.Sequence < at.Sequence {
+		return Commit{}, fmt.Errorf("%w: the log holds no commit at %s", ErrNotFound, at)
+	}
+	var found Commit
+	err = f.Follow(ctx, Position{Partition: at.Partition, Sequence: at.Sequence - 1}, 1, func(_ context.Context, b Batch) error {
+		found = b.Commits[0]
+		return errFound
+	})
+	switch {
+	case !errors.Is(err, errFound):
+		if err == nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		}
+		return Commit{}, err
+	case found.Position != at:
+		return Commit{}, fmt.Errorf("%w: the log holds no commit at %s", ErrNotFound, at)
+	}
+	return found, nil
 }

@@ -107,10 +107,14 @@ type viewFold struct {
 type ViewSpec struct {
 	Name    string
 	Version int
+	Rebuild int // of which build this is about: see [Build]
 	Fields  Fields
 	// Shared says that a document may be written from several partitions: its key is not the stream's id.
 	Shared bool
 }
+
+// Build is the build that the specification is about.
+func (v ViewSpec) Build() Build { return Build{View: v.Name, Version: v.Version, Rebuild: v.Rebuild} }
 
 // Field finds a declared field.
 func (v ViewSpec) Field(name string) (Field, bool) {
@@ -205,9 +209,9 @@ func (v View[D]) compile(module string, events map[reflect.Type]*EventType) (*Vi
 	return t, nil
 }
 
-// Postgres cuts names off after 63 bytes: "view_<name>_v<version>" has to fit.
+// Postgres cuts names off after 63 bytes: "view_<name>_v<version>_r<rebuild>" has to fit.
 const (
-	maxViewName    = 48
+	maxViewName    = 40
 	maxViewVersion = 99_999
 )
 

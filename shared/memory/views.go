@@ -2,11 +2,9 @@ package memory
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,89 +13,110 @@ import (
 
 // Views keeps views in memory.
 type Views struct {
-	mu     sync.Mutex
-	active map[string]es.ViewSpec // by name
-	built  map[builtView]*documents
+	mu      sync.Mutex
+	views   map[string]*view        // by name
+	workers map[string]time.Time    // until when each lives
+	parked  map[es.Build][]*parking // in the order of their ids
+	lastID  int64
+	actions []es.Action // oldest first
 }
 
-type builtView struct {
-	name    string
-	version int
+// view is all builds of one view.
+type view struct {
+	active *build
+	builds []*build // from the oldest
+	paused bool
 }
 
-// documents are one version of a view.
-type documents struct {
-	byKey       map[es.DocumentKey]es.Document
-	checkpoints map[int]*es.Checkpoint // by partition
+// build is one build of a view.
+type build struct {
+	spec           es.ViewSpec
+	state          es.BuildState
+	since, started time.Time
+	dropOld        bool
+	documents      map[es.DocumentKey]es.Document
+	checkpoints    map[int]*es.Checkpoint // by partition
 }
 
 var _ es.ViewStore = (*Views)(nil)
 
 // NewViews returns an empty store.
 func NewViews() *Views {
-	return &Views{active: map[string]es.ViewSpec{}, built: map[builtView]*documents{}}
+	return &Views{views: map[string]*view{}, workers: map[string]time.Time{}, parked: map[es.Build][]*parking{}}
 }
 
 // Prepare implements [es.ViewWriter].
-func (s *Views) Prepare(_ context.Context, view es.ViewSpec) error {
+func (s *Views) Prepare(_ context.Context, spec es.ViewSpec) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := builtView{view.Name, view.Version}
-	if s.built[key] == nil {
-		s.built[key] = &documents{byKey: map[es.DocumentKey]es.Document{}, checkpoints: map[int]*es.Checkpoint{}}
+	v := s.views[spec.Name]
+	if v == nil {
+		v = &view{}
+		s.views[spec.Name] = v
 	}
-	if active, ok := s.active[view.Name]; !ok || active.Version == view.Version {
-		s.active[view.Name] = view
+	b := v.find(spec.Build())
+	if b == nil {
+		b = v.add(spec)
+	}
+	b.spec = spec
+	if v.active == nil {
+		v.active = b
+		b.enter(es.Active)
 	}
 	return nil
 }
 
-// Activate implements [es.ViewWriter].
-func (s *Views) Activate(_ context.Context, view es.ViewSpec, partitions int) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	active := s.active[view.Name]
-	if active.Version >= view.Version {
-		return true, nil
+func (v *view) add(spec es.ViewSpec) *build {
+	now := time.Now()
+	b := &build{
+		spec: spec, state: es.Building, since: now, started: now,
+		documents: map[es.DocumentKey]es.Document{}, checkpoints: map[int]*es.Checkpoint{},
 	}
-	fresh, err := s.find(view)
-	if err != nil {
-		return false, err
-	}
-	old := s.built[builtView{view.Name, active.Version}]
-	for p := range partitions {
-		c, ok := fresh.checkpoints[p]
-		if !ok {
-			return false, nil
-		}
-		if before, ok := old.checkpoints[p]; ok && before.Position.Sequence > c.Position.Sequence {
-			return false, nil
+	v.builds = append(v.builds, b)
+	return b
+}
+
+func (v *view) find(wanted es.Build) *build {
+	for _, b := range v.builds {
+		if b.spec.Build() == wanted {
+			return b
 		}
 	}
-	s.active[view.Name] = view
-	return true, nil
+	return nil
+}
+
+func (b *build) enter(state es.BuildState) { b.state, b.since = state, time.Now() }
+
+// find returns a build that is being kept up to date.
+func (s *Views) find(spec es.ViewSpec) (*view, *build, error) {
+	if v := s.views[spec.Name]; v != nil {
+		if b := v.find(spec.Build()); b != nil && (b.state == es.Active || b.state == es.Building) {
+			return v, b, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: %s is not prepared", es.ErrUnavailable, spec.Build())
 }
 
 // Claim implements [es.ViewWriter].
-func (s *Views) Claim(_ context.Context, view es.ViewSpec, partition int, owner string, ttl time.Duration) (es.Checkpoint, error) {
+func (s *Views) Claim(_ context.Context, spec es.ViewSpec, partition int, owner string, ttl time.Duration) (es.Checkpoint, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, err := s.find(view)
+	v, b, err := s.find(spec)
 	if err != nil {
 		return es.Checkpoint{}, err
 	}
-	c := d.checkpoints[partition]
+	c := b.checkpoints[partition]
 	if c == nil {
-		c = &es.Checkpoint{View: view.Name, Version: view.Version, Position: es.Position{Partition: partition}}
-		d.checkpoints[partition] = c
+		c = &es.Checkpoint{Build: spec.Build(), Position: es.Position{Partition: partition}}
+		b.checkpoints[partition] = c
+	}
+	if v.paused {
+		return es.Checkpoint{}, fmt.Errorf("%w: view %s is paused", es.ErrLeased, spec.Name)
 	}
 	if now := time.Now(); c.Lease.Owner != "" && c.Lease.Owner != owner && c.Lease.Until.After(now) {
-		return es.Checkpoint{}, fmt.Errorf("%w: view %s, partition %d, owner %s", es.ErrLeased, view.Name, partition, c.Lease.Owner)
+		return es.Checkpoint{}, fmt.Errorf("%w: view %s, partition %d, owner %s", es.ErrLeased, spec.Name, partition, c.Lease.Owner)
 	}
-	c.Lease = es.Lease{
-		View: view.Name, Version: view.Version, Partition: partition,
-		Owner: owner, Epoch: c.Lease.Epoch + 1, Until: time.Now().Add(ttl),
-	}
+	c.Lease = es.Lease{Build: spec.Build(), Partition: partition, Owner: owner, Epoch: c.Lease.Epoch + 1, Until: time.Now().Add(ttl)}
 	return *c, nil
 }
 
@@ -134,85 +153,106 @@ func (s *Views) Release(_ context.Context, leases []es.Lease) error {
 
 // heldBy returns the checkpoint that the lease still gives the right to write, or nil.
 func (s *Views) heldBy(lease es.Lease) *es.Checkpoint {
-	d := s.built[builtView{lease.View, lease.Version}]
-	if d == nil {
+	v := s.views[lease.View]
+	if v == nil {
 		return nil
 	}
-	c := d.checkpoints[lease.Partition]
+	b := v.find(lease.Build)
+	if b == nil || b.state != es.Active && b.state != es.Building {
+		return nil
+	}
+	c := b.checkpoints[lease.Partition]
 	if c == nil || c.Lease.Owner != lease.Owner || c.Lease.Epoch != lease.Epoch {
 		return nil
 	}
 	return c
 }
 
+// Join implements [es.ViewWriter].
+func (s *Views) Join(_ context.Context, owner string, ttl time.Duration) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.workers[owner] = now.Add(ttl)
+	living := 0
+	for _, until := range s.workers {
+		if until.After(now) {
+			living++
+		}
+	}
+	return living, nil
+}
+
+// Leave implements [es.ViewWriter].
+func (s *Views) Leave(_ context.Context, owner string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.workers, owner)
+	return nil
+}
+
 // Apply implements [es.ViewWriter].
-func (s *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+func (s *Views) Apply(ctx context.Context, spec es.ViewSpec, u es.Update, fold es.FoldFunc) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", es.ErrUnavailable, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d, err := s.find(view)
-	if err != nil {
-		return err
-	}
 	c := s.heldBy(u.Lease)
 	if c == nil || c.Position != u.From {
-		return fmt.Errorf("view %s, partition %d: %w", view.Name, u.Lease.Partition, es.ErrFenced)
+		return fmt.Errorf("%s, partition %d: %w", spec.Build(), u.Lease.Partition, es.ErrFenced)
 	}
-	current := make(map[es.DocumentKey]json.RawMessage, len(u.Keys))
-	for _, key := range u.Keys {
-		if document, ok := d.byKey[key]; ok {
-			current[key] = document.Data
-		}
-	}
-	writes, err := fold(current)
+	b := s.views[spec.Name].find(spec.Build())
+	outcome, err := fold(s.current(b, u.Keys, u.Lanes))
 	if err != nil {
 		return err
 	}
-	for _, w := range writes {
-		switch {
-		case w.Data == nil:
-			delete(d.byKey, w.DocumentKey)
-		case !bytes.Equal(d.byKey[w.DocumentKey].Data, w.Data):
-			d.byKey[w.DocumentKey] = es.Document{Key: w.Key, Position: w.Position, Data: w.Data}
-		}
-	}
-	c.Position = u.To
+	s.write(b, outcome)
+	c.Position, c.Mark = u.To, u.Mark
 	if u.CaughtUp {
 		c.CaughtUp = time.Now()
 	}
 	return nil
 }
 
-func (s *Views) find(view es.ViewSpec) (*documents, error) {
-	d := s.built[builtView{view.Name, view.Version}]
-	if d == nil {
-		return nil, fmt.Errorf("%w: view %s, version %d is not prepared", es.ErrUnavailable, view.Name, view.Version)
+func (s *Views) current(b *build, keys []es.DocumentKey, lanes []es.Lane) es.Current {
+	current := es.Current{Documents: make(map[es.DocumentKey]json.RawMessage, len(keys)), Waiting: map[es.Lane]bool{}}
+	for _, key := range keys {
+		if document, ok := b.documents[key]; ok {
+			current.Documents[key] = document.Data
+		}
 	}
-	return d, nil
+	waiting := map[es.Lane]bool{}
+	for _, p := range s.parked[b.spec.Build()] {
+		waiting[p.Lane] = true
+	}
+	for _, lane := range lanes {
+		if waiting[lane] {
+			current.Waiting[lane] = true
+		}
+	}
+	return current
 }
 
-// Checkpoints implements [es.ViewReader].
-func (s *Views) Checkpoints(_ context.Context, view string) ([]es.Checkpoint, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, d, err := s.activeVersion(view)
-	if err != nil {
-		return nil, err
+func (s *Views) write(b *build, outcome es.Outcome) {
+	for _, w := range outcome.Writes {
+		switch {
+		case w.Data == nil:
+			delete(b.documents, w.DocumentKey)
+		case !bytes.Equal(b.documents[w.DocumentKey].Data, w.Data):
+			b.documents[w.DocumentKey] = es.Document{Key: w.Key, Position: w.Position, Data: w.Data}
+		}
 	}
-	checkpoints := make([]es.Checkpoint, 0, len(d.checkpoints))
-	for _, c := range d.checkpoints {
-		checkpoints = append(checkpoints, *c)
+	for _, p := range outcome.Parked {
+		s.park(b.spec.Build(), p)
 	}
-	slices.SortFunc(checkpoints, func(a, b es.Checkpoint) int { return cmp.Compare(a.Position.Partition, b.Position.Partition) })
-	return checkpoints, nil
 }
 
-func (s *Views) activeVersion(view string) (es.ViewSpec, *documents, error) {
-	spec, ok := s.active[view]
-	if !ok {
-		return es.ViewSpec{}, nil, fmt.Errorf("%w: view %q is not built yet: the projection service builds it", es.ErrUnavailable, view)
+// activeBuild is what readers see.
+func (s *Views) activeBuild(name string) (*build, error) {
+	v := s.views[name]
+	if v == nil || v.active == nil {
+		return nil, fmt.Errorf("%w: view %q is not built yet: the projection service builds it", es.ErrUnavailable, name)
 	}
-	return spec, s.built[builtView{spec.Name, spec.Version}], nil
+	return v.active, nil
 }

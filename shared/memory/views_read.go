@@ -16,11 +16,11 @@ import (
 func (s *Views) Get(_ context.Context, view, tenant, key string) (es.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, d, err := s.activeVersion(view)
+	b, err := s.activeBuild(view)
 	if err != nil {
 		return es.Document{}, err
 	}
-	document, ok := d.byKey[es.DocumentKey{Tenant: tenant, Key: key}]
+	document, ok := b.documents[es.DocumentKey{Tenant: tenant, Key: key}]
 	if !ok {
 		return es.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, es.ErrNotFound)
 	}
@@ -38,17 +38,18 @@ type listed struct {
 func (s *Views) List(_ context.Context, view, tenant string, q es.ListQuery) (es.Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	spec, d, err := s.activeVersion(view)
+	b, err := s.activeBuild(view)
 	if err != nil {
 		return es.Page{}, err
 	}
+	spec := b.spec
 	cursor, err := spec.CheckList(tenant, q)
 	if err != nil {
 		return es.Page{}, err
 	}
 	field, _ := spec.Field(q.Sort)
 	var found []listed
-	for key, document := range d.byKey {
+	for key, document := range b.documents {
 		var fields map[string]json.RawMessage
 		if err := es.Unmarshal(document.Data, &fields); err != nil {
 			return es.Page{}, err
@@ -128,4 +129,15 @@ func compare(a, b listed) int {
 func rational(text string) *big.Rat {
 	r, _ := new(big.Rat).SetString(text)
 	return r
+}
+
+// Checkpoints implements [es.ViewReader].
+func (s *Views) Checkpoints(_ context.Context, view string) ([]es.Checkpoint, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.activeBuild(view)
+	if err != nil {
+		return nil, err
+	}
+	return b.sortedCheckpoints(), nil
 }

@@ -35,7 +35,7 @@ func translate(what string, err error) error {
 		return fmt.Errorf("%w: %s: grant the user of DATABASE_URL all rights on the schema orchestrix: %w", es.ErrUnavailable, what, err)
 	}
 	switch pg.Code[:2] {
-	case "21", "22", "23", "42": // cardinality, data, constraint, statement: the same again would fail again
+	case "22", "23", "54": // data, constraint, limit: the same again would fail again
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)

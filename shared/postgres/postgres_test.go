@@ -158,15 +158,15 @@ func TestPausedWorkerIsThrownOut(t *testing.T) {
 	key := es.DocumentKey{Tenant: "t", Key: "k"}
 	update := es.Update{Lease: paused.Lease, To: es.Position{Sequence: 1}, Keys: []es.DocumentKey{key}}
 	fold := func(owner string) es.FoldFunc {
-		return func(map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
-			return []es.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(`"` + owner + `"`)}}, nil
+		return func(es.Current) (es.Outcome, error) {
+			return es.Outcome{Writes: []es.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(`"` + owner + `"`)}}}, nil
 		}
 	}
 	wake := make(chan struct{})
 	ended := make(chan error)
 	go func() {
 		ended <- views.Apply(context.WithoutCancel(t.Context()), view, update,
-			func(current map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
+			func(current es.Current) (es.Outcome, error) {
 				<-wake
 				return fold("paused")(current)
 			})

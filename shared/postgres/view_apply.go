@@ -18,12 +18,21 @@ import (
 const (
 	// lockCheckpoint is the fence: until the transaction ends, nobody can take the lease or move the checkpoint.
 	lockCheckpoint = `
-select position, owner, epoch from orchestrix.checkpoints where view = $1 and version = $2 and partition = $3 for update`
+select position, owner, epoch from orchestrix.checkpoints
+where view = $1 and version = $2 and rebuild = $3 and partition = $4 for update`
 
 	moveCheckpoint = `
 update orchestrix.checkpoints
-set position = $4, updated_at = clock_timestamp(), caught_up_at = case when $5 then clock_timestamp() else caught_up_at end
-where view = $1 and version = $2 and partition = $3`
+set position = $5, log_created = $6, commit_sha256 = $7, updated_at = clock_timestamp(),
+	caught_up_at = case when $8 then clock_timestamp() else caught_up_at end
+where view = $1 and version = $2 and rebuild = $3 and partition = $4`
+
+	// takenLanes costs one look at an empty table where nothing is parked.
+	takenLanes = `
+select distinct p.tenant, p.lane from orchestrix.parked p
+join unnest($4::text[], $5::text[]) as wanted (tenant, lane) on p.tenant = wanted.tenant collate "C" and p.lane = wanted.lane collate "C"
+where p.view = $1 and p.version = $2 and p.rebuild = $3
+and exists (select from orchestrix.parked where view = $1 and version = $2 and rebuild = $3)`
 
 	// A worker that is stopped in the middle of a transaction must not hold others up for ever.
 	limitIdle = `set local idle_in_transaction_session_timeout = '4s'`
@@ -49,7 +58,7 @@ func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold e
 }
 
 func (v *Views) applyOnce(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) (err error) {
-	what := fmt.Sprintf("apply to view %s, version %d, partition %d", view.Name, view.Version, u.Lease.Partition)
+	what := fmt.Sprintf("apply to %s, partition %d", view.Build(), u.Lease.Partition)
 	conn, err := v.db.pool.Acquire(ctx)
 	if err != nil {
 		return translate(what, err)
@@ -67,11 +76,23 @@ func (v *Views) applyOnce(ctx context.Context, view es.ViewSpec, u es.Update, fo
 		}
 		return translate(what, err)
 	}
-	writes, err := fold(current)
+	outcome, err := fold(current)
 	if err != nil {
 		return err
 	}
-	return translate(what, writeAndCommit(ctx, conn, view, u, current, writes))
+	batch := &pgx.Batch{}
+	queueWrites(batch, view, u.Keys, current, outcome)
+	batch.Queue(moveCheckpoint, view.Name, view.Version, view.Rebuild, u.Lease.Partition, u.To.Sequence, orNull(u.Mark.Created), u.Mark.Commit, u.CaughtUp)
+	batch.Queue("commit")
+	return translate(what, conn.SendBatch(ctx, batch).Close())
+}
+
+// orNull makes the zero time null.
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // rollback ends a transaction that came to nothing. Where even that fails, the connection is closed on release.
@@ -81,13 +102,11 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) {
 	_, _ = conn.Exec(ctx, "rollback")
 }
 
-func lockAndRead(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es.Update) (map[es.DocumentKey]json.RawMessage, error) {
-	tenants, keys := columns(u.Keys)
-	current := make(map[es.DocumentKey]json.RawMessage, len(u.Keys))
+func lockAndRead(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es.Update) (es.Current, error) {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
 	batch.Queue(limitIdle)
-	batch.Queue(lockCheckpoint, view.Name, view.Version, u.Lease.Partition).QueryRow(func(row pgx.Row) error {
+	batch.Queue(lockCheckpoint, view.Name, view.Version, view.Rebuild, u.Lease.Partition).QueryRow(func(row pgx.Row) error {
 		var at uint64
 		held := es.Lease{}
 		err := row.Scan(&at, &held.Owner, &held.Epoch)
@@ -100,7 +119,16 @@ func lockAndRead(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es
 		}
 		return err
 	})
-	table := tableName(view.Name, view.Version)
+	current := queueReads(batch, view, u.Keys, u.Lanes)
+	return current, conn.SendBatch(ctx, batch).Close()
+}
+
+// queueReads locks the documents of a shared view and reads what a fold has to know. The result is filled when the
+// batch is sent.
+func queueReads(batch *pgx.Batch, view es.ViewSpec, wanted []es.DocumentKey, lanes []es.Lane) es.Current {
+	current := es.Current{Documents: make(map[es.DocumentKey]json.RawMessage, len(wanted)), Waiting: map[es.Lane]bool{}}
+	tenants, keys := columns(wanted)
+	table := tableName(view.Build())
 	if view.Shared && len(keys) > 0 {
 		// New keys get an empty row, and rows that are there are locked without being written: all in the order
 		// of the keys, so that no two transactions wait for each other.
@@ -111,9 +139,30 @@ on conflict (tenant, key) do update set key = old.key where false`, tenants, key
 	if len(keys) > 0 {
 		batch.Queue("select d.tenant, d.key, d.data from unnest($1::text[], $2::text[]) as wanted (tenant, key) join "+table+
 			` d on d.tenant = wanted.tenant collate "C" and d.key = wanted.key collate "C" where d.data is not null`, tenants, keys).
-			Query(func(rows pgx.Rows) error { return scanCurrent(rows, current) })
+			Query(func(rows pgx.Rows) error { return scanCurrent(rows, current.Documents) })
 	}
-	return current, conn.SendBatch(ctx, batch).Close()
+	if len(lanes) > 0 {
+		laneTenants, names := laneColumns(lanes)
+		batch.Queue(takenLanes, view.Name, view.Version, view.Rebuild, laneTenants, names).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				var lane es.Lane
+				if err := rows.Scan(&lane.Tenant, &lane.Name); err != nil {
+					return err
+				}
+				current.Waiting[lane] = true
+			}
+			return rows.Err()
+		})
+	}
+	return current
+}
+
+func laneColumns(lanes []es.Lane) (tenants, names []string) {
+	tenants, names = make([]string, len(lanes)), make([]string, len(lanes))
+	for i, l := range lanes {
+		tenants[i], names[i] = l.Tenant, l.Name
+	}
+	return tenants, names
 }
 
 func scanCurrent(rows pgx.Rows, current map[es.DocumentKey]json.RawMessage) error {
@@ -144,15 +193,13 @@ type changedRows struct {
 	data          []string
 }
 
-func writeAndCommit(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es.Update,
-	current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWrite,
-) error {
-	changed, gone := sortOut(current, writes)
+// queueWrites queues what a fold leaves behind. keys are the documents that were locked.
+func queueWrites(batch *pgx.Batch, view es.ViewSpec, keys []es.DocumentKey, current es.Current, outcome es.Outcome) {
+	changed, gone := sortOut(current.Documents, outcome.Writes)
 	if view.Shared {
-		gone = append(gone, unusedRows(u.Keys, current, changed)...)
+		gone = append(gone, unusedRows(keys, current.Documents, changed)...)
 	}
-	table := tableName(view.Name, view.Version)
-	batch := &pgx.Batch{}
+	table := tableName(view.Build())
 	if len(changed.keys) > 0 {
 		batch.Queue("insert into "+table+` (tenant, key, partition, sequence, data)
 select * from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::json[])
@@ -164,9 +211,9 @@ on conflict (tenant, key) do update set partition = excluded.partition, sequence
 		batch.Queue("delete from "+table+` d using unnest($1::text[], $2::text[]) as gone (tenant, key)
 where d.tenant = gone.tenant collate "C" and d.key = gone.key collate "C"`, tenants, keys)
 	}
-	batch.Queue(moveCheckpoint, view.Name, view.Version, u.Lease.Partition, u.To.Sequence, u.CaughtUp)
-	batch.Queue("commit")
-	return conn.SendBatch(ctx, batch).Close()
+	for _, p := range outcome.Parked { // rare enough
+		queueParking(batch, view.Build(), p)
+	}
 }
 
 // sortOut leaves out what is as it was: a row that is not written costs nothing.

@@ -14,49 +14,73 @@ import (
 // Leases end by the clock of the database, the one clock that all workers share.
 
 const (
-	addCheckpoint = `insert into orchestrix.checkpoints (view, version, partition) values ($1, $2, $3) on conflict do nothing`
+	addCheckpoint = `
+insert into orchestrix.checkpoints (view, version, rebuild, partition)
+select view, version, rebuild, $4 from orchestrix.view_builds
+where view = $1 and version = $2 and rebuild = $3 and state in ('building', 'active') on conflict do nothing`
+
+	isKept = `
+select exists (select from orchestrix.view_builds where view = $1 and version = $2 and rebuild = $3 and state in ('building', 'active'))`
 
 	// claim passes over a row that is locked: its owner is writing at this moment.
 	claim = `
 update orchestrix.checkpoints c
-set owner = $4, epoch = c.epoch + 1, lease_until = clock_timestamp() + $5::interval, updated_at = clock_timestamp()
+set owner = $5, epoch = c.epoch + 1, lease_until = clock_timestamp() + $6::interval, updated_at = clock_timestamp()
 from (
-	select view, version, partition from orchestrix.checkpoints
-	where view = $1 and version = $2 and partition = $3 and (lease_until <= clock_timestamp() or owner = $4)
+	select view, version, rebuild, partition from orchestrix.checkpoints
+	where view = $1 and version = $2 and rebuild = $3 and partition = $4 and (lease_until <= clock_timestamp() or owner = $5)
+	and not exists (select from orchestrix.views where name = $1 and paused)
 	for update skip locked
 ) free
-where c.view = free.view and c.version = free.version and c.partition = free.partition
-returning c.position, c.caught_up_at, c.epoch, c.lease_until`
+where c.view = free.view and c.version = free.version and c.rebuild = free.rebuild and c.partition = free.partition
+returning c.position, c.log_created, c.commit_sha256, c.caught_up_at, c.epoch, c.lease_until`
+
+	// mine are the checkpoints that leases, given by column, still give the right to write.
+	mine = `
+from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::text[], $6::bigint[]) with ordinality
+	as mine (view, version, rebuild, partition, owner, epoch, n)
+where c.view = mine.view and c.version = mine.version and c.rebuild = mine.rebuild and c.partition = mine.partition
+and c.owner = mine.owner and c.epoch = mine.epoch`
 
 	renew = `
 update orchestrix.checkpoints c
-set lease_until = clock_timestamp() + $6::interval, updated_at = clock_timestamp(),
-	caught_up_at = case when mine.caught_up then clock_timestamp() else c.caught_up_at end
-from unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::bigint[], $7::boolean[])
-	as mine (view, version, partition, owner, epoch, caught_up)
-where c.view = mine.view and c.version = mine.version and c.partition = mine.partition and c.owner = mine.owner and c.epoch = mine.epoch
-returning c.view, c.version, c.partition, c.owner, c.epoch, c.lease_until`
+set lease_until = clock_timestamp() + $7::interval, updated_at = clock_timestamp(),
+	caught_up_at = case when ($8::boolean[])[mine.n] then clock_timestamp() else c.caught_up_at end` + mine + `
+returning c.view, c.version, c.rebuild, c.partition, c.owner, c.epoch, c.lease_until`
 
 	release = `
-update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', updated_at = clock_timestamp()
-from unnest($1::text[], $2::integer[], $3::integer[], $4::text[], $5::bigint[]) as mine (view, version, partition, owner, epoch)
-where c.view = mine.view and c.version = mine.version and c.partition = mine.partition and c.owner = mine.owner and c.epoch = mine.epoch`
+update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', updated_at = clock_timestamp()` + mine
+
+	join = `
+insert into orchestrix.workers (name, lives_until) values ($1, clock_timestamp() + $2::interval)
+on conflict (name) do update set lives_until = excluded.lives_until`
+
+	livingWorkers = `select count(*) from orchestrix.workers where lives_until > clock_timestamp()`
+
+	forgetWorkers = `delete from orchestrix.workers where lives_until < clock_timestamp() - interval '1 hour'`
 )
 
 // Claim implements [es.ViewWriter].
 func (v *Views) Claim(ctx context.Context, view es.ViewSpec, partition int, owner string, ttl time.Duration) (es.Checkpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	what := fmt.Sprintf("claim view %s, version %d, partition %d", view.Name, view.Version, partition)
+	what := fmt.Sprintf("claim %s, partition %d", view.Build(), partition)
 	c := es.Checkpoint{
-		View: view.Name, Version: view.Version, Position: es.Position{Partition: partition},
-		Lease: es.Lease{View: view.Name, Version: view.Version, Partition: partition, Owner: owner},
+		Build: view.Build(), Position: es.Position{Partition: partition},
+		Lease: es.Lease{Build: view.Build(), Partition: partition, Owner: owner},
 	}
-	var caughtUp *time.Time
+	var created, caughtUp *time.Time
 	batch := &pgx.Batch{}
-	batch.Queue(addCheckpoint, view.Name, view.Version, partition)
-	batch.Queue(claim, view.Name, view.Version, partition, owner, ttl).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&c.Position.Sequence, &caughtUp, &c.Lease.Epoch, &c.Lease.Until)
+	batch.Queue(addCheckpoint, view.Name, view.Version, view.Rebuild, partition)
+	batch.Queue(isKept, view.Name, view.Version, view.Rebuild).QueryRow(func(row pgx.Row) error {
+		var kept bool
+		if err := row.Scan(&kept); err != nil || kept {
+			return err
+		}
+		return fmt.Errorf("%w: %s is not prepared, or not kept up to date any more", es.ErrUnavailable, view.Build())
+	})
+	batch.Queue(claim, view.Name, view.Version, view.Rebuild, partition, owner, ttl).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&c.Position.Sequence, &created, &c.Mark.Commit, &caughtUp, &c.Lease.Epoch, &c.Lease.Until)
 	})
 	err := v.db.pool.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -65,23 +89,30 @@ func (v *Views) Claim(ctx context.Context, view es.ViewSpec, partition int, owne
 	if err != nil {
 		return es.Checkpoint{}, translate(what, err)
 	}
-	if caughtUp != nil {
-		c.CaughtUp = caughtUp.UTC()
-	}
+	c.Mark.Created, c.CaughtUp = utc(created), utc(caughtUp)
 	return c, nil
+}
+
+// utc makes null the zero time.
+func utc(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // leaseRows are leases by column.
 type leaseRows struct {
-	views, owners        []string
-	versions, partitions []int
-	epochs               []int64
+	views, owners                  []string
+	versions, rebuilds, partitions []int
+	epochs                         []int64
 }
 
 func byColumn(leases []es.Lease) (rows leaseRows) {
 	for _, l := range leases {
 		rows.views = append(rows.views, l.View)
 		rows.versions = append(rows.versions, l.Version)
+		rows.rebuilds = append(rows.rebuilds, l.Rebuild)
 		rows.partitions = append(rows.partitions, l.Partition)
 		rows.owners = append(rows.owners, l.Owner)
 		rows.epochs = append(rows.epochs, l.Epoch)
@@ -97,12 +128,12 @@ func (v *Views) Renew(ctx context.Context, leases []es.Lease, caughtUp []bool, t
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	r := byColumn(leases)
-	rows, err := v.db.pool.Query(ctx, renew, r.views, r.versions, r.partitions, r.owners, r.epochs, ttl, caughtUp)
+	rows, err := v.db.pool.Query(ctx, renew, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs, ttl, caughtUp)
 	if err != nil {
 		return nil, translate("renew leases", err)
 	}
 	held, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l es.Lease, err error) {
-		err = row.Scan(&l.View, &l.Version, &l.Partition, &l.Owner, &l.Epoch, &l.Until)
+		err = row.Scan(&l.View, &l.Version, &l.Rebuild, &l.Partition, &l.Owner, &l.Epoch, &l.Until)
 		return l, err
 	})
 	return held, translate("renew leases", err)
@@ -116,65 +147,25 @@ func (v *Views) Release(ctx context.Context, leases []es.Lease) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	r := byColumn(leases)
-	_, err := v.db.pool.Exec(ctx, release, r.views, r.versions, r.partitions, r.owners, r.epochs)
+	_, err := v.db.pool.Exec(ctx, release, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs)
 	return translate("release leases", err)
 }
 
-const selectCheckpoints = `
-select a.active_version, c.partition, c.position, c.caught_up_at, c.owner, c.epoch, nullif(c.lease_until, '-infinity')
-from orchestrix.views a left join orchestrix.checkpoints c on c.view = a.name and c.version = a.active_version
-where a.name = $1 order by c.partition`
-
-// Checkpoints implements [es.ViewReader].
-func (v *Views) Checkpoints(ctx context.Context, view string) ([]es.Checkpoint, error) {
+// Join implements [es.ViewWriter].
+func (v *Views) Join(ctx context.Context, owner string, ttl time.Duration) (workers int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	rows, err := v.db.pool.Query(ctx, selectCheckpoints, view)
-	if err != nil {
-		return nil, translate("checkpoints of view "+view, err)
-	}
-	found := false
-	var checkpoints []es.Checkpoint
-	for rows.Next() {
-		found = true
-		c, ok, err := scanCheckpoint(view, rows)
-		if err != nil {
-			rows.Close()
-			return nil, translate("checkpoints of view "+view, err)
-		}
-		if ok {
-			checkpoints = append(checkpoints, c)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, translate("checkpoints of view "+view, err)
-	}
-	if !found {
-		return nil, notBuilt(view)
-	}
-	return checkpoints, nil
+	batch := &pgx.Batch{}
+	batch.Queue(join, owner, ttl)
+	batch.Queue(forgetWorkers)
+	batch.Queue(livingWorkers).QueryRow(func(row pgx.Row) error { return row.Scan(&workers) })
+	return workers, translate("join the workers", v.db.pool.SendBatch(ctx, batch).Close())
 }
 
-// scanCheckpoint reports false for the row of a view that has no checkpoint yet.
-func scanCheckpoint(view string, row pgx.Row) (es.Checkpoint, bool, error) {
-	var version int
-	var partition *int
-	var position, epoch *uint64
-	var owner *string
-	var caughtUp, until *time.Time
-	err := row.Scan(&version, &partition, &position, &caughtUp, &owner, &epoch, &until)
-	if err != nil || partition == nil {
-		return es.Checkpoint{}, false, err
-	}
-	c := es.Checkpoint{
-		View: view, Version: version, Position: es.Position{Partition: *partition, Sequence: *position},
-		Lease: es.Lease{View: view, Version: version, Partition: *partition, Owner: *owner, Epoch: int64(*epoch)},
-	}
-	if caughtUp != nil {
-		c.CaughtUp = caughtUp.UTC()
-	}
-	if until != nil {
-		c.Lease.Until = until.UTC()
-	}
-	return c, true, nil
+// Leave implements [es.ViewWriter].
+func (v *Views) Leave(ctx context.Context, owner string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := v.db.pool.Exec(ctx, "delete from orchestrix.workers where name = $1", owner)
+	return translate("leave the workers", err)
 }

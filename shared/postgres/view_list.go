@@ -74,7 +74,7 @@ func listStatement(spec es.ViewSpec, tenant string, q es.ListQuery, cursor *es.L
 		}
 		where = append(where, "("+strings.Join(order, ", ")+")"+after+"("+strings.Join(from, ", ")+")")
 	}
-	sql := "select key, partition, sequence, data from " + tableName(spec.Name, spec.Version) +
+	sql := "select key, partition, sequence, data from " + tableName(spec.Build()) +
 		" where " + strings.Join(where, " and ") +
 		" order by " + strings.Join(order, direction+", ") + direction +
 		" limit " + args.add(q.Limit+1)

@@ -13,9 +13,13 @@ import (
 	"orchestrix/shared/es"
 )
 
-// tableName is the quoted name of the table that holds a version of a view.
-func tableName(view string, version int) string {
-	return pgx.Identifier{schemaName, "view_" + view + "_v" + strconv.Itoa(version)}.Sanitize()
+// tableName is the quoted name of the table that holds a build of a view.
+func tableName(b es.Build) string {
+	name := "view_" + b.View + "_v" + strconv.Itoa(b.Version)
+	if b.Rebuild > 0 {
+		name += "_r" + strconv.Itoa(b.Rebuild)
+	}
+	return pgx.Identifier{schemaName, name}.Sanitize()
 }
 
 // sortExpression is what a declared field compares as. The index of the field has the same expression, or
@@ -37,10 +41,10 @@ func indexName(table string, f es.Field) string {
 	return "view_field_" + hex.EncodeToString(sum[:8])
 }
 
-// tableStatements create what is missing of a view's version. Data is json and not jsonb: it is kept as it was
+// tableStatements create what is missing of a build. Data is json and not jsonb: it is kept as it was
 // written, and is only ever read as a whole or by the indexes.
 func tableStatements(view es.ViewSpec) []string {
-	table := tableName(view.Name, view.Version)
+	table := tableName(view.Build())
 	statements := []string{`create table if not exists ` + table + ` (
 		tenant    text   collate "C" not null,
 		key       text   collate "C" not null,
@@ -57,18 +61,23 @@ func tableStatements(view es.ViewSpec) []string {
 }
 
 const (
-	recordVersion = `
-insert into orchestrix.view_versions as old (view, version, fields, shared) values ($1, $2, $3, $4)
-on conflict (view, version) do update set fields = excluded.fields, shared = excluded.shared, prepared_at = now()
+	recordBuild = `
+insert into orchestrix.view_builds as old (view, version, rebuild, fields, shared) values ($1, $2, $3, $4, $5)
+on conflict (view, version, rebuild) do update set fields = excluded.fields, shared = excluded.shared, prepared_at = now()
 where old.fields::text <> excluded.fields::text or old.shared <> excluded.shared`
 
-	makeActive = `insert into orchestrix.views (name, active_version) values ($1, $2) on conflict do nothing`
+	makeActive = `
+with made as (
+	insert into orchestrix.views (name, active_version, active_rebuild) values ($1, $2, $3) on conflict do nothing returning name
+)
+update orchestrix.view_builds b set state = 'active', since = now() from made
+where b.view = $1 and b.version = $2 and b.rebuild = $3`
 )
 
 // Prepare implements [es.ViewWriter]. A field that is declared without raising the version gets its index here,
 // which locks the table while it is built.
 func (v *Views) Prepare(ctx context.Context, view es.ViewSpec) error {
-	what := fmt.Sprintf("prepare view %s, version %d", view.Name, view.Version)
+	what := fmt.Sprintf("prepare %s", view.Build())
 	fields, err := es.Marshal(view.Fields)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -78,31 +87,7 @@ func (v *Views) Prepare(ctx context.Context, view es.ViewSpec) error {
 	for _, statement := range tableStatements(view) {
 		batch.Queue(statement)
 	}
-	batch.Queue(recordVersion, view.Name, view.Version, fields, view.Shared)
-	batch.Queue(makeActive, view.Name, view.Version)
+	batch.Queue(recordBuild, view.Name, view.Version, view.Rebuild, fields, view.Shared)
+	batch.Queue(makeActive, view.Name, view.Version, view.Rebuild)
 	return translate(what, v.db.pool.SendBatch(ctx, batch).Close())
-}
-
-// activate compares with what readers see in one statement, so that nothing can move in between.
-const activate = `
-with switched as (
-	update orchestrix.views v set active_version = $2, activated_at = now()
-	where name = $1 and active_version < $2
-	and (select count(*) from orchestrix.checkpoints where view = $1 and version = $2) >= $3
-	and not exists (
-		select from orchestrix.checkpoints old
-		left join orchestrix.checkpoints new on new.view = old.view and new.version = $2 and new.partition = old.partition
-		where old.view = $1 and old.version = v.active_version and coalesce(new.position, 0) < old.position
-	)
-	returning active_version
-)
-select exists (select from switched) or exists (select from orchestrix.views where name = $1 and active_version >= $2)`
-
-// Activate implements [es.ViewWriter].
-func (v *Views) Activate(ctx context.Context, view es.ViewSpec, partitions int) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	var active bool
-	err := v.db.pool.QueryRow(ctx, activate, view.Name, view.Version, partitions).Scan(&active)
-	return active, translate(fmt.Sprintf("activate view %s, version %d", view.Name, view.Version), err)
 }

@@ -18,11 +18,11 @@ type Views struct {
 	db *DB
 
 	mu     sync.Mutex
-	active map[string]activeVersion // as last seen, by view: each read checks it
+	active map[string]activeBuild // as last seen, by view: each read checks it
 }
 
-// activeVersion is what readers see of a view.
-type activeVersion struct {
+// activeBuild is what readers see of a view.
+type activeBuild struct {
 	es.ViewSpec
 	prepared time.Time // moves when the declared fields change
 }
@@ -30,19 +30,19 @@ type activeVersion struct {
 var _ es.ViewStore = (*Views)(nil)
 
 // NewViews returns the views of a migrated database.
-func NewViews(db *DB) *Views { return &Views{db: db, active: map[string]activeVersion{}} }
+func NewViews(db *DB) *Views { return &Views{db: db, active: map[string]activeBuild{}} }
 
 const (
 	selectActive = `
-select v.version, v.prepared_at from orchestrix.views a
-join orchestrix.view_versions v on v.view = a.name and v.version = a.active_version where a.name = $1`
+select b.version, b.rebuild, b.prepared_at from orchestrix.views a
+join orchestrix.view_builds b on b.view = a.name and b.version = a.active_version and b.rebuild = a.active_rebuild where a.name = $1`
 
 	selectSpec = `
-select v.version, v.prepared_at, v.fields, v.shared from orchestrix.views a
-join orchestrix.view_versions v on v.view = a.name and v.version = a.active_version where a.name = $1`
+select b.version, b.rebuild, b.prepared_at, b.fields, b.shared from orchestrix.views a
+join orchestrix.view_builds b on b.view = a.name and b.version = a.active_version and b.rebuild = a.active_rebuild where a.name = $1`
 )
 
-// lookups bounds how often a read starts again because the active version has just changed.
+// lookups bounds how often a read starts again because the active build has just changed.
 const lookups = 3
 
 // statement is one read of a view's table.
@@ -52,9 +52,9 @@ type statement struct {
 	scan func(pgx.Rows) error
 }
 
-// read runs the statement that build makes for the active version, in one round trip with a look whether that
-// version is still active. A version that has just been switched away from is not answered from: it may lack what
-// a request has waited for.
+// read runs the statement that build makes for the active build, in one round trip with a look whether that is
+// still active. A build that has just been switched away from is not answered from: it may lack what a request
+// has waited for.
 func (v *Views) read(ctx context.Context, view string, build func(es.ViewSpec) (statement, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -75,20 +75,20 @@ func (v *Views) read(ctx context.Context, view string, build func(es.ViewSpec) (
 			}
 		}
 		if stale {
-			return fmt.Errorf("%w: view %s is being switched to another version again and again", es.ErrUnavailable, view)
+			return fmt.Errorf("%w: view %s is being switched to another build again and again", es.ErrUnavailable, view)
 		}
 		return err
 	}
 }
 
 // readFrom reports whether known was stale: the answer then does not count.
-func (v *Views) readFrom(ctx context.Context, known activeVersion, s statement) (stale bool, err error) {
+func (v *Views) readFrom(ctx context.Context, known activeBuild, s statement) (stale bool, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error {
-		var version int
+		now := es.Build{View: known.Name}
 		var prepared time.Time
-		err := row.Scan(&version, &prepared)
-		stale = errors.Is(err, pgx.ErrNoRows) || version != known.Version || !prepared.Equal(known.prepared)
+		err := row.Scan(&now.Version, &now.Rebuild, &prepared)
+		stale = errors.Is(err, pgx.ErrNoRows) || now != known.Build() || !prepared.Equal(known.prepared)
 		return err
 	})
 	batch.Queue(s.sql, s.args...).Query(s.scan)
@@ -97,7 +97,7 @@ func (v *Views) readFrom(ctx context.Context, known activeVersion, s statement) 
 }
 
 // lookUp returns what is known of the view, and whether that was just read.
-func (v *Views) lookUp(ctx context.Context, view string) (known activeVersion, isNew bool, err error) {
+func (v *Views) lookUp(ctx context.Context, view string) (known activeBuild, isNew bool, err error) {
 	v.mu.Lock()
 	known, ok := v.active[view]
 	v.mu.Unlock()
@@ -106,7 +106,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known activeVersion, i
 	}
 	known.Name = view
 	var fields []byte
-	err = v.db.pool.QueryRow(ctx, selectSpec, view).Scan(&known.Version, &known.prepared, &fields, &known.Shared)
+	err = v.db.pool.QueryRow(ctx, selectSpec, view).Scan(&known.Version, &known.Rebuild, &known.prepared, &fields, &known.Shared)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return known, true, notBuilt(view)
 	}
@@ -138,7 +138,7 @@ func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document,
 	document := es.Document{Key: key}
 	err := v.read(ctx, view, func(spec es.ViewSpec) (statement, error) {
 		return statement{
-			sql:  "select partition, sequence, data from " + tableName(spec.Name, spec.Version) + " where tenant = $1 and key = $2 and data is not null",
+			sql:  "select partition, sequence, data from " + tableName(spec.Build()) + " where tenant = $1 and key = $2 and data is not null",
 			args: []any{tenant, key},
 			scan: func(rows pgx.Rows) error {
 				found = rows.Next()

@@ -1,191 +1,165 @@
 package runtime
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
+	"cmp"
 	"slices"
+	"strings"
 
 	"orchestrix/shared/es"
 )
 
-// FoldError says which commit a view can't apply, and why.
-type FoldError struct {
-	View     string
-	Stream   es.Stream
-	Position es.Position
-	Key      string // of the document; empty where it never got that far
-	Err      error
-
-	index int // of the commit in its batch
-}
-
-func (e *FoldError) Error() string {
-	document := ""
-	if e.Key != "" {
-		document = fmt.Sprintf(", document %q", e.Key)
-	}
-	return fmt.Sprintf("view %s can't apply the commit at %s of %s%s: %v", e.View, e.Position, e.Stream, document, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *FoldError) Unwrap() error { return e.Err }
-
 // batchFold is what one batch of commits does to a view.
 type batchFold struct {
 	view  *es.ViewType
-	steps []foldStep
+	steps []step
 }
 
-// foldStep folds one event into one document.
-type foldStep struct {
-	key    es.DocumentKey
-	name   string
-	event  es.Event
-	meta   es.Meta
-	commit int // its index in the batch
-}
-
-// newBatchFold decodes the batch and finds out which documents it changes. Its error is a [*FoldError].
-func newBatchFold(registry *es.Registry, view *es.ViewType, commits []es.Commit) (*batchFold, error) {
+func newBatchFold(view *es.ViewType, entries []*entry) *batchFold {
 	b := &batchFold{view: view}
-	for i := range commits {
-		if key, err := b.add(registry, &commits[i], i); err != nil {
-			return nil, &FoldError{View: view.Name, Stream: commits[i].Stream, Position: commits[i].Position, Key: key, Err: err, index: i}
-		}
+	for _, e := range entries {
+		b.steps = append(b.steps, e.steps(view)...)
 	}
-	return b, nil
-}
-
-// add decodes every event, also those that the view does not fold: an event that nobody knows is never skipped.
-func (b *batchFold) add(registry *es.Registry, c *es.Commit, index int) (key string, err error) {
-	if c.Err != nil {
-		return "", c.Err
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("finding the keys or an upcaster panicked: %v", p)
-		}
-	}()
-	for i, recorded := range c.Events {
-		event, err := registry.Decode(recorded)
-		if err != nil {
-			return "", err
-		}
-		if !b.view.Folds(recorded.Type) {
-			continue
-		}
-		meta := es.Meta{Stream: c.Stream, Version: c.First() + es.Version(i), Position: c.Position, Time: c.Time}
-		keys, err := b.view.Keys(recorded.Type, event, meta)
-		if err != nil {
-			return "", err
-		}
-		for _, key := range keys {
-			meta.Key = key
-			b.steps = append(b.steps, foldStep{
-				key: es.DocumentKey{Tenant: c.Stream.Tenant, Key: key}, name: recorded.Type, event: event, meta: meta, commit: index,
-			})
-		}
-	}
-	return "", nil
+	return b
 }
 
 // keys are the documents that the batch may change, each once, in order.
 func (b *batchFold) keys() []es.DocumentKey {
-	keys := make([]es.DocumentKey, len(b.steps))
+	var keys []es.DocumentKey
 	for i := range b.steps {
-		keys[i] = b.steps[i].key
+		keys = append(keys, b.steps[i].keys...)
 	}
 	slices.SortFunc(keys, es.DocumentKey.Compare)
 	return slices.Compact(keys)
 }
 
-// document is a document while it is being folded.
-type document struct {
-	value    any // nil: it is not there
-	position es.Position
-}
-
-// fold implements [es.FoldFunc]. Its error is a [*FoldError].
-func (b *batchFold) fold(current map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
-	documents := make(map[es.DocumentKey]*document, len(current))
-	order := make([]es.DocumentKey, 0, len(current))
+// lanes are where events of the batch may have to wait, each once, in order.
+func (b *batchFold) lanes() []es.Lane {
+	lanes := make([]es.Lane, 0, 2*len(b.steps))
 	for i := range b.steps {
-		step := &b.steps[i]
-		d := documents[step.key]
-		if d == nil {
-			d = &document{}
-			documents[step.key] = d
-			order = append(order, step.key)
-			if data, ok := current[step.key]; ok {
-				d.value = b.view.NewDocument()
-				if err := es.Unmarshal(data, d.value); err != nil {
-					return nil, b.failed(step, fmt.Errorf("the document can't be read back: %w", err))
-				}
-			}
-		}
-		if err := b.step(d, step); err != nil {
-			return nil, b.failed(step, err)
+		lanes = append(lanes, b.steps[i].streamLane())
+		for _, key := range b.steps[i].keys {
+			lanes = append(lanes, es.DocumentLane(key))
 		}
 	}
-	return b.writes(documents, order)
+	slices.SortFunc(lanes, compareLanes)
+	return slices.Compact(lanes)
 }
 
-func (b *batchFold) step(d *document, s *foldStep) error {
-	value := d.value
-	if value == nil {
-		value = b.view.NewDocument()
+func compareLanes(a, b es.Lane) int {
+	return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Name, b.Name))
+}
+
+// fold implements [es.FoldFunc]. What can't be applied is parked, and what comes after it in the same lane waits.
+func (b *batchFold) fold(current es.Current) (es.Outcome, error) {
+	f := folding{batchFold: b, current: current, waiting: map[es.Lane]bool{}, documents: map[es.DocumentKey]*document{}}
+	for lane := range current.Waiting {
+		f.waiting[lane] = true
 	}
-	err := b.foldSafely(value, s)
+	for i := range b.steps {
+		f.step(i)
+	}
+	return f.outcome(), nil
+}
+
+// refuse is a fold that parks everything: the store refuses the batch for this reason.
+func (b *batchFold) refuse(reason error) es.FoldFunc {
+	return func(current es.Current) (es.Outcome, error) {
+		refused := &batchFold{view: b.view, steps: slices.Clone(b.steps)}
+		for i := range refused.steps {
+			refused.steps[i].err = reason
+		}
+		return refused.fold(current)
+	}
+}
+
+// folding is one run of a batch fold.
+type folding struct {
+	*batchFold
+	current   es.Current
+	waiting   map[es.Lane]bool
+	documents map[es.DocumentKey]*document
+	order     []*document
+	parked    []parkedStep
+}
+
+type parkedStep struct {
+	step int // its place in the batch
+	es.Parking
+}
+
+func (f *folding) step(i int) {
+	s := &f.steps[i]
+	lane := s.streamLane()
 	switch {
-	case errors.Is(err, es.Delete):
-		d.value = nil
-	case err != nil:
-		return err
+	case f.waiting[lane]:
+		f.park(i, lane, nil)
+	case s.err != nil:
+		f.park(i, lane, s.err)
 	default:
-		d.value = value
-	}
-	d.position = s.meta.Position
-	return nil
-}
-
-func (b *batchFold) foldSafely(value any, s *foldStep) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the fold of %s panicked: %v", s.name, p)
+		for _, key := range s.keys {
+			f.apply(i, key)
 		}
-	}()
-	return b.view.Fold(s.name, value, s.event, s.meta)
+	}
 }
 
-func (b *batchFold) writes(documents map[es.DocumentKey]*document, order []es.DocumentKey) ([]es.DocumentWrite, error) {
-	writes := make([]es.DocumentWrite, 0, len(order))
-	for _, key := range order {
-		d := documents[key]
-		write := es.DocumentWrite{DocumentKey: key, Position: d.position}
-		if d.value != nil {
-			data, err := es.Marshal(d.value)
+func (f *folding) apply(i int, key es.DocumentKey) {
+	lane := es.DocumentLane(key)
+	if f.waiting[lane] {
+		f.park(i, lane, nil)
+		return
+	}
+	d := f.documents[key]
+	if d == nil {
+		d = &document{view: f.view, key: key, base: f.current.Documents[key]}
+		if err := d.open(); err != nil {
+			f.park(i, lane, err)
+			return
+		}
+		f.documents[key] = d
+		f.order = append(f.order, d)
+	}
+	if err := d.apply(&f.steps[i]); err != nil {
+		f.park(i, lane, err)
+	}
+}
+
+// park parks a step that has failed with err, or that waits where err is nil.
+func (f *folding) park(i int, lane es.Lane, err error) {
+	s := &f.steps[i]
+	f.parked = append(f.parked, parkedStep{step: i, Parking: s.parking(lane, newFailure(f.view, s, err))})
+	f.waiting[lane] = true
+}
+
+func (f *folding) outcome() (o es.Outcome) {
+	o.Writes = make([]es.DocumentWrite, 0, len(f.order))
+	for _, d := range f.order {
+		for len(d.applied) > 0 {
+			w, err := d.write()
 			if err == nil {
-				err = b.view.CheckDocument(data)
+				o.Writes = append(o.Writes, w)
+				break
 			}
-			if err != nil {
-				return nil, b.failed(b.lastStep(key), err)
-			}
-			write.Data = data
-		}
-		writes = append(writes, write)
-	}
-	return writes, nil
-}
-
-func (b *batchFold) lastStep(key es.DocumentKey) *foldStep {
-	for i := len(b.steps) - 1; ; i-- {
-		if b.steps[i].key == key {
-			return &b.steps[i]
+			f.takeBack(d, err)
 		}
 	}
+	slices.SortStableFunc(f.parked, func(a, b parkedStep) int { return cmp.Compare(a.step, b.step) })
+	failed := map[es.Lane]bool{}
+	for _, p := range f.parked {
+		if failed[p.Lane] {
+			p.Failure = nil // it waits now behind one that was taken back
+		}
+		failed[p.Lane] = failed[p.Lane] || p.Failure != nil
+		o.Parked = append(o.Parked, p.Parking)
+	}
+	return o
 }
 
-func (b *batchFold) failed(s *foldStep, err error) error {
-	return &FoldError{View: b.view.Name, Stream: s.meta.Stream, Position: s.meta.Position, Key: s.key.Key, Err: err, index: s.commit}
+// takeBack parks the last event of a document that can't be stored.
+func (f *folding) takeBack(d *document, err error) {
+	s := d.undo()
+	for i := range f.steps {
+		if &f.steps[i] == s {
+			f.park(i, es.DocumentLane(d.key), err)
+		}
+	}
 }

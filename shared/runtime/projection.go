@@ -10,15 +10,18 @@ import (
 	"orchestrix/shared/es"
 )
 
-// projection keeps one view up to date with one partition.
+// projection keeps one build of a view up to date with one partition.
 type projection struct {
 	projector *Projector
-	registry  *es.Registry
 	view      *es.ViewType
-	partition int
+	spec      es.ViewSpec // of the build
+	reads     *reads
+	cancel    context.CancelFunc // ends it for good
 
 	mu         sync.Mutex
-	lease      *es.Lease // nil: it is not ours
+	lease      *es.Lease               // nil: it is not ours
+	yield      context.CancelCauseFunc // gives the lease up
+	created    time.Time               // when the log's partition was created
 	position   es.Position
 	head       es.Position // of the partition, when somebody last looked
 	headKnown  bool        // that look has worked
@@ -28,21 +31,18 @@ type projection struct {
 	err        error
 }
 
-func newProjection(p *Projector, registry *es.Registry, view *es.ViewType, partition int) *projection {
-	return &projection{
-		projector: p, registry: registry, view: view, partition: partition,
-		position: es.Position{Partition: partition}, state: Elsewhere,
-	}
-}
-
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 5 * time.Second
-	haltPause  = 5 * time.Second // before a commit that can't be applied is tried again
+	haltPause  = 5 * time.Second // before a halted projection looks again
 )
 
-// run claims the partition and follows it, again and again, until ctx ends.
+// errYield says that the lease is given up for another worker.
+var errYield = errors.New("left to another worker")
+
+// run claims the partition and follows it, again and again, until ctx ends. It then gives the lease back.
 func (p *projection) run(ctx context.Context) {
+	defer p.release(ctx)
 	pause := firstRetry
 	for ctx.Err() == nil {
 		before := p.at()
@@ -62,20 +62,26 @@ func (p *projection) run(ctx context.Context) {
 
 // failed notes why the projection stopped, and returns after which pause it goes on.
 func (p *projection) failed(ctx context.Context, err error, pause time.Duration) time.Duration {
-	ttl := p.projector.config.LeaseTTL
-	logger := p.projector.config.Logger.With("view", p.view.Name, "version", p.view.Version, "partition", p.partition)
-	var fold *FoldError
+	logger := p.projector.config.Logger.With("view", p.view.Name, "build", p.spec.Build().Number(), "partition", p.reads.partition)
+	var mismatch *LogMismatchError
 	switch {
+	case errors.Is(err, errBehind):
+		return 0
+	case errors.Is(err, errYield):
+		p.release(ctx)
+		p.enter(Elsewhere, nil)
+		return p.projector.tick() // others come first
 	case errors.Is(err, es.ErrLeased), errors.Is(err, es.ErrFenced):
-		p.enter(Elsewhere, nil, false)
-		return ttl/4 + rand.N(ttl/8+1)
-	case errors.As(err, &fold):
-		if p.enter(Halted, err, true) {
-			logger.ErrorContext(ctx, "projection halted: mend the view or the event's upcaster and start again", "error", err)
+		p.drop()
+		p.enter(Elsewhere, nil)
+		return p.projector.tick()/2 + rand.N(p.projector.tick()/2+1)
+	case errors.As(err, &mismatch):
+		if p.enter(Halted, err) {
+			logger.ErrorContext(ctx, "projection halted", "error", err)
 		}
 		return haltPause
 	default:
-		if p.enter(Retrying, err, true) {
+		if p.enter(Retrying, err) {
 			logger.WarnContext(ctx, "projection interrupted", "error", err)
 		}
 		return pause/2 + rand.N(pause)
@@ -83,59 +89,144 @@ func (p *projection) failed(ctx context.Context, err error, pause time.Duration)
 }
 
 // enter reports whether the state is new.
-func (p *projection) enter(state ProjectionState, err error, keepLease bool) bool {
+func (p *projection) enter(state ProjectionState, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	changed := p.state != state
 	p.state, p.err = state, err
-	if !keepLease {
-		p.lease = nil
-	}
 	return changed
 }
 
 // follow claims the partition and applies its commits until that fails or ctx ends.
 func (p *projection) follow(ctx context.Context) error {
-	c, err := p.projector.views.Claim(ctx, p.view.ViewSpec, p.partition, p.projector.config.Owner, p.projector.config.LeaseTTL)
+	ctx, yield := context.WithCancelCause(ctx)
+	defer yield(nil)
+	if err := p.claim(ctx, yield); err != nil {
+		return err
+	}
+	reading := p.reads.join(ctx, p.at().Sequence)
+	defer reading.leave()
+	for {
+		part, err := reading.next(ctx, p.at().Sequence)
+		if err != nil {
+			return err
+		}
+		// A transaction that has begun comes to its end: it is short, and bounded by the store.
+		if err := p.apply(context.WithoutCancel(ctx), part); err != nil {
+			return err
+		}
+	}
+}
+
+// claim takes the lease, where this worker may have one more, and makes sure that the log is the one that the view was
+// built from.
+func (p *projection) claim(ctx context.Context, yield context.CancelCauseFunc) error {
+	p.mu.Lock()
+	held := p.lease != nil
+	p.mu.Unlock()
+	if !held && !p.projector.share.take() {
+		return es.ErrLeased
+	}
+	c, err := p.projector.views.Claim(ctx, p.spec, p.reads.partition, p.projector.config.Owner, p.projector.config.LeaseTTL)
+	if err != nil {
+		if !held {
+			p.projector.share.giveBack()
+		}
+		return err
+	}
+	p.mu.Lock()
+	p.lease, p.position, p.yield = &c.Lease, c.Position, yield
+	p.mu.Unlock()
+	created, err := checkLog(ctx, p.projector.feed, c)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
-	p.lease, p.position = &c.Lease, c.Position
-	if p.state == Elsewhere {
+	defer p.mu.Unlock()
+	p.created = created
+	if p.state == Elsewhere || p.state == Halted {
 		p.state, p.err = Following, nil
 	}
-	p.mu.Unlock()
-	return p.projector.feed.Follow(ctx, c.Position, p.projector.config.Batch, func(ctx context.Context, b es.Batch) error {
-		return p.apply(ctx, c.Lease, b)
-	})
+	return nil
 }
 
-// apply applies a batch as one transaction. Where a commit can't be applied, those before it are.
-func (p *projection) apply(ctx context.Context, lease es.Lease, b es.Batch) error {
-	err := p.applyAll(ctx, lease, b)
-	var fold *FoldError
-	if errors.As(err, &fold) && fold.index > 0 {
-		before := es.Batch{Commits: b.Commits[:fold.index], Pending: b.Pending + uint64(len(b.Commits)-fold.index)}
-		if earlier := p.apply(ctx, lease, before); earlier != nil {
-			return earlier
+// drop forgets the lease: it is another's.
+func (p *projection) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lease != nil {
+		p.lease, p.yield = nil, nil
+		p.projector.share.giveBack()
+	}
+}
+
+const releaseTimeout = 3 * time.Second
+
+// release gives the lease back, so that nobody has to wait for its end.
+func (p *projection) release(ctx context.Context) {
+	lease, _, ok := p.held()
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := p.projector.views.Release(ctx, []es.Lease{lease}); err != nil {
+		p.projector.config.Logger.WarnContext(ctx, "a lease is not released: others wait until it ends", "view", p.view.Name, "error", err)
+	}
+	p.drop()
+}
+
+// giveUp makes the projection leave its lease to another worker, after the transaction in hand.
+func (p *projection) giveUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.yield != nil {
+		p.yield(errYield)
+	}
+}
+
+// apply applies what was read as one transaction. Where the store refuses it for what it holds, it is applied commit
+// by commit, and what is refused then is parked.
+func (p *projection) apply(ctx context.Context, b part) error {
+	fold := newBatchFold(p.view, b.entries)
+	err := p.transact(ctx, b, fold, fold.fold)
+	if err == nil || !refused(err) {
+		return err
+	}
+	if len(b.entries) == 1 {
+		return p.transact(ctx, b, fold, fold.refuse(err))
+	}
+	for i := range b.entries {
+		one := part{entries: b.entries[i : i+1], pending: b.pending + uint64(len(b.entries)-i-1)}
+		if err := p.apply(ctx, one); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
-func (p *projection) applyAll(ctx context.Context, lease es.Lease, b es.Batch) error {
-	fold, err := newBatchFold(p.registry, p.view, b.Commits)
-	if err != nil {
+// refused reports whether the same transaction would fail again for what it holds.
+func refused(err error) bool {
+	return !errors.Is(err, es.ErrUnavailable) && !errors.Is(err, es.ErrFenced) && !errors.Is(err, context.Canceled)
+}
+
+func (p *projection) transact(ctx context.Context, b part, fold *batchFold, apply es.FoldFunc) error {
+	last := b.entries[len(b.entries)-1]
+	caughtUp := b.pending == 0
+	p.mu.Lock()
+	if p.lease == nil {
+		p.mu.Unlock()
+		return es.ErrFenced
+	}
+	update := es.Update{
+		Lease: *p.lease, From: p.position, To: last.Position, Mark: markOf(p.created, &last.Commit), CaughtUp: caughtUp,
+		Keys: fold.keys(), Lanes: fold.lanes(),
+	}
+	p.mu.Unlock()
+	if err := p.projector.views.Apply(ctx, p.spec, update, apply); err != nil {
 		return err
 	}
-	last := &b.Commits[len(b.Commits)-1]
-	caughtUp := b.Pending == 0
-	update := es.Update{Lease: lease, From: p.at(), To: last.Position, CaughtUp: caughtUp, Keys: fold.keys()}
-	if err := p.projector.views.Apply(ctx, p.view.ViewSpec, update, fold.fold); err != nil {
-		return err
-	}
-	p.moved(last, caughtUp)
+	p.moved(&last.Commit, caughtUp)
 	return nil
 }
 
@@ -177,22 +268,5 @@ func (p *projection) held() (lease es.Lease, caughtUp, ok bool) {
 	if p.lease == nil {
 		return es.Lease{}, false, false
 	}
-	return *p.lease, p.headKnown && p.position.Sequence >= p.head.Sequence, true
-}
-
-func (p *projection) status() ProjectionStatus {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := ProjectionStatus{View: p.view.Name, Version: p.view.Version, Position: p.position, State: p.state, Err: p.err}
-	if p.head.Sequence > p.position.Sequence {
-		s.Lag = p.head.Sequence - p.position.Sequence
-		since := p.applied
-		if p.caughtUpAt.After(since) {
-			since = p.caughtUpAt
-		}
-		if !since.IsZero() {
-			s.LagTime = max(0, time.Since(since))
-		}
-	}
-	return s
+	return *p.lease, p.headKnown && p.state == Following && p.position.Sequence >= p.head.Sequence, true
 }

@@ -14,7 +14,8 @@ import (
 type ProjectorConfig struct {
 	Owner    string        // names this worker in the leases; random
 	Batch    int           // commits in one transaction, at most; 500
-	LeaseTTL time.Duration // after how long without a sign of life another takes over; 4 s
+	LeaseTTL time.Duration // after how long without a sign of life another takes over; 3 s
+	KeepOld  time.Duration // how long a build is kept after readers were switched to a newer one; 24 h
 	Logger   *slog.Logger  // slog.Default()
 }
 
@@ -24,7 +25,10 @@ func (c ProjectorConfig) withDefaults() ProjectorConfig {
 	}
 	setDefault(&c.Batch, 500)
 	if c.LeaseTTL <= 0 {
-		c.LeaseTTL = 4 * time.Second
+		c.LeaseTTL = 3 * time.Second
+	}
+	if c.KeepOld <= 0 {
+		c.KeepOld = 24 * time.Hour
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -32,82 +36,102 @@ func (c ProjectorConfig) withDefaults() ProjectorConfig {
 	return c
 }
 
-// Projector keeps every view of a registry up to date. Several projectors share the work: each (view, partition)
-// belongs to the one that holds its lease.
+// ProjectionStore is what a projector writes to.
+type ProjectionStore interface {
+	es.ViewWriter
+	es.BuildStore
+	es.ParkedStore
+}
+
+// Projector keeps every view of a registry up to date. Several projectors share the work evenly: each (build of a view,
+// partition) belongs to the one that holds its lease.
 type Projector struct {
-	config      ProjectorConfig
-	feed        es.Feed
-	views       es.ViewWriter
-	projections []*projection
+	config   ProjectorConfig
+	registry *es.Registry
+	feed     es.Feed
+	views    ProjectionStore
+	reads    []*reads // by partition
+	share    share
+	running  sync.WaitGroup
+
+	mu          sync.Mutex
+	projections map[projectionKey]*projection
+	builds      []es.BuildStatus // as last seen
+	heads       []*es.Head       // by partition, as last seen; nil is not known
+	prepared    map[es.Build]bool
+
+	// Only Run touches these.
+	workers int // that live
+	cleaned time.Time
+}
+
+type projectionKey struct {
+	es.Build
+	partition int
 }
 
 // NewProjector returns a projector that follows feed.
-func NewProjector(registry *es.Registry, feed es.Feed, views es.ViewWriter, config ProjectorConfig) *Projector {
-	p := &Projector{config: config.withDefaults(), feed: feed, views: views}
-	for _, view := range registry.Views() {
-		for partition := range feed.Partitions() {
-			p.projections = append(p.projections, newProjection(p, registry, view, partition))
-		}
+func NewProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, config ProjectorConfig) *Projector {
+	p := &Projector{
+		config: config.withDefaults(), registry: registry, feed: feed, views: views,
+		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, heads: make([]*es.Head, feed.Partitions()),
+	}
+	for partition := range feed.Partitions() {
+		p.reads = append(p.reads, newReads(registry, feed, partition, p.config.Batch))
 	}
 	return p
 }
 
-const (
-	renewals       = 3 // signs of life within a lease's time
-	prepareBackoff = time.Second
-	releaseTimeout = 3 * time.Second
-)
+// ticks are how often, within a lease's time, a worker gives a sign of life and looks around.
+const ticks = 4
+
+func (p *Projector) tick() time.Duration { return p.config.LeaseTTL / ticks }
 
 // Run follows the log until ctx ends. It then finishes the transactions in hand and gives its leases back.
 func (p *Projector) Run(ctx context.Context) error {
-	if !p.prepare(ctx) {
-		return nil
+	for ctx.Err() == nil {
+		p.join(ctx)
+		p.look(ctx)
+		p.reconcile(ctx)
+		p.renew(ctx)
+		p.balance()
+		p.activate(ctx)
+		p.clean(ctx)
+		sleep(ctx, p.tick())
 	}
-	var following sync.WaitGroup
-	for _, projection := range p.projections {
-		following.Go(func() { projection.run(ctx) })
+	for _, projection := range p.all() {
+		projection.cancel()
 	}
-	p.watch(ctx)
-	following.Wait()
-	p.release(ctx)
+	p.running.Wait()
+	for _, r := range p.reads {
+		r.running.Wait()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := p.views.Leave(ctx, p.config.Owner); err != nil {
+		p.config.Logger.WarnContext(ctx, "this worker counts for a while after its end", "error", err)
+	}
 	return nil
 }
 
-// prepare tries until every view is prepared. It reports false where ctx has ended before.
-func (p *Projector) prepare(ctx context.Context) bool {
-	prepared := map[string]bool{}
-	for _, projection := range p.projections {
-		for view := projection.view; !prepared[view.Name]; {
-			err := p.views.Prepare(ctx, view.ViewSpec)
-			if err == nil {
-				prepared[view.Name] = true
-				break
-			}
-			p.config.Logger.WarnContext(ctx, "a view can't be prepared", "view", view.Name, "error", err)
-			if !sleep(ctx, prepareBackoff) {
-				return false
-			}
+// join gives a sign of life, and learns how many others live. Theirs ends before their leases do, so that there is
+// room for what they held when those end.
+func (p *Projector) join(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, p.config.LeaseTTL)
+	defer cancel()
+	workers, err := p.views.Join(ctx, p.config.Owner, p.config.LeaseTTL*2/3)
+	if err != nil {
+		if ctx.Err() == nil {
+			p.config.Logger.WarnContext(ctx, "the other workers are not known", "error", err)
 		}
+		return
 	}
-	return ctx.Err() == nil
-}
-
-// watch gives signs of life, and looks how far the views are behind, until ctx ends.
-func (p *Projector) watch(ctx context.Context) {
-	active := map[string]bool{}
-	for {
-		p.look(ctx)
-		p.renew(ctx)
-		p.activate(ctx, active)
-		if !sleep(ctx, p.config.LeaseTTL/renewals) {
-			return
-		}
-	}
+	p.workers = workers
 }
 
 // look tells the projections where the log ends.
 func (p *Projector) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.LeaseTTL/renewals)
+	ctx, cancel := context.WithTimeout(ctx, p.tick())
 	defer cancel()
 	heads := make([]*es.Head, p.feed.Partitions())
 	for partition := range heads {
@@ -117,9 +141,22 @@ func (p *Projector) look(ctx context.Context) {
 		}
 		heads[partition] = &head
 	}
-	for _, projection := range p.projections {
-		projection.seen(heads[projection.partition])
+	p.mu.Lock()
+	p.heads = heads
+	p.mu.Unlock()
+	for _, projection := range p.all() {
+		projection.seen(heads[projection.reads.partition])
 	}
+}
+
+func (p *Projector) all() []*projection {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*projection, 0, len(p.projections))
+	for _, projection := range p.projections {
+		all = append(all, projection)
+	}
+	return all
 }
 
 func (p *Projector) renew(ctx context.Context) {
@@ -140,11 +177,21 @@ func (p *Projector) renew(ctx context.Context) {
 	for _, lease := range held {
 		still[withoutEnd(lease)] = true
 	}
-	for _, lease := range leases {
-		if !still[withoutEnd(lease)] {
-			p.config.Logger.WarnContext(ctx, "another worker has taken over", "view", lease.View, "partition", lease.Partition)
+	for _, projection := range p.all() {
+		if lease, _, ok := projection.held(); ok && contains(leases, lease) && !still[withoutEnd(lease)] {
+			p.config.Logger.InfoContext(ctx, "another worker has taken over, or the build has ended", "view", lease.View, "partition", lease.Partition)
+			projection.giveUp()
 		}
 	}
+}
+
+func contains(leases []es.Lease, wanted es.Lease) bool {
+	for _, l := range leases {
+		if withoutEnd(l) == withoutEnd(wanted) {
+			return true
+		}
+	}
+	return false
 }
 
 func withoutEnd(l es.Lease) es.Lease {
@@ -153,7 +200,7 @@ func withoutEnd(l es.Lease) es.Lease {
 }
 
 func (p *Projector) leases() (leases []es.Lease, caughtUp []bool) {
-	for _, projection := range p.projections {
+	for _, projection := range p.all() {
 		if lease, current, ok := projection.held(); ok {
 			leases, caughtUp = append(leases, lease), append(caughtUp, current)
 		}
@@ -161,58 +208,18 @@ func (p *Projector) leases() (leases []es.Lease, caughtUp []bool) {
 	return leases, caughtUp
 }
 
-// activate switches readers to versions of views that have caught up.
-func (p *Projector) activate(ctx context.Context, active map[string]bool) {
-	for _, projection := range p.projections {
-		view := projection.view
-		if active[view.Name] || projection.partition > 0 {
-			continue
+// balance leaves what is more than this worker's share to others.
+func (p *Projector) balance() {
+	excess := p.share.excess()
+	for _, projection := range p.all() {
+		if excess == 0 {
+			return
 		}
-		switched, err := p.views.Activate(ctx, view.ViewSpec, p.feed.Partitions())
-		if err == nil && switched {
-			active[view.Name] = true
+		if _, _, ok := projection.held(); ok {
+			projection.giveUp()
+			excess--
 		}
 	}
-}
-
-func (p *Projector) release(ctx context.Context) {
-	leases, _ := p.leases()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
-	if err := p.views.Release(ctx, leases); err != nil {
-		p.config.Logger.WarnContext(ctx, "leases not released: others wait until they end", "error", err)
-	}
-}
-
-// ProjectionStatus is how one view stands with one partition.
-type ProjectionStatus struct {
-	View     string
-	Version  int
-	Position es.Position
-	Lag      uint64        // commits that the partition holds and the view does not
-	LagTime  time.Duration // for at most so long the oldest of them has been there
-	State    ProjectionState
-	Err      error // why it is halted or retries
-}
-
-// ProjectionState is what a projection does at a moment.
-type ProjectionState string
-
-// The states of a projection.
-const (
-	Elsewhere ProjectionState = "elsewhere" // another worker has it
-	Following ProjectionState = "following" // it is caught up, or about to be
-	Retrying  ProjectionState = "retrying"  // the log or the views can't be reached
-	Halted    ProjectionState = "halted"    // it can't apply a commit
-)
-
-// Status is how every view stands, in the order of the registry and of the partitions.
-func (p *Projector) Status() []ProjectionStatus {
-	all := make([]ProjectionStatus, len(p.projections))
-	for i, projection := range p.projections {
-		all[i] = projection.status()
-	}
-	return all
 }
 
 // sleep reports false where ctx has ended.

@@ -52,7 +52,8 @@ type CommandConfig struct {
 type ProjectionConfig struct {
 	Common
 	Batch    int           `default:"500" desc:"commits in one transaction, at most"`
-	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"4s" desc:"after how long without a sign of life another instance takes over"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over"`
+	KeepOld  time.Duration `split_words:"true" default:"24h" desc:"how long a build of a view is kept after readers were switched to a newer one"`
 }
 
 // QueryConfig configures the query service.

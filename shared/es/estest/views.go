@@ -34,6 +34,14 @@ func Views(t *testing.T, open func(t testing.TB) es.ViewStore) {
 		"the newer version is seen when it is due": viewActivate,
 		"fields that are declared later":           viewNewField,
 		"preparing by many at once":                viewPrepareRace,
+		"building again beside the old one":        viewRebuild,
+		"calling a build off":                      viewCancel,
+		"pausing and resuming":                     viewPause,
+		"how many workers live":                    viewWorkers,
+		"the mark of the log":                      viewMark,
+		"events that are parked":                   viewParked,
+		"applying what waits":                      viewDrain,
+		"skipping an event":                        viewSkip,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,6 +56,14 @@ var things = es.ViewSpec{Name: "things-by-id", Version: 1, Fields: es.Fields{
 }}
 
 const longLease = time.Hour
+
+// documentFold is a fold that parks nothing.
+type documentFold func(map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error)
+
+func (f documentFold) outcome(c es.Current) (es.Outcome, error) {
+	writes, err := f(c.Documents)
+	return es.Outcome{Writes: writes}, err
+}
 
 // worker writes one view from one partition.
 type worker struct {
@@ -77,10 +93,10 @@ func claim(t testing.TB, store es.ViewStore, view es.ViewSpec, partition int, ow
 }
 
 // apply folds once, moving on by one sequence.
-func (w *worker) apply(keys []es.DocumentKey, fold es.FoldFunc) error {
+func (w *worker) apply(keys []es.DocumentKey, fold documentFold) error {
 	next := w.at
 	next.Sequence++
-	err := w.store.Apply(w.t.Context(), w.view, es.Update{Lease: w.lease, From: w.at, To: next, Keys: keys}, fold)
+	err := w.store.Apply(w.t.Context(), w.view, es.Update{Lease: w.lease, From: w.at, To: next, Keys: keys}, fold.outcome)
 	if err == nil {
 		w.at = next
 	}
@@ -133,9 +149,9 @@ func viewNotBuilt(t *testing.T, store es.ViewStore) {
 	_, err = store.Claim(t.Context(), es.ViewSpec{Name: "none", Version: 1}, 0, "me", longLease)
 	if err == nil {
 		err = store.Apply(t.Context(), es.ViewSpec{Name: "none", Version: 1}, es.Update{
-			Lease: es.Lease{View: "none", Version: 1, Owner: "me", Epoch: 1},
+			Lease: es.Lease{Build: es.Build{View: "none", Version: 1}, Owner: "me", Epoch: 1},
 			To:    es.Position{Sequence: 1}, Keys: []es.DocumentKey{{Tenant: "t", Key: "k"}},
-		}, func(map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) { return nil, nil })
+		}, func(es.Current) (es.Outcome, error) { return es.Outcome{}, nil })
 	}
 	wantErr(t, "Claim or Apply", err, es.ErrUnavailable)
 }

@@ -122,14 +122,14 @@ func viewRenew(t *testing.T, store es.ViewStore) {
 func viewFenced(t *testing.T, store es.ViewStore) {
 	w := prepare(t, store, things, 0)
 	w.put(es.DefaultTenant, map[string]string{"a": `{"name":"1"}`})
-	overwrite := func(map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
+	overwrite := documentFold(func(map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
 		return []es.DocumentWrite{{DocumentKey: es.DocumentKey{Tenant: es.DefaultTenant, Key: "a"}, Data: json.RawMessage(`"fenced"`)}}, nil
-	}
+	})
 	keys := []es.DocumentKey{{Tenant: es.DefaultTenant, Key: "a"}}
 	refused := func(what string, u es.Update) {
 		t.Helper()
 		u.To, u.Keys = es.Position{Sequence: u.From.Sequence + 1}, keys
-		wantErr(t, what, store.Apply(t.Context(), things, u, overwrite), es.ErrFenced)
+		wantErr(t, what, store.Apply(t.Context(), things, u, overwrite.outcome), es.ErrFenced)
 		wantDocument(t, store, "a", `{"name":"1"}`, es.Position{Sequence: 1})
 	}
 	refused("a checkpoint that has moved on", es.Update{Lease: w.lease, From: es.Position{}})
@@ -140,14 +140,14 @@ func viewFenced(t *testing.T, store es.ViewStore) {
 	refused("a released lease", es.Update{Lease: w.lease, From: w.at})
 	claim(t, store, things, 0, "other")
 	refused("a lease that another took", es.Update{Lease: w.lease, From: w.at})
-	if err := store.Release(t.Context(), []es.Lease{{View: things.Name, Version: 1, Owner: "other", Epoch: w.lease.Epoch + 1}}); err != nil {
+	if err := store.Release(t.Context(), []es.Lease{{Build: things.Build(), Owner: "other", Epoch: w.lease.Epoch + 1}}); err != nil {
 		t.Fatal(err)
 	}
 	again := claim(t, store, things, 0, w.lease.Owner)
 	refused("an older lease of the same owner", es.Update{Lease: w.lease, From: w.at})
 	again.put(es.DefaultTenant, map[string]string{"a": `{"name":"2"}`})
-	never := es.Update{Lease: es.Lease{View: things.Name, Version: 1, Partition: 9, Owner: "me"}, To: es.Position{Partition: 9, Sequence: 1}, Keys: keys}
-	if err := store.Apply(t.Context(), things, never, overwrite); !errors.Is(err, es.ErrFenced) {
+	never := es.Update{Lease: es.Lease{Build: things.Build(), Partition: 9, Owner: "me"}, To: es.Position{Partition: 9, Sequence: 1}, Keys: keys}
+	if err := store.Apply(t.Context(), things, never, overwrite.outcome); !errors.Is(err, es.ErrFenced) {
 		t.Errorf("Apply without a claim: %v", err)
 	}
 }

@@ -160,7 +160,7 @@ func viewListRefused(t *testing.T, store es.ViewStore) {
 }
 
 // count adds one to the documents of the keys.
-func count(keys []es.DocumentKey, at es.Position) es.FoldFunc {
+func count(keys []es.DocumentKey, at es.Position) documentFold {
 	return func(current map[es.DocumentKey]json.RawMessage) ([]es.DocumentWrite, error) {
 		var writes []es.DocumentWrite
 		for _, key := range keys {

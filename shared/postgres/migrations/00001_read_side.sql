@@ -11,39 +11,95 @@ create table orchestrix.snapshots (
     primary key (tenant, category, id)
 );
 
--- One row a view: which of its versions readers see.
+-- One row a view: which of its builds readers see.
 create table orchestrix.views (
     name           text        primary key,
     active_version integer     not null,
-    activated_at   timestamptz not null default now()
+    active_rebuild integer     not null,
+    activated_at   timestamptz not null default now(),
+    paused         boolean     not null default false
 );
 
--- One row a version of a view, whose documents are in the table "view_<view>_v<version>".
-create table orchestrix.view_versions (
+-- One row a build of a view, whose documents are in the table "view_<view>_v<version>", and
+-- "view_<view>_v<version>_r<rebuild>" where the version was built again.
+create table orchestrix.view_builds (
     view        text        not null,
     version     integer     not null,
+    rebuild     integer     not null,
+    state       text        not null default 'building' check (state in ('building', 'active', 'retired', 'cancelled')),
+    since       timestamptz not null default now(), -- it is in this state
+    drop_old    boolean     not null default false, -- the build before it, as soon as this one is active
     fields      json        not null,
     shared      boolean     not null,
-    prepared_at timestamptz not null default now(),
-    primary key (view, version)
+    started_at  timestamptz not null default now(),
+    prepared_at timestamptz not null default now(), -- moves when the declared fields change
+    primary key (view, version, rebuild)
 );
 
--- How far each version of a view has followed each partition, and who may write it.
+-- How far each build has followed each partition, and who may write it.
 create table orchestrix.checkpoints (
-    view         text        not null,
-    version      integer     not null,
-    partition    integer     not null,
-    position     bigint      not null default 0,
-    epoch        bigint      not null default 0,
-    owner        text        not null default '',
-    lease_until  timestamptz not null default '-infinity',
-    caught_up_at timestamptz,
-    updated_at   timestamptz not null default now(),
-    primary key (view, version, partition)
+    view          text        not null,
+    version       integer     not null,
+    rebuild       integer     not null,
+    partition     integer     not null,
+    position      bigint      not null default 0,
+    log_created   timestamptz, -- of the log's partition: another one is another log
+    commit_sha256 bytea,       -- of the commit at this position
+    epoch         bigint      not null default 0,
+    owner         text        not null default '',
+    lease_until   timestamptz not null default '-infinity',
+    caught_up_at  timestamptz,
+    updated_at    timestamptz not null default now(),
+    primary key (view, version, rebuild, partition)
 );
+
+-- The projection services that live: they share the work evenly.
+create table orchestrix.workers (
+    name        text        primary key,
+    lives_until timestamptz not null
+);
+
+-- Events that a build could not apply, and those that wait behind them, in the order of id within each lane.
+create table orchestrix.parked (
+    id            bigint      generated always as identity primary key,
+    view          text        not null,
+    version       integer     not null,
+    rebuild       integer     not null,
+    tenant        text        not null collate "C",
+    lane          text        not null collate "C", -- "document/<key>" or "stream/<category>/<id>"
+    category      text        not null,
+    stream        text        not null,
+    partition     integer     not null,
+    sequence      bigint      not null,
+    event         integer     not null, -- its index in the commit; -1 is the whole commit
+    type          text        not null,
+    message       text,       -- why it failed; null: it waits behind another
+    causes        text[],
+    failure_group text,
+    attempts      integer     not null default 0,
+    parked_at     timestamptz not null default clock_timestamp(),
+    attempted_at  timestamptz
+);
+create index parked_lane on orchestrix.parked (view, version, rebuild, tenant, lane, id);
+create index parked_failed on orchestrix.parked (id) where message is not null;
+
+-- What people did to projections.
+create table orchestrix.actions (
+    id     bigint      generated always as identity primary key,
+    at     timestamptz not null default clock_timestamp(),
+    who    text        not null,
+    did    text        not null,
+    view   text        not null,
+    object text        not null,
+    reason text        not null
+);
+create index actions_view on orchestrix.actions (view, id);
 
 -- +goose Down
+drop table orchestrix.actions;
+drop table orchestrix.parked;
+drop table orchestrix.workers;
 drop table orchestrix.checkpoints;
-drop table orchestrix.view_versions;
+drop table orchestrix.view_builds;
 drop table orchestrix.views;
 drop table orchestrix.snapshots;

@@ -1,0 +1,98 @@
+package es
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// ViewWriter keeps views up to date.
+type ViewWriter interface {
+	// Prepare creates what a build of the view needs, and makes it the active one where the view has none.
+	// Several services may prepare at once.
+	Prepare(ctx context.Context, view ViewSpec) error
+
+	// Claim takes the lease of (build, partition) for ttl and returns it with the checkpoint to go on from.
+	// It returns [ErrLeased] while another owner holds it, or while the view is paused.
+	Claim(ctx context.Context, view ViewSpec, partition int, owner string, ttl time.Duration) (Checkpoint, error)
+
+	// Renew extends leases by ttl from now. Those of caughtUp leases are also marked as caught up at this
+	// moment. It returns the leases that are still held; a missing one was taken over.
+	Renew(ctx context.Context, leases []Lease, caughtUp []bool, ttl time.Duration) ([]Lease, error)
+
+	// Release gives leases up, so that another worker need not wait for their end.
+	Release(ctx context.Context, leases []Lease) error
+
+	// Join says that this worker lives for ttl from now, and returns how many do.
+	Join(ctx context.Context, owner string, ttl time.Duration) (workers int, err error)
+
+	// Leave says that the worker is gone.
+	Leave(ctx context.Context, owner string) error
+
+	// Apply is one transaction of a projection: it reads the documents of u.Keys, locking those of a shared
+	// view, hands them to fold, writes what fold returns, and moves the checkpoint from u.From to u.To.
+	// It returns [ErrFenced], with nothing written, if the lease or the checkpoint is no longer as u says.
+	// fold may be called again where the transaction is retried.
+	Apply(ctx context.Context, view ViewSpec, u Update, fold FoldFunc) error
+}
+
+// Checkpoint is how far a build of a view has followed a partition.
+type Checkpoint struct {
+	Build
+	Position Position // all commits up to here are in the view, or parked
+	// Mark tells the log, and the commit at Position, from any other.
+	Mark LogMark
+	// CaughtUp is when the projection last knew that the partition held nothing newer.
+	CaughtUp time.Time
+	Lease    Lease
+}
+
+// LogMark says on which log a checkpoint stands: a log that was replaced or rewritten gives another one.
+type LogMark struct {
+	Created time.Time // when the partition was created; zero where nothing was applied yet
+	Commit  []byte    // [Commit.Digest] of the commit at the checkpoint
+}
+
+// Lease is the right to write one build of a view from one partition. It is kept by renewing it, and it is
+// fenced: once another worker has taken it, nothing is written under the old Epoch.
+type Lease struct {
+	Build
+	Partition int
+	Owner     string
+	Epoch     int64 // rises with each new owner
+	Until     time.Time
+}
+
+// Update is what one transaction of a projection covers.
+type Update struct {
+	Lease    Lease
+	From, To Position
+	Mark     LogMark // of To
+	CaughtUp bool    // nothing newer is in the partition
+	// Keys are the documents that may change, and Lanes where events of this batch may have to wait: each
+	// once, in order.
+	Keys  []DocumentKey
+	Lanes []Lane
+}
+
+// FoldFunc turns what is there into what is to be written.
+type FoldFunc func(current Current) (Outcome, error)
+
+// Current is what a fold finds.
+type Current struct {
+	Documents map[DocumentKey]json.RawMessage // a key that has no document is missing
+	Waiting   map[Lane]bool                   // the lanes in which events wait
+}
+
+// Outcome is what a fold leaves behind.
+type Outcome struct {
+	Writes []DocumentWrite
+	Parked []Parking // in the order of the log
+}
+
+// DocumentWrite is a document that may have changed; a nil Data removes it. What is as it was keeps its position.
+type DocumentWrite struct {
+	DocumentKey
+	Position Position
+	Data     json.RawMessage
+}

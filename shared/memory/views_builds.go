@@ -1,0 +1,169 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// Builds implements [es.BuildStore].
+func (s *Views) Builds(context.Context) ([]es.BuildStatus, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []es.BuildStatus
+	for _, name := range slices.Sorted(maps.Keys(s.views)) {
+		v := s.views[name]
+		for _, b := range v.builds {
+			status := es.BuildStatus{
+				Build: b.spec.Build(), State: b.state, Since: b.since, Started: b.started, Paused: v.paused, DropOld: b.dropOld,
+				Checkpoints: b.sortedCheckpoints(),
+			}
+			for _, p := range s.parked[b.spec.Build()] {
+				if p.Failure != nil {
+					status.Parked++
+				}
+			}
+			all = append(all, status)
+		}
+	}
+	slices.SortFunc(all, func(a, b es.BuildStatus) int { return a.Compare(b.Build) })
+	return all, nil
+}
+
+func (b *build) sortedCheckpoints() []es.Checkpoint {
+	checkpoints := make([]es.Checkpoint, 0, len(b.checkpoints))
+	for _, c := range b.checkpoints {
+		checkpoints = append(checkpoints, *c)
+	}
+	slices.SortFunc(checkpoints, func(a, b es.Checkpoint) int { return cmp.Compare(a.Position.Partition, b.Position.Partition) })
+	return checkpoints
+}
+
+// Activate implements [es.BuildStore].
+func (s *Views) Activate(_ context.Context, spec es.ViewSpec, partitions int) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.views[spec.Name]
+	if v == nil || v.active == nil {
+		return false, nil
+	}
+	if v.active.spec.Build().Compare(spec.Build()) >= 0 {
+		return true, nil
+	}
+	_, fresh, err := s.find(spec)
+	if err != nil {
+		return false, nil //nolint:nilerr // it was called off
+	}
+	for p := range partitions {
+		c, ok := fresh.checkpoints[p]
+		if !ok {
+			return false, nil
+		}
+		if before, ok := v.active.checkpoints[p]; ok && before.Position.Sequence > c.Position.Sequence {
+			return false, nil
+		}
+	}
+	for _, b := range v.builds {
+		if b.state == es.Active || b.state == es.Building && b.spec.Build().Compare(spec.Build()) < 0 {
+			b.enter(es.Retired)
+		}
+	}
+	v.active = fresh
+	fresh.enter(es.Active)
+	return true, nil
+}
+
+// Rebuild implements [es.BuildStore].
+func (s *Views) Rebuild(_ context.Context, spec es.ViewSpec, dropOld bool, by es.Action) (es.Build, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.views[spec.Name]
+	if v == nil {
+		return es.Build{}, fmt.Errorf("%w: view %s is not built yet", es.ErrNotFound, spec.Name)
+	}
+	spec.Rebuild = 0
+	for _, b := range v.builds {
+		if b.state == es.Building {
+			return es.Build{}, fmt.Errorf("%w: %s", es.ErrBuilding, b.spec.Build())
+		}
+		if b.spec.Version == spec.Version {
+			spec.Rebuild = max(spec.Rebuild, b.spec.Rebuild+1)
+		}
+	}
+	v.add(spec).dropOld = dropOld
+	s.record(by, spec.Name, spec.Build().String())
+	return spec.Build(), nil
+}
+
+// Cancel implements [es.BuildStore].
+func (s *Views) Cancel(_ context.Context, name string, by es.Action) (es.Build, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.views[name]; v != nil {
+		for _, b := range v.builds {
+			if b.state == es.Building {
+				b.enter(es.Cancelled)
+				s.record(by, name, b.spec.Build().String())
+				return b.spec.Build(), nil
+			}
+		}
+	}
+	return es.Build{}, fmt.Errorf("%w: view %s is not being built", es.ErrNotFound, name)
+}
+
+// Pause implements [es.BuildStore].
+func (s *Views) Pause(_ context.Context, name string, paused bool, by es.Action) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.views[name]
+	if v == nil {
+		return fmt.Errorf("%w: view %s is not built", es.ErrNotFound, name)
+	}
+	v.paused = paused
+	s.record(by, name, name)
+	return nil
+}
+
+// Drop implements [es.BuildStore].
+func (s *Views) Drop(_ context.Context, name string, before time.Time, by es.Action) (dropped []es.Build, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, viewName := range slices.Sorted(maps.Keys(s.views)) {
+		if name != "" && viewName != name {
+			continue
+		}
+		v := s.views[viewName]
+		v.builds = slices.DeleteFunc(v.builds, func(b *build) bool {
+			gone := (b.state == es.Retired || b.state == es.Cancelled) && b.since.Before(before)
+			if gone {
+				dropped = append(dropped, b.spec.Build())
+				delete(s.parked, b.spec.Build())
+				s.record(by, viewName, b.spec.Build().String())
+			}
+			return gone
+		})
+	}
+	return dropped, nil
+}
+
+// Actions implements [es.BuildStore].
+func (s *Views) Actions(_ context.Context, name string, limit int) (newest []es.Action, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range slices.Backward(s.actions) {
+		if len(newest) < limit && (name == "" || a.View == name) {
+			newest = append(newest, a)
+		}
+	}
+	return newest, nil
+}
+
+func (s *Views) record(a es.Action, name, object string) {
+	a.At, a.View, a.Object = time.Now().UTC(), name, object
+	s.actions = append(s.actions, a)
+}

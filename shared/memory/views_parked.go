@@ -1,0 +1,145 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+type parking = es.Parked
+
+func (s *Views) park(b es.Build, p es.Parking) {
+	s.lastID++
+	parked := &parking{Parking: p, ID: s.lastID, Build: b, At: time.Now().UTC()}
+	if p.Failure != nil {
+		parked.Attempts, parked.Attempted = 1, parked.At
+	}
+	s.parked[b] = append(s.parked[b], parked)
+}
+
+// Parked implements [es.ParkedStore].
+func (s *Views) Parked(_ context.Context, q es.ParkedQuery) (found []es.Parked, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for b, all := range s.parked {
+		for _, p := range all {
+			if p.Failure != nil && p.ID > q.After && (q.View == "" || q.View == b.View) && (q.Group == "" || q.Group == p.Failure.Group) {
+				found = append(found, s.withBehind(p))
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b es.Parked) int { return int(a.ID - b.ID) })
+	return found[:min(len(found), q.Limit)], nil
+}
+
+func (s *Views) withBehind(p *parking) es.Parked {
+	result := *p
+	if p.Failure != nil {
+		result.Behind = len(s.lane(p.Build, p.Lane)) - 1
+	}
+	return result
+}
+
+func (s *Views) lane(b es.Build, lane es.Lane) (waiting []*parking) {
+	for _, p := range s.parked[b] {
+		if p.Lane == lane {
+			waiting = append(waiting, p)
+		}
+	}
+	return waiting
+}
+
+func (s *Views) byID(id int64) *parking {
+	for _, all := range s.parked {
+		for _, p := range all {
+			if p.ID == id {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// ParkedEvent implements [es.ParkedStore].
+func (s *Views) ParkedEvent(_ context.Context, id int64) (es.Parked, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.byID(id); p != nil {
+		return s.withBehind(p), nil
+	}
+	return es.Parked{}, fmt.Errorf("%w: no event with the id %d waits", es.ErrNotFound, id)
+}
+
+// Waiting implements [es.ParkedStore].
+func (s *Views) Waiting(_ context.Context, b es.Build, lane es.Lane, limit int) (waiting []es.Parked, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.lane(b, lane) {
+		if len(waiting) < limit {
+			waiting = append(waiting, *p)
+		}
+	}
+	return waiting, nil
+}
+
+// Drain implements [es.ParkedStore].
+func (s *Views) Drain(_ context.Context, spec es.ViewSpec, d es.Drain, apply es.DrainFunc) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, b, err := s.find(spec)
+	if err != nil {
+		return err
+	}
+	first := s.lane(spec.Build(), d.Lane)
+	if len(first) < len(d.IDs) {
+		return es.ErrMoved
+	}
+	first = first[:len(d.IDs)]
+	for i, p := range first {
+		if p.ID != d.IDs[i] {
+			return es.ErrMoved
+		}
+	}
+	lanes := make([]es.Lane, len(d.Keys))
+	for i, key := range d.Keys {
+		lanes[i] = es.DocumentLane(key)
+	}
+	outcome, done, failure, err := apply(s.current(b, d.Keys, lanes))
+	if err != nil {
+		return err
+	}
+	s.write(b, outcome)
+	s.remove(spec.Build(), first[:done])
+	if failure != nil {
+		failed := first[done]
+		failed.Failure, failed.Attempted = failure, time.Now().UTC()
+		failed.Attempts++
+	}
+	if d.By != nil {
+		s.record(*d.By, spec.Name, fmt.Sprintf("%d: %s", first[0].ID, first[0].Parking))
+	}
+	return nil
+}
+
+func (s *Views) remove(b es.Build, gone []*parking) {
+	s.parked[b] = slices.DeleteFunc(s.parked[b], func(p *parking) bool { return slices.Contains(gone, p) })
+}
+
+// Skip implements [es.ParkedStore].
+func (s *Views) Skip(_ context.Context, id int64, by es.Action) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.byID(id)
+	if p == nil {
+		return fmt.Errorf("%w: no event with the id %d waits", es.ErrNotFound, id)
+	}
+	if s.lane(p.Build, p.Lane)[0] != p {
+		return fmt.Errorf("%w: others wait before the event %d", es.ErrMoved, id)
+	}
+	s.remove(p.Build, []*parking{p})
+	s.record(by, p.Build.View, fmt.Sprintf("%d: %s", p.ID, p.Parking))
+	return nil
+}

@@ -1,0 +1,246 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+const (
+	selectBuilds = `
+select b.view, b.version, b.rebuild, b.state, b.since, b.started_at, b.drop_old, coalesce(v.paused, false),
+	(select count(*) from orchestrix.parked p where p.view = b.view and p.version = b.version and p.rebuild = b.rebuild and p.message is not null)
+from orchestrix.view_builds b left join orchestrix.views v on v.name = b.view order by b.view, b.version, b.rebuild`
+
+	// activate compares with what readers see while that is locked, so that nothing can move in between. Positions of
+	// two different logs can't be compared: a build on a new log has to have seen its end.
+	activate = `
+with old as materialized (
+	select c.partition, c.position, c.log_created from orchestrix.checkpoints c
+	join orchestrix.views v on v.name = c.view and v.active_version = c.version and v.active_rebuild = c.rebuild
+	where c.view = $1 and c.partition < $4 for update of c
+), switched as (
+	update orchestrix.views v set active_version = $2, active_rebuild = $3, activated_at = now()
+	where name = $1 and (active_version, active_rebuild) < ($2, $3)
+	and exists (select from orchestrix.view_builds where view = $1 and version = $2 and rebuild = $3 and state = 'building')
+	and (select count(*) from orchestrix.checkpoints where view = $1 and version = $2 and rebuild = $3) >= $4
+	and not exists (
+		select from old left join orchestrix.checkpoints new
+			on new.view = $1 and new.version = $2 and new.rebuild = $3 and new.partition = old.partition
+		where case when new.log_created <> old.log_created then new.caught_up_at is null
+			else coalesce(new.position, 0) < old.position end
+	)
+	returning name
+), entered as (
+	update orchestrix.view_builds b
+	set state = case when (b.version, b.rebuild) = ($2, $3) then 'active' else 'retired' end, since = now()
+	from switched where b.view = $1
+	and (b.state = 'active' or b.state = 'building' and (b.version, b.rebuild) <= ($2, $3))
+), fenced as (
+	update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', epoch = epoch + 1
+	from switched where c.view = $1 and (c.version, c.rebuild) < ($2, $3)
+)
+select exists (select from switched) or exists (
+	select from orchestrix.views where name = $1 and (active_version, active_rebuild) >= ($2, $3))`
+
+	startRebuild = `
+insert into orchestrix.view_builds (view, version, rebuild, drop_old, fields, shared)
+select $1, $2, coalesce(max(rebuild) filter (where version = $2) + 1, 0), $3, $4, $5 from orchestrix.view_builds where view = $1
+returning rebuild`
+
+	cancelBuild = `
+with cancelled as (
+	update orchestrix.view_builds set state = 'cancelled', since = now() where view = $1 and state = 'building' returning version, rebuild
+), fenced as (
+	update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', epoch = epoch + 1
+	from cancelled where c.view = $1 and c.version = cancelled.version and c.rebuild = cancelled.rebuild
+)
+select version, rebuild from cancelled`
+
+	selectDroppable = `
+select view, version, rebuild from orchestrix.view_builds
+where state in ('retired', 'cancelled') and since < $2 and ($1 = '' or view = $1) order by 1, 2, 3 for update skip locked`
+
+	recordAction = `insert into orchestrix.actions (who, did, view, object, reason) values ($1, $2, $3, $4, $5)`
+
+	selectActions = `
+select at, who, did, view, object, reason from orchestrix.actions where $1 = '' or view = $1 order by id desc limit $2`
+)
+
+// Builds implements [es.BuildStore].
+func (v *Views) Builds(ctx context.Context) ([]es.BuildStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var builds []es.BuildStatus
+	checkpoints := map[es.Build][]es.Checkpoint{}
+	batch := &pgx.Batch{}
+	batch.Queue(selectBuilds).Query(func(rows pgx.Rows) (err error) {
+		builds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b es.BuildStatus, err error) {
+			err = row.Scan(&b.View, &b.Version, &b.Rebuild, &b.State, &b.Since, &b.Started, &b.DropOld, &b.Paused, &b.Parked)
+			return b, err
+		})
+		return err
+	})
+	batch.Queue(selectAllCheckpoints).Query(func(rows pgx.Rows) error {
+		all, err := pgx.CollectRows(rows, scanCheckpoint)
+		for _, c := range all {
+			checkpoints[c.Build] = append(checkpoints[c.Build], c)
+		}
+		return err
+	})
+	err := v.db.pool.SendBatch(ctx, batch).Close()
+	for i := range builds {
+		builds[i].Checkpoints = checkpoints[builds[i].Build]
+	}
+	return builds, translate("list the builds of views", err)
+}
+
+// Activate implements [es.BuildStore].
+func (v *Views) Activate(ctx context.Context, view es.ViewSpec, partitions int) (active bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err = v.db.pool.QueryRow(ctx, activate, view.Name, view.Version, view.Rebuild, partitions).Scan(&active)
+	return active, translate("activate "+view.Build().String(), err)
+}
+
+// Rebuild implements [es.BuildStore].
+func (v *Views) Rebuild(ctx context.Context, view es.ViewSpec, dropOld bool, by es.Action) (es.Build, error) {
+	fields, err := es.Marshal(view.Fields)
+	if err != nil {
+		return es.Build{}, err
+	}
+	b := es.Build{View: view.Name, Version: view.Version}
+	err = v.alone(ctx, view.Name, func(ctx context.Context, tx pgx.Tx) error {
+		var building string
+		err := tx.QueryRow(ctx, "select version || '.' || rebuild from orchestrix.view_builds where view = $1 and state = 'building'", view.Name).Scan(&building)
+		if err == nil {
+			return fmt.Errorf("%w: view %s, version %s", es.ErrBuilding, view.Name, building)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if err := tx.QueryRow(ctx, startRebuild, view.Name, view.Version, dropOld, fields, view.Shared).Scan(&b.Rebuild); err != nil {
+			return err
+		}
+		return record(ctx, tx, by, view.Name, b.String())
+	})
+	return b, translateAction("rebuild view "+view.Name, err)
+}
+
+// alone runs a change of a view while nobody else changes it. It returns [es.ErrNotFound] for a view that is not built.
+func (v *Views) alone(ctx context.Context, view string, change func(ctx context.Context, tx pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
+		var name string
+		err := tx.QueryRow(ctx, "select name from orchestrix.views where name = $1 for update", view).Scan(&name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("%w: view %s is not built", es.ErrNotFound, view)
+		}
+		if err != nil {
+			return err
+		}
+		return change(ctx, tx)
+	})
+}
+
+// translateAction passes the errors on that say why something can't be done.
+func translateAction(what string, err error) error {
+	if errors.Is(err, es.ErrNotFound) || errors.Is(err, es.ErrBuilding) || errors.Is(err, es.ErrMoved) {
+		return err
+	}
+	return translate(what, err)
+}
+
+func record(ctx context.Context, tx pgx.Tx, a es.Action, view, object string) error {
+	_, err := tx.Exec(ctx, recordAction, a.Who, a.Did, view, object, a.Reason)
+	return err
+}
+
+// Cancel implements [es.BuildStore].
+func (v *Views) Cancel(ctx context.Context, view string, by es.Action) (es.Build, error) {
+	b := es.Build{View: view}
+	err := v.alone(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, cancelBuild, view).Scan(&b.Version, &b.Rebuild)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("%w: view %s is not being built", es.ErrNotFound, view)
+		}
+		if err != nil {
+			return err
+		}
+		return record(ctx, tx, by, view, b.String())
+	})
+	return b, translateAction("cancel the building of view "+view, err)
+}
+
+// Pause implements [es.BuildStore].
+func (v *Views) Pause(ctx context.Context, view string, paused bool, by es.Action) error {
+	err := v.alone(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "update orchestrix.views set paused = $2 where name = $1", view, paused); err != nil {
+			return err
+		}
+		return record(ctx, tx, by, view, view)
+	})
+	return translateAction("pause view "+view, err)
+}
+
+// Drop implements [es.BuildStore].
+func (v *Views) Drop(ctx context.Context, view string, before time.Time, by es.Action) (dropped []es.Build, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err = pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectDroppable, view, before)
+		if err != nil {
+			return err
+		}
+		dropped, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b es.Build, err error) {
+			err = row.Scan(&b.View, &b.Version, &b.Rebuild)
+			return b, err
+		})
+		if err != nil {
+			return err
+		}
+		for _, b := range dropped {
+			if err := drop(ctx, tx, b); err != nil {
+				return err
+			}
+			if err := record(ctx, tx, by, b.View, b.String()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, translate("drop old builds", err)
+	}
+	return dropped, nil
+}
+
+func drop(ctx context.Context, tx pgx.Tx, b es.Build) error {
+	if _, err := tx.Exec(ctx, "drop table if exists "+tableName(b)); err != nil {
+		return err
+	}
+	for _, table := range []string{"parked", "checkpoints", "view_builds"} {
+		if _, err := tx.Exec(ctx, "delete from orchestrix."+table+" where view = $1 and version = $2 and rebuild = $3", b.View, b.Version, b.Rebuild); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Actions implements [es.BuildStore].
+func (v *Views) Actions(ctx context.Context, view string, limit int) ([]es.Action, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	rows, err := v.db.pool.Query(ctx, selectActions, view, limit)
+	if err != nil {
+		return nil, translate("list the actions", err)
+	}
+	actions, err := pgx.CollectRows(rows, pgx.RowToStructByPos[es.Action])
+	return actions, translate("list the actions", err)
+}

@@ -1,0 +1,191 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+const (
+	insertParked = `
+insert into orchestrix.parked (view, version, rebuild, tenant, lane, category, stream, partition, sequence, event, type,
+	message, causes, failure_group, attempts, attempted_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, case when $15 > 0 then clock_timestamp() end)`
+
+	parkedColumns = `
+p.id, p.view, p.version, p.rebuild, p.tenant, p.lane, p.category, p.stream, p.partition, p.sequence, p.event, p.type,
+	p.message, p.causes, p.failure_group, p.attempts, p.parked_at, p.attempted_at,
+	case when p.message is not null then (select count(*) from orchestrix.parked q where q.view = p.view and q.version = p.version
+		and q.rebuild = p.rebuild and q.tenant = p.tenant and q.lane = p.lane and q.id > p.id) else 0 end`
+
+	selectParked = `select` + parkedColumns + ` from orchestrix.parked p
+where p.message is not null and p.id > $1 and ($2 = '' or p.view = $2) and ($3 = '' or p.failure_group = $3) order by p.id limit $4`
+
+	selectOneParked = `select` + parkedColumns + ` from orchestrix.parked p where p.id = $1`
+
+	selectLane = `select` + parkedColumns + ` from orchestrix.parked p
+where p.view = $1 and p.version = $2 and p.rebuild = $3 and p.tenant = $4 and p.lane = $5 order by p.id limit $6`
+
+	// lockCheckpoints keeps every projection of the build from writing.
+	lockCheckpoints = `
+select partition from orchestrix.checkpoints where view = $1 and version = $2 and rebuild = $3 order by partition for update`
+
+	failAgain = `
+update orchestrix.parked set message = $2, causes = $3, failure_group = $4, attempts = attempts + 1, attempted_at = clock_timestamp() where id = $1`
+)
+
+func queueParking(batch *pgx.Batch, b es.Build, p es.Parking) {
+	var message, group *string
+	var causes []string
+	attempts := 0
+	if f := p.Failure; f != nil {
+		message, group, causes, attempts = &f.Message, &f.Group, f.Causes, 1
+	}
+	batch.Queue(insertParked, b.View, b.Version, b.Rebuild, p.Lane.Tenant, p.Lane.Name, p.Stream.Category, p.Stream.ID,
+		p.Position.Partition, p.Position.Sequence, p.Event, p.Type, message, causes, group, attempts)
+}
+
+func scanParked(row pgx.CollectableRow) (p es.Parked, err error) {
+	var message, group *string
+	var causes []string
+	var attempted *time.Time
+	err = row.Scan(&p.ID, &p.Build.View, &p.Build.Version, &p.Build.Rebuild, &p.Lane.Tenant, &p.Lane.Name, &p.Stream.Category, &p.Stream.ID,
+		&p.Position.Partition, &p.Position.Sequence, &p.Event, &p.Type, &message, &causes, &group, &p.Attempts, &p.At, &attempted, &p.Behind)
+	p.Stream.Tenant = p.Lane.Tenant
+	p.Attempted = utc(attempted)
+	if message != nil && group != nil {
+		p.Failure = &es.Failure{Message: *message, Causes: causes, Group: *group}
+	}
+	return p, err
+}
+
+func (v *Views) selectParked(ctx context.Context, sql string, args ...any) ([]es.Parked, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	rows, err := v.db.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, translate("read parked events", err)
+	}
+	found, err := pgx.CollectRows(rows, scanParked)
+	return found, translate("read parked events", err)
+}
+
+// Parked implements [es.ParkedStore].
+func (v *Views) Parked(ctx context.Context, q es.ParkedQuery) ([]es.Parked, error) {
+	return v.selectParked(ctx, selectParked, q.After, q.View, q.Group, q.Limit)
+}
+
+// ParkedEvent implements [es.ParkedStore].
+func (v *Views) ParkedEvent(ctx context.Context, id int64) (es.Parked, error) {
+	found, err := v.selectParked(ctx, selectOneParked, id)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%w: no event with the id %d waits", es.ErrNotFound, id)
+	}
+	if err != nil {
+		return es.Parked{}, err
+	}
+	return found[0], nil
+}
+
+// Waiting implements [es.ParkedStore].
+func (v *Views) Waiting(ctx context.Context, b es.Build, lane es.Lane, limit int) ([]es.Parked, error) {
+	return v.selectParked(ctx, selectLane, b.View, b.Version, b.Rebuild, lane.Tenant, lane.Name, limit)
+}
+
+// Drain implements [es.ParkedStore].
+func (v *Views) Drain(ctx context.Context, view es.ViewSpec, d es.Drain, apply es.DrainFunc) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	what := fmt.Sprintf("apply what waits in lane %s of %s", d.Lane.Name, view.Build())
+	var refused error
+	err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
+		first, current, err := v.lockLane(ctx, tx, view, d)
+		if err != nil {
+			return err
+		}
+		outcome, done, failure, err := apply(current)
+		if err != nil {
+			refused = err
+			return err
+		}
+		batch := &pgx.Batch{}
+		queueWrites(batch, view, d.Keys, current, outcome)
+		batch.Queue("delete from orchestrix.parked where id = any($1)", d.IDs[:done])
+		if failure != nil {
+			batch.Queue(failAgain, d.IDs[done], failure.Message, failure.Causes, failure.Group)
+		}
+		if d.By != nil {
+			batch.Queue(recordAction, d.By.Who, d.By.Did, view.Name, strconv.FormatInt(first.ID, 10)+": "+first.String(), d.By.Reason)
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	if refused != nil {
+		return refused
+	}
+	return translateAction(what, err)
+}
+
+// lockLane returns the first event of the lane and what a fold has to know.
+func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view es.ViewSpec, d es.Drain) (first es.Parked, current es.Current, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(lockCheckpoints, view.Name, view.Version, view.Rebuild)
+	lanes := make([]es.Lane, len(d.Keys))
+	for i, key := range d.Keys {
+		lanes[i] = es.DocumentLane(key)
+	}
+	var waiting []es.Parked
+	batch.Queue(selectLane, view.Name, view.Version, view.Rebuild, d.Lane.Tenant, d.Lane.Name, len(d.IDs)).Query(func(rows pgx.Rows) error {
+		waiting, err = pgx.CollectRows(rows, scanParked)
+		return err
+	})
+	current = queueReads(batch, view, d.Keys, lanes)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return es.Parked{}, es.Current{}, err
+	}
+	if len(waiting) != len(d.IDs) || len(waiting) == 0 {
+		return es.Parked{}, es.Current{}, es.ErrMoved
+	}
+	for i, p := range waiting {
+		if p.ID != d.IDs[i] {
+			return es.Parked{}, es.Current{}, es.ErrMoved
+		}
+	}
+	return waiting[0], current, nil
+}
+
+// Skip implements [es.ParkedStore].
+func (v *Views) Skip(ctx context.Context, id int64, by es.Action) error {
+	p, err := v.ParkedEvent(ctx, id)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err = pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockCheckpoints, p.Build.View, p.Build.Version, p.Build.Rebuild); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, selectLane, p.Build.View, p.Build.Version, p.Build.Rebuild, p.Lane.Tenant, p.Lane.Name, 1)
+		if err != nil {
+			return err
+		}
+		first, err := pgx.CollectExactlyOneRow(rows, scanParked)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if first.ID != id {
+			return fmt.Errorf("%w: others wait before the event %d, or it is gone", es.ErrMoved, id)
+		}
+		if _, err := tx.Exec(ctx, "delete from orchestrix.parked where id = $1", id); err != nil {
+			return err
+		}
+		return record(ctx, tx, by, p.Build.View, fmt.Sprintf("%d: %s", id, p.Parking))
+	})
+	return translateAction("skip a parked event", err)
+}
