@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -70,24 +71,32 @@ type badRequest string
 
 func (e badRequest) Error() string { return string(e) }
 
+// problems are the errors that an operator can do something about.
+var problems = []struct {
+	err    error
+	status int
+	code   string
+}{
+	{es.ErrNotFound, http.StatusNotFound, "not-found"},
+	{es.ErrBuilding, http.StatusConflict, "being-built"},
+	{es.ErrMoved, http.StatusConflict, "not-first"},
+	{runtime.ErrOtherVersion, http.StatusConflict, "other-version"},
+	{es.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
+}
+
 func writeError(w http.ResponseWriter, err error) {
-	status, code := http.StatusInternalServerError, "internal"
 	var bad badRequest
-	switch {
-	case errors.As(err, &bad):
-		status, code = http.StatusBadRequest, "bad-request"
-	case errors.Is(err, es.ErrNotFound):
-		status, code = http.StatusNotFound, "not-found"
-	case errors.Is(err, es.ErrBuilding):
-		status, code = http.StatusConflict, "being-built"
-	case errors.Is(err, es.ErrMoved):
-		status, code = http.StatusConflict, "not-first"
-	case errors.Is(err, runtime.ErrOtherVersion):
-		status, code = http.StatusConflict, "other-version"
-	case errors.Is(err, es.ErrUnavailable):
-		status, code = http.StatusServiceUnavailable, "unavailable"
+	if errors.As(err, &bad) {
+		service.WriteProblem(w, http.StatusBadRequest, "bad-request", err.Error())
+		return
 	}
-	service.WriteProblem(w, status, code, err.Error())
+	for _, p := range problems {
+		if errors.Is(err, p.err) {
+			service.WriteProblem(w, p.status, p.code, strings.TrimPrefix(err.Error(), p.err.Error()+": "))
+			return
+		}
+	}
+	service.WriteProblem(w, http.StatusInternalServerError, "internal", err.Error())
 }
 
 // ActionRequest is the body of every admin request that changes something.

@@ -210,15 +210,14 @@ func (p *Projector) leases() (leases []es.Lease, caughtUp []bool) {
 
 // balance leaves what is more than this worker's share to others.
 func (p *Projector) balance() {
-	excess := p.share.excess()
+	var held []*projection
 	for _, projection := range p.all() {
-		if excess == 0 {
-			return
-		}
 		if _, _, ok := projection.held(); ok {
-			projection.giveUp()
-			excess--
+			held = append(held, projection)
 		}
+	}
+	for _, projection := range held[:p.share.excess(len(held))] {
+		projection.giveUp()
 	}
 }
 

@@ -34,9 +34,9 @@ func (s *share) giveBack() {
 	s.taken--
 }
 
-// excess is how many the worker has too many.
-func (s *share) excess() int {
+// excess is how many of so many are too many.
+func (s *share) excess(held int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(0, s.taken-s.target)
+	return max(0, held-s.target)
 }
