@@ -164,8 +164,9 @@ func TestPausedWorkerIsThrownOut(t *testing.T) {
 	}
 	wake := make(chan struct{})
 	ended := make(chan error)
+	late := update
 	go func() {
-		ended <- views.Apply(context.WithoutCancel(t.Context()), view, update,
+		ended <- views.Apply(context.WithoutCancel(t.Context()), view, late,
 			func(current es.Current) (es.Outcome, error) {
 				<-wake
 				return fold("paused")(current)

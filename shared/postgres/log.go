@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+// LogConfig describes a log in Postgres. Zero values take the defaults.
+type LogConfig struct {
+	Partitions   int           // fixed when the log is created; 0 takes what there is, or 4 for a new log
+	MaxCommit    int           // bytes that the events of a commit may have, with their envelopes; 1 MiB
+	AppendBudget time.Duration // for one append, retries included; 15 s
+}
+
+const (
+	defaultPartitions = 4
+	maxPartitions     = 256
+)
+
+func (c LogConfig) withDefaults() LogConfig {
+	if c.MaxCommit == 0 {
+		c.MaxCommit = 1 << 20
+	}
+	if c.AppendBudget == 0 {
+		c.AppendBudget = 15 * time.Second
+	}
+	return c
+}
+
+// Log is an event log in Postgres.
+type Log struct {
+	db      *DB
+	config  LogConfig
+	created []time.Time // by partition
+	writers []*logWriter
+}
+
+var _ es.Log = (*Log)(nil)
+
+// ErrPartitions says that the log has another number of partitions than the configuration.
+var ErrPartitions = errors.New("the log has another number of partitions")
+
+// OpenLog opens the log of a migrated database, and creates it where there is none. Several services may do so at once.
+// It returns [ErrPartitions] where the log has another number of partitions than configured, and [es.ErrUnavailable].
+func OpenLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
+	if config.Partitions < 0 || config.Partitions > maxPartitions {
+		return nil, fmt.Errorf("%d partitions are configured; set ORCHESTRIX_PARTITIONS to 1 up to %d", config.Partitions, maxPartitions)
+	}
+	l := &Log{db: db, config: config.withDefaults()}
+	if err := l.ensure(ctx); err != nil {
+		return nil, err
+	}
+	if config.Partitions != 0 && config.Partitions != len(l.created) {
+		return nil, fmt.Errorf("%w: it was created with %d, the configuration says %d; set ORCHESTRIX_PARTITIONS=%d",
+			ErrPartitions, len(l.created), config.Partitions, len(l.created))
+	}
+	for partition := range l.created {
+		l.writers = append(l.writers, &logWriter{log: l, partition: partition})
+	}
+	return l, nil
+}
+
+// ensure creates the partitions where there are none. The first to do so decides how many.
+func (l *Log) ensure(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	wanted := l.config.Partitions
+	if wanted == 0 {
+		wanted = defaultPartitions
+	}
+	batch := &pgx.Batch{}
+	batch.Queue("select pg_advisory_xact_lock($1)", schemaLock)
+	batch.Queue(`
+insert into orchestrix.log_partitions (partition, created)
+select n, clock_timestamp() from generate_series(0, $1::integer - 1) n where not exists (select from orchestrix.log_partitions)`, wanted)
+	batch.Queue("select created from orchestrix.log_partitions order by partition").Query(func(rows pgx.Rows) (err error) {
+		l.created, err = pgx.CollectRows(rows, pgx.RowTo[time.Time])
+		return err
+	})
+	return translate("open the log", l.db.pool.SendBatch(ctx, batch).Close())
+}
+
+// Ping returns nil if the log answers.
+func (l *Log) Ping(ctx context.Context) error { return l.db.Ping(ctx) }
+
+// MaxCommit is how many bytes the events of a commit may have, with their envelopes.
+func (l *Log) MaxCommit() int { return l.config.MaxCommit }
+
+// Partitions implements [es.Feed].
+func (l *Log) Partitions() int { return len(l.created) }
+
+func (l *Log) partitionOf(s es.Stream) int { return es.PartitionOf(s.Tenant, s.ID, len(l.created)) }
+
+func (l *Log) checkPartition(partition int) error {
+	if partition < 0 || partition >= len(l.created) {
+		return fmt.Errorf("%w: partition %d, the log has 0 to %d", es.ErrBadPosition, partition, len(l.created)-1)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+const (
+	commitColumns = `c.partition, c.sequence, c.tenant, c.category, c.stream, c.version, c.command_id, c.command_hash, c.traceparent, c.tracestate,
+	c.previous, c.body`
+
+	selectLast = `select ` + commitColumns + ` from orchestrix.log_commits c
+where tenant = $1 and category = $2 and stream = $3 order by first_version desc limit 1`
+
+	selectSince = `select ` + commitColumns + ` from orchestrix.log_commits c
+where tenant = $1 and category = $2 and stream = $3 and version > $4 and first_version <= $5 order by first_version limit $6`
+
+	selectAfter = `select ` + commitColumns + `, p.head from orchestrix.log_partitions p
+join orchestrix.log_commits c on c.partition = p.partition
+where p.partition = $1 and c.sequence > $2 order by c.sequence limit $3`
+)
+
+// scanCommit reads a commit. Where its body is none, the commit's Err says so.
+func scanCommit(row pgx.CollectableRow, more ...any) (c es.Commit, err error) {
+	var previous []int64
+	var body []byte
+	var version es.Version
+	var id string
+	columns := []any{
+		&c.Position.Partition, &c.Position.Sequence, &c.Stream.Tenant, &c.Stream.Category, &c.Stream.ID, &version,
+		&id, &c.Command.Hash, &c.Trace.Parent, &c.Trace.State, &previous, &body,
+	}
+	if err := row.Scan(append(columns, more...)...); err != nil {
+		return c, err
+	}
+	for _, p := range previous {
+		c.Previous = append(c.Previous, uint64(p))
+	}
+	if err := es.DecodeEvents(body, &c); err != nil {
+		return es.Commit{Stream: c.Stream, Position: c.Position, Err: fmt.Errorf("%s: %w", c.Position, err)}, nil
+	}
+	if c.Version != version || c.Command.ID != id {
+		err := fmt.Errorf("%s: %w: %s: the row says version %d of command %s, the body %d of %s", c.Position, es.ErrCorrupt, c.Stream, version, id, c.Version, c.Command.ID)
+		return es.Commit{Stream: c.Stream, Position: c.Position, Err: err}, nil
+	}
+	return c, nil
+}
+
+// Last implements [es.Reader].
+func (l *Log) Last(ctx context.Context, s es.Stream) (es.Commit, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	what := "read the end of " + s.String()
+	rows, err := l.db.pool.Query(ctx, selectLast, s.Tenant, s.Category, s.ID)
+	if err != nil {
+		return es.Commit{}, translate(what, err)
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (es.Commit, error) { return scanCommit(row) })
+	if errors.Is(err, pgx.ErrNoRows) {
+		return es.Commit{}, fmt.Errorf("%w: %s", es.ErrNoStream, s)
+	}
+	if err != nil {
+		return es.Commit{}, translate(what, err)
+	}
+	return c, c.Err
+}
+
+// LastConfirmed implements [es.Reader]: there is one server, and it knows.
+func (l *Log) LastConfirmed(ctx context.Context, s es.Stream) (es.Commit, error) { return l.Last(ctx, s) }
+
+const readBatch = 500 // commits in one round trip
+
+// Since implements [es.Reader].
+func (l *Log) Since(ctx context.Context, after es.Version, last es.Commit) iter.Seq2[es.Commit, error] {
+	return func(yield func(es.Commit, error) bool) {
+		for after < last.Version {
+			commits, err := l.since(ctx, last.Stream, after, last.Version)
+			if err != nil {
+				yield(es.Commit{}, err)
+				return
+			}
+			for _, c := range commits {
+				if err := follows(c, after); err != nil {
+					yield(es.Commit{}, err)
+					return
+				}
+				if !yield(c, nil) {
+					return
+				}
+				after = c.Version
+			}
+			if len(commits) == 0 {
+				yield(es.Commit{}, fmt.Errorf("%w: %s ends at version %d, not %d", es.ErrCorrupt, last.Stream, after, last.Version))
+				return
+			}
+		}
+	}
+}
+
+func follows(c es.Commit, after es.Version) error {
+	if c.Err != nil {
+		return c.Err
+	}
+	if c.First() > after+1 {
+		return fmt.Errorf("%w: %s has no version %d", es.ErrCorrupt, c.Stream, after+1)
+	}
+	return nil
+}
+
+func (l *Log) since(ctx context.Context, s es.Stream, after, until es.Version) ([]es.Commit, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	what := "read " + s.String()
+	rows, err := l.db.pool.Query(ctx, selectSince, s.Tenant, s.Category, s.ID, after, until, readBatch)
+	if err != nil {
+		return nil, translate(what, err)
+	}
+	commits, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (es.Commit, error) { return scanCommit(row) })
+	return commits, translate(what, err)
+}
+
+// Head implements [es.Feed].
+func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
+	if err := l.checkPartition(partition); err != nil {
+		return es.Head{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	head := es.Head{Position: es.Position{Partition: partition}}
+	var written *time.Time
+	err := l.db.pool.QueryRow(ctx, "select head, head_at, created from orchestrix.log_partitions where partition = $1", partition).
+		Scan(&head.Position.Sequence, &written, &head.Created)
+	head.Time = utc(written)
+	return head, translate("read the end of the log", err)
+}
+
+// Pauses between two looks at a partition that holds nothing new.
+const (
+	firstPause = 2 * time.Millisecond
+	lastPause  = 25 * time.Millisecond
+)
+
+// Follow implements [es.Feed]. It looks for more again and again: sequences become visible in their order, so what was
+// passed is complete.
+func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
+	if err := l.checkPartition(after.Partition); err != nil {
+		return err
+	}
+	pause := firstPause
+	for ctx.Err() == nil {
+		b, err := l.after(ctx, after, max(maxBatch, 1))
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(b.Commits) == 0 {
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			pause = min(2*pause, lastPause)
+			continue
+		}
+		pause = firstPause
+		if err := handle(ctx, b); err != nil {
+			return err
+		}
+		after = b.Commits[len(b.Commits)-1].Position
+	}
+	return nil
+}
+
+func (l *Log) after(ctx context.Context, after es.Position, limit int) (b es.Batch, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	what := "follow the log"
+	rows, err := l.db.pool.Query(ctx, selectAfter, after.Partition, after.Sequence, limit)
+	if err != nil {
+		return b, translate(what, err)
+	}
+	var head uint64
+	b.Commits, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (es.Commit, error) { return scanCommit(row, &head) })
+	if err != nil {
+		return b, translate(what, err)
+	}
+	if n := len(b.Commits); n > 0 {
+		b.Pending = head - b.Commits[n-1].Position.Sequence
+	}
+	return b, nil
+}

@@ -1,0 +1,136 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/es/estest"
+	"orchestrix/shared/postgres"
+)
+
+func openLog(t testing.TB, dsn string, partitions int) *postgres.Log {
+	t.Helper()
+	log, err := postgres.OpenLog(t.Context(), connect(t, dsn), postgres.LogConfig{Partitions: partitions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+func TestLogIsAnEventStore(t *testing.T) {
+	t.Parallel()
+	estest.EventStore(t, func(t testing.TB) es.EventStore { return openLog(t, migrated(t), 4) })
+}
+
+func TestLogIsAFeed(t *testing.T) {
+	t.Parallel()
+	estest.Feed(t, func(t testing.TB) es.Log { return openLog(t, migrated(t), 4) })
+}
+
+func TestPartitionsAreFixed(t *testing.T) {
+	t.Parallel()
+	dsn := migrated(t)
+	openLog(t, dsn, 3)
+	if log := openLog(t, dsn, 0); log.Partitions() != 3 {
+		t.Errorf("the log has %d partitions", log.Partitions())
+	}
+	if _, err := postgres.OpenLog(t.Context(), connect(t, dsn), postgres.LogConfig{Partitions: 4}); !errors.Is(err, postgres.ErrPartitions) {
+		t.Errorf("with another number: %v", err)
+	}
+}
+
+// Followers that look as fast as they can miss nothing of what 32 writers in several processes append: no commit
+// becomes visible behind a position that was passed.
+func TestFollowersMissNothing(t *testing.T) {
+	t.Parallel()
+	const writers, each, followers = 32, 150, 4
+	dsn := migrated(t)
+	logs := []*postgres.Log{openLog(t, dsn, 2), openLog(t, dsn, 2), openLog(t, dsn, 2), openLog(t, dsn, 2)} // as many services
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var seen [followers]atomic.Int64
+	var following sync.WaitGroup
+	for f := range followers {
+		for partition := range 2 {
+			following.Go(func() { followContiguous(ctx, t, logs[f], partition, &seen[f]) })
+		}
+	}
+	var writing sync.WaitGroup
+	for w := range writers {
+		writing.Go(func() {
+			var revision es.Revision
+			for n := range each {
+				var err error
+				revision, err = logs[w%len(logs)].Append(ctx, revision, happened(fmt.Sprint("w", w), fmt.Sprint(w, "-", n)))
+				if err != nil {
+					t.Errorf("Append: %v", err)
+					return
+				}
+			}
+		})
+	}
+	writing.Wait()
+	for f := range seen {
+		for seen[f].Load() < writers*each && ctx.Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
+		if n := seen[f].Load(); n != writers*each {
+			t.Errorf("a follower has seen %d of %d commits", n, writers*each)
+		}
+	}
+	cancel()
+	following.Wait()
+}
+
+// followContiguous reads in batches of a few, each by itself, and counts.
+func followContiguous(ctx context.Context, t *testing.T, log *postgres.Log, partition int, seen *atomic.Int64) {
+	t.Helper()
+	last := uint64(0)
+	err := log.Follow(ctx, es.Position{Partition: partition}, 7, func(_ context.Context, b es.Batch) error {
+		for _, c := range b.Commits {
+			if c.Position.Sequence != last+1 {
+				t.Errorf("after sequence %d came %s", last, c.Position)
+			}
+			last = c.Position.Sequence
+			seen.Add(1)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		t.Errorf("Follow: %v", err)
+	}
+}
+
+func happened(id, command string) es.Commit {
+	return es.Commit{
+		Stream: es.Stream{Tenant: es.DefaultTenant, Category: "thing", ID: id}, Time: time.Now().UTC().Truncate(time.Microsecond),
+		Command: es.CommandRef{ID: command, Hash: "h"}, CorrelationID: command, CausationID: command,
+		Events: []es.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
+	}
+}
+
+// One commit that Postgres can't store does not harm those that share its transaction.
+func TestOneBadCommitHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	log := openLog(t, migrated(t), 1)
+	var appending sync.WaitGroup
+	for n := range 20 {
+		appending.Go(func() {
+			c := happened(fmt.Sprint("s", n), "c")
+			if n%4 == 0 {
+				c.Events[0].Data = []byte("\"\xff\"") // JSON by its grammar, though not by its characters
+			}
+			_, err := log.Append(t.Context(), es.Revision{}, c)
+			if bad := n%4 == 0; bad != (err != nil) || errors.Is(err, es.ErrUnavailable) {
+				t.Errorf("append %d: %v", n, err)
+			}
+		})
+	}
+	appending.Wait()
+}
