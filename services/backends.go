@@ -40,7 +40,7 @@ type Backends struct {
 // health; that of the database is optional where the service says so.
 type Opener func(ctx context.Context, env service.Env, databaseOptional bool) (*Backends, error)
 
-// Open is the [Opener] of a deployment: the log on JetStream, views and snapshots in Postgres.
+// Open is the [Opener] of a deployment: the log on JetStream or in Postgres, views and snapshots in Postgres.
 func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backends, error) {
 	db, err := postgres.Connect(env.Connections.DatabaseURL, postgres.Options{
 		Conns: env.Common.DatabaseConns, Application: "orchestrix-" + env.Name,
@@ -48,17 +48,36 @@ func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backend
 	if err != nil {
 		return nil, err
 	}
-	env.Admin.Health.Add(service.Check{Name: "postgres", Optional: databaseOptional, Probe: db.Ping})
-	log, closeLog, err := openLog(ctx, env)
+	inPostgres := env.Common.Log == service.LogInPostgres
+	env.Admin.Health.Add(service.Check{Name: "postgres", Optional: databaseOptional && !inPostgres, Probe: db.Ping})
+	backends := &Backends{
+		Views: postgres.NewViews(db), Snapshots: postgres.NewSnapshots(db),
+		Prepare: func(ctx context.Context) error { return migrate(ctx, env, db) },
+		Close:   db.Close,
+	}
+	if inPostgres {
+		backends.Log, err = openPostgresLog(ctx, env, db)
+	} else {
+		var closeLog func()
+		backends.Log, closeLog, err = openJetStream(ctx, env)
+		backends.Close = func() { closeLog(); db.Close() }
+	}
 	if err != nil {
 		db.Close()
 		return nil, err
 	}
-	return &Backends{
-		Log: log, Views: postgres.NewViews(db), Snapshots: postgres.NewSnapshots(db),
-		Prepare: func(ctx context.Context) error { return migrate(ctx, env, db) },
-		Close:   func() { closeLog(); db.Close() },
-	}, nil
+	return backends, nil
+}
+
+// openPostgresLog waits for Postgres and opens the log in it.
+func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (es.Log, error) {
+	if err := migrate(ctx, env, db); err != nil {
+		return nil, err
+	}
+	return service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (es.Log, error) {
+		log, err := postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: env.Common.Partitions})
+		return log, unlessUnavailable(err)
+	})
 }
 
 // InMemory returns the [Opener] of services that share one process and keep everything in its memory.
@@ -71,8 +90,8 @@ func InMemory(partitions int) Opener {
 	return func(context.Context, service.Env, bool) (*Backends, error) { return &shared, nil }
 }
 
-// openLog waits for NATS and opens the log on it.
-func openLog(ctx context.Context, env service.Env) (log es.Log, closeLog func(), err error) {
+// openJetStream waits for NATS and opens the log on it.
+func openJetStream(ctx context.Context, env service.Env) (log es.Log, closeLog func(), err error) {
 	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
 		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger)
 	})

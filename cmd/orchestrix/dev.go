@@ -4,11 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"orchestrix/shared/local"
+	"orchestrix/shared/service"
 )
 
 // devOptions are the flags of dev.
 type devOptions struct {
-	dataDir                                     string
+	dataDir, log                                string
 	commandAddr, queryAddr, adminAddr, natsAddr string
 	ephemeral, memory, json                     bool
 }
@@ -29,6 +30,7 @@ downloaded. Ctrl-C stops everything; the data stays for the next start.`,
 	flags.StringVar(&o.dataDir, local.FlagDataDir, "", "where the data is kept (default: orchestrix in the user's data directory)")
 	flags.BoolVar(&o.ephemeral, "ephemeral", false, "keep the data in a temporary directory that is removed at the end")
 	flags.BoolVar(&o.memory, "memory", false, "keep everything in memory, without NATS and Postgres: for work on a domain")
+	flags.StringVar(&o.log, "log", fromEnv("ORCHESTRIX_LOG", service.LogInJetStream), "where the log is: jetstream, or postgres, without NATS (ORCHESTRIX_LOG)")
 	flags.StringVar(&o.commandAddr, "command-addr", "127.0.0.1:8080", "address of the command service; port 0 picks a free one")
 	flags.StringVar(&o.queryAddr, "query-addr", "127.0.0.1:8081", "address of the query service; port 0 picks a free one")
 	flags.StringVar(&o.adminAddr, "admin-addr", "127.0.0.1:9082", "address of the admin port; port 0 picks a free one")

@@ -36,9 +36,12 @@ const (
 )
 
 func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) (err error) {
+	if o.log != service.LogInJetStream && o.log != service.LogInPostgres {
+		return fmt.Errorf("--log is %q, it may be jetstream or postgres", o.log)
+	}
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelWarn)
-	d := dev{level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
+	d := dev{log: o.log, level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
 	defer func() { err = errors.Join(err, d.close()) }()
 	for flag, addr := range map[string]string{"command-addr": o.commandAddr, "query-addr": o.queryAddr, "admin-addr": o.adminAddr} {
 		listener, err := service.Listen(ctx, "--"+flag, addr)
@@ -62,6 +65,7 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) (err error) {
 // dev is the platform in one process.
 type dev struct {
 	box
+	log       string
 	open      services.Opener
 	listeners map[string]net.Listener
 	level     *slog.LevelVar
@@ -86,11 +90,14 @@ func (d *dev) startBackends(ctx context.Context, o devOptions) error {
 		return err
 	}
 	d.atEnd(remove)
-	nats, err := local.StartNATS(ctx, local.NATSOptions{Addr: o.natsAddr, Dir: filepath.Join(dir, "nats"), Logger: d.logger})
-	if err != nil {
-		return err
+	if d.log == service.LogInJetStream {
+		nats, err := local.StartNATS(ctx, local.NATSOptions{Addr: o.natsAddr, Dir: filepath.Join(dir, "nats"), Logger: d.logger})
+		if err != nil {
+			return err
+		}
+		d.atEnd(nats.Close)
+		d.NATSURL = nats.URL()
 	}
-	d.atEnd(nats.Close)
 	postgres, err := local.StartPostgres(ctx, local.PostgresOptions{
 		DatabaseURL: os.Getenv(local.DatabaseURLVariable), Dir: filepath.Join(dir, "postgres"), Logger: d.logger,
 	})
@@ -98,7 +105,7 @@ func (d *dev) startBackends(ctx context.Context, o devOptions) error {
 		return err
 	}
 	d.atEnd(postgres.Close)
-	d.NATSURL, d.DatabaseURL, d.DataDir, d.open = nats.URL(), postgres.URL(), dir, services.Open
+	d.DatabaseURL, d.DataDir, d.open = postgres.URL(), dir, services.Open
 	return nil
 }
 
@@ -122,7 +129,7 @@ func devDir(ctx context.Context, o devOptions) (dir string, remove func() error,
 
 func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
 	admin := service.NewAdmin(d.level, true)
-	common := service.Common{ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
+	common := service.Common{Log: d.log, ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{
 			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: service.NewAdmin(d.level, false),
@@ -191,5 +198,9 @@ func (b box) backends() string {
 	if b.DataDir == "" {
 		return "  data       in memory: gone at the end\n"
 	}
-	return fmt.Sprintf("  NATS       %s\n  Postgres   %s\n  data       %s\n", b.NATSURL, b.DatabaseURL, b.DataDir)
+	text := fmt.Sprintf("  Postgres   %s\n  data       %s\n", b.DatabaseURL, b.DataDir)
+	if b.NATSURL != "" {
+		text = "  NATS       " + b.NATSURL + "\n" + text
+	}
+	return text
 }

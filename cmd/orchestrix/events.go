@@ -4,20 +4,17 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"orchestrix/shared/es"
-	"orchestrix/shared/jetstream"
 )
 
-const defaultNATSURL = "nats://127.0.0.1:4222"
-
 func newEvents() *cobra.Command {
-	var natsURL, from, output string
+	var source logFlags
+	var from, output string
 	var selection eventSelection
 	command := &cobra.Command{
 		Use:   "events",
@@ -35,11 +32,11 @@ func newEvents() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printEvents(cmd.Context(), natsURL, selection, printer)
+			return printEvents(cmd.Context(), source, selection, printer)
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&natsURL, "nats-url", fromEnv("NATS_URL", defaultNATSURL), "NATS server (NATS_URL)")
+	source.register(flags)
 	flags.StringVar(&selection.category, "category", "", "only streams of this category")
 	flags.StringVar(&selection.id, "id", "", "only streams with this id")
 	flags.StringVar(&from, "from", "", "start at this position or time")
@@ -78,17 +75,12 @@ func (s *eventSelection) includes(c *es.Commit) bool {
 		!c.Time.Before(s.time)
 }
 
-func printEvents(ctx context.Context, natsURL string, selection eventSelection, printer *eventPrinter) error {
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	connection, err := jetstream.Connect(ctx, natsURL, "orchestrix events", logger)
-	if err != nil {
-		return fmt.Errorf("no NATS server at %s: start one with 'orchestrix dev', or name another with --nats-url: %w", natsURL, err)
-	}
-	defer connection.Close()
-	log, err := jetstream.OpenExisting(ctx, connection, jetstream.Config{Logger: logger})
+func printEvents(ctx context.Context, source logFlags, selection eventSelection, printer *eventPrinter) error {
+	log, closeLog, err := source.open(ctx)
 	if err != nil {
 		return err
 	}
+	defer closeLog()
 	return followLog(ctx, log, selection, func(c *es.Commit) error {
 		if c.Err == nil && !selection.includes(c) {
 			return nil

@@ -49,12 +49,24 @@ var ErrPartitions = errors.New("the log has another number of partitions")
 // OpenLog opens the log of a migrated database, and creates it where there is none. Several services may do so at once.
 // It returns [ErrPartitions] where the log has another number of partitions than configured, and [es.ErrUnavailable].
 func OpenLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
+	return openLog(ctx, db, config, true)
+}
+
+// OpenExistingLog opens the log as it is. It returns [es.ErrUnavailable] where there is none.
+func OpenExistingLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
+	return openLog(ctx, db, config, false)
+}
+
+func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, error) {
 	if config.Partitions < 0 || config.Partitions > maxPartitions {
 		return nil, fmt.Errorf("%d partitions are configured; set ORCHESTRIX_PARTITIONS to 1 up to %d", config.Partitions, maxPartitions)
 	}
 	l := &Log{db: db, config: config.withDefaults()}
-	if err := l.ensure(ctx); err != nil {
+	if err := l.ensure(ctx, create); err != nil {
 		return nil, err
+	}
+	if len(l.created) == 0 {
+		return nil, fmt.Errorf("%w: there is no log in this database; a service or 'orchestrix dev --log postgres' creates it", es.ErrUnavailable)
 	}
 	if config.Partitions != 0 && config.Partitions != len(l.created) {
 		return nil, fmt.Errorf("%w: it was created with %d, the configuration says %d; set ORCHESTRIX_PARTITIONS=%d",
@@ -67,7 +79,7 @@ func OpenLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 }
 
 // ensure creates the partitions where there are none. The first to do so decides how many.
-func (l *Log) ensure(ctx context.Context) error {
+func (l *Log) ensure(ctx context.Context, create bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	wanted := l.config.Partitions
@@ -76,9 +88,11 @@ func (l *Log) ensure(ctx context.Context) error {
 	}
 	batch := &pgx.Batch{}
 	batch.Queue("select pg_advisory_xact_lock($1)", schemaLock)
-	batch.Queue(`
+	if create {
+		batch.Queue(`
 insert into orchestrix.log_partitions (partition, created)
 select n, clock_timestamp() from generate_series(0, $1::integer - 1) n where not exists (select from orchestrix.log_partitions)`, wanted)
+	}
 	batch.Queue("select created from orchestrix.log_partitions order by partition").Query(func(rows pgx.Rows) (err error) {
 		l.created, err = pgx.CollectRows(rows, pgx.RowTo[time.Time])
 		return err

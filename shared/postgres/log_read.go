@@ -73,7 +73,9 @@ func (l *Log) Last(ctx context.Context, s es.Stream) (es.Commit, error) {
 }
 
 // LastConfirmed implements [es.Reader]: there is one server, and it knows.
-func (l *Log) LastConfirmed(ctx context.Context, s es.Stream) (es.Commit, error) { return l.Last(ctx, s) }
+func (l *Log) LastConfirmed(ctx context.Context, s es.Stream) (es.Commit, error) {
+	return l.Last(ctx, s)
+}
 
 const readBatch = 500 // commits in one round trip
 

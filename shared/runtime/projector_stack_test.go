@@ -32,7 +32,7 @@ type stack struct {
 	views es.ViewStore
 }
 
-// onStacks runs a test in memory, and on JetStream with Postgres.
+// onStacks runs a test in memory, on JetStream with Postgres, and on Postgres alone.
 func onStacks(t *testing.T, test func(t *testing.T, s stack)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
@@ -41,11 +41,20 @@ func onStacks(t *testing.T, test func(t *testing.T, s stack)) {
 	})
 	t.Run("jetstream and postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, realStack(t))
+		test(t, stack{streamLog(t), postgres.NewViews(database(t))})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		db := database(t)
+		log, err := postgres.OpenLog(t.Context(), db, postgres.LogConfig{Partitions: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, stack{log, postgres.NewViews(db)})
 	})
 }
 
-func realStack(t *testing.T) stack {
+func streamLog(t *testing.T) es.Log {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
@@ -57,6 +66,11 @@ func realStack(t *testing.T) stack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return log
+}
+
+func database(t *testing.T) *postgres.DB {
+	t.Helper()
 	dsn := localtest.Template(t, "orchestrix", func(dsn string) error {
 		db, err := postgres.Connect(dsn, postgres.Options{})
 		if err != nil {
@@ -70,7 +84,7 @@ func realStack(t *testing.T) stack {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	return stack{log, postgres.NewViews(db)}
+	return db
 }
 
 // tally is the document of the views of these tests.

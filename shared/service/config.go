@@ -29,10 +29,17 @@ type Common struct {
 	Pprof           bool          `default:"false" desc:"serve profiles on the admin port"`
 	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"how long stopping may take before work is cut off"`
 	ShutdownDelay   time.Duration `split_words:"true" default:"1s" desc:"how long a stopping service goes on accepting while load balancers and clients notice"`
+	Log             string        `default:"jetstream" desc:"where the event log is: jetstream, or postgres, which then needs no NATS"`
 	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
 	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
 	DatabaseConns   int           `split_words:"true" default:"10" desc:"connections to Postgres, at most"`
 }
+
+// Where the event log may be.
+const (
+	LogInJetStream = "jetstream"
+	LogInPostgres  = "postgres"
+)
 
 // HTTP is what services with an HTTP API can be told.
 type HTTP struct {
@@ -116,6 +123,11 @@ func (s settings) check() error {
 	case "json", "text", "auto":
 	default:
 		wrong("LOG_FORMAT", s.common.LogFormat, "json, text or auto")
+	}
+	switch s.common.Log {
+	case LogInJetStream, LogInPostgres:
+	default:
+		wrong("LOG", s.common.Log, LogInJetStream+" or "+LogInPostgres)
 	}
 	if s.common.Partitions < 1 || s.common.Partitions > 256 {
 		wrong("PARTITIONS", s.common.Partitions, "1 to 256")

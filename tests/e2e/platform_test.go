@@ -28,6 +28,9 @@ type platform struct {
 	projectionAdmin            string
 }
 
+// logInPostgres says that this run is about the log in Postgres: the services take it from the environment.
+func logInPostgres() bool { return os.Getenv("ORCHESTRIX_LOG") == "postgres" }
+
 // newPlatform describes a platform on free ports and starts nothing.
 func newPlatform(t testing.TB, databaseURL string) *platform {
 	t.Helper()

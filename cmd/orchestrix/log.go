@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/pflag"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/postgres"
+	"orchestrix/shared/service"
+)
+
+const (
+	defaultNATSURL     = "nats://127.0.0.1:4222"
+	defaultDatabaseURL = "postgres://127.0.0.1:5432/orchestrix"
+)
+
+// logFlags say where the log is.
+type logFlags struct{ kind, natsURL, databaseURL string }
+
+func (f *logFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.kind, "log", fromEnv("ORCHESTRIX_LOG", service.LogInJetStream), "where the log is: jetstream or postgres (ORCHESTRIX_LOG)")
+	flags.StringVar(&f.natsURL, "nats-url", fromEnv("NATS_URL", defaultNATSURL), "NATS server, where the log is in JetStream (NATS_URL)")
+	f.registerDatabase(flags)
+}
+
+func (f *logFlags) registerDatabase(flags *pflag.FlagSet) {
+	flags.StringVar(&f.databaseURL, "database-url", "", "Postgres database (default: DATABASE_URL, or "+defaultDatabaseURL+")")
+}
+
+// quietLogger tells people only what they have to know.
+func quietLogger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// open opens the log as it is.
+func (f *logFlags) open(ctx context.Context) (log es.Log, closeLog func(), err error) {
+	switch f.kind {
+	case service.LogInPostgres:
+		return f.openPostgres(ctx)
+	case service.LogInJetStream:
+		return f.openJetStream(ctx, 0, jetstream.OpenExisting)
+	}
+	return nil, nil, fmt.Errorf("--log is %q, it may be jetstream or postgres", f.kind)
+}
+
+type opener = func(context.Context, *nats.Conn, jetstream.Config) (*jetstream.Log, error)
+
+func (f *logFlags) openJetStream(ctx context.Context, partitions int, open opener) (es.Log, func(), error) {
+	logger := quietLogger()
+	connection, err := jetstream.Connect(ctx, f.natsURL, "orchestrix", logger)
+	if err != nil {
+		return nil, nil, fmt.Errorf("no NATS server at %s: start one with 'orchestrix dev', or name another with --nats-url: %w", f.natsURL, err)
+	}
+	log, err := open(ctx, connection, jetstream.Config{Partitions: partitions, Logger: logger})
+	if err != nil {
+		connection.Close()
+		return nil, nil, err
+	}
+	return log, connection.Close, nil
+}
+
+// database connects to Postgres. The password that a URL may hold is not shown as a default of the flag.
+func (f *logFlags) database() (*postgres.DB, error) {
+	url := f.databaseURL
+	if url == "" {
+		url = fromEnv("DATABASE_URL", defaultDatabaseURL)
+	}
+	return postgres.Connect(url, postgres.Options{Application: "orchestrix-tool"})
+}
+
+func (f *logFlags) openPostgres(ctx context.Context) (es.Log, func(), error) {
+	db, err := f.database()
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := postgres.OpenExistingLog(ctx, db, postgres.LogConfig{})
+	if err != nil {
+		db.Close()
+		return nil, nil, fmt.Errorf("the log can't be opened, name another database with --database-url: %w", err)
+	}
+	return log, db.Close, nil
+}
