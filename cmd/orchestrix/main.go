@@ -45,7 +45,7 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked())
+	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked(), newVerify())
 	return root
 }
 

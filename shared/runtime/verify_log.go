@@ -1,0 +1,117 @@
+package runtime
+
+import (
+	"fmt"
+	"hash/fnv"
+
+	"orchestrix/shared/es"
+)
+
+// Finding is something that is not as it has to be.
+type Finding struct {
+	Where string // a position, or a document
+	What  string
+}
+
+// findings are bounded: a broken log has very many.
+type findings struct {
+	first []Finding
+	count int
+}
+
+const maxFindings = 100
+
+func (f *findings) add(where, format string, args ...any) {
+	f.count++
+	if len(f.first) < maxFindings {
+		f.first = append(f.first, Finding{Where: where, What: fmt.Sprintf(format, args...)})
+	}
+}
+
+// logCheck looks at every commit of a log, each partition in order.
+type logCheck struct {
+	findings
+	registry   *es.Registry
+	partitions int
+	commits    uint64
+	events     uint64
+	last       []uint64 // sequence, by partition
+	streams    map[es.Stream]streamEnd
+	commands   map[uint64]struct{} // hashes of stream and command id
+}
+
+// streamEnd is what the next commit of a stream is compared with.
+type streamEnd struct {
+	version  es.Version
+	pointers uint64 // hash of the back-pointers that it must have
+}
+
+func newLogCheck(registry *es.Registry, partitions int) *logCheck {
+	return &logCheck{
+		registry: registry, partitions: partitions, last: make([]uint64, partitions),
+		streams: map[es.Stream]streamEnd{}, commands: map[uint64]struct{}{},
+	}
+}
+
+func (l *logCheck) check(c *es.Commit) {
+	where := c.Position.String()
+	l.commits++
+	partition := c.Position.Partition
+	if want := l.last[partition] + 1; c.Position.Sequence != want {
+		l.add(where, "commits are missing: the one before it is %d", l.last[partition])
+	}
+	l.last[partition] = c.Position.Sequence
+	if c.Err != nil {
+		l.add(where, "%v", c.Err)
+		return
+	}
+	l.events += uint64(len(c.Events))
+	if belongs := es.PartitionOf(c.Stream.Tenant, c.Stream.ID, l.partitions); belongs != partition {
+		l.add(where, "%s belongs into partition %d", c.Stream, belongs)
+	}
+	end := l.streams[c.Stream]
+	if c.First() != end.version+1 {
+		l.add(where, "%s goes on with version %d after %d", c.Stream, c.First(), end.version)
+	}
+	if len(c.Previous) > 0 && end.version > 0 && hashPointers(c.Previous) != end.pointers {
+		l.add(where, "%s points back to %v, where its commits before are not", c.Stream, c.Previous)
+	}
+	l.streams[c.Stream] = streamEnd{version: c.Version, pointers: hashPointers(c.Revision().Next())}
+	command := hashText(c.Stream.Path() + " " + c.Command.ID)
+	if _, twice := l.commands[command]; twice {
+		l.add(where, "command %s of %s comes a second time", c.Command.ID, c.Stream)
+	}
+	l.commands[command] = struct{}{}
+	for _, e := range c.Events {
+		if _, err := decodeSafely(l.registry, e); err != nil {
+			l.add(where, "%s: %v", c.Stream, err)
+		}
+	}
+}
+
+// end compares with where the partitions said that they end.
+func (l *logCheck) end(heads []es.Head) {
+	for partition, head := range heads {
+		if l.last[partition] != head.Position.Sequence {
+			l.add(head.Position.String(), "the partition says that it ends here; its last commit is %d", l.last[partition])
+		}
+	}
+}
+
+func hashPointers(pointers []uint64) uint64 {
+	hash := fnv.New64a()
+	for _, p := range pointers {
+		var b [8]byte
+		for i := range b {
+			b[i] = byte(p >> (8 * i))
+		}
+		_, _ = hash.Write(b[:]) // it never fails
+	}
+	return hash.Sum64()
+}
+
+func hashText(text string) uint64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(text)) // it never fails
+	return hash.Sum64()
+}

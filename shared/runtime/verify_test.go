@@ -1,0 +1,179 @@
+package runtime_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"testing"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/runtime"
+)
+
+func verify(t testing.TB, registry *es.Registry, s stack, sample int) runtime.Verified {
+	t.Helper()
+	v, err := runtime.Verify(t.Context(), registry, s.log, s.views, runtime.VerifyOptions{Sample: sample})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestVerifyFindsNothingWrong(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		registry := counting(t, 1, nil)
+		startProjector(t, registry, s.log, s.views, "one")
+		want := feedCounters(t, s.log, "a", 10, 10)
+		awaitTallies(t, s.views, want)
+		var writing sync.WaitGroup
+		writing.Go(func() { feedCounters(t, s.log, "a-while", 4, 20) }) // while it is being checked
+		for _, sample := range []int{0, 3} {
+			v := verify(t, registry, s, sample)
+			if v.Count != 0 || v.Commits < 100 || v.Documents == 0 {
+				t.Errorf("with a sample of %d: %+v", sample, v)
+			}
+		}
+		writing.Wait()
+	})
+}
+
+// wantFinding expects that the check says this, and nothing else.
+func wantFinding(t testing.TB, v runtime.Verified, texts ...string) {
+	t.Helper()
+	if v.Count != len(texts) {
+		t.Errorf("%d findings, not %d: %+v", v.Count, len(texts), v.Findings)
+	}
+	for _, text := range texts {
+		found := false
+		for _, f := range v.Findings {
+			found = found || strings.Contains(f.Where+": "+f.What, text)
+		}
+		if !found {
+			t.Errorf("%q was not found: %+v", text, v.Findings)
+		}
+	}
+}
+
+// tampered is a log whose followers see something else than what was written.
+type tampered struct {
+	es.Log
+	change func(*es.Commit) bool // false drops the commit
+}
+
+func (l tampered) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
+	return l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, b es.Batch) error {
+		kept := b.Commits[:0:0]
+		for _, c := range b.Commits {
+			if l.change(&c) {
+				kept = append(kept, c)
+			}
+		}
+		if len(kept) == 0 {
+			return nil
+		}
+		return handle(ctx, es.Batch{Commits: kept, Pending: b.Pending})
+	})
+}
+
+func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*es.Commit) bool
+		says   []string
+	}{
+		"a commit is missing": {
+			func(c *es.Commit) bool { return c.Position.Sequence != 3 },
+			[]string{"0-4: commits are missing", "0-4: counter-a goes on with version 4 after 2", "0-4: counter-a points back"},
+		},
+		"a version is skipped": {
+			func(c *es.Commit) bool {
+				if c.Position.Sequence == 5 {
+					c.Version++
+				}
+				return true
+			},
+			[]string{"0-5: counter-a goes on with version 6 after 4"},
+		},
+		"a wrong back-pointer": {
+			func(c *es.Commit) bool {
+				if c.Position.Sequence == 4 {
+					c.Previous = []uint64{1, 2}
+				}
+				return true
+			},
+			[]string{"0-4: counter-a points back", "0-5: counter-a points back"},
+		},
+		"an event that nobody knows": {
+			func(c *es.Commit) bool {
+				if c.Position.Sequence == 5 {
+					c.Events = []es.Recorded{{Type: "counting.Forgotten", Schema: 1, Data: json.RawMessage(`{}`)}}
+				}
+				return true
+			},
+			[]string{"0-5: counter-a: unknown event"},
+		},
+		"a command twice": {
+			func(c *es.Commit) bool {
+				if c.Position.Sequence == 5 {
+					c.Command.ID = "1"
+				}
+				return true
+			},
+			[]string{"0-5: command 1 of counter-a comes a second time"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log := memory.NewLog(1)
+			x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+			for _, id := range []string{"1", "2", "3", "4", "5"} {
+				mustExecute(t, x, addCommand("a", id, 1))
+			}
+			v, err := runtime.Verify(t.Context(), counterRegistry(t), tampered{log, test.change}, memory.NewViews(), runtime.VerifyOptions{LogOnly: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantFinding(t, v, test.says...)
+		})
+	}
+}
+
+func TestVerifyFindsWhatIsWrongWithViews(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		registry := counting(t, 1, nil)
+		_, stop := startProjector(t, registry, s.log, s.views, "one")
+		awaitTallies(t, s.views, feedCounters(t, s.log, "a", 4, 5))
+		stop()
+		tamper(t, s.views, counterView(t, nil, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "stranger": `{"total":1,"adds":1}`})
+		wantFinding(t, verify(t, registry, s, 0), `"a1": from the log: {"total":15,"adds":5}`+"\n"+`in the store: {"total":7,"adds":1}`,
+			`"a2": from the log: {"total":15,"adds":5}`+"\nin the store: (none)", `"stranger": from the log: (none)`)
+	})
+}
+
+// tamper writes documents past the projection, as somebody with a database client would.
+func tamper(t testing.TB, views es.ViewStore, view es.ViewSpec, documents map[string]string) {
+	t.Helper()
+	c, err := views.Claim(t.Context(), view, 0, "somebody", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var outcome es.Outcome
+	var keys []es.DocumentKey
+	for _, key := range []string{"a1", "a2", "stranger"} {
+		k := es.DocumentKey{Tenant: es.DefaultTenant, Key: key}
+		keys = append(keys, k)
+		w := es.DocumentWrite{DocumentKey: k}
+		if data := documents[key]; data != "" {
+			w.Data = json.RawMessage(data)
+		}
+		outcome.Writes = append(outcome.Writes, w)
+	}
+	u := es.Update{Lease: c.Lease, From: c.Position, To: c.Position, Mark: c.Mark, Keys: keys}
+	if err := views.Apply(t.Context(), view, u, func(es.Current) (es.Outcome, error) { return outcome, nil }); err != nil {
+		t.Fatal(err)
+	}
+}

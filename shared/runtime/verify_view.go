@@ -1,0 +1,164 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"orchestrix/shared/es"
+)
+
+// viewCheck folds documents of a view from the log again, and compares them with the store.
+type viewCheck struct {
+	findings
+	view      *es.ViewType
+	until     []uint64 // sequences of the checkpoints, by partition
+	limit     int      // documents at most; 0 is all
+	only      map[es.DocumentKey]bool
+	documents map[es.DocumentKey]*document
+	blocked   map[es.Lane]bool
+	threshold uint64 // keys with a greater hash are not looked at
+	compared  int
+	moved     map[es.DocumentKey]bool // changed while they were being checked
+}
+
+func newViewCheck(view *es.ViewType, checkpoints []es.Checkpoint, partitions, limit int) *viewCheck {
+	v := &viewCheck{
+		view: view, until: make([]uint64, partitions), limit: limit, threshold: ^uint64(0),
+		documents: map[es.DocumentKey]*document{}, blocked: map[es.Lane]bool{}, moved: map[es.DocumentKey]bool{},
+	}
+	for _, c := range checkpoints {
+		if c.Position.Partition < partitions {
+			v.until[c.Position.Partition] = c.Position.Sequence
+		}
+	}
+	return v
+}
+
+// fold folds what the commit does to the documents that are looked at.
+func (v *viewCheck) fold(e *entry) {
+	if e.Position.Sequence > v.until[e.Position.Partition] {
+		return
+	}
+	steps := e.steps(v.view)
+	for i := range steps {
+		s := &steps[i]
+		if s.err != nil {
+			v.blocked[s.streamLane()] = true
+			continue
+		}
+		for _, key := range s.keys {
+			d := v.document(key)
+			if d == nil {
+				continue
+			}
+			if value, err := d.fold(s); err != nil {
+				v.blocked[es.DocumentLane(key)] = true
+			} else {
+				d.value = value
+			}
+		}
+	}
+}
+
+// document returns the document of a key, or nil where it is not looked at. Where there are too many, those with the
+// smallest hashes are: an even sample, of which each was seen from its first event on.
+func (v *viewCheck) document(key es.DocumentKey) *document {
+	if d := v.documents[key]; d != nil {
+		return d
+	}
+	if v.only != nil && !v.only[key] {
+		return nil
+	}
+	hash := hashText(key.Tenant + "/" + key.Key)
+	if hash > v.threshold {
+		return nil
+	}
+	d := &document{view: v.view, key: key}
+	v.documents[key] = d
+	if v.limit > 0 && len(v.documents) >= 2*v.limit {
+		v.thin()
+	}
+	return v.documents[key]
+}
+
+// thin leaves the documents with the smallest hashes.
+func (v *viewCheck) thin() {
+	hashes := make([]uint64, 0, len(v.documents))
+	for key := range v.documents {
+		hashes = append(hashes, hashText(key.Tenant+"/"+key.Key))
+	}
+	slices.Sort(hashes)
+	v.threshold = hashes[v.limit-1]
+	maps.DeleteFunc(v.documents, func(key es.DocumentKey, _ *document) bool {
+		return hashText(key.Tenant+"/"+key.Key) > v.threshold
+	})
+}
+
+// compare compares the folded documents with those in the store.
+func (v *viewCheck) compare(ctx context.Context, views es.ViewStore) error {
+	for key, d := range v.documents {
+		if err := v.compareOne(ctx, views, key, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *viewCheck) compareOne(ctx context.Context, views es.ViewStore, key es.DocumentKey, d *document) error {
+	if v.blocked[es.DocumentLane(key)] {
+		return nil // what waits for it is known
+	}
+	stored, err := views.Get(ctx, v.view.Name, key.Tenant, key.Key)
+	if err != nil && !errors.Is(err, es.ErrNotFound) {
+		return err
+	}
+	var want []byte
+	if d.value != nil {
+		if want, err = es.Marshal(d.value); err != nil {
+			return err
+		}
+	}
+	v.compared++
+	if bytes.Equal(want, stored.Data) {
+		return nil
+	}
+	if stored.Position.Partition < len(v.until) && stored.Position.Sequence > v.until[stored.Position.Partition] {
+		v.moved[key] = true
+		return nil
+	}
+	v.add(fmt.Sprintf("%s, document %q", v.view.Name, key.Key), "from the log: %s\nin the store: %s", orNone(want), orNone(stored.Data))
+	return nil
+}
+
+func orNone(data []byte) string {
+	if data == nil {
+		return "(none)"
+	}
+	return string(data)
+}
+
+// strangers finds documents that the log knows nothing of.
+func (v *viewCheck) strangers(ctx context.Context, views es.ViewReader, tenant string) error {
+	q := es.ListQuery{Limit: es.MaxListLimit}
+	for {
+		page, err := views.List(ctx, v.view.Name, tenant, q)
+		if err != nil {
+			return err
+		}
+		for _, item := range page.Items {
+			known := v.documents[es.DocumentKey{Tenant: tenant, Key: item.Key}] != nil
+			later := item.Position.Partition < len(v.until) && item.Position.Sequence > v.until[item.Position.Partition]
+			if !known && !later {
+				v.add(fmt.Sprintf("%s, document %q", v.view.Name, item.Key), "from the log: (none)\nin the store: %s", item.Data)
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.Cursor = page.Next
+	}
+}

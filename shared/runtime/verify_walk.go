@@ -1,0 +1,91 @@
+package runtime
+
+import (
+	"context"
+	"sync"
+
+	"orchestrix/shared/es"
+)
+
+// walk hands every commit to fn, those of all partitions in the order of their times: documents that several partitions
+// write are folded as nearly as they were as can be known.
+func (v *verifier) walk(ctx context.Context, fn func(*entry)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var walking sync.WaitGroup
+	defer walking.Wait()
+	defer cancel()
+	sources := make([]*source, len(v.heads))
+	for partition, head := range v.heads {
+		s := &source{batches: make(chan sourceBatch)}
+		sources[partition] = s
+		walking.Go(func() { s.read(ctx, v.log, partition, head.Position.Sequence) })
+	}
+	for {
+		earliest, err := earliestOf(sources)
+		if err != nil || earliest == nil {
+			return err
+		}
+		e := newEntry(v.registry, earliest.current[0])
+		earliest.current = earliest.current[1:]
+		fn(&e)
+		v.done++
+		if v.options.Progress != nil && v.done%256 == 0 {
+			v.options.Progress(v.done, v.total)
+		}
+	}
+}
+
+// source is one partition that is read in batches.
+type source struct {
+	batches chan sourceBatch // closed at the end
+	current []es.Commit
+	ended   bool
+}
+
+type sourceBatch struct {
+	commits []es.Commit
+	err     error
+}
+
+func (s *source) read(ctx context.Context, feed es.Feed, partition int, until uint64) {
+	defer close(s.batches)
+	send := func(b sourceBatch) error {
+		select {
+		case s.batches <- b:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := es.Walk(ctx, feed, es.Position{Partition: partition}, until, func(commits []es.Commit) error {
+		return send(sourceBatch{commits: commits})
+	})
+	if err != nil {
+		_ = send(sourceBatch{err: err}) // otherwise nobody listens any more
+	}
+}
+
+// fill waits until the source holds a commit, or has ended.
+func (s *source) fill() error {
+	for len(s.current) == 0 && !s.ended {
+		b, more := <-s.batches
+		if b.err != nil {
+			return b.err
+		}
+		s.current, s.ended = b.commits, !more
+	}
+	return nil
+}
+
+// earliestOf is the source whose next commit is the oldest; nil where all have ended.
+func earliestOf(sources []*source) (earliest *source, err error) {
+	for _, s := range sources {
+		if err := s.fill(); err != nil {
+			return nil, err
+		}
+		if len(s.current) > 0 && (earliest == nil || s.current[0].Time.Before(earliest.current[0].Time)) {
+			earliest = s
+		}
+	}
+	return earliest, nil
+}
