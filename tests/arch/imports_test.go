@@ -31,6 +31,7 @@ var rules = []rule{
 	{"shared/jetstream", []string{"shared/es"}},
 	{"shared/postgres", []string{"shared/es"}},
 	{"shared/httpapi", []string{"shared/es", "shared/runtime", "shared/schema"}},
+	{"shared/backup", []string{"shared/es"}},
 	{"shared/service", nil},
 	{"shared/local", nil},
 	{"shared/local/localtest", []string{"shared/local"}},

@@ -136,10 +136,19 @@ func mustPost(t testing.TB, b box, path string) {
 
 func tool(t testing.TB, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), filepath.Join(bin, "orchestrix"), args...)
-	out, err := command.CombinedOutput()
+	out, err := tryTool(t, args...)
 	if err != nil {
-		t.Fatalf("orchestrix %v: %v\n%s", args, err, out)
+		t.Fatal(err)
 	}
-	return string(out)
+	return out
+}
+
+// tryTool runs the command-line tool. Its error shows what it printed.
+func tryTool(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "orchestrix"), args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("orchestrix %v: %w\n%s", args, err, out)
+	}
+	return string(out), err
 }

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"orchestrix/shared/backup"
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/postgres"
+	"orchestrix/shared/service"
+)
+
+func newBackup() *cobra.Command {
+	var source logFlags
+	command := &cobra.Command{
+		Use:   "backup DIR",
+		Short: "Copy the log into a directory, while everything runs",
+		Long: `Copy the log into a directory, while everything runs. An interrupted backup goes on where it was, and a later one
+copies only what is new. Postgres needs none: views and snapshots are made of the log.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			log, closeLog, err := source.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeLog()
+			report, finish := progress("backing up")
+			done, err := backup.Write(cmd.Context(), log, args[0], report)
+			finish()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d commits copied; %s holds %d\n", done.Commits, args[0], done.Manifest.Commits())
+			return unreadable(done)
+		},
+	}
+	source.register(command.Flags())
+	return command
+}
+
+func unreadable(r backup.Report) error {
+	if r.Unreadable == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d entries of the log are no commits, and are not kept: 'orchestrix verify' names them", r.Unreadable)
+}
+
+func newRestore() *cobra.Command {
+	var target logFlags
+	var options backup.RestoreOptions
+	var partitions int
+	command := &cobra.Command{
+		Use:   "restore DIR",
+		Short: "Write a backup into an empty log, with as many partitions as you like",
+		Long: `Write a backup into a log that is created for it, or that is empty. --partitions gives it another number of
+partitions, which is how a log grows: sequences and back-pointers are new, all else is kept. Start the services with
+ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build the views again. On an old database,
+'orchestrix projections rebuild' builds each view again beside the old one.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			manifest, err := backup.ReadManifest(args[0])
+			if err != nil {
+				return err
+			}
+			if partitions == 0 {
+				partitions = len(manifest.Partitions)
+			}
+			log, closeLog, err := target.create(cmd.Context(), partitions)
+			if err != nil {
+				return err
+			}
+			defer closeLog()
+			report, finish := progress("restoring")
+			options.Progress = report
+			done, err := backup.Restore(cmd.Context(), args[0], log, options)
+			finish()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d commits restored into %d partitions; 'orchestrix verify --log-only' checks them\n", done.Commits, log.Partitions())
+			return unreadable(done)
+		},
+	}
+	target.register(command.Flags())
+	command.Flags().IntVar(&partitions, "partitions", 0, "partitions of the log; 0 takes as many as the backup has")
+	command.Flags().BoolVar(&options.Continue, "continue", false, "go on with a restore that was interrupted")
+	return command
+}
+
+// create opens the log, and creates it where it is missing.
+func (f *logFlags) create(ctx context.Context, partitions int) (log es.Log, closeLog func(), err error) {
+	switch f.kind {
+	case service.LogInJetStream:
+		return f.openJetStream(ctx, partitions, jetstream.Open)
+	case service.LogInPostgres:
+		db, err := f.database()
+		if err != nil {
+			return nil, nil, err
+		}
+		if err = db.Migrate(ctx); err == nil {
+			log, err = postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: partitions})
+		}
+		if err != nil {
+			db.Close()
+			return nil, nil, err
+		}
+		return log, db.Close, nil
+	}
+	return nil, nil, errors.New("--log is " + f.kind + ", it may be jetstream or postgres")
+}

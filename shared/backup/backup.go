@@ -1,0 +1,137 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"orchestrix/shared/es"
+)
+
+// ErrOtherLog says that the directory holds a backup of another log.
+var ErrOtherLog = errors.New("the directory holds a backup of another log")
+
+// Report says what was done.
+type Report struct {
+	Commits    uint64 // now
+	Unreadable uint64 // of them, entries that are no commits: they are named in the backup, and not restored
+	Manifest   Manifest
+}
+
+// Progress is told how far the work is. It may be nil.
+type Progress func(done, total uint64)
+
+const segmentCommits = 5000
+
+// Write copies what the log holds at this moment, and the directory does not hold yet. It can be interrupted: the next
+// run goes on. It returns [ErrOtherLog], or [es.ErrUnavailable].
+func Write(ctx context.Context, log es.Feed, dir string, progress Progress) (Report, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return Report{}, err
+	}
+	w := &writer{log: log, dir: dir, progress: progress}
+	heads, err := w.prepare(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	for partition, head := range heads {
+		w.total += head.Position.Sequence - min(head.Position.Sequence, w.manifest.Partitions[partition].Last())
+	}
+	var errs []error
+	for partition, head := range heads {
+		errs = append(errs, w.partition(ctx, partition, head.Position.Sequence))
+	}
+	return Report{Commits: w.done, Unreadable: w.unreadable, Manifest: w.manifest}, errors.Join(errs...)
+}
+
+type writer struct {
+	log      es.Feed
+	dir      string
+	progress Progress
+
+	mu          sync.Mutex
+	manifest    Manifest
+	done, total uint64
+	unreadable  uint64
+}
+
+// prepare reads the manifest, or begins one, and makes sure that it is about this log.
+func (w *writer) prepare(ctx context.Context) (heads []es.Head, err error) {
+	w.manifest, err = ReadManifest(w.dir)
+	isNew := errors.Is(err, ErrNoBackup)
+	if err != nil && !isNew {
+		return nil, err
+	}
+	for partition := range w.log.Partitions() {
+		head, err := w.log.Head(ctx, partition)
+		if err != nil {
+			return nil, err
+		}
+		heads = append(heads, head)
+		if isNew {
+			w.manifest.Partitions = append(w.manifest.Partitions, Partition{Created: head.Created.UTC(), Segments: []Segment{}})
+		}
+	}
+	if isNew {
+		w.manifest.Format = format
+		return heads, w.manifest.write(w.dir)
+	}
+	if len(w.manifest.Partitions) != len(heads) {
+		return nil, fmt.Errorf("%w: that has %d partitions, this one %d; name another directory", ErrOtherLog, len(w.manifest.Partitions), len(heads))
+	}
+	for partition, p := range w.manifest.Partitions {
+		if !p.Created.Equal(heads[partition].Created) || p.Last() > heads[partition].Position.Sequence {
+			return nil, fmt.Errorf("%w: its partition %d was created at %s and ends at %d, this one at %s and %d; name another directory",
+				ErrOtherLog, partition, p.Created, p.Last(), heads[partition].Created, heads[partition].Position.Sequence)
+		}
+	}
+	return heads, nil
+}
+
+// partition writes segment after segment, each of which counts as soon as the manifest names it.
+func (w *writer) partition(ctx context.Context, partition int, until uint64) error {
+	var pending []es.Commit
+	after := es.Position{Partition: partition, Sequence: w.manifest.Partitions[partition].Last()}
+	err := es.Walk(ctx, w.log, after, until, func(commits []es.Commit) error {
+		pending = append(pending, commits...)
+		if len(pending) < segmentCommits {
+			return nil
+		}
+		err := w.segment(partition, pending)
+		pending = nil
+		return err
+	})
+	if err == nil && len(pending) > 0 {
+		err = w.segment(partition, pending)
+	}
+	if err != nil {
+		return fmt.Errorf("partition %d: %w", partition, err)
+	}
+	return nil
+}
+
+func (w *writer) segment(partition int, commits []es.Commit) error {
+	s, err := writeSegment(w.dir, partition, commits)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := &w.manifest.Partitions[partition]
+	p.Segments = append(p.Segments, s)
+	if err := w.manifest.write(w.dir); err != nil {
+		return err
+	}
+	w.done += uint64(len(commits))
+	for i := range commits {
+		if commits[i].Err != nil {
+			w.unreadable++
+		}
+	}
+	if w.progress != nil {
+		w.progress(w.done, w.total)
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"orchestrix/shared/es"
+)
+
+// ErrNotEmpty says that a log holds commits already.
+var ErrNotEmpty = errors.New("the log is not empty")
+
+// RestoreOptions say how a backup is written back.
+type RestoreOptions struct {
+	Continue bool // into a log that holds a part of this backup, since an earlier restore was interrupted
+	Progress Progress
+}
+
+// Restore writes a backup into a log, which may have another number of partitions: sequences and back-pointers are new,
+// all else is kept, and so is the order within each partition of the backup as far as it is one of the log. It checks
+// every checksum before it writes anything. It returns [ErrNotEmpty], [ErrNoBackup], [es.ErrConflict] where the log
+// holds something else, or [es.ErrUnavailable].
+func Restore(ctx context.Context, dir string, log es.Log, o RestoreOptions) (Report, error) {
+	manifest, err := ReadManifest(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	if err := checkAll(dir, manifest); err != nil {
+		return Report{}, err
+	}
+	if !o.Continue {
+		if err := checkEmpty(ctx, log); err != nil {
+			return Report{}, err
+		}
+	}
+	r := &restorer{log: log, total: manifest.Commits(), progress: o.Progress}
+	err = r.run(ctx, mergeByTime(dir, manifest))
+	return Report{Commits: r.done.Load(), Unreadable: r.unreadable, Manifest: manifest}, err
+}
+
+func checkAll(dir string, m Manifest) error {
+	for _, p := range m.Partitions {
+		next := uint64(1)
+		for _, s := range p.Segments {
+			if s.First < next {
+				return fmt.Errorf("%s: the segment begins at %d, before the one before it ends", s.File, s.First)
+			}
+			next = s.Last + 1
+			if err := s.checkFile(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkEmpty(ctx context.Context, log es.Log) error {
+	for partition := range log.Partitions() {
+		head, err := log.Head(ctx, partition)
+		if err != nil {
+			return err
+		}
+		if head.Position.Sequence > 0 {
+			return fmt.Errorf("%w: it ends at %s; restore into a new one, or go on with an interrupted restore by --continue", ErrNotEmpty, head.Position)
+		}
+	}
+	return nil
+}
+
+// mergeByTime hands over the commits of all partitions: each in its order, and the earliest next one first.
+func mergeByTime(dir string, m Manifest) iter.Seq2[es.Commit, error] {
+	return func(yield func(es.Commit, error) bool) {
+		type head struct {
+			commit es.Commit
+			err    error
+			next   func() (es.Commit, error, bool)
+		}
+		var heads []*head
+		for partition, p := range m.Partitions {
+			next, stop := iter.Pull2(partitionCommits(dir, partition, p))
+			defer stop()
+			h := &head{next: next}
+			var more bool
+			if h.commit, h.err, more = next(); more {
+				heads = append(heads, h)
+			}
+		}
+		for len(heads) > 0 {
+			earliest := 0
+			for i, h := range heads {
+				if h.commit.Time.Before(heads[earliest].commit.Time) {
+					earliest = i
+				}
+			}
+			h := heads[earliest]
+			if !yield(h.commit, h.err) || h.err != nil {
+				return
+			}
+			var more bool
+			if h.commit, h.err, more = h.next(); !more {
+				heads = append(heads[:earliest], heads[earliest+1:]...)
+			}
+		}
+	}
+}
+
+func partitionCommits(dir string, partition int, p Partition) iter.Seq2[es.Commit, error] {
+	return func(yield func(es.Commit, error) bool) {
+		for _, s := range p.Segments {
+			for c, err := range s.commits(dir, partition) {
+				if !yield(c, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// restorer appends the commits of each partition in order, and the partitions at the same time.
+type restorer struct {
+	log        es.Log
+	progress   Progress
+	total      uint64
+	done       atomic.Uint64
+	unreadable uint64
+}
+
+const ahead = 1000 // commits that wait for one partition
+
+func (r *restorer) run(ctx context.Context, commits iter.Seq2[es.Commit, error]) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	lanes := make([]chan es.Commit, r.log.Partitions())
+	var appending sync.WaitGroup
+	for i := range lanes {
+		lanes[i] = make(chan es.Commit, ahead)
+		appending.Go(func() {
+			if err := r.append(ctx, lanes[i]); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	err := r.dispatch(ctx, commits, lanes)
+	for _, lane := range lanes {
+		close(lane)
+	}
+	if err != nil {
+		cancel(err)
+	}
+	appending.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[es.Commit, error], lanes []chan es.Commit) error {
+	for c, err := range commits {
+		if err != nil {
+			return err
+		}
+		if c.Err != nil {
+			r.unreadable++
+			continue
+		}
+		select {
+		case lanes[es.PartitionOf(c.Stream.Tenant, c.Stream.ID, len(lanes))] <- c:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func (r *restorer) append(ctx context.Context, commits <-chan es.Commit) error {
+	ends := map[es.Stream]es.Revision{}
+	for c := range commits {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		expected := ends[c.Stream]
+		if c.First() != expected.Version+1 {
+			return fmt.Errorf("%w: the backup holds version %d of %s after %d", es.ErrCorrupt, c.First(), c.Stream, expected.Version)
+		}
+		revision, err := r.log.Append(ctx, expected, c)
+		if err != nil {
+			return fmt.Errorf("restore version %d of %s: %w", c.Version, c.Stream, err)
+		}
+		ends[c.Stream] = revision
+		if done := r.done.Add(1); r.progress != nil && done%256 == 0 {
+			r.progress(done, r.total)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package backup
+
+import (
+	"bufio"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"orchestrix/shared/es"
+)
+
+// line is one commit in a segment.
+type line struct {
+	Sequence    uint64          `json:"sequence"`
+	Tenant      string          `json:"tenant"`
+	Category    string          `json:"category"`
+	ID          string          `json:"id"`
+	Hash        string          `json:"command_hash,omitempty"`
+	TraceParent string          `json:"traceparent,omitempty"`
+	TraceState  string          `json:"tracestate,omitempty"`
+	Events      json.RawMessage `json:"events,omitempty"` // a CloudEvents batch
+	Unreadable  string          `json:"unreadable,omitempty"`
+}
+
+func newLine(c *es.Commit) (line, error) {
+	l := line{
+		Sequence: c.Position.Sequence, Tenant: c.Stream.Tenant, Category: c.Stream.Category, ID: c.Stream.ID,
+		Hash: c.Command.Hash, TraceParent: c.Trace.Parent, TraceState: c.Trace.State,
+	}
+	if c.Err != nil {
+		l.Unreadable = c.Err.Error()
+		return l, nil
+	}
+	var err error
+	l.Events, err = es.EncodeEvents(c)
+	return l, err
+}
+
+func (l line) commit(partition int) (es.Commit, error) {
+	c := es.Commit{
+		Stream:   es.Stream{Tenant: l.Tenant, Category: l.Category, ID: l.ID},
+		Position: es.Position{Partition: partition, Sequence: l.Sequence},
+		Command:  es.CommandRef{Hash: l.Hash},
+		Trace:    es.Trace{Parent: l.TraceParent, State: l.TraceState},
+	}
+	if l.Unreadable != "" {
+		c.Err = fmt.Errorf("%w: %s", es.ErrCorrupt, l.Unreadable)
+		return c, nil
+	}
+	return c, es.DecodeEvents(l.Events, &c)
+}
+
+// writeSegment writes commits of a partition as one file.
+func writeSegment(dir string, partition int, commits []es.Commit) (Segment, error) {
+	first, last := commits[0].Position.Sequence, commits[len(commits)-1].Position.Sequence
+	s := Segment{File: fmt.Sprintf("partition-%03d-%012d.jsonl.gz", partition, first), First: first, Last: last, Commits: len(commits)}
+	hash := sha256.New()
+	err := replaceFile(filepath.Join(dir, s.File), func(f *os.File) error {
+		buffered := bufio.NewWriter(io.MultiWriter(f, hash))
+		compressed := gzip.NewWriter(buffered)
+		lines := json.NewEncoder(compressed)
+		lines.SetEscapeHTML(false) // payloads stay as they are
+		for i := range commits {
+			l, err := newLine(&commits[i])
+			if err == nil {
+				err = lines.Encode(l)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return errors.Join(compressed.Close(), buffered.Flush())
+	})
+	s.SHA256 = hex.EncodeToString(hash.Sum(nil))
+	return s, err
+}
+
+// checkFile compares a segment's file with its checksum.
+func (s Segment) checkFile(dir string) error {
+	f, err := os.Open(filepath.Join(dir, s.File))
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != s.SHA256 {
+		return fmt.Errorf("%s is damaged: its SHA-256 is %s, the manifest says %s", s.File, got, s.SHA256)
+	}
+	return nil
+}
+
+// commits are those of a segment, in order.
+func (s Segment) commits(dir string, partition int) iter.Seq2[es.Commit, error] {
+	return func(yield func(es.Commit, error) bool) {
+		f, err := os.Open(filepath.Join(dir, s.File))
+		if err != nil {
+			yield(es.Commit{}, err)
+			return
+		}
+		defer f.Close() //nolint:errcheck // only read from
+		compressed, err := gzip.NewReader(bufio.NewReader(f))
+		if err != nil {
+			yield(es.Commit{}, fmt.Errorf("%s: %w", s.File, err))
+			return
+		}
+		lines := json.NewDecoder(compressed)
+		for n := range s.Commits {
+			var l line
+			err := lines.Decode(&l)
+			var c es.Commit
+			if err == nil {
+				c, err = l.commit(partition)
+			}
+			if err != nil {
+				yield(es.Commit{}, fmt.Errorf("%s, line %d: %w", s.File, n+1, err))
+				return
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
