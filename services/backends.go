@@ -7,24 +7,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/domain"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/memory"
 	"orchestrix/shared/postgres"
-	"orchestrix/shared/schema"
 	"orchestrix/shared/service"
 )
-
-// domainOf registers every bounded context.
-func domainOf() (*es.Registry, *schema.Schemas, error) {
-	registry, err := es.NewRegistry(domain.Modules()...)
-	if err != nil {
-		return nil, nil, err
-	}
-	schemas, err := schema.New(registry)
-	return registry, schemas, err
-}
 
 // Backends are what a service stands on: the log, and what is kept beside it.
 type Backends struct {

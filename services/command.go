@@ -9,8 +9,8 @@ import (
 )
 
 // Command runs the command service until ctx ends. It needs the log; without Postgres it only lacks snapshots.
-func Command(ctx context.Context, env service.Env, config service.CommandConfig, open Opener) error {
-	registry, schemas, err := domainOf()
+func (a App) Command(ctx context.Context, env service.Env, config service.CommandConfig) error {
+	registry, schemas, err := a.registry()
 	if err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func Command(ctx context.Context, env service.Env, config service.CommandConfig,
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it
-	backends, err := open(ctx, env, true)
+	backends, err := a.Open(ctx, env, true)
 	if err != nil {
 		return err
 	}

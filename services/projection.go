@@ -8,14 +8,14 @@ import (
 )
 
 // Projection runs the projection service until ctx ends.
-func Projection(ctx context.Context, env service.Env, config service.ProjectionConfig, open Opener) error {
-	registry, _, err := domainOf()
+func (a App) Projection(ctx context.Context, env service.Env, config service.ProjectionConfig) error {
+	registry, _, err := a.registry()
 	if err != nil {
 		return err
 	}
 	admin := &projectionAdmin{registry: registry}
 	admin.routes(env.Admin.Mux)
-	backends, err := open(ctx, env, false)
+	backends, err := a.Open(ctx, env, false)
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // Query runs the query service until ctx ends.
-func Query(ctx context.Context, env service.Env, config service.QueryConfig, open Opener) error {
-	registry, schemas, err := domainOf()
+func (a App) Query(ctx context.Context, env service.Env, config service.QueryConfig) error {
+	registry, schemas, err := a.registry()
 	if err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func Query(ctx context.Context, env service.Env, config service.QueryConfig, ope
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it
-	backends, err := open(ctx, env, false)
+	backends, err := a.Open(ctx, env, false)
 	if err != nil {
 		return err
 	}

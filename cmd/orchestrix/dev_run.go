@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orchestrix/domain"
 	"orchestrix/services"
 	"orchestrix/shared/local"
 	"orchestrix/shared/service"
@@ -138,6 +139,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})
 		return e
 	}
+	app := services.App{Modules: domain.Modules(), Open: d.open}
 	command, query, projection := env("command"), env("query"), env("projection")
 	for _, path := range services.ProjectionPaths {
 		admin.Mux.Handle(path, projection.Admin.Mux)
@@ -147,13 +149,13 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	adminServer := service.HTTPServer{Name: "admin", Listener: d.listeners["admin-addr"], Handler: admin.Mux, Logger: d.logger}
 	return service.Run(ctx, 2*devDrain, d.logger, adminServer.Part(),
 		service.Part{Name: "projection", Run: func(ctx context.Context) error {
-			return services.Projection(ctx, projection, service.ProjectionConfig{Common: common}, d.open)
+			return app.Projection(ctx, projection, service.ProjectionConfig{Common: common})
 		}},
 		service.Part{Name: "query", Run: func(ctx context.Context) error {
-			return services.Query(ctx, query, service.QueryConfig{Common: common}, d.open)
+			return app.Query(ctx, query, service.QueryConfig{Common: common})
 		}},
 		service.Part{Name: "command", Run: func(ctx context.Context) error {
-			return services.Command(ctx, command, service.CommandConfig{Common: common}, d.open)
+			return app.Command(ctx, command, service.CommandConfig{Common: common})
 		}},
 		service.Part{Name: "box", Run: func(ctx context.Context) error {
 			for admin.Health.Ready(ctx) != nil {

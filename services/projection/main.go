@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 
+	"orchestrix/domain"
 	"orchestrix/services"
 	"orchestrix/shared/service"
 )
@@ -12,6 +13,6 @@ import (
 func main() {
 	var config service.ProjectionConfig
 	os.Exit(service.Main("projection", &config, func(ctx context.Context, env service.Env) error {
-		return services.Projection(ctx, env, config, services.Open)
+		return services.App{Modules: domain.Modules(), Open: services.Open}.Projection(ctx, env, config)
 	}))
 }

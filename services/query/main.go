@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 
+	"orchestrix/domain"
 	"orchestrix/services"
 	"orchestrix/shared/service"
 )
@@ -12,6 +13,6 @@ import (
 func main() {
 	var config service.QueryConfig
 	os.Exit(service.Main("query", &config, func(ctx context.Context, env service.Env) error {
-		return services.Query(ctx, env, config, services.Open)
+		return services.App{Modules: domain.Modules(), Open: services.Open}.Query(ctx, env, config)
 	}))
 }

@@ -35,8 +35,8 @@ var rules = []rule{
 	{"shared/service", nil},
 	{"shared/local", nil},
 	{"shared/local/localtest", []string{"shared/local"}},
-	{"services", []string{"domain", "shared/*"}},
-	{"services/*", []string{"services", "shared/service"}}, // wiring only
+	{"services", []string{"shared/*"}},
+	{"services/*", []string{"domain", "services", "shared/service"}}, // wiring only
 	{"cmd/*", []string{"services", "shared/*", "domain"}},
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},
 }
