@@ -1,0 +1,167 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// acknowledged is a command that a service has said yes to.
+type acknowledged struct {
+	ID, Stream, Position string
+	Version              float64
+	Events               int
+}
+
+// load sends commands to the command services, at a few hundred a second, until it is stopped. A command that gets no
+// answer is sent again, with its key, to any of them.
+type load struct {
+	urls    []string
+	stop    chan struct{}
+	clients sync.WaitGroup
+	retried atomic.Int64
+	refused atomic.Int64 // the domain said no
+
+	mu      sync.Mutex
+	journal []acknowledged
+	strange []string // answers that nobody should get
+}
+
+const (
+	loadClients = 12
+	loadPause   = 15 * time.Millisecond // of each client, between two commands
+)
+
+func startLoad(t testing.TB, urls []string, seed uint64) *load {
+	t.Helper()
+	l := &load{urls: urls, stop: make(chan struct{})}
+	for c := range loadClients {
+		random := rand.New(rand.NewPCG(seed, uint64(c)))
+		l.clients.Go(func() { l.client(t.Context(), c, random) })
+	}
+	t.Cleanup(func() { l.end() })
+	return l
+}
+
+func (l *load) end() {
+	l.mu.Lock()
+	select {
+	case <-l.stop:
+	default:
+		close(l.stop)
+	}
+	l.mu.Unlock()
+	l.clients.Wait()
+}
+
+// client places orders, and ships or cancels those that it has placed before.
+func (l *load) client(ctx context.Context, c int, random *rand.Rand) {
+	for n := 0; ; n++ {
+		select {
+		case <-l.stop:
+			return
+		case <-time.After(loadPause):
+		}
+		order := fmt.Sprintf("o-%d-%d", c, n)
+		command, body := "place", smallOrder
+		if n > 0 && random.IntN(3) > 0 {
+			order = fmt.Sprintf("o-%d-%d", c, random.IntN(n))
+			command, body = "ship", `{"shipped_at":"2026-01-05","carrier":"c"}`
+			if random.IntN(4) == 0 {
+				command, body = "cancel", `{"reason":"r"}`
+			}
+		}
+		l.send(ctx, random, order, command, body, fmt.Sprintf("%d-%d-%s", c, n, command))
+	}
+}
+
+// send sends one command until it gets an answer that stays.
+func (l *load) send(ctx context.Context, random *rand.Rand, order, command, body, id string) {
+	for attempt := 0; ctx.Err() == nil; attempt++ {
+		url := l.urls[random.IntN(len(l.urls))] + "/v1/commands/order/" + order + "/" + command
+		a, err := request(ctx, http.MethodPost, url, body, "Idempotency-Key", id)
+		switch {
+		case err == nil && a.Status == http.StatusOK:
+			l.acknowledge(a, id)
+			return
+		case err == nil && a.Status == http.StatusUnprocessableEntity:
+			l.refused.Add(1)
+			return
+		case err == nil && a.Status != http.StatusServiceUnavailable && a.Status != http.StatusConflict:
+			l.mu.Lock()
+			l.strange = append(l.strange, fmt.Sprintf("%s %s: %v", command, order, a))
+			l.mu.Unlock()
+			return
+		}
+		l.retried.Add(1)
+		select {
+		case <-l.stop: // it may have happened, and nobody was told
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (l *load) acknowledge(a answer, id string) {
+	var body struct {
+		Stream   string   `json:"stream"`
+		Version  float64  `json:"version"`
+		Position string   `json:"position"`
+		Events   []string `json:"events"`
+	}
+	err := json.Unmarshal(a.Body, &body)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.strange = append(l.strange, fmt.Sprintf("%s: %v", id, a))
+		return
+	}
+	l.journal = append(l.journal, acknowledged{ID: id, Stream: body.Stream, Position: body.Position, Version: body.Version, Events: len(body.Events)})
+}
+
+func (l *load) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.journal)
+}
+
+// seedOf is the seed of a test that draws lots, which a failing run prints and ORCHESTRIX_SEED repeats.
+func seedOf(t testing.TB) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if text := os.Getenv("ORCHESTRIX_SEED"); text != "" {
+		given, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("ORCHESTRIX_SEED: %v", err)
+		}
+		seed = given
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("ORCHESTRIX_SEED=%d draws the same lots", seed)
+		}
+	})
+	return seed
+}
+
+// faultsOf is how many faults of each kind a test makes; ORCHESTRIX_FAULTS asks for more.
+func faultsOf(t testing.TB, otherwise int) int {
+	t.Helper()
+	text := os.Getenv("ORCHESTRIX_FAULTS")
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("ORCHESTRIX_FAULTS is %q", text)
+	}
+	return n
+}
