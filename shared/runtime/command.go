@@ -28,5 +28,5 @@ type Result struct {
 	Position  es.Position // of the commit; where the command had no event, of the newest commit of the stream
 	CommandID string
 	Events    []string // kinds
-	Repeated  bool     // the command was accepted before: this is its first result
+	Repeated  bool     // the command had been accepted before; of two services that race with it, both may say that it had not
 }

@@ -1,0 +1,116 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/runtime"
+)
+
+// The server's duplicate window is long over, the services were restarted, and the aggregate has moved on: a repeated
+// command still gets its first result.
+func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
+	t.Parallel()
+	const window = 100 * time.Millisecond
+	quiet := slog.New(slog.DiscardHandler)
+	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(connection.Close)
+	log, err := jetstream.Open(t.Context(), connection, jetstream.Config{Partitions: 1, DuplicateWindow: window, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshots := memory.NewSnapshots()
+	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{SnapshotEvery: 4})
+	first, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 20 {
+		mustExecute(t, x, addCommand("a", fmt.Sprint("more-", n), 1))
+	}
+	// Once the server has forgotten the command, it would store its message a second time.
+	message := &nats.Msg{Subject: "probe", Header: nats.Header{natsjs.MsgIDHeader: {"probe"}}}
+	stream, err := natsjs.New(connection)
+	if err == nil {
+		_, err = stream.CreateStream(t.Context(), natsjs.StreamConfig{Name: "PROBE", Subjects: []string{"probe"}, Duplicates: window})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.PublishMsg(t.Context(), message); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the server forgets", func() error {
+		ack, err := stream.PublishMsg(t.Context(), message)
+		if err == nil && ack.Duplicate {
+			err = errors.New("it remembers")
+		}
+		return err
+	})
+	for name, x := range map[string]*runtime.Executor{
+		"the same service": x, "a restarted one": newExecutor(t, log, snapshots, runtime.ExecutorConfig{}), "one without snapshots": newExecutor(t, log, nil, runtime.ExecutorConfig{}),
+	} {
+		again, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+		if err != nil || !again.Repeated || again.Version != first.Version || again.Position != first.Position {
+			t.Errorf("%s answered %+v, %v; first it was %+v", name, again, err, first)
+		}
+		if _, err := x.Execute(t.Context(), addCommand("a", "c1", 6)); !errors.Is(err, runtime.ErrCommandReused) {
+			t.Errorf("%s took the id with another body: %v", name, err)
+		}
+	}
+}
+
+// Two services get the same command at the same time, again and again: it happens once, and both give the same answer.
+func TestTwoServicesRaceWithOneCommand(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		services := []*runtime.Executor{
+			newExecutor(t, s.log, nil, runtime.ExecutorConfig{}), newExecutor(t, s.log, nil, runtime.ExecutorConfig{}),
+		}
+		const rounds, each = 30, 3
+		for round := range rounds {
+			results := make([]runtime.Result, len(services)*each)
+			var racing sync.WaitGroup
+			for i := range results {
+				racing.Go(func() {
+					var err error
+					results[i], err = services[i%len(services)].Execute(context.WithoutCancel(t.Context()), addCommand("raced", fmt.Sprint("c", round), 1))
+					if err != nil {
+						t.Errorf("Execute: %v", err)
+					}
+				})
+			}
+			racing.Wait()
+			firsts := 0
+			for _, r := range results {
+				if r.Version != es.Version(round+1) || r.Position != results[0].Position {
+					t.Errorf("round %d: one answer is %+v, another %+v", round, r, results[0])
+				}
+				if !r.Repeated {
+					firsts++
+				}
+			}
+			if firsts == 0 {
+				t.Errorf("round %d: nobody says that it was the first", round)
+			}
+		}
+		if last, err := s.log.Last(t.Context(), counterStream("raced")); err != nil || last.Version != rounds {
+			t.Errorf("the stream ends at %d, %v", last.Version, err)
+		}
+	})
+}

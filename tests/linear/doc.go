@@ -1,0 +1,3 @@
+// Package linear checks that what clients see of aggregates is linearizable, through several command services that are
+// killed meanwhile.
+package linear
