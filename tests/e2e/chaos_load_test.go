@@ -127,12 +127,6 @@ func (l *load) acknowledge(a answer, id string) {
 	l.journal = append(l.journal, acknowledged{ID: id, Stream: body.Stream, Position: body.Position, Version: body.Version, Events: len(body.Events)})
 }
 
-func (l *load) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.journal)
-}
-
 // seedOf is the seed of a test that draws lots, which a failing run prints and ORCHESTRIX_SEED repeats.
 func seedOf(t testing.TB) uint64 {
 	t.Helper()

@@ -1,0 +1,97 @@
+package runtime_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/postgres"
+	"orchestrix/shared/runtime"
+)
+
+func foreignEvent(s es.Stream, kind string, version int) string {
+	return fmt.Sprintf(`[{"specversion":"1.0","id":"%[1]s/%[2]s/%[4]d","source":"/default/counting","type":"counting.%[3]s","subject":"%[1]s-%[2]s",`+
+		`"time":"2026-01-02T03:04:05Z","datacontenttype":"application/json","dataschema":"urn:orchestrix:counting.%[3]s:1","streamversion":%[4]d,"data":{"N":1}}]`,
+		s.Category, s.ID, kind, version)
+}
+
+// What another client writes into the log harms nothing but the streams that it names: views park it, commands to those
+// streams are refused, and everything else goes on.
+func TestForeignEntriesHarmNothingElse(t *testing.T) {
+	t.Parallel()
+	quiet := slog.New(slog.DiscardHandler)
+	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(connection.Close)
+	log, err := jetstream.Open(t.Context(), connection, jetstream.Config{Partitions: 4, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	views := postgres.NewViews(database(t))
+	registry := counting(t, 1, nil)
+	p, _ := startProjector(t, registry, log, views, "one")
+	before := feedCounters(t, log, "a", 6, 4)
+	awaitTallies(t, views, before)
+
+	write := foreignWriter(t, connection)
+	junk, unknown, skipped := counterStream("junk"), counterStream("unknown"), counterStream("skipped")
+	write(junk, 0, `{"not a batch`)
+	write(unknown, 0, foreignEvent(unknown, "Forgotten", 1))
+	write(skipped, 0, foreignEvent(skipped, "Added", 5))
+	write(counterStream("misplaced"), 1, foreignEvent(counterStream("misplaced"), "Added", 1))
+
+	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	for stream, want := range map[string]error{"junk": es.ErrCorrupt, "unknown": es.ErrUnknownEvent, "skipped": es.ErrCorrupt} {
+		if _, err := x.Execute(t.Context(), addCommand(stream, "c", 1)); !errors.Is(err, want) {
+			t.Errorf("a command to %s: %v", stream, err)
+		}
+	}
+	after := merge(before, feedCounters(t, log, "b", 6, 4))
+	delete(after, "odd") // it counts the event whose version was skipped
+	awaitTallies(t, views, after)
+	eventually(t, "what can't be read is parked", func() error {
+		failed, err := views.Parked(t.Context(), es.ParkedQuery{View: "by-id", Limit: 10})
+		if err != nil || len(failed) != 3 {
+			return fmt.Errorf("parked are %+v, %w", failed, err)
+		}
+		return nil
+	})
+	for _, r := range p.Status() {
+		for _, part := range r.Partitions {
+			if part.State != runtime.Following {
+				t.Errorf("%s is %s: %v", r.Build, part.State, part.Err)
+			}
+		}
+	}
+	v, err := runtime.Verify(t.Context(), registry, log, views, runtime.VerifyOptions{LogOnly: true})
+	if err != nil || v.Count < 4 {
+		t.Errorf("verify found %+v, %v", v.Findings, err)
+	}
+}
+
+// foreignWriter publishes as another client would, into the right partition or one further.
+func foreignWriter(t testing.TB, connection *nats.Conn) func(s es.Stream, off int, body string) {
+	t.Helper()
+	js, err := natsjs.New(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(s es.Stream, off int, body string) {
+		t.Helper()
+		partition := (es.PartitionOf(s.Tenant, s.ID, 4) + off) % 4
+		subject := strings.Join([]string{"orx.evt", fmt.Sprint(partition), s.Tenant, s.Category, s.ID}, ".")
+		if _, err := js.Publish(t.Context(), subject, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
