@@ -12,6 +12,11 @@ test:
 e2e:
     go test -count=1 ./tests/e2e
 
+# a hundred kills of each kind, a hundred leaders, and what came of it
+chaos:
+    ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 90m -run 'TestKills|TestThreeNodes' ./tests/e2e
+    go test -count=1 -v ./tests/linear
+
 # the binaries of the services and the tool, in bin/
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./cmd/orchestrix

@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/local/localtest"
+)
+
+// Three nodes with three replicas: leaders are killed and paused, a node is cut off, all under load. What was
+// acknowledged is there, once; and who is cut off acknowledges nothing.
+func TestThreeNodes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	if logInPostgres() {
+		t.Skip("the log is in Postgres")
+	}
+	seed := seedOf(t)
+	random := rand.New(rand.NewPCG(seed, 0))
+	n := startNodes(t)
+	p := newPlatform(t, localtest.Postgres(t))
+	p.natsURL = n.url()
+	p.env = []string{"ORCHESTRIX_REPLICAS=3"}
+	p.startServices()
+	p.awaitReady()
+	l := startLoad(t, []string{p.commandURL}, seed)
+
+	kills := faultsOf(t, 4)
+	for i := range kills {
+		leader := n.awaitLeader(random.IntN(4))
+		n.servers[leader].kill()
+		p.awaitWorks(fmt.Sprintf("kill-%d", i))
+		n.servers[leader].start()
+	}
+	resume := n.pause(n.awaitLeader(random.IntN(4)))
+	defer resume()
+	time.Sleep(15 * time.Second) // the pause itself
+	p.awaitWorks("paused")
+	resume()
+
+	lonely := n.awaitLeader(random.IntN(4))
+	heal := n.cut(lonely)
+	defer heal()
+	p.awaitWorks("cut")
+	n.wantNoAcknowledgement(lonely)
+	heal()
+	p.awaitWorks("healed")
+	l.end()
+	checkJournal(t, p, l)
+	t.Log(l.report(fmt.Sprintf("%d leaders killed, one paused for 15 s, one cut off", kills)))
+}
+
+// awaitWorks waits until a command is acknowledged and seen.
+func (p *platform) awaitWorks(id string) {
+	p.t.Helper()
+	eventually(p.t, "a command is acknowledged and seen", func() error {
+		placed, err := request(p.t.Context(), http.MethodPost, p.commandURL+"/v1/commands/order/"+id+"/place", smallOrder, "Idempotency-Key", id)
+		if err != nil || placed.Status != http.StatusOK {
+			return fmt.Errorf("place: %v, %w", placed, err)
+		}
+		read, err := request(p.t.Context(), http.MethodGet, p.queryURL+"/v1/views/order-summary/"+id, "",
+			"Orchestrix-Position", placed.Header.Get("Orchestrix-Position"), "Prefer", "wait=10")
+		if err != nil || read.Status != http.StatusOK {
+			return fmt.Errorf("read: %v, %w", read, err)
+		}
+		return nil
+	})
+}
+
+// wantNoAcknowledgement publishes to a node that the others don't hear.
+func (n *nodes) wantNoAcknowledgement(node int) {
+	n.t.Helper()
+	connection, err := nats.Connect("nats://"+n.clients[node], nats.Timeout(5*time.Second))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer connection.Close()
+	js, err := jetstream.New(connection)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for partition := range 4 {
+		ctx, cancel := context.WithTimeout(n.t.Context(), 2*time.Second)
+		ack, err := js.Publish(ctx, fmt.Sprintf("orx.evt.%d.default.order.lonely", partition), []byte("{}"))
+		cancel()
+		if err == nil {
+			n.t.Errorf("partition %d acknowledged %+v on a node that is cut off", partition, ack)
+		} else if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, jetstream.ErrNoStreamResponse) {
+			n.t.Logf("partition %d: %v", partition, err)
+		}
+	}
+}
