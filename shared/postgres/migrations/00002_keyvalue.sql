@@ -1,0 +1,23 @@
+-- +goose Up
+-- One row a bucket, which whoever changes an entry locks: the order of the revisions is the order in which changes become
+-- visible.
+create table orchestrix.buckets (
+    name     text   primary key,
+    revision bigint not null default 0
+);
+
+create table orchestrix.entries (
+    bucket     text   not null references orchestrix.buckets (name),
+    key        text   not null collate "C",
+    value      bytea,
+    revision   bigint not null,
+    deleted    boolean not null,
+    expires_at timestamptz,
+    primary key (bucket, key)
+);
+create index entries_revision on orchestrix.entries (bucket, revision);
+create index entries_expiry on orchestrix.entries (bucket, expires_at) where not deleted and expires_at is not null;
+
+-- +goose Down
+drop table orchestrix.entries;
+drop table orchestrix.buckets;
