@@ -173,11 +173,7 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 	return func(yield func(es.Entry, error) bool) {
 		after, first, pause := uint64(0), true, watchPause
 		for ctx.Err() == nil {
-			err := k.expire(ctx)
-			var news []es.Entry
-			if err == nil {
-				news, err = k.changes(ctx, prefix, after)
-			}
+			news, err := k.news(ctx, prefix, after)
 			if ctx.Err() != nil {
 				return
 			}
@@ -185,17 +181,11 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 				yield(es.Entry{}, err)
 				return
 			}
-			for _, e := range news {
-				after = e.Revision
-				if first && e.Deleted {
-					continue
-				}
-				if !yield(e, nil) {
+			if n := len(news); n > 0 {
+				after, pause = news[n-1].Revision, watchPause
+				if !hand(news, first, yield) {
 					return
 				}
-			}
-			if len(news) > 0 {
-				pause = watchPause
 				continue
 			}
 			if first && !yield(es.Entry{Current: true}, nil) {
@@ -209,6 +199,23 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 			pause = min(2*pause, maxWatchPause)
 		}
 	}
+}
+
+// hand yields entries; at first those that are there.
+func hand(news []es.Entry, first bool, yield func(es.Entry, error) bool) bool {
+	for _, e := range news {
+		if !(first && e.Deleted) && !yield(e, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func (k *KeyValue) news(ctx context.Context, prefix string, after uint64) ([]es.Entry, error) {
+	if err := k.expire(ctx); err != nil {
+		return nil, err
+	}
+	return k.changes(ctx, prefix, after)
 }
 
 func (k *KeyValue) changes(ctx context.Context, prefix string, after uint64) ([]es.Entry, error) {
