@@ -40,12 +40,14 @@ func TestThreeNodes(t *testing.T) {
 		n.servers[leader].kill()
 		p.awaitWorks(fmt.Sprintf("kill-%d", i))
 		n.servers[leader].start()
+		n.awaitCurrent()
 	}
 	resume := n.pause(n.awaitLeader(random.IntN(4)))
 	defer resume()
 	time.Sleep(15 * time.Second) // the pause itself
 	p.awaitWorks("paused")
 	resume()
+	n.awaitCurrent()
 
 	lonely := n.awaitLeader(random.IntN(4))
 	heal := n.cut(lonely)

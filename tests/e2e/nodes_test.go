@@ -91,6 +91,43 @@ func (n *nodes) awaitLeader(partition int) (node int) {
 	return node
 }
 
+// awaitCurrent waits until every replica has everything. A leader that goes away before that takes with it what the others
+// have not got yet, and they wait for it: one fault at a time is what three nodes can bear.
+func (n *nodes) awaitCurrent() {
+	n.t.Helper()
+	for partition := range 4 {
+		eventually(n.t, "all replicas are current", func() error { return n.current(n.t.Context(), partition) })
+	}
+}
+
+func (n *nodes) current(ctx context.Context, partition int) error {
+	connection, err := nats.Connect(n.url(), nats.Timeout(time.Second), nats.MaxReconnects(0))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	js, err := jetstream.New(connection)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	stream, err := js.Stream(ctx, fmt.Sprintf("ORX_EVENTS_%d", partition))
+	if err != nil {
+		return err
+	}
+	cluster := stream.CachedInfo().Cluster
+	if len(cluster.Replicas) != nodeCount-1 || cluster.Leader == "" {
+		return fmt.Errorf("%d replicas, leader %q", len(cluster.Replicas), cluster.Leader)
+	}
+	for _, r := range cluster.Replicas {
+		if !r.Current || r.Offline {
+			return fmt.Errorf("%s is behind by %d", r.Name, r.Lag)
+		}
+	}
+	return nil
+}
+
 // pause stops a node in its tracks until resume is called.
 func (n *nodes) pause(node int) (resume func()) {
 	n.t.Helper()
