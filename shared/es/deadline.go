@@ -1,7 +1,9 @@
 package es
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -16,20 +18,22 @@ type Deadline struct {
 
 // Deadlines wake process instances in time, or late, but never not at all.
 type Deadlines interface {
-	// SetDeadline replaces what the instance has set under this name. Setting the same ID again changes nothing that
-	// matters: the instance may be woken once more for it, and knows it by the ID. It returns [ErrUnavailable].
+	// SetDeadline replaces what the instance has set under this name. One that is past fires at once. Setting the same
+	// ID again changes nothing that matters: the instance may be woken once more for it, and knows it by the ID. It
+	// returns [ErrBadToken] where [Deadline.Check] does, and [ErrUnavailable].
 	SetDeadline(ctx context.Context, d Deadline) error
 
 	// CancelDeadline removes the pending deadline of this name; there need not be one. One that has fired meanwhile is
-	// still handed over.
+	// still handed over. It returns [ErrBadToken] and [ErrUnavailable].
 	CancelDeadline(ctx context.Context, of Stream, name string) error
 
-	// PendingDeadlines are those that have not fired, soonest first.
+	// PendingDeadlines are those that have not fired, soonest first. It returns [ErrUnavailable].
 	PendingDeadlines(ctx context.Context, q DeadlineQuery) ([]Deadline, error)
 
-	// Due hands each deadline that has fired to handle, at least once, those of one instance in order and one at a time,
-	// until ctx ends; it returns nil when the last handler has returned. Workers share the deadlines. One whose handler
-	// fails is tried again as s.Retry says.
+	// Due hands each deadline that has fired to handle, at least once, those of one instance one at a time and in the
+	// order in which they fired, until ctx ends; it returns nil when the last handler has returned. All that call it
+	// share the deadlines: s.Group plays no part. One whose handler fails is tried again after the pause that s.Retry or
+	// [RetryAfter] says, before later ones of the instance and without limit: there are no dead letters here.
 	Due(ctx context.Context, s Subscription, handle func(context.Context, Deadline) error) error
 }
 
@@ -37,5 +41,37 @@ type Deadlines interface {
 type DeadlineQuery struct {
 	Category string // of the instances: "process-transfer"; empty: all
 	ID       string // of the instance; empty: all
-	Limit    int
+	Limit    int    // 0 is no limit
+}
+
+// Matches reports whether the query asks for a deadline.
+func (q DeadlineQuery) Matches(d Deadline) bool {
+	return (q.Category == "" || q.Category == d.Of.Category) && (q.ID == "" || q.ID == d.Of.ID)
+}
+
+// Check returns an error that wraps [ErrBadToken] where a part of the deadline does not have its form.
+func (d Deadline) Check() error {
+	if err := CheckDeadlineName(d.Of, d.Name); err != nil {
+		return err
+	}
+	if err := CheckCommandID(d.ID); err != nil {
+		return fmt.Errorf("deadline %s of %s: %w", d.Name, d.Of, err)
+	}
+	if year := d.At.UTC().Year(); year < 1970 || year > 9999 { // a duration that overflowed, or a time never set
+		return fmt.Errorf("%w: deadline %s of %s: %s is not a time from 1970 to 9999", ErrBadToken, d.Name, d.Of, d.At)
+	}
+	return nil
+}
+
+// CheckDeadlineName returns an error that wraps [ErrBadToken] unless of may be an instance and name is a token.
+func CheckDeadlineName(of Stream, name string) error {
+	if err := of.Check(); err != nil {
+		return err
+	}
+	return CheckToken("deadline name", name)
+}
+
+// CompareDeadlines orders deadlines by their time, and those of one time by instance and name.
+func CompareDeadlines(a, b Deadline) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Of.Path(), b.Of.Path()), cmp.Compare(a.Name, b.Name))
 }

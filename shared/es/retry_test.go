@@ -1,0 +1,36 @@
+package es_test
+
+import (
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+func TestPausesGrowAsTheirPolicySays(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		policy  es.RetryPolicy
+		attempt int
+		least   time.Duration
+		most    time.Duration
+	}{
+		{es.RetryPolicy{Backoff: es.NoBackoff, First: time.Second}, 3, 0, 0},
+		{es.RetryPolicy{Backoff: es.Fixed, First: time.Second}, 9, time.Second, time.Second},
+		{es.RetryPolicy{Backoff: es.Fixed, First: 2 * time.Second, Max: time.Second}, 1, time.Second, time.Second},
+		{es.RetryPolicy{Backoff: es.Linear, First: time.Second, Max: time.Minute}, 7, 7 * time.Second, 7 * time.Second},
+		{es.RetryPolicy{Backoff: es.Linear, First: time.Second, Max: 5 * time.Second}, 1 << 62, 5 * time.Second, 5 * time.Second},
+		{es.RetryPolicy{Backoff: es.Exponential, First: time.Second, Max: time.Hour}, 1, time.Second / 2, time.Second},
+		{es.RetryPolicy{Backoff: es.Exponential, First: time.Second, Max: time.Hour}, 4, 4 * time.Second, 8 * time.Second},
+		{es.RetryPolicy{Backoff: es.Exponential, First: time.Second, Max: 10 * time.Second}, 1 << 62, 5 * time.Second, 10 * time.Second},
+		{es.RetryPolicy{}, 1, 50 * time.Millisecond, 100 * time.Millisecond},
+		{es.RetryPolicy{}, 1000, 30 * time.Second, time.Minute},
+		{es.RetryPolicy{First: time.Hour}, 1, 30 * time.Minute, time.Hour},
+	} {
+		for range 100 {
+			if got := c.policy.Pause(c.attempt); got < c.least || got > c.most {
+				t.Fatalf("%+v after attempt %d: %s, not %s to %s", c.policy, c.attempt, got, c.least, c.most)
+			}
+		}
+	}
+}
