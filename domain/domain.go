@@ -2,6 +2,7 @@
 package domain
 
 import (
+	"orchestrix/domain/banking"
 	"orchestrix/domain/ordering"
 	"orchestrix/shared/es"
 )
@@ -10,5 +11,6 @@ import (
 func Modules() []es.Module {
 	return []es.Module{
 		ordering.Module(),
+		banking.Module(),
 	}
 }

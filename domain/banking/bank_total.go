@@ -1,0 +1,76 @@
+package banking
+
+import "orchestrix/shared/es"
+
+// BankTotal is what the bank holds in one currency. When every event is folded, the balances and what is in flight are
+// together the total. Accounts are in several partitions, which have no common order: until then a credit may be counted
+// before its debit, and what is in flight may look negative.
+type BankTotal struct {
+	Currency string `json:"currency" doc:"The currency of all amounts."`
+	Accounts int    `json:"accounts" doc:"How many accounts are open."`
+	Total    Money  `json:"total" doc:"What was deposited and not withdrawn. Transfers don't change it."`
+	Balances Money  `json:"balances" doc:"What all accounts hold."`
+	InFlight Money  `json:"in_flight" doc:"What transfers have taken out of one account and neither put into the other nor given back."`
+}
+
+// BankTotals is the view bank-total, by currency.
+var BankTotals = es.View[BankTotal]{
+	Name:    "bank-total",
+	Version: 1,
+	Fields:  es.Fields{{Name: "total", Kind: es.Number}},
+	On: es.Folds[BankTotal]{
+		es.OnKey(func(e AccountOpened) string { return e.Currency }, (*BankTotal).opened),
+		es.OnKey(func(e AccountClosed) string { return e.Currency }, (*BankTotal).closed),
+		es.OnKey(func(e MoneyDeposited) string { return e.Currency }, (*BankTotal).deposited),
+		es.OnKey(func(e MoneyWithdrawn) string { return e.Currency }, (*BankTotal).withdrawn),
+		es.OnKey(func(e AccountDebited) string { return e.Currency }, (*BankTotal).debited),
+		es.OnKey(func(e AccountCredited) string { return e.Currency }, (*BankTotal).credited),
+		es.OnKey(func(e DebitReturned) string { return e.Currency }, (*BankTotal).returned),
+	},
+}
+
+func (t *BankTotal) opened(_ AccountOpened, m es.Meta) error {
+	t.Currency = m.Key
+	t.Accounts++
+	return nil
+}
+
+func (t *BankTotal) closed(_ AccountClosed, m es.Meta) error {
+	t.Currency = m.Key
+	t.Accounts--
+	return nil
+}
+
+func (t *BankTotal) deposited(e MoneyDeposited, m es.Meta) error {
+	t.Currency = m.Key
+	t.Total, t.Balances = t.Total.Add(e.Amount), t.Balances.Add(e.Amount)
+	return nil
+}
+
+func (t *BankTotal) withdrawn(e MoneyWithdrawn, m es.Meta) error {
+	t.Currency = m.Key
+	t.Total, t.Balances = t.Total.Sub(e.Amount), t.Balances.Sub(e.Amount)
+	return nil
+}
+
+func (t *BankTotal) debited(e AccountDebited, m es.Meta) error {
+	t.Currency = m.Key
+	t.Balances, t.InFlight = t.Balances.Sub(e.Amount), t.InFlight.Add(e.Amount)
+	return nil
+}
+
+func (t *BankTotal) credited(e AccountCredited, m es.Meta) error {
+	t.arrived(e.Movement, m)
+	return nil
+}
+
+func (t *BankTotal) returned(e DebitReturned, m es.Meta) error {
+	t.arrived(e.Movement, m)
+	return nil
+}
+
+// arrived counts money that is in flight no more.
+func (t *BankTotal) arrived(e Movement, m es.Meta) {
+	t.Currency = m.Key
+	t.Balances, t.InFlight = t.Balances.Add(e.Amount), t.InFlight.Sub(e.Amount)
+}

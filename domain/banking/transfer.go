@@ -1,0 +1,95 @@
+package banking
+
+import "orchestrix/shared/es"
+
+// Events: what has happened to a transfer.
+type (
+	// TransferRequested says that somebody wants money to move.
+	TransferRequested struct {
+		From     string `json:"from"`
+		To       string `json:"to"`
+		Amount   Money  `json:"amount"`
+		Currency string `json:"currency"`
+	}
+
+	// TransferCompleted says that the money has arrived.
+	TransferCompleted struct{}
+
+	// TransferFailed says that the money has not moved, or is back.
+	TransferFailed struct {
+		Reason string `json:"reason"`
+	}
+)
+
+// Transfer is the state of a transfer. Its zero value is one that was not requested.
+type Transfer struct {
+	Status TransferStatus `json:"status"`
+}
+
+// TransferStatus is how far a transfer has come.
+type TransferStatus string
+
+// The status of a transfer.
+const (
+	NotRequested TransferStatus = ""
+	Requested    TransferStatus = "requested"
+	Completed    TransferStatus = "completed"
+	Failed       TransferStatus = "failed"
+)
+
+// TransferDecider is the transfer: its streams are transfer-t-1, transfer-t-2, …
+var TransferDecider = es.Decider[Transfer]{
+	Category: "transfer",
+	Decide: es.Commands[Transfer]{
+		es.Handle("request", Transfer.request),
+		es.Handle("complete", Transfer.complete),
+		es.Handle("fail", Transfer.fail),
+	},
+	Evolve: es.Events[Transfer]{
+		es.Apply("TransferRequested", Transfer.requested),
+		es.Apply("TransferCompleted", Transfer.completed),
+		es.Apply("TransferFailed", Transfer.failed),
+	},
+}
+
+func (t Transfer) requested(TransferRequested) Transfer { return Transfer{Status: Requested} }
+func (t Transfer) completed(TransferCompleted) Transfer { return Transfer{Status: Completed} }
+func (t Transfer) failed(TransferFailed) Transfer       { return Transfer{Status: Failed} }
+
+func (t Transfer) request(c Request) ([]es.Event, error) {
+	switch {
+	case t.Status != NotRequested:
+		return es.Reject("transfer-already-requested", "the transfer has been requested before; a new transfer needs a new id")
+	case c.From == c.To:
+		return es.Reject("same-account", "the money is in account %s already", c.From)
+	}
+	return es.Accept(TransferRequested(c))
+}
+
+func (t Transfer) complete(Complete) ([]es.Event, error) {
+	switch t.Status {
+	case NotRequested:
+		return t.notRequested()
+	case Completed:
+		return es.Accept()
+	case Failed:
+		return es.Reject("transfer-failed", "the transfer has failed")
+	}
+	return es.Accept(TransferCompleted{})
+}
+
+func (t Transfer) fail(c Fail) ([]es.Event, error) {
+	switch t.Status {
+	case NotRequested:
+		return t.notRequested()
+	case Completed:
+		return es.Reject("transfer-completed", "the transfer has been completed")
+	case Failed:
+		return es.Accept()
+	}
+	return es.Accept(TransferFailed(c))
+}
+
+func (t Transfer) notRequested() ([]es.Event, error) {
+	return es.Reject("transfer-not-requested", "the transfer has not been requested")
+}
