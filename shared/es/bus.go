@@ -2,12 +2,12 @@ package es
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
-// Topic is a kind of message: who sends it and what it is for.
+// Topic is a kind of message: who sends it and what it is for. It is a queue: what its group has handled is gone.
 type Topic string
 
 // The platform's topics.
@@ -18,52 +18,93 @@ const (
 	OutcomeTopic Topic = "out"
 )
 
+// Topics are all the topics of a bus; it refuses any other.
+var Topics = []Topic{CommandTopic, OutcomeTopic}
+
 // Message is what travels over the bus.
 type Message struct {
-	// ID tells the message from every other of its topic: published again soon, it is kept once.
+	// ID tells the message from every other of its topic: published again soon (within the duplicate window), it is kept
+	// once. Its form is that of a command id.
 	ID string
 	// To is the stream that the message is for. The messages to one stream are handled in the order in which they were
 	// published, one at a time.
 	To     Stream
-	Header map[string]string // correlation, trace; no key may repeat with another case
-	Data   []byte
+	Header map[string]string // correlation, trace; keys are lower case: see [Message.Check]
+	Data   []byte            // at most [MaxMessageData] bytes
 }
+
+// MaxMessageData is how large the data of a message may be, in bytes: with its headers, and those of a dead letter, it has
+// to fit into the 1 MiB that NATS takes by default.
+const MaxMessageData = 1<<20 - 16<<10
+
+// MaxMessageHeader is how large the header of a message may be, in bytes, keys and values together.
+const MaxMessageHeader = 8 << 10
 
 // Delivery is a message that is being handled.
 type Delivery struct {
 	Message
 	Published time.Time
-	Attempt   int // from 1
+	// Attempt counts from 1. It survives the worker: a message that was being handled when the worker died counts as
+	// tried, from the second death at the latest.
+	Attempt int
 }
 
 // Publisher sends messages.
 type Publisher interface {
-	// Publish returns when the message is stored. It returns [ErrTooLarge], [ErrBadToken] for a bad stream name, and
-	// [ErrUnavailable], after which the message may have been stored: publish it again under its ID.
+	// Publish returns when the message is stored. It returns [ErrTooLarge]; [ErrBadToken] for a bad stream name, id or
+	// header; and [ErrUnavailable], after which the message may have been stored: publish it again under its ID. A queue
+	// that is full is unavailable, and says so.
 	Publish(ctx context.Context, topic Topic, m Message) error
 }
 
-// Subscription is how a group of workers takes the messages of a topic.
+// Subscription is how a group of workers takes the messages of a topic. Zero values take the defaults.
 type Subscription struct {
-	Group string // a token; each group gets every message once, whichever of its workers takes it
+	// Group is a token that names the workers, which share the messages. A topic has one group: a second is refused while
+	// the first is at work.
+	Group string
 	// Retry says how often and when a message is tried again whose handler failed.
 	Retry RetryPolicy
-	// MaxInFlight is how many messages, each to another stream, one worker handles at once.
+	// MaxInFlight is how many messages, each to another stream, one worker handles at once; 64.
 	MaxInFlight int
-	// AckWait is how long a worker may be silent before its messages go to another. A handler may take longer: the bus
-	// says meanwhile that it is at work.
+	// AckWait is how long a worker may be silent before its messages go to another; 10 s. A handler may take longer: the
+	// bus says meanwhile that it is at work.
 	AckWait time.Duration
+}
+
+// WithDefaults returns the subscription as an adapter uses it. Its error says what is wrong with it.
+func (s Subscription) WithDefaults() (Subscription, error) {
+	s.Retry = s.Retry.withDefaults()
+	if s.MaxInFlight == 0 {
+		s.MaxInFlight = 64
+	}
+	if s.AckWait == 0 {
+		s.AckWait = 10 * time.Second
+	}
+	if err := CheckToken("group", s.Group); err != nil {
+		return s, err
+	}
+	if s.MaxInFlight < 0 || s.AckWait < 0 {
+		return s, fmt.Errorf("subscription of %s: %d messages in flight, %s of silence: neither may be negative", s.Group, s.MaxInFlight, s.AckWait)
+	}
+	return s, s.Retry.check()
 }
 
 // Subscriber takes messages.
 type Subscriber interface {
 	// Subscribe hands the messages of a topic to handle, each at least once, those to one stream in order and one at a
-	// time, until ctx ends; it returns nil when the last handler has returned. The workers of a group share the messages.
+	// time, until ctx ends. It then takes no more, lets the handlers that are at work finish (their context does not end
+	// with ctx), and returns nil when the last has returned; what was waiting goes to another worker. The workers of a
+	// group share the messages. Where the bus can't be reached, it keeps trying. It returns an error at once where the
+	// subscription or the topic is wrong.
 	//
 	// A message whose handler returns nil is done. [Terminate] sends it to the dead letters at once, [RetryAfter] tries
-	// it again after a time, and any other error when the retry policy says, up to its limit; then it goes to the dead
-	// letters. Later messages to the same stream wait meanwhile.
-	Subscribe(ctx context.Context, topic Topic, s Subscription, handle func(context.Context, Delivery) error) error
+	// it again after a time, and any other error, or a panic, when the retry policy says, up to its limit; then it goes to
+	// the dead letters. Later messages to the same stream wait meanwhile, and go on when it is there.
+	//
+	// A worker that was silent for too long and comes back may be at work on a message that another handles too, so a
+	// handler must be idempotent: a message's ID tells it what it has done before. The handler's context ends when the bus
+	// learns of it.
+	Subscribe(ctx context.Context, topic Topic, s Subscription, handle Handler) error
 }
 
 // MessageBus is the whole bus.
@@ -79,14 +120,15 @@ type DeadLetters interface {
 	DeadLetters(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, error)
 
 	// DeadLetter returns one, or [ErrNotFound].
-	DeadLetter(ctx context.Context, id uint64) (DeadLetter, error)
+	DeadLetter(ctx context.Context, number uint64) (DeadLetter, error)
 
-	// RetryDeadLetter publishes the message again, for the group that failed alone, and removes the dead letter. It
-	// returns [ErrNotFound].
-	RetryDeadLetter(ctx context.Context, id uint64) error
+	// RetryDeadLetter publishes the message again, under its ID and for the group that failed, and removes the dead letter.
+	// It comes after what waits for its stream already: dead letters of one stream that are retried in the order of their
+	// numbers keep that order among themselves. It returns [ErrNotFound].
+	RetryDeadLetter(ctx context.Context, number uint64) error
 
 	// DropDeadLetter removes the dead letter for good. It returns [ErrNotFound].
-	DropDeadLetter(ctx context.Context, id uint64) error
+	DropDeadLetter(ctx context.Context, number uint64) error
 }
 
 // DeadLetter is a message that could not be handled.
@@ -106,61 +148,14 @@ type DeadLetterQuery struct {
 	Topic Topic  // empty: all
 	Group string // empty: all
 	After uint64 // only those with a greater Number
-	Limit int
+	Limit int    // 0: 100
 }
 
-// RetryPolicy says when a failed attempt is repeated.
-type RetryPolicy struct {
-	Backoff Backoff
-	First   time.Duration // the pause after the first failure
-	Max     time.Duration // the longest pause
-	Limit   int           // attempts in all; 0 is no limit
-}
+// DefaultDeadLetters is how many dead letters are listed where no limit is given.
+const DefaultDeadLetters = 100
 
-// Backoff is how the pause between attempts grows.
-type Backoff string
-
-// The ways in which the pause between attempts grows.
-const (
-	Exponential Backoff = "exponential" // it doubles, with jitter
-	Linear      Backoff = "linear"      // it grows by First each time
-	Fixed       Backoff = "fixed"       // it stays First
-	NoBackoff   Backoff = "none"        // there is none
-)
-
-// Terminate tells the bus that trying again is of no use.
-func Terminate(err error) error { return &terminated{err} }
-
-// IsTerminated reports whether err says that trying again is of no use.
-func IsTerminated(err error) bool {
-	var t *terminated
-	return errors.As(err, &t)
-}
-
-type terminated struct{ error }
-
-func (t *terminated) Unwrap() error { return t.error }
-
-// RetryAfter tells the bus to try again after a time of the handler's choice. The attempt counts.
-func RetryAfter(pause time.Duration, err error) error { return &retryAfter{err, pause} }
-
-// RetryPause is the time that [RetryAfter] has set.
-func RetryPause(err error) (time.Duration, bool) {
-	var r *retryAfter
-	if errors.As(err, &r) {
-		return r.pause, true
-	}
-	return 0, false
-}
-
-type retryAfter struct {
-	error
-	pause time.Duration
-}
-
-func (r *retryAfter) Unwrap() error { return r.error }
-
-// Check says what is wrong with the message.
+// Check says what is wrong with the message. Keys of its header are of lower-case letters, digits and dashes and don't
+// start with "nats-", which is the server's; values have no line break.
 func (m *Message) Check() error {
 	if err := m.To.Check(); err != nil {
 		return err
@@ -168,5 +163,43 @@ func (m *Message) Check() error {
 	if err := CheckCommandID(m.ID); err != nil {
 		return fmt.Errorf("message: %w", err)
 	}
+	if len(m.Data) > MaxMessageData {
+		return fmt.Errorf("%w: message %s has %d bytes, the bus takes %d", ErrTooLarge, m.ID, len(m.Data), MaxMessageData)
+	}
+	size := 0
+	for key, value := range m.Header {
+		size += len(key) + len(value)
+		if err := checkHeader(key, value); err != nil {
+			return fmt.Errorf("message %s: %w", m.ID, err)
+		}
+	}
+	if size > MaxMessageHeader {
+		return fmt.Errorf("%w: message %s has %d bytes of headers, the bus takes %d", ErrTooLarge, m.ID, size, MaxMessageHeader)
+	}
 	return nil
+}
+
+func checkHeader(key, value string) error {
+	if key == "" || strings.HasPrefix(key, "nats-") {
+		return fmt.Errorf("%w: header %q is not for callers to set", ErrBadToken, key)
+	}
+	for i := range len(key) {
+		if b := key[i]; !isTokenByte(b) || b == '_' || b >= 'A' && b <= 'Z' {
+			return fmt.Errorf("%w: header %q may hold only lower-case letters, digits and '-'", ErrBadToken, key)
+		}
+	}
+	if strings.ContainsAny(value, "\r\n") {
+		return fmt.Errorf("%w: header %s holds a line break", ErrBadToken, key)
+	}
+	return nil
+}
+
+// CheckTopic returns an error that wraps [ErrBadToken] unless the topic is one of [Topics].
+func CheckTopic(topic Topic) error {
+	for _, known := range Topics {
+		if topic == known {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: topic %q is none of %v", ErrBadToken, topic, Topics)
 }

@@ -1,0 +1,144 @@
+package es
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+)
+
+// RetryPolicy says when a failed attempt is repeated.
+type RetryPolicy struct {
+	Backoff Backoff       // Exponential where it is empty
+	First   time.Duration // the pause after the first failure; 100 ms where it is 0
+	Max     time.Duration // the longest pause; 30 s where it is 0
+	Limit   int           // attempts in all; 0 is no limit
+}
+
+// Backoff is how the pause between attempts grows.
+type Backoff string
+
+// The ways in which the pause between attempts grows.
+const (
+	Exponential Backoff = "exponential" // it doubles, and half of it is random
+	Linear      Backoff = "linear"      // it grows by First each time
+	Fixed       Backoff = "fixed"       // it stays First
+	NoBackoff   Backoff = "none"        // there is none
+)
+
+const (
+	defaultFirstPause = 100 * time.Millisecond
+	defaultMaxPause   = 30 * time.Second
+)
+
+func (p RetryPolicy) withDefaults() RetryPolicy {
+	if p.Backoff == "" {
+		p.Backoff = Exponential
+	}
+	if p.First == 0 {
+		p.First = defaultFirstPause
+	}
+	if p.Max == 0 {
+		p.Max = max(defaultMaxPause, p.First)
+	}
+	return p
+}
+
+// check says what is wrong with a policy that has its defaults.
+func (p RetryPolicy) check() error {
+	switch p.Backoff {
+	case Exponential, Linear, Fixed, NoBackoff:
+	default:
+		return fmt.Errorf("backoff %q is none of exponential, linear, fixed and none", p.Backoff)
+	}
+	if p.First < 0 || p.Max < p.First || p.Limit < 0 {
+		return fmt.Errorf("retry policy: first pause %s, longest %s, limit %d: the first must be at most the longest, and none negative", p.First, p.Max, p.Limit)
+	}
+	return nil
+}
+
+// Pause is how long to wait after a failed attempt, counted from 1, before the next. The half of an exponential pause is
+// random, so that what failed together does not come back together.
+func (p RetryPolicy) Pause(attempt int) time.Duration {
+	p, attempt = p.withDefaults(), max(attempt, 1)
+	switch p.Backoff {
+	case NoBackoff:
+		return 0
+	case Fixed:
+		return min(p.First, p.Max)
+	case Linear:
+		if p.First > 0 && int64(attempt) > int64(p.Max/p.First) { // times First, it could overflow
+			return p.Max
+		}
+		return p.First * time.Duration(attempt)
+	}
+	pause := p.First
+	for i := 1; i < attempt && pause < p.Max; i++ {
+		pause = min(pause*2, p.Max)
+		if pause <= 0 {
+			pause = p.Max
+		}
+	}
+	half := min(pause, p.Max) / 2
+	return half + rand.N(half+1)
+}
+
+// Verdict is what becomes of a message whose handler returned an error on an attempt, counted from 1: it is tried again
+// after a pause, or goes to the dead letters.
+func (p RetryPolicy) Verdict(attempt int, err error) (pause time.Duration, again bool) {
+	if IsTerminated(err) || p.Limit > 0 && attempt >= p.Limit {
+		return 0, false
+	}
+	if pause, ok := RetryPause(err); ok {
+		return max(pause, 0), true
+	}
+	return p.Pause(attempt), true
+}
+
+// Terminate tells the bus that trying again is of no use.
+func Terminate(err error) error { return &terminated{err} }
+
+// IsTerminated reports whether err says that trying again is of no use.
+func IsTerminated(err error) bool {
+	var t *terminated
+	return errors.As(err, &t)
+}
+
+type terminated struct{ error }
+
+func (t *terminated) Unwrap() error { return t.error }
+
+// RetryAfter tells the bus to try again after a time of the handler's choice. The attempt counts.
+func RetryAfter(pause time.Duration, err error) error { return &retryAfter{err, pause} }
+
+// RetryPause is the time that [RetryAfter] has set.
+func RetryPause(err error) (time.Duration, bool) {
+	var r *retryAfter
+	if errors.As(err, &r) {
+		return r.pause, true
+	}
+	return 0, false
+}
+
+type retryAfter struct {
+	error
+	pause time.Duration
+}
+
+func (r *retryAfter) Unwrap() error { return r.error }
+
+// Handler handles a message. See [Subscriber] for what its error does.
+type Handler = func(context.Context, Delivery) error
+
+// Deliver calls a handler for an adapter of the bus, and makes an error of its panic: one bad message must not end the
+// worker that happens to have it.
+func Deliver(ctx context.Context, handle Handler, d Delivery) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return handle(ctx, d)
+}

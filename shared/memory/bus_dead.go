@@ -1,0 +1,79 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"orchestrix/shared/es"
+)
+
+// DeadLetters implements [es.DeadLetters].
+func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadLetter, error) {
+	if err := check(ctx, nil); err != nil {
+		return nil, err
+	}
+	limit := cmp.Or(q.Limit, es.DefaultDeadLetters)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []es.DeadLetter
+	for _, d := range b.dead {
+		if len(found) < limit && d.Number > q.After && (q.Topic == "" || d.Topic == q.Topic) && (q.Group == "" || d.Group == q.Group) {
+			d.Message = copied(d.Message)
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
+
+// find is where a dead letter is. The caller holds the lock.
+func (b *Bus) find(ctx context.Context, number uint64) (int, error) {
+	if err := check(ctx, nil); err != nil {
+		return 0, err
+	}
+	i := slices.IndexFunc(b.dead, func(d es.DeadLetter) bool { return d.Number == number })
+	if i < 0 {
+		return 0, fmt.Errorf("%w: dead letter %d", es.ErrNotFound, number)
+	}
+	return i, nil
+}
+
+// DeadLetter implements [es.DeadLetters].
+func (b *Bus) DeadLetter(ctx context.Context, number uint64) (es.DeadLetter, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, err := b.find(ctx, number)
+	if err != nil {
+		return es.DeadLetter{}, err
+	}
+	d := b.dead[i]
+	d.Message = copied(d.Message)
+	return d, nil
+}
+
+// RetryDeadLetter implements [es.DeadLetters].
+func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, err := b.find(ctx, number)
+	if err != nil {
+		return err
+	}
+	if err := b.queues[b.dead[i].Topic].add(b.dead[i].Message); err != nil {
+		return err
+	}
+	b.dead = slices.Delete(b.dead, i, i+1)
+	return nil
+}
+
+// DropDeadLetter implements [es.DeadLetters].
+func (b *Bus) DropDeadLetter(ctx context.Context, number uint64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, err := b.find(ctx, number)
+	if err == nil {
+		b.dead = slices.Delete(b.dead, i, i+1)
+	}
+	return err
+}
