@@ -4,43 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"orchestrix/shared/es"
 )
-
-func TestPausesGrow(t *testing.T) {
-	t.Parallel()
-	const ms = time.Millisecond
-	for _, c := range []struct {
-		policy   es.RetryPolicy
-		attempt  int
-		min, max time.Duration
-	}{
-		{es.RetryPolicy{}, 1, 50 * ms, 100 * ms},
-		{es.RetryPolicy{}, 3, 200 * ms, 400 * ms},
-		{es.RetryPolicy{}, math.MaxInt, 15 * time.Second, 30 * time.Second},
-		{es.RetryPolicy{Backoff: es.Exponential, First: ms, Max: 5 * ms}, 0, ms / 2, ms},
-		{es.RetryPolicy{Backoff: es.Exponential, First: ms, Max: 5 * ms}, 4, 5 * ms / 2, 5 * ms},
-		{es.RetryPolicy{Backoff: es.Exponential, First: ms, Max: math.MaxInt64}, 1000, math.MaxInt64 / 2, math.MaxInt64},
-		{es.RetryPolicy{Backoff: es.Linear, First: ms, Max: 5 * ms}, 1, ms, ms},
-		{es.RetryPolicy{Backoff: es.Linear, First: 2 * ms, Max: 5 * ms}, 2, 4 * ms, 4 * ms},
-		{es.RetryPolicy{Backoff: es.Linear, First: 2 * ms, Max: 5 * ms}, 3, 5 * ms, 5 * ms},
-		{es.RetryPolicy{Backoff: es.Linear, First: ms, Max: math.MaxInt64}, math.MaxInt, math.MaxInt64, math.MaxInt64},
-		{es.RetryPolicy{Backoff: es.Fixed, First: 7 * ms}, 99, 7 * ms, 7 * ms},
-		{es.RetryPolicy{Backoff: es.NoBackoff, First: 7 * ms}, 99, 0, 0},
-		{es.RetryPolicy{First: time.Hour}, 5, time.Hour / 2, time.Hour}, // Max is at least First
-	} {
-		for range 20 {
-			if got := c.policy.Pause(c.attempt); got < c.min || got > c.max {
-				t.Errorf("%+v: the pause after attempt %d is %s, not from %s to %s", c.policy, c.attempt, got, c.min, c.max)
-			}
-		}
-	}
-}
 
 func TestExponentialPausesDiffer(t *testing.T) {
 	t.Parallel()

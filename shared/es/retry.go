@@ -1,45 +1,95 @@
 package es
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
 
-// Pauses of a [RetryPolicy] that sets none.
+// RetryPolicy says when a failed attempt is repeated.
+type RetryPolicy struct {
+	Backoff Backoff       // Exponential where it is empty
+	First   time.Duration // the pause after the first failure; 100 ms where it is 0
+	Max     time.Duration // the longest pause; a minute where it is 0
+	Limit   int           // attempts in all; 0 is no limit
+}
+
+// Backoff is how the pause between attempts grows.
+type Backoff string
+
+// The ways in which the pause between attempts grows.
+const (
+	Exponential Backoff = "exponential" // it doubles, and half of it is random
+	Linear      Backoff = "linear"      // it grows by First each time
+	Fixed       Backoff = "fixed"       // it stays First
+	NoBackoff   Backoff = "none"        // there is none
+)
+
 const (
 	defaultFirstPause = 100 * time.Millisecond
 	defaultMaxPause   = time.Minute
 )
 
-// Pause is how long to wait after the failure of an attempt, which counts from 1, before the next. A policy that sets
-// no backoff is exponential, from 100 ms up to a minute.
+func (p RetryPolicy) withDefaults() RetryPolicy {
+	if p.Backoff == "" {
+		p.Backoff = Exponential
+	}
+	if p.First == 0 {
+		p.First = defaultFirstPause
+	}
+	if p.Max == 0 {
+		p.Max = max(defaultMaxPause, p.First)
+	}
+	return p
+}
+
+// check says what is wrong with a policy that has its defaults.
+func (p RetryPolicy) check() error {
+	switch p.Backoff {
+	case Exponential, Linear, Fixed, NoBackoff:
+	default:
+		return fmt.Errorf("backoff %q is none of exponential, linear, fixed and none", p.Backoff)
+	}
+	if p.First < 0 || p.Max < p.First || p.Limit < 0 {
+		return fmt.Errorf("retry policy: first pause %s, longest %s, limit %d: the first must be at most the longest, and none negative", p.First, p.Max, p.Limit)
+	}
+	return nil
+}
+
+// Pause is how long to wait after a failed attempt, counted from 1, before the next. The half of an exponential pause is
+// random, so that what failed together does not come back together.
 func (p RetryPolicy) Pause(attempt int) time.Duration {
-	first, longest := p.First, p.Max
-	if first <= 0 {
-		first = defaultFirstPause
-	}
-	if longest <= 0 {
-		longest = max(first, defaultMaxPause)
-	}
+	p, attempt = p.withDefaults(), max(attempt, 1)
 	switch p.Backoff {
 	case NoBackoff:
 		return 0
 	case Fixed:
-		return min(first, longest)
+		return min(p.First, p.Max)
 	case Linear:
-		if attempt > int(longest/first) { // the product could overflow
-			return longest
+		if p.First > 0 && int64(attempt) > int64(p.Max/p.First) { // times First, it could overflow
+			return p.Max
 		}
-		return min(first*time.Duration(max(attempt, 1)), longest)
-	default:
-		pause := first
-		for range min(attempt, 64) - 1 {
-			if pause >= longest {
-				break
-			}
-			pause *= 2
-		}
-		pause = min(pause, longest)
-		return pause/2 + rand.N(pause/2+1) // half of it is jitter: those that failed together come back apart
+		return p.First * time.Duration(attempt)
 	}
+	pause := p.First
+	for i := 1; i < attempt && pause < p.Max; i++ {
+		pause = min(pause*2, p.Max)
+		if pause <= 0 {
+			pause = p.Max
+		}
+	}
+	half := min(pause, p.Max) / 2
+	return half + rand.N(half+1)
+}
+
+// Verdict is what becomes of a message whose handler returned an error on an attempt, counted from 1: it is tried again
+// after a pause, or goes to the dead letters.
+func (p RetryPolicy) Verdict(attempt int, err error) (pause time.Duration, again bool) {
+	if IsTerminated(err) || p.Limit > 0 && attempt >= p.Limit {
+		return 0, false
+	}
+	if pause, ok := RetryPause(err); ok {
+		return max(pause, 0), true
+	}
+	return p.Pause(attempt), true
 }

@@ -1,6 +1,7 @@
 package es_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ func TestPausesGrowAsTheirPolicySays(t *testing.T) {
 		{es.RetryPolicy{}, 1, 50 * time.Millisecond, 100 * time.Millisecond},
 		{es.RetryPolicy{}, 1000, 30 * time.Second, time.Minute},
 		{es.RetryPolicy{First: time.Hour}, 1, 30 * time.Minute, time.Hour},
+		{es.RetryPolicy{Backoff: es.Exponential, First: 1, Max: math.MaxInt64}, 1000, math.MaxInt64 / 2, math.MaxInt64},
+		{es.RetryPolicy{Backoff: es.Linear, First: 1, Max: math.MaxInt64}, math.MaxInt, math.MaxInt64, math.MaxInt64},
 	} {
 		for range 100 {
 			if got := c.policy.Pause(c.attempt); got < c.least || got > c.most {
