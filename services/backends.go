@@ -62,8 +62,12 @@ func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (es.
 	if err := migrate(ctx, env, db); err != nil {
 		return nil, err
 	}
+	open := postgres.OpenLog
+	if env.Common.AwaitMigration {
+		open = postgres.OpenExistingLog
+	}
 	return service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (es.Log, error) {
-		log, err := postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: env.Common.Partitions})
+		log, err := open(ctx, db, postgres.LogConfig{Partitions: env.Common.Partitions})
 		return log, unlessUnavailable(err)
 	})
 }
@@ -80,16 +84,16 @@ func InMemory(partitions int) Opener {
 
 // openJetStream waits for NATS and opens the log on it.
 func openJetStream(ctx context.Context, env service.Env) (log es.Log, closeLog func(), err error) {
-	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
-		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger)
-	})
+	connection, err := connectNATS(ctx, env)
 	if err != nil {
 		return nil, nil, err
 	}
+	open := jetstream.Open
+	if env.Common.AwaitMigration {
+		open = jetstream.OpenExisting
+	}
 	opened, err := service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*jetstream.Log, error) {
-		l, err := jetstream.Open(ctx, connection, jetstream.Config{
-			Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger,
-		})
+		l, err := open(ctx, connection, logConfig(env))
 		return l, unlessUnavailable(err)
 	})
 	if err != nil {
@@ -100,10 +104,32 @@ func openJetStream(ctx context.Context, env service.Env) (log es.Log, closeLog f
 	return opened, connection.Close, nil
 }
 
-// migrate waits for Postgres and brings its tables up to date.
+// connectNATS waits for NATS.
+func connectNATS(ctx context.Context, env service.Env) (*nats.Conn, error) {
+	login, err := Login(env.Connections)
+	if err != nil {
+		return nil, err
+	}
+	return service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
+		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger, login...)
+	})
+}
+
+// Login are the options of a connection to NATS.
+func Login(c service.Connections) ([]nats.Option, error) {
+	return jetstream.Login{
+		NKeyFile: c.NATSNKeyFile, CredsFile: c.NATSCredsFile, CAFile: c.NATSCAFile, InboxPrefix: c.NATSInboxPrefix,
+	}.Options()
+}
+
+// migrate waits for Postgres and brings its tables up to date, or waits until somebody else has.
 func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
+	prepare := db.Migrate
+	if env.Common.AwaitMigration {
+		prepare = db.Migrated
+	}
 	_, err := service.Await(ctx, env.Logger, "Postgres", func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, unlessUnavailable(db.Migrate(ctx))
+		return struct{}{}, unlessUnavailable(prepare(ctx))
 	})
 	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -93,22 +92,22 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 
 // create opens the log, and creates it where it is missing.
 func (f *logFlags) create(ctx context.Context, partitions int) (log es.Log, closeLog func(), err error) {
-	switch f.kind {
-	case service.LogInJetStream:
-		return f.openJetStream(ctx, partitions, jetstream.Open)
-	case service.LogInPostgres:
-		db, err := f.database()
-		if err != nil {
-			return nil, nil, err
-		}
-		if err = db.Migrate(ctx); err == nil {
-			log, err = postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: partitions})
-		}
-		if err != nil {
-			db.Close()
-			return nil, nil, err
-		}
-		return log, db.Close, nil
+	if err := f.check(); err != nil {
+		return nil, nil, err
 	}
-	return nil, nil, errors.New("--log is " + f.kind + ", it may be jetstream or postgres")
+	if f.kind == service.LogInJetStream {
+		return f.openJetStream(ctx, partitions, jetstream.Open)
+	}
+	db, err := f.database()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err = db.Migrate(ctx); err == nil {
+		log, err = postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: partitions})
+	}
+	if err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return log, db.Close, nil
 }

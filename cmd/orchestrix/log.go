@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/pflag"
 
+	"orchestrix/services"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/postgres"
@@ -21,7 +23,10 @@ const (
 )
 
 // logFlags say where the log is.
-type logFlags struct{ kind, natsURL, databaseURL string }
+type logFlags struct {
+	kind, natsURL, databaseURL string
+	user                       string // that NATS knows us as; empty: operator
+}
 
 func (f *logFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.kind, "log", fromEnv("ORCHESTRIX_LOG", service.LogInJetStream), "where the log is: jetstream or postgres (ORCHESTRIX_LOG)")
@@ -38,22 +43,47 @@ func quietLogger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
+func (f *logFlags) check() error {
+	if f.kind != service.LogInJetStream && f.kind != service.LogInPostgres {
+		return fmt.Errorf("--log is %q, it may be jetstream or postgres", f.kind)
+	}
+	return nil
+}
+
+// connections are what the flags say and, beyond them, the environment.
+func (f *logFlags) connections() (service.Connections, error) {
+	c, err := service.LoadConnections(cmp.Or(f.user, "operator"))
+	c.NATSURL = f.natsURL
+	if f.databaseURL != "" {
+		c.DatabaseURL = f.databaseURL
+	}
+	return c, err
+}
+
 // open opens the log as it is.
 func (f *logFlags) open(ctx context.Context) (log es.Log, closeLog func(), err error) {
-	switch f.kind {
-	case service.LogInPostgres:
-		return f.openPostgres(ctx)
-	case service.LogInJetStream:
-		return f.openJetStream(ctx, 0, jetstream.OpenExisting)
+	if err := f.check(); err != nil {
+		return nil, nil, err
 	}
-	return nil, nil, fmt.Errorf("--log is %q, it may be jetstream or postgres", f.kind)
+	if f.kind == service.LogInPostgres {
+		return f.openPostgres(ctx)
+	}
+	return f.openJetStream(ctx, 0, jetstream.OpenExisting)
 }
 
 type opener = func(context.Context, *nats.Conn, jetstream.Config) (*jetstream.Log, error)
 
 func (f *logFlags) openJetStream(ctx context.Context, partitions int, open opener) (es.Log, func(), error) {
 	logger := quietLogger()
-	connection, err := jetstream.Connect(ctx, f.natsURL, "orchestrix", logger)
+	connections, err := f.connections()
+	if err != nil {
+		return nil, nil, err
+	}
+	login, err := services.Login(connections)
+	if err != nil {
+		return nil, nil, err
+	}
+	connection, err := jetstream.Connect(ctx, f.natsURL, "orchestrix", logger, login...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("no NATS server at %s: start one with 'orchestrix dev', or name another with --nats-url: %w", f.natsURL, err)
 	}
@@ -67,11 +97,11 @@ func (f *logFlags) openJetStream(ctx context.Context, partitions int, open opene
 
 // database connects to Postgres. The password that a URL may hold is not shown as a default of the flag.
 func (f *logFlags) database() (*postgres.DB, error) {
-	url := f.databaseURL
-	if url == "" {
-		url = fromEnv("DATABASE_URL", defaultDatabaseURL)
+	connections, err := f.connections()
+	if err != nil {
+		return nil, err
 	}
-	return postgres.Connect(url, postgres.Options{Application: "orchestrix-tool"})
+	return postgres.Connect(connections.DatabaseURL, postgres.Options{Application: "orchestrix-tool"})
 }
 
 func (f *logFlags) openPostgres(ctx context.Context) (es.Log, func(), error) {

@@ -45,7 +45,8 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked(), newVerify(), newBackup(), newRestore())
+	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked(), newVerify(), newBackup(), newRestore(),
+		newMigrate(), newHealth())
 	return root
 }
 

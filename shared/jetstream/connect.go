@@ -2,8 +2,10 @@ package jetstream
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -51,6 +53,43 @@ func Connect(ctx context.Context, servers, name string, logger *slog.Logger, opt
 		return nil, unavailable("NATS at "+withoutSecrets(servers), err)
 	}
 	return connection, nil
+}
+
+// Login says as whom to connect, and whom to trust. The zero value is a server that asks for neither.
+type Login struct {
+	NKeyFile    string // with the seed of an NKey
+	CredsFile   string // with a JWT and its seed
+	CAFile      string // with the certificates that vouch for the server; set, it makes TLS a must
+	InboxPrefix string // of the subjects on which answers come; _INBOX
+}
+
+// Options are the login as options of a connection. The files are read now, and again whenever the connection comes
+// back, so that they may be replaced meanwhile.
+func (l Login) Options() ([]nats.Option, error) {
+	var options []nats.Option
+	if l.NKeyFile != "" {
+		key, err := nats.NkeyOptionFromSeed(l.NKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("the NKey in %s can't be used: %w", l.NKeyFile, err)
+		}
+		options = append(options, key)
+	}
+	if l.CredsFile != "" {
+		if _, err := os.Stat(l.CredsFile); err != nil {
+			return nil, fmt.Errorf("the credentials can't be read: %w", err)
+		}
+		options = append(options, nats.UserCredentials(l.CredsFile))
+	}
+	if l.CAFile != "" {
+		if _, err := os.Stat(l.CAFile); err != nil {
+			return nil, fmt.Errorf("the certificates that vouch for NATS can't be read: %w", err)
+		}
+		options = append(options, nats.RootCAs(l.CAFile))
+	}
+	if l.InboxPrefix != "" {
+		options = append(options, nats.CustomInboxPrefix(l.InboxPrefix))
+	}
+	return options, nil
 }
 
 // withoutSecrets is a list of servers that may be logged.

@@ -84,7 +84,7 @@ func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 	}
 	stream, err := l.ensure(ctx, l.partitionConfig(0, wanted), create)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, fmt.Errorf("there is no log on this NATS server; a service or 'orchestrix dev' creates it: %w", err)
+		return 0, fmt.Errorf("there is no log on this NATS server; 'orchestrix migrate' creates it, and so does a service that may: %w", err)
 	}
 	if err != nil {
 		return 0, err

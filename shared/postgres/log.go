@@ -66,7 +66,7 @@ func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, 
 		return nil, err
 	}
 	if len(l.created) == 0 {
-		return nil, fmt.Errorf("%w: there is no log in this database; a service or 'orchestrix dev --log postgres' creates it", es.ErrUnavailable)
+		return nil, fmt.Errorf("%w: there is no log in this database; 'orchestrix migrate' creates it, and so does a service that may", es.ErrUnavailable)
 	}
 	if config.Partitions != 0 && config.Partitions != len(l.created) {
 		return nil, fmt.Errorf("%w: it was created with %d, the configuration says %d; set ORCHESTRIX_PARTITIONS=%d",

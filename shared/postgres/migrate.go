@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"orchestrix/shared/es"
 )
 
 //go:embed migrations/*.sql
@@ -33,6 +35,39 @@ func (db *DB) Migrate(ctx context.Context) error {
 		_, err := p.Up(ctx)
 		return err
 	})
+}
+
+// Migrated returns nil where the tables are in the state that this program needs, or newer. It changes nothing, and
+// returns an error that wraps [es.ErrUnavailable] otherwise.
+func (db *DB) Migrated(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	needed, err := newestMigration()
+	if err != nil {
+		return err
+	}
+	var found int64
+	err = db.pool.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+versionTable+" where is_applied").Scan(&found)
+	if hasCode(err, undefinedTable, undefinedSchema) {
+		return fmt.Errorf("%w: there are no tables yet: run 'orchestrix migrate'", es.ErrUnavailable)
+	}
+	if err != nil {
+		return translate("read the state of the tables", err)
+	}
+	if found < needed {
+		return fmt.Errorf("%w: the tables are of migration %d, this program needs %d: run 'orchestrix migrate' of this version",
+			es.ErrUnavailable, found, needed)
+	}
+	return nil
+}
+
+// newestMigration is the number of the last migration that this program has.
+func newestMigration() (int64, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return 0, fmt.Errorf("migrations: %w", err)
+	}
+	return goose.NumericComponent(files[len(files)-1]) // Glob sorts by name
 }
 
 func (db *DB) withMigrations(ctx context.Context, do func(*goose.Provider) error) error {

@@ -51,6 +51,31 @@ func TestMigrationsGoUpAndDownAndUp(t *testing.T) {
 	}
 }
 
+func TestAProgramSeesWhetherTheTablesAreWhatItNeeds(t *testing.T) {
+	t.Parallel()
+	db := connect(t, localtest.Postgres(t))
+	says := func(want string) {
+		t.Helper()
+		err := db.Migrated(t.Context())
+		if !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+			t.Fatalf("got %v, it must say %q", err, want)
+		}
+	}
+	says("no tables yet")
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Migrated(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, "insert into orchestrix.migrations (version_id, is_applied) values (99999, true)")
+	if err := db.Migrated(t.Context()); err != nil {
+		t.Fatalf("newer tables must do: %v", err)
+	}
+	exec(t, db, "delete from orchestrix.migrations where version_id > 1")
+	says("run 'orchestrix migrate' of this version")
+}
+
 func TestManyMigrateAtOnce(t *testing.T) {
 	t.Parallel()
 	dsn := localtest.Postgres(t)

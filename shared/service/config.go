@@ -15,10 +15,38 @@ import (
 // Prefix starts the name of every variable but NATS_URL and DATABASE_URL, which other tools share.
 const Prefix = "ORCHESTRIX"
 
-// Connections are the two backends.
+// Connections are the two backends, and as whom to connect to them.
 type Connections struct {
-	NATSURL     string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
-	DatabaseURL string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; may hold a password, so it is never logged"`
+	NATSURL         string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
+	NATSNKeyFile    string `envconfig:"NATS_NKEY_FILE" desc:"file with the NKey seed to log in to NATS with"`
+	NATSCredsFile   string `envconfig:"NATS_CREDS_FILE" desc:"file with the JWT and the seed to log in to NATS with, instead"`
+	NATSCAFile      string `envconfig:"NATS_CA_FILE" desc:"file with the certificates that vouch for NATS; empty: those of the system, where the URL says tls"`
+	NATSInboxPrefix string `envconfig:"NATS_INBOX_PREFIX" desc:"where NATS's answers go; no other user of NATS should be able to listen there"`
+	DatabaseURL     string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; may hold a password, so it is never logged"`
+}
+
+// InboxPrefix is the default of NATS_INBOX_PREFIX: each user of NATS has one of its own.
+func InboxPrefix(user string) string { return "_INBOX_" + user }
+
+// LoadConnections reads the environment, for a program that is no service.
+func LoadConnections(user string) (Connections, error) {
+	var c Connections
+	err := process("", &c)
+	c.setDefaults(user)
+	return c, errors.Join(err, c.check())
+}
+
+func (c *Connections) setDefaults(user string) {
+	if c.NATSInboxPrefix == "" {
+		c.NATSInboxPrefix = InboxPrefix(user)
+	}
+}
+
+func (c *Connections) check() error {
+	if c.NATSNKeyFile != "" && c.NATSCredsFile != "" {
+		return errors.New("NATS_NKEY_FILE and NATS_CREDS_FILE are both set: set the one that NATS knows you by")
+	}
+	return nil
 }
 
 // Common is what every service can be told.
@@ -33,6 +61,7 @@ type Common struct {
 	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
 	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
 	DatabaseConns   int           `split_words:"true" default:"10" desc:"connections to Postgres, at most"`
+	AwaitMigration  bool          `split_words:"true" default:"false" desc:"create no streams and tables, but wait until 'orchestrix migrate' has"`
 }
 
 // Where the event log may be.
@@ -89,6 +118,7 @@ func (s settings) load(service string) error {
 		return err
 	}
 	s.setDefaultAddrs(service)
+	s.connections.setDefaults(service)
 	return s.check()
 }
 
@@ -112,7 +142,7 @@ func (s settings) setDefaultAddrs(service string) {
 }
 
 func (s settings) check() error {
-	var errs []error
+	errs := []error{s.connections.check()}
 	wrong := func(variable string, value any, allowed string) {
 		errs = append(errs, fmt.Errorf("%s_%s is %v: it must be %s", Prefix, variable, value, allowed))
 	}
@@ -153,10 +183,11 @@ func (s settings) usage(out io.Writer, service string) error {
 	if err := errors.Join(envconfig.Usagef("", s.connections, &rows, row), envconfig.Usagef(Prefix, s.own, &rows, row)); err != nil {
 		return err
 	}
-	// Struct tags can't say the default addresses, since they differ by service.
+	// Struct tags can't say the defaults that differ by service.
 	addrs := defaultAddrs[service]
 	filled := strings.NewReplacer(
 		"\n"+Prefix+"_ADDR\t\t", "\n"+Prefix+"_ADDR\t"+addrs[0]+"\t",
+		"\nNATS_INBOX_PREFIX\t\t", "\nNATS_INBOX_PREFIX\t"+InboxPrefix(service)+"\t",
 		"\n"+Prefix+"_ADMIN_ADDR\t\t", "\n"+Prefix+"_ADMIN_ADDR\t"+addrs[1]+"\t",
 	).Replace(rows.String())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

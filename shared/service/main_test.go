@@ -44,7 +44,7 @@ func TestHelpShowsEveryVariableWithItsDefault(t *testing.T) {
 	}
 	for _, line := range []string{
 		"NATS_URL nats://127.0.0.1:4222", "DATABASE_URL postgres://", "ORCHESTRIX_ADDR 127.0.0.1:8080", "ORCHESTRIX_ADMIN_ADDR 127.0.0.1:9080",
-		"ORCHESTRIX_PARTITIONS 4", "ORCHESTRIX_SHUTDOWN_TIMEOUT 25s", "ORCHESTRIX_CACHE_SIZE 100000", "ORCHESTRIX_SNAPSHOT_EVERY 32",
+		"NATS_INBOX_PREFIX _INBOX_command", "ORCHESTRIX_AWAIT_MIGRATION false", "ORCHESTRIX_PARTITIONS 4", "ORCHESTRIX_SHUTDOWN_TIMEOUT 25s", "ORCHESTRIX_CACHE_SIZE 100000", "ORCHESTRIX_SNAPSHOT_EVERY 32",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), line) {
 			t.Errorf("%q is missing in\n%s", line, out)
@@ -65,6 +65,7 @@ func TestConfiguration(t *testing.T) {
 		"no number":           {[]string{"ORCHESTRIX_PARTITIONS=many"}, nil, 2, `ORCHESTRIX_PARTITIONS is "many": it must be of type int`},
 		"out of range":        {[]string{"ORCHESTRIX_REPLICAS=2"}, nil, 2, "ORCHESTRIX_REPLICAS is 2: it must be 1, 3 or 5"},
 		"several":             {[]string{"ORCHESTRIX_REPLICAS=2", "ORCHESTRIX_LOG_LEVEL=loud"}, nil, 2, "ORCHESTRIX_LOG_LEVEL is loud"},
+		"two logins":          {[]string{"NATS_NKEY_FILE=a", "NATS_CREDS_FILE=b"}, nil, 2, "NATS_NKEY_FILE and NATS_CREDS_FILE are both set"},
 		"a typing error":      {[]string{"ORCHESTRIX_PARTITION=8"}, nil, 1, "ORCHESTRIX_PARTITION"},
 		"an argument":         {nil, []string{"start"}, 2, `takes no argument "start"`},
 		"an address in use":   {[]string{"ORCHESTRIX_ADMIN_ADDR=127.0.0.1:99999"}, nil, 1, "ORCHESTRIX_ADMIN_ADDR"},

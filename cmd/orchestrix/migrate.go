@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orchestrix/services"
+	"orchestrix/shared/service"
+)
+
+// migrateOptions are the flags of migrate.
+type migrateOptions struct {
+	target               logFlags
+	partitions, replicas int
+	wait                 time.Duration
+}
+
+func newMigrate() *cobra.Command {
+	o := migrateOptions{target: logFlags{user: "migrate"}}
+	command := &cobra.Command{
+		Use:   "migrate",
+		Short: "Create the streams and the tables that the services need, or bring them up to date",
+		Long: `Create the streams and the tables that the services need, and bring the tables up to date. It may run again at any time,
+also while services run. Services with ORCHESTRIX_AWAIT_MIGRATION=true create nothing themselves, and so need no rights
+to; they wait for it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runMigrate(cmd.Context(), o) },
+	}
+	flags := command.Flags()
+	o.target.register(flags)
+	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of a new log (ORCHESTRIX_PARTITIONS)")
+	flags.IntVar(&o.replicas, "replicas", numberFromEnv("ORCHESTRIX_REPLICAS", 1), "replicas of new streams: 1, 3 or 5 (ORCHESTRIX_REPLICAS)")
+	flags.DurationVar(&o.wait, "wait", 2*time.Minute, "how long to wait for NATS and Postgres")
+	return command
+}
+
+func runMigrate(ctx context.Context, o migrateOptions) error {
+	if r := o.replicas; r != 1 && r != 3 && r != 5 {
+		return fmt.Errorf("--replicas is %d, it may be 1, 3 or 5", r)
+	}
+	if o.partitions < 1 || o.partitions > 256 {
+		return fmt.Errorf("--partitions is %d, it may be 1 to 256", o.partitions)
+	}
+	if err := o.target.check(); err != nil {
+		return err
+	}
+	connections, err := o.target.connections()
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeoutCause(ctx, o.wait, fmt.Errorf("not everything was there within %s (--wait)", o.wait))
+	defer cancel()
+	err = services.Migrate(waiting, service.Env{
+		Name: "migrate", Connections: connections,
+		Common: service.Common{Log: o.target.kind, Partitions: o.partitions, Replicas: o.replicas},
+		Logger: service.NewLogger(os.Stderr, fromEnv("ORCHESTRIX_LOG_FORMAT", "auto"), new(slog.LevelVar)),
+		Admin:  service.NewAdmin(new(slog.LevelVar), false),
+	})
+	if err != nil && waiting.Err() != nil {
+		return errors.Join(context.Cause(waiting), err)
+	}
+	return err
+}
+
+// numberFromEnv is the default of a flag that an environment variable may set. What is no number is none: the flag's
+// own check then says what is allowed.
+func numberFromEnv(variable string, otherwise int) int {
+	text := fromEnv(variable, "")
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,51 @@
+package services
+
+import (
+	"context"
+
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/postgres"
+	"orchestrix/shared/service"
+)
+
+// Migrate creates the tables and the streams that the services need, and brings the tables up to date. It waits for
+// Postgres and NATS until ctx ends, and may be run again at any time, also while services run.
+func Migrate(ctx context.Context, env service.Env) error {
+	env.Common.AwaitMigration = false
+	db, err := postgres.Connect(env.Connections.DatabaseURL, postgres.Options{Application: "orchestrix-" + env.Name})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := migrate(ctx, env, db); err != nil {
+		return err
+	}
+	env.Logger.InfoContext(ctx, "the tables are there")
+	if env.Common.Log == service.LogInPostgres {
+		_, err := openPostgresLog(ctx, env, db)
+		return err
+	}
+	return createStreams(ctx, env)
+}
+
+// createStreams creates what there has to be in JetStream.
+func createStreams(ctx context.Context, env service.Env) error {
+	connection, err := connectNATS(ctx, env)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	_, err = service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*jetstream.Log, error) {
+		l, err := jetstream.Open(ctx, connection, logConfig(env))
+		return l, unlessUnavailable(err)
+	})
+	if err != nil {
+		return err
+	}
+	env.Logger.InfoContext(ctx, "the streams are there")
+	return nil
+}
+
+func logConfig(env service.Env) jetstream.Config {
+	return jetstream.Config{Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger}
+}
