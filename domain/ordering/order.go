@@ -10,12 +10,24 @@ type (
 		OrderedAt  string `json:"ordered_at"`
 		RequiredAt string `json:"required_at"`
 		Freight    Money  `json:"freight"`
+
+		Fulfilment Fulfilment `json:"fulfilment,omitempty"`
 	}
 
 	// OrderShipped says that the order has left the house.
 	OrderShipped struct {
 		ShippedAt string `json:"shipped_at"`
 		Carrier   string `json:"carrier"`
+	}
+
+	// OrderConfirmed says that the goods of a managed order are reserved and paid.
+	OrderConfirmed struct{}
+
+	// OrderFulfilmentFailed says that a managed order can't be fulfilled: nothing of it is reserved or paid any more. It
+	// repeats the sale, as OrderCancelled does.
+	OrderFulfilmentFailed struct {
+		Sale
+		Reason string `json:"reason"`
 	}
 
 	// OrderCancelled says that the order will not be shipped. It repeats the sale, so that a view that has
@@ -29,8 +41,18 @@ type (
 // Order is the state: what it takes to decide the next command. Its zero value is an order that was not placed.
 type Order struct {
 	Sale
-	Status Status `json:"status"`
+	Status     Status     `json:"status"`
+	Fulfilment Fulfilment `json:"fulfilment,omitempty"`
 }
+
+// Fulfilment is who sees to it that an order can be shipped.
+type Fulfilment string
+
+// The ways of fulfilment.
+const (
+	Unmanaged Fulfilment = ""        // whoever sends "ship" knows that it can
+	Managed   Fulfilment = "managed" // the process fulfilment does: see fulfilment.go
+)
 
 // Status is how far an order has come.
 type Status string
@@ -39,6 +61,8 @@ type Status string
 const (
 	NotPlaced Status = ""
 	Placed    Status = "placed"
+	Confirmed Status = "confirmed" // of a managed order alone, as is the next one
+	Failed    Status = "failed"
 	Shipped   Status = "shipped"
 	Cancelled Status = "cancelled"
 )
@@ -50,18 +74,22 @@ var OrderDecider = es.Decider[Order]{
 		es.Handle("place", Order.place),
 		es.Handle("ship", Order.ship),
 		es.Handle("cancel", Order.cancel),
+		es.Handle("confirm", Order.confirm),
+		es.Handle("fail-fulfilment", Order.failFulfilment),
 	},
 	Evolve: es.Events[Order]{
 		es.Apply("OrderPlaced", Order.placed),
 		es.Apply("OrderShipped", Order.shipped),
 		es.Apply("OrderCancelled", Order.cancelled),
+		es.Apply("OrderConfirmed", Order.confirmed),
+		es.Apply("OrderFulfilmentFailed", Order.fulfilmentFailed),
 	},
 }
 
 // Evolve: how the state follows from the events.
 
 func (o Order) placed(e OrderPlaced) Order {
-	return Order{Sale: e.Sale, Status: Placed}
+	return Order{Sale: e.Sale, Status: Placed, Fulfilment: e.Fulfilment}
 }
 
 func (o Order) shipped(OrderShipped) Order {
@@ -74,11 +102,21 @@ func (o Order) cancelled(OrderCancelled) Order {
 	return o
 }
 
+func (o Order) confirmed(OrderConfirmed) Order {
+	o.Status = Confirmed
+	return o
+}
+
+func (o Order) fulfilmentFailed(OrderFulfilmentFailed) Order {
+	o.Status = Failed
+	return o
+}
+
 // Decide: what a command makes happen, or why not.
 
 func (o Order) place(c Place) ([]es.Event, error) {
 	switch {
-	case o.Status == Cancelled:
+	case o.Status == Cancelled, o.Status == Failed:
 		return o.notOpen()
 	case o.Status != NotPlaced:
 		return es.Reject("order-already-placed", "the order has been placed before; a new order needs a new id")
@@ -89,17 +127,50 @@ func (o Order) place(c Place) ([]es.Event, error) {
 }
 
 func (o Order) ship(c Ship) ([]es.Event, error) {
-	if o.Status != Placed {
+	switch {
+	case o.Status == Placed && o.Fulfilment == Managed:
+		return es.Reject("order-not-confirmed", "the goods of the order are not reserved and paid yet")
+	case o.Status != Placed && o.Status != Confirmed:
 		return o.notOpen()
 	}
 	return es.Accept(OrderShipped(c))
 }
 
 func (o Order) cancel(c Cancel) ([]es.Event, error) {
-	if o.Status != Placed {
-		return o.notOpen()
+	switch o.Status {
+	case Placed:
+		return es.Accept(OrderCancelled{Sale: o.Sale, Reason: c.Reason})
+	case Confirmed:
+		return es.Reject("order-confirmed", "the goods of the order are paid and leave the house")
 	}
-	return es.Accept(OrderCancelled{Sale: o.Sale, Reason: c.Reason})
+	return o.notOpen()
+}
+
+func (o Order) confirm(Confirm) ([]es.Event, error) {
+	switch {
+	case o.Status == Confirmed:
+		return es.Accept()
+	case o.Status != Placed:
+		return o.notOpen()
+	case o.Fulfilment != Managed:
+		return o.notManaged()
+	}
+	return es.Accept(OrderConfirmed{})
+}
+
+// failFulfilment has nothing to say of an order that the customer has called off meanwhile.
+func (o Order) failFulfilment(c FailFulfilment) ([]es.Event, error) {
+	switch {
+	case o.Status == Failed, o.Status == Cancelled:
+		return es.Accept()
+	case o.Status == Confirmed:
+		return es.Reject("order-confirmed", "the goods of the order are reserved and paid")
+	case o.Status != Placed:
+		return o.notOpen()
+	case o.Fulfilment != Managed:
+		return o.notManaged()
+	}
+	return es.Accept(OrderFulfilmentFailed{Sale: o.Sale, Reason: c.Reason})
 }
 
 // notOpen is the answer to a command that only an order that waits for shipment takes.
@@ -109,7 +180,13 @@ func (o Order) notOpen() ([]es.Event, error) {
 		return es.Reject("order-already-shipped", "the order has been shipped")
 	case Cancelled:
 		return es.Reject("order-cancelled", "the order has been cancelled")
+	case Failed:
+		return es.Reject("order-failed", "the order could not be fulfilled")
 	default:
 		return es.Reject("order-not-placed", "the order has not been placed")
 	}
+}
+
+func (o Order) notManaged() ([]es.Event, error) {
+	return es.Reject("order-not-managed", "the order was placed without managed fulfilment")
 }

@@ -7,7 +7,7 @@ type OrderSummary struct {
 	CustomerID   string `json:"customer_id" doc:"The customer's id."`
 	CustomerName string `json:"customer_name" doc:"The customer's name as of this order."`
 	Country      string `json:"country" doc:"The country that the goods go to."`
-	Status       Status `json:"status" enum:"placed,shipped,cancelled" doc:"How far the order has come."`
+	Status       Status `json:"status" enum:"placed,confirmed,failed,shipped,cancelled" doc:"How far the order has come."`
 	LineCount    int    `json:"line_count" doc:"How many lines the order has."`
 	NetTotal     Money  `json:"net_total" doc:"What all lines cost after discount, with four decimals; freight is not part of it."`
 	Freight      Money  `json:"freight" doc:"What the transport costs."`
@@ -16,6 +16,7 @@ type OrderSummary struct {
 	ShippedAt    string `json:"shipped_at,omitempty" format:"date" doc:"The day on which the goods left the house."`
 	Carrier      string `json:"carrier,omitempty" doc:"Who transports the goods."`
 	CancelReason string `json:"cancel_reason,omitempty" doc:"Why the order was called off."`
+	FailReason   string `json:"fail_reason,omitempty" doc:"Why the order could not be fulfilled: a code such as out-of-stock."`
 }
 
 // OrderSummaries is the view order-summary, by order id.
@@ -33,6 +34,8 @@ var OrderSummaries = es.View[OrderSummary]{
 		es.On((*OrderSummary).placed),
 		es.On((*OrderSummary).shipped),
 		es.On((*OrderSummary).cancelled),
+		es.On((*OrderSummary).confirmed),
+		es.On((*OrderSummary).failed),
 	},
 }
 
@@ -52,5 +55,15 @@ func (s *OrderSummary) shipped(e OrderShipped, _ es.Meta) error {
 
 func (s *OrderSummary) cancelled(e OrderCancelled, _ es.Meta) error {
 	s.Status, s.CancelReason = Cancelled, e.Reason
+	return nil
+}
+
+func (s *OrderSummary) confirmed(OrderConfirmed, es.Meta) error {
+	s.Status = Confirmed
+	return nil
+}
+
+func (s *OrderSummary) failed(e OrderFulfilmentFailed, _ es.Meta) error {
+	s.Status, s.FailReason = Failed, e.Reason
 	return nil
 }

@@ -2,8 +2,8 @@ package ordering
 
 import "orchestrix/shared/es"
 
-// ProductSales is what was sold of one product. A cancelled order no longer counts; where none is left, the
-// sum stays, as zero.
+// ProductSales is what was sold of one product. An order that was cancelled or could not be fulfilled no longer counts;
+// where none is left, the sum stays, as zero.
 type ProductSales struct {
 	ProductID string `json:"product_id" doc:"The product's id."`
 	Product   string `json:"product" doc:"The product's name as of one of its orders."`
@@ -25,6 +25,7 @@ var SalesByProduct = es.View[ProductSales]{
 	On: es.Folds[ProductSales]{
 		es.OnKeys(OrderPlaced.products, (*ProductSales).placed),
 		es.OnKeys(OrderCancelled.products, (*ProductSales).cancelled),
+		es.OnKeys(OrderFulfilmentFailed.products, (*ProductSales).failed),
 	},
 }
 
@@ -34,6 +35,11 @@ func (p *ProductSales) placed(e OrderPlaced, m es.Meta) error {
 }
 
 func (p *ProductSales) cancelled(e OrderCancelled, m es.Meta) error {
+	p.count(e.Sale, m.Key, -1)
+	return nil
+}
+
+func (p *ProductSales) failed(e OrderFulfilmentFailed, m es.Meta) error {
 	p.count(e.Sale, m.Key, -1)
 	return nil
 }

@@ -2,9 +2,10 @@ package ordering
 
 import "orchestrix/shared/es"
 
-// Sales sums up orders. A cancelled order no longer counts; where none is left, the sum stays, as zero.
+// Sales sums up orders. One that was cancelled or could not be fulfilled no longer counts; where none is left, the sum
+// stays, as zero.
 type Sales struct {
-	Orders   int   `json:"orders" doc:"How many orders were placed and not cancelled."`
+	Orders   int   `json:"orders" doc:"How many orders were placed, and neither cancelled nor impossible to fulfil."`
 	NetTotal Money `json:"net_total" doc:"What they cost after discount, with four decimals, without freight."`
 }
 
@@ -31,6 +32,7 @@ var SalesByCountry = es.View[CountrySales]{
 	On: es.Folds[CountrySales]{
 		es.OnKey(OrderPlaced.country, (*CountrySales).placed),
 		es.OnKey(OrderCancelled.country, (*CountrySales).cancelled),
+		es.OnKey(OrderFulfilmentFailed.country, (*CountrySales).failed),
 	},
 }
 
@@ -41,6 +43,11 @@ func (c *CountrySales) placed(e OrderPlaced, _ es.Meta) error {
 }
 
 func (c *CountrySales) cancelled(e OrderCancelled, _ es.Meta) error {
+	c.count(e.Sale, -1)
+	return nil
+}
+
+func (c *CountrySales) failed(e OrderFulfilmentFailed, _ es.Meta) error {
 	c.count(e.Sale, -1)
 	return nil
 }
@@ -64,6 +71,7 @@ var SalesByCustomer = es.View[CustomerSales]{
 	On: es.Folds[CustomerSales]{
 		es.OnKey(OrderPlaced.customer, (*CustomerSales).placed),
 		es.OnKey(OrderCancelled.customer, (*CustomerSales).cancelled),
+		es.OnKey(OrderFulfilmentFailed.customer, (*CustomerSales).failed),
 	},
 }
 
@@ -74,6 +82,11 @@ func (c *CustomerSales) placed(e OrderPlaced, _ es.Meta) error {
 }
 
 func (c *CustomerSales) cancelled(e OrderCancelled, _ es.Meta) error {
+	c.count(e.Sale, -1)
+	return nil
+}
+
+func (c *CustomerSales) failed(e OrderFulfilmentFailed, _ es.Meta) error {
 	c.count(e.Sale, -1)
 	return nil
 }

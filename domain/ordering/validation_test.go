@@ -59,6 +59,7 @@ func TestValidation(t *testing.T) {
 		{ordering.Place{}, validPlace, "lines.unit_price", []any{"0", "14", "14.0000", "999999999999.9999"}, []any{"-1", "+1", "1.", ".5", "1.00001", "1e9", "1000000000000", "NaN", 14, ""}},
 		{ordering.Place{}, validPlace, "lines.quantity", []any{1, 1_000_000}, []any{0, -1, 1_000_001, 1.5, "1", nil}},
 		{ordering.Place{}, validPlace, "lines.discount", []any{"0", "0.0", "0.9999"}, []any{"1", "1.0", "-0.1", "0.00001", ".5", "0.", 0.15}},
+		{ordering.Place{}, validPlace, "fulfilment", []any{"managed"}, []any{"", "Managed", 1}},
 		{ordering.Place{}, validPlace, "extra", nil, []any{"what"}},
 		{ordering.Ship{}, validShip, "shipped_at", []any{"2026-01-02"}, []any{"", "2026-13-01"}},
 		{ordering.Ship{}, validShip, "carrier", []any{text200}, []any{"", text201, "a\u0085b"}},

@@ -1,0 +1,160 @@
+package ordering
+
+import (
+	"maps"
+
+	"orchestrix/shared/es"
+)
+
+// Commands of the stock of a product.
+type (
+	// Receive puts goods into stock.
+	Receive struct {
+		Quantity int `json:"quantity" minimum:"1" maximum:"1000000000" example:"100" doc:"How many units have come in."`
+	}
+
+	// Reserve keeps goods for an order.
+	Reserve struct {
+		Order    string `json:"order" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"10248" doc:"The order that they are for."`
+		Quantity int    `json:"quantity" minimum:"1" maximum:"1000000000" example:"12" doc:"How many units."`
+	}
+
+	// Release gives up what is kept for an order.
+	Release struct {
+		Order string `json:"order" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"10248" doc:"The order that it was for."`
+	}
+
+	// Issue takes what is kept for an order out of stock.
+	Issue struct {
+		Order string `json:"order" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"10248" doc:"The order that it was for."`
+	}
+)
+
+// Events: what has happened to the stock of a product.
+type (
+	// StockReceived says that goods have come in.
+	StockReceived struct {
+		Quantity int `json:"quantity"`
+	}
+
+	// StockReserved says that goods are kept for an order.
+	StockReserved struct {
+		Order    string `json:"order"`
+		Quantity int    `json:"quantity"`
+	}
+
+	// StockReleased says that goods are kept for an order no more.
+	StockReleased struct {
+		Order    string `json:"order"`
+		Quantity int    `json:"quantity"`
+	}
+
+	// StockIssued says that what was kept for an order has left the stock.
+	StockIssued struct {
+		Order    string `json:"order"`
+		Quantity int    `json:"quantity"`
+	}
+)
+
+// Stock is the state: how much of a product there is, and for which orders some of it is kept.
+type Stock struct {
+	OnHand   int            `json:"on_hand"`
+	Reserved map[string]int `json:"reserved,omitempty"` // by order
+}
+
+// Limits of a product's stock.
+const (
+	// MaxReservations is for how many orders some of it is kept at most.
+	MaxReservations = 1000
+	// MaxOnHand is how many units there can be.
+	MaxOnHand = 1_000_000_000_000
+)
+
+// StockDecider is the stock of a product, by the product's id: its streams are stock-11, stock-42, …
+var StockDecider = es.Decider[Stock]{
+	Category: "stock",
+	Decide: es.Commands[Stock]{
+		es.Handle("receive", Stock.receive),
+		es.Handle("reserve", Stock.reserve),
+		es.Handle("release", Stock.release),
+		es.Handle("issue", Stock.issue),
+	},
+	Evolve: es.Events[Stock]{
+		es.Apply("StockReceived", Stock.received),
+		es.Apply("StockReserved", Stock.reserved),
+		es.Apply("StockReleased", Stock.released),
+		es.Apply("StockIssued", Stock.issued),
+	},
+}
+
+func (s Stock) received(e StockReceived) Stock {
+	s.OnHand += e.Quantity
+	return s
+}
+
+func (s Stock) reserved(e StockReserved) Stock {
+	kept := make(map[string]int, len(s.Reserved)+1)
+	maps.Copy(kept, s.Reserved)
+	kept[e.Order] = e.Quantity
+	s.Reserved = kept
+	return s
+}
+
+func (s Stock) released(e StockReleased) Stock { return s.without(e.Order) }
+
+func (s Stock) issued(e StockIssued) Stock {
+	s.OnHand -= e.Quantity
+	return s.without(e.Order)
+}
+
+func (s Stock) without(order string) Stock {
+	s.Reserved = maps.Clone(s.Reserved)
+	delete(s.Reserved, order)
+	return s
+}
+
+func (s Stock) receive(c Receive) ([]es.Event, error) {
+	if c.Quantity > MaxOnHand-s.OnHand {
+		return es.Reject("stock-full", "there are %d units, and room for %d more", s.OnHand, MaxOnHand-s.OnHand)
+	}
+	return es.Accept(StockReceived(c))
+}
+
+func (s Stock) reserve(c Reserve) ([]es.Event, error) {
+	_, kept := s.Reserved[c.Order]
+	free := s.free()
+	switch {
+	case kept:
+		return es.Accept()
+	case free < c.Quantity:
+		return es.Reject("out-of-stock", "%d units are left", free)
+	case len(s.Reserved) >= MaxReservations:
+		return es.Reject("too-many-reservations", "units are kept for %d orders: try again later", len(s.Reserved))
+	}
+	return es.Accept(StockReserved(c))
+}
+
+func (s Stock) release(c Release) ([]es.Event, error) {
+	quantity, kept := s.Reserved[c.Order]
+	if !kept {
+		return es.Accept()
+	}
+	return es.Accept(StockReleased{Order: c.Order, Quantity: quantity})
+}
+
+func (s Stock) issue(c Issue) ([]es.Event, error) {
+	quantity, kept := s.Reserved[c.Order]
+	if !kept {
+		return es.Reject("not-reserved", "nothing is kept for order %s", c.Order)
+	}
+	return es.Accept(StockIssued{Order: c.Order, Quantity: quantity})
+}
+
+// free is what is kept for nobody.
+func (s Stock) free() int {
+	free := s.OnHand
+	for _, quantity := range s.Reserved {
+		free -= quantity
+	}
+	return free
+}

@@ -1,0 +1,34 @@
+package ordering
+
+import "orchestrix/shared/es"
+
+// StockLevel is how much of a product there is.
+type StockLevel struct {
+	OnHand   int `json:"on_hand" doc:"How many units are in the house."`
+	Reserved int `json:"reserved" doc:"How many of them are kept for orders."`
+	Free     int `json:"free" doc:"How many of them are kept for nobody."`
+}
+
+// StockLevels is the view stock-level, by product id.
+var StockLevels = es.View[StockLevel]{
+	Name:    "stock-level",
+	Version: 1,
+	Fields: es.Fields{
+		{Name: "on_hand", Kind: es.Number},
+		{Name: "reserved", Kind: es.Number},
+		{Name: "free", Kind: es.Number},
+	},
+	On: es.Folds[StockLevel]{
+		es.On(func(l *StockLevel, e StockReceived, _ es.Meta) error { return l.change(e.Quantity, 0) }),
+		es.On(func(l *StockLevel, e StockReserved, _ es.Meta) error { return l.change(0, e.Quantity) }),
+		es.On(func(l *StockLevel, e StockReleased, _ es.Meta) error { return l.change(0, -e.Quantity) }),
+		es.On(func(l *StockLevel, e StockIssued, _ es.Meta) error { return l.change(-e.Quantity, -e.Quantity) }),
+	},
+}
+
+func (l *StockLevel) change(onHand, reserved int) error {
+	l.OnHand += onHand
+	l.Reserved += reserved
+	l.Free = l.OnHand - l.Reserved
+	return nil
+}
