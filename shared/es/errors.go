@@ -38,6 +38,8 @@ var (
 	ErrBadToken = errors.New("bad token")
 	// ErrBadPosition says that a text is not a position of this log.
 	ErrBadPosition = errors.New("bad position")
+	// ErrInboxFull says that no more can wait for a parked process instance.
+	ErrInboxFull = errors.New("the inbox is full")
 	// ErrBadPayload says that a payload is not the JSON that its type takes.
 	ErrBadPayload = errors.New("bad payload")
 )

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // Module is one bounded context: what its package offers to the platform.
 type Module struct {
-	Name     string // a token; the first part of its events' types
-	Deciders []DeciderDef
-	Views    []ViewDef
-	Queries  []QueryDef
+	Name      string // a token; the first part of its events' types
+	Deciders  []DeciderDef
+	Views     []ViewDef
+	Queries   []QueryDef
+	Processes []ProcessDef
 }
 
 // Registry is every module of a program, checked and ready to run. It does not change after it was made.
@@ -22,6 +24,8 @@ type Registry struct {
 	views      []*ViewType
 	viewNamed  map[string]*ViewType
 	queries    []*QueryType
+	processes  []*ProcessType
+	instances  *Aggregate // what the aggregates of all processes have in common; nil where there is none
 }
 
 // NewRegistry checks the modules and puts them together. The error names everything that is wrong with them.
@@ -39,6 +43,7 @@ func NewRegistry(modules ...Module) (*Registry, error) {
 			errs = append(errs, inModule(m, r.addDecider(m, d, typed)))
 		}
 	}
+	errs = append(errs, r.addProcesses(modules, typed))
 	for _, m := range modules {
 		for _, v := range m.Views {
 			errs = append(errs, inModule(m, r.addView(m, v, typed)))
@@ -65,11 +70,18 @@ func (r *Registry) addDecider(m Module, d DeciderDef, typed map[reflect.Type]*Ev
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(a.Category, ProcessCategory) {
+		return fmt.Errorf("category %q starts as only those of process instances do", a.Category)
+	}
 	if other := r.categories[a.Category]; other != nil {
 		return fmt.Errorf("category %q is already that of a decider of module %q", a.Category, other.Module)
 	}
 	r.categories[a.Category] = a
 	r.aggregates = append(r.aggregates, a)
+	return r.addEvents(a, typed)
+}
+
+func (r *Registry) addEvents(a *Aggregate, typed map[reflect.Type]*EventType) error {
 	for _, e := range a.Events() {
 		if other := r.events[e.Name]; other != nil {
 			return fmt.Errorf("event %s is already that of decider %q", e.Name, other.Aggregate.Category)
@@ -79,6 +91,49 @@ func (r *Registry) addDecider(m Module, d DeciderDef, typed map[reflect.Type]*Ev
 		}
 		r.events[e.Name], typed[e.Type] = e, e
 	}
+	return nil
+}
+
+// addProcesses adds the processes of all modules, when all deciders are known: a process may react to the events of any.
+func (r *Registry) addProcesses(modules []Module, typed map[reflect.Type]*EventType) error {
+	var errs []error
+	for _, m := range modules {
+		for _, d := range m.Processes {
+			if r.instances == nil {
+				errs = append(errs, r.addInstances(typed))
+			}
+			errs = append(errs, inModule(m, r.addProcess(m, d, typed)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// addInstances registers what all processes share: the events of their instances, and the view of them.
+func (r *Registry) addInstances(typed map[reflect.Type]*EventType) error {
+	a, err := Decider[ProcessInstance]{Category: "process", Evolve: processEvents()}.compile("process")
+	if err != nil {
+		return err
+	}
+	r.instances = a
+	if err := r.addEvents(a, typed); err != nil {
+		return err
+	}
+	return r.addView(Module{Name: a.Module}, processView(), typed)
+}
+
+func (r *Registry) addProcess(m Module, d ProcessDef, typed map[reflect.Type]*EventType) error {
+	p, err := d.compileProcess(m.Name, r, typed)
+	if err != nil {
+		return err
+	}
+	for _, other := range r.processes {
+		if other.Name == p.Name {
+			return fmt.Errorf("process %q is already one of module %q", p.Name, other.Module)
+		}
+	}
+	r.processes = append(r.processes, p)
+	r.categories[p.Aggregate.Category] = p.Aggregate
+	r.aggregates = append(r.aggregates, p.Aggregate)
 	return nil
 }
 
@@ -109,7 +164,8 @@ func (r *Registry) addQuery(m Module, d QueryDef) error {
 	return nil
 }
 
-// Aggregates are all deciders, in the order of the modules.
+// Aggregates are all deciders, in the order of the modules, and those of the instances of processes, which take no
+// command from outside.
 func (r *Registry) Aggregates() []*Aggregate { return r.aggregates }
 
 // Aggregate finds a decider by its category.
@@ -139,3 +195,16 @@ func (r *Registry) View(name string) (*ViewType, bool) {
 
 // Queries are all queries, in the order of the modules.
 func (r *Registry) Queries() []*QueryType { return r.queries }
+
+// Processes are all processes, in the order of the modules.
+func (r *Registry) Processes() []*ProcessType { return r.processes }
+
+// ProcessOf finds the process of an instance, by the category of its stream.
+func (r *Registry) ProcessOf(category string) (*ProcessType, bool) {
+	for _, p := range r.processes {
+		if p.Aggregate.Category == category {
+			return p, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,305 @@
+package estest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// GivenProcess starts a scenario of one process instance, which has not begun:
+//
+//	estest.GivenProcess(t, banking.Module(), banking.TransferProcess).
+//		When("t-1", banking.TransferRequested{From: "ada", To: "bob", …}).
+//		Then(es.Send("ada", banking.Debit{…}), es.After("debit", time.Minute)).
+//		WhenRejected(banking.Debit{…}, "insufficient-funds").
+//		Then(es.Fail("insufficient-funds"))
+//
+// module brings the deciders whose events the process reacts to and whose commands it sends; the process need not be one
+// of its own. What the instance records goes through JSON, as in the log, and so does its state, as in a snapshot. A
+// trigger after which no Then looks at the effects must have none.
+func GivenProcess(t testing.TB, module es.Module, process es.ProcessDef) *ProcessScenario {
+	t.Helper()
+	registry, err := es.NewRegistry(es.Module{Name: module.Name, Deciders: module.Deciders, Processes: []es.ProcessDef{process}})
+	if err != nil {
+		t.Fatalf("the process can't be registered: %v", err)
+	}
+	s := &ProcessScenario{
+		t: t, registry: registry, process: registry.Processes()[0], versions: map[es.Stream]es.Version{},
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), seen: true,
+	}
+	s.state, _ = s.process.Aggregate.Initial.(es.ProcessInstance)
+	t.Cleanup(s.settle)
+	return s
+}
+
+// ProcessScenario is a process instance to which some things have happened.
+type ProcessScenario struct {
+	t        testing.TB
+	registry *es.Registry
+	process  *es.ProcessType
+	instance es.Stream
+	state    es.ProcessInstance
+	now      time.Time
+	versions map[es.Stream]es.Version
+	persons  int
+
+	// The last trigger, and what it has led to.
+	trigger es.Trigger
+	before  es.ProcessInstance
+	events  []es.Event
+	seen    bool
+}
+
+// At sets the time of what follows; it is 2026-01-02T03:04:05Z where a test sets none.
+func (s *ProcessScenario) At(now time.Time) *ProcessScenario {
+	s.now = now.UTC()
+	return s
+}
+
+// When lets an event happen to the aggregate with this id.
+func (s *ProcessScenario) When(id string, event es.Event) *ProcessScenario {
+	s.t.Helper()
+	for _, aggregate := range s.registry.Aggregates() {
+		recorded, err := aggregate.Encode(event)
+		if err != nil || strings.HasPrefix(aggregate.Category, es.ProcessCategory) {
+			continue
+		}
+		stream := es.Stream{Tenant: es.DefaultTenant, Category: aggregate.Category, ID: id}
+		s.versions[stream]++
+		c := es.Commit{Stream: stream, Version: s.versions[stream], Time: s.now, Events: []es.Recorded{recorded}}
+		s.route(event, recorded.Type, &c)
+		return s
+	}
+	s.t.Fatalf("no decider of module %q applies %T", s.process.Module, event)
+	return s
+}
+
+// route hands an event to the instance that the process names.
+func (s *ProcessScenario) route(event es.Event, name string, c *es.Commit) {
+	s.t.Helper()
+	if !s.process.ReactsTo(name) {
+		s.t.Fatalf("process %q does not react to %T", s.process.Name, event)
+	}
+	id, err := s.process.Instance(name, event, es.Meta{Stream: c.Stream, Version: c.Version, Time: c.Time})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if id == "" {
+		s.settle()
+		s.before, s.events, s.seen = s.state, nil, false
+		return
+	}
+	if s.instance.ID != "" && s.instance.ID != id {
+		s.t.Fatalf("%T is for the instance %q, this scenario is about %q", event, id, s.instance.ID)
+	}
+	s.instance = es.Stream{Tenant: es.DefaultTenant, Category: s.process.Aggregate.Category, ID: id}
+	s.take(es.EventTrigger(c, 0))
+}
+
+// WhenAccepted lets a command be accepted that the instance has sent, the oldest of its kind whose outcome is open.
+func (s *ProcessScenario) WhenAccepted(command any) *ProcessScenario {
+	s.t.Helper()
+	s.take(es.OutcomeTrigger(es.CommandOutcome{CommandID: s.sent(command), Accepted: true, Time: s.now}))
+	return s
+}
+
+// WhenRejected lets the domain say no, with this code, to a command that the instance has sent.
+func (s *ProcessScenario) WhenRejected(command any, code string) *ProcessScenario {
+	s.t.Helper()
+	s.take(es.OutcomeTrigger(es.CommandOutcome{CommandID: s.sent(command), Code: code, Message: "no", Time: s.now}))
+	return s
+}
+
+// WhenPassed lets a deadline pass that the instance has set.
+func (s *ProcessScenario) WhenPassed(name string) *ProcessScenario {
+	s.t.Helper()
+	for _, d := range s.state.Deadlines {
+		if d.Name == name {
+			if due := d.Due(s.now); due.After(s.now) {
+				s.now = due
+			}
+			s.take(es.DeadlineTrigger(es.Deadline{Of: s.instance, Name: d.Key(), ID: d.ID, At: s.now}))
+			return s
+		}
+	}
+	s.t.Fatalf("no deadline %q is pending; there are %v", name, s.state.Deadlines)
+	return s
+}
+
+// WhenCancelled lets a person end the instance early.
+func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
+	s.t.Helper()
+	s.persons++
+	by := es.Action{Who: "somebody", Reason: reason, At: s.now}
+	s.execute(s.process.End(s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
+	return s
+}
+
+// WhenRetried lets a person retry the instance, which is parked.
+func (s *ProcessScenario) WhenRetried() *ProcessScenario {
+	s.t.Helper()
+	s.persons++
+	s.execute(s.process.Retry(s.instance, "retry-"+string(rune('0'+s.persons)), es.Action{Who: "somebody", At: s.now}, nil))
+	return s
+}
+
+// sent is the id of a command that the instance has sent and that has no outcome yet.
+func (s *ProcessScenario) sent(command any) string {
+	s.t.Helper()
+	body := encode(s.t, command)
+	for _, aggregate := range s.registry.Aggregates() {
+		c, ok := aggregate.CommandOf(command)
+		if !ok {
+			continue
+		}
+		for _, sent := range s.state.Sent {
+			if sent.Category == aggregate.Category && sent.Name == c.Name && string(sent.Body) == string(body) {
+				return sent.ID
+			}
+		}
+	}
+	s.t.Fatalf("the instance waits for no %T %s; it waits for (-):\n%s", command, body, difference(s.state.Sent, nil))
+	return ""
+}
+
+func (s *ProcessScenario) take(t es.Trigger) {
+	s.t.Helper()
+	s.trigger = t
+	s.execute(s.process.React(s.instance, t, nil))
+}
+
+// execute hands a command to the instance twice: the second time must say the same.
+func (s *ProcessScenario) execute(c es.InternalCommand) {
+	s.t.Helper()
+	s.settle()
+	events, err := c.Type.Decide(s.state, c.Payload)
+	again, errAgain := c.Type.Decide(s.state, c.Payload)
+	if err != nil || errAgain != nil {
+		s.t.Fatal(describeError(err))
+	}
+	if d := difference(events, again); d != "" {
+		s.t.Fatalf("reacting to %s twice led to different things (- first, + second); time and ids come in with what happens:\n%s", s.trigger.ID, d)
+	}
+	s.before, s.events, s.seen = s.state, nil, false
+	for _, event := range events {
+		s.state = s.evolve(event)
+	}
+}
+
+// evolve applies what the instance has recorded as it comes back from the log, to a state as it comes back from a
+// snapshot.
+func (s *ProcessScenario) evolve(event es.Event) es.ProcessInstance {
+	s.t.Helper()
+	a := s.process.Aggregate
+	recorded, err := a.Encode(event)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	read, err := a.Decode(recorded)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.events = append(s.events, read)
+	state, err := a.DecodeState(encode(s.t, a.Evolve(s.state, read)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	instance, _ := state.(es.ProcessInstance)
+	return instance
+}
+
+// settle fails where the last trigger had effects that nothing has looked at.
+func (s *ProcessScenario) settle() {
+	s.t.Helper()
+	if !s.seen && !s.t.Failed() {
+		s.Then()
+	}
+}
+
+// Then expects that the last trigger had these effects, in this order, and no others.
+func (s *ProcessScenario) Then(effects ...es.Effect) *ProcessScenario {
+	s.t.Helper()
+	s.seen = true
+	if s.state.Status == es.StatusParked {
+		s.t.Fatalf("the instance is parked: %s", s.state.Error)
+	}
+	if len(s.events) == 0 {
+		if len(effects) > 0 {
+			s.t.Errorf("%s changed nothing, expected %d effects", s.trigger.ID, len(effects))
+		}
+		return s
+	}
+	trigger := s.trigger
+	for _, event := range s.events {
+		if reacted, ok := event.(es.ProcessReacted); ok {
+			trigger = reacted.Trigger
+			break
+		}
+	}
+	want, err := s.process.Expect(s.before, s.instance, trigger, effects...)
+	if err != nil {
+		s.t.Fatalf("the expected effects can't be: %v", err)
+	}
+	if d := difference(s.comparable(want), s.comparable(s.events)); d != "" {
+		s.t.Errorf("after %s the effects differ (- expected, + got):\n%s", trigger.ID, d)
+	}
+	return s
+}
+
+// comparable are events as they come back from the log, without the state, and without what says only that a person has
+// asked.
+func (s *ProcessScenario) comparable(events []es.Event) (rest []es.Event) {
+	s.t.Helper()
+	for _, event := range events {
+		recorded, err := s.process.Aggregate.Encode(event)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if event, err = s.process.Aggregate.Decode(recorded); err != nil {
+			s.t.Fatal(err)
+		}
+		switch e := event.(type) {
+		case es.ProcessRetried:
+			continue
+		case es.ProcessReacted:
+			e.Schema, e.State = 0, nil
+			event = e
+		}
+		rest = append(rest, event)
+	}
+	return rest
+}
+
+// ThenStatus expects that the instance stands like this, whatever the effects were.
+func (s *ProcessScenario) ThenStatus(status es.ProcessStatus) *ProcessScenario {
+	s.t.Helper()
+	s.seen = true
+	if s.state.Status != status {
+		s.t.Errorf("the instance is %s (%s%s), expected %s", s.state.Status, s.state.Reason, s.state.Error, status)
+	}
+	return s
+}
+
+// ThenParked expects that the instance is parked, with an error that contains this text.
+func (s *ProcessScenario) ThenParked(text string) *ProcessScenario {
+	s.t.Helper()
+	s.ThenStatus(es.StatusParked)
+	if !strings.Contains(s.state.Error, text) {
+		s.t.Errorf("the instance is parked with %q, expected %q", s.state.Error, text)
+	}
+	return s
+}
+
+// ThenState expects that the process's own state is then this one, a value of its type.
+func (s *ProcessScenario) ThenState(want any) *ProcessScenario {
+	s.t.Helper()
+	if d := difference(string(encode(s.t, want)), string(s.state.State)); d != "" {
+		s.t.Errorf("the state differs (- expected, + got):\n%s", d)
+	}
+	return s
+}
+
+// Instance is the state of the instance's stream.
+func (s *ProcessScenario) Instance() es.ProcessInstance { return s.state }

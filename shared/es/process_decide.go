@@ -1,0 +1,285 @@
+package es
+
+import (
+	"fmt"
+	"time"
+)
+
+// processDecider decides what an instance of a process does. Whatever goes wrong in the process's own code parks the
+// instance; none of it is an error here.
+type processDecider[S any] struct {
+	process    Process[S]
+	registry   *Registry
+	codec      eventCodec // of the state
+	events     map[string]*Reaction[S]
+	outcomes   map[*CommandType]*Reaction[S]
+	anyOutcome *Reaction[S]
+	deadlines  map[string]*Reaction[S]
+}
+
+// take hands a trigger to an instance, or lets it wait where the instance is parked.
+func (d *processDecider[S]) take(p ProcessInstance, c reactCommand) ([]Event, error) {
+	t := c.trigger
+	if p.knows(&t) || !c.lost && d.ignores(&p, &t) {
+		return nil, nil
+	}
+	if p.Status != StatusParked {
+		return d.react(p, c), nil
+	}
+	if len(p.Inbox) >= MaxProcessInbox {
+		return nil, fmt.Errorf("%w: %s is parked, and %d triggers wait: retry or cancel it", ErrInboxFull, c.instance, len(p.Inbox))
+	}
+	return Accept(TriggerHeld{Trigger: t})
+}
+
+// ignores reports whether the trigger means nothing to the instance as it stands.
+func (d *processDecider[S]) ignores(p *ProcessInstance, t *Trigger) bool {
+	if t.Kind == TriggeredByOutcome {
+		return false
+	}
+	if p.Status == "" && t.Kind == TriggeredByEvent {
+		r := d.events[t.Event.Type]
+		return r != nil && !r.starts
+	}
+	return p.Status.Ended() || p.Status == StatusParked && p.Resume.Ended()
+}
+
+// react works out what the instance does about a trigger. Where that fails, it is parked.
+func (d *processDecider[S]) react(p ProcessInstance, c reactCommand) []Event {
+	events, err := d.reactSafely(&p, c)
+	if err != nil {
+		return []Event{ProcessParked{Trigger: c.trigger, Error: clip(err.Error(), maxProcessError), Lost: c.lost}}
+	}
+	return events
+}
+
+const maxProcessError = 2000 // bytes
+
+func clip(text string, limit int) string {
+	if len(text) > limit {
+		return text[:limit] + "…"
+	}
+	return text
+}
+
+func (d *processDecider[S]) reactSafely(p *ProcessInstance, c reactCommand) (events []Event, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("process %q panicked on %s: %v", d.process.Name, c.trigger.ID, r)
+		}
+	}()
+	if o := c.trigger.Outcome; o != nil && o.Refused {
+		return d.refused(p, c)
+	}
+	if c.trigger.Again && p.Lost {
+		return d.forward(c)
+	}
+	reaction, o, err := d.find(p, c)
+	if err != nil {
+		return nil, err
+	}
+	if reaction == nil { // an outcome that nobody asked for
+		return []Event{ProcessReacted{Trigger: c.trigger.handled(), Schema: p.Schema, State: p.State}}, nil
+	}
+	state, err := d.state(p)
+	if err != nil {
+		return nil, err
+	}
+	next, effects := reaction.react(state, o)
+	return d.record(p, c, next, effects)
+}
+
+// refused is what becomes of a command that nobody could decide: it is sent again, as it was, when somebody retries.
+func (d *processDecider[S]) refused(p *ProcessInstance, c reactCommand) ([]Event, error) {
+	o := c.trigger.Outcome
+	sent, _ := p.sent(o.CommandID)
+	if !c.trigger.Again {
+		return nil, fmt.Errorf("command %q to %s-%s was refused: %s: %s", sent.Name, sent.Category, sent.To, o.Code, o.Message)
+	}
+	return []Event{ProcessReacted{
+		Trigger: c.trigger.handled(), Schema: p.Schema, State: p.State, Send: []SentCommand{sent},
+	}}, nil
+}
+
+// find returns the reaction to a trigger, and the trigger as the reaction takes it.
+func (d *processDecider[S]) find(p *ProcessInstance, c reactCommand) (*Reaction[S], occurrence, error) {
+	t := &c.trigger
+	o := occurrence{meta: t.meta(c.instance), again: t.Again, reason: t.Reason}
+	switch t.Kind {
+	case TriggeredByEvent:
+		return d.findEvent(t, o, c.instance)
+	case TriggeredByDeadline:
+		if r := d.deadlines[t.Deadline.Name]; r != nil {
+			return r, o, nil
+		}
+		return nil, o, fmt.Errorf("process %q has no reaction to its deadline %q: register it with es.OnDeadline", d.process.Name, t.Deadline.Name)
+	case TriggeredByOutcome:
+		return d.findOutcome(p, t, o)
+	case TriggeredByCancel:
+		return &Reaction[S]{react: func(s S, o occurrence) (S, []Effect) { return d.process.Cancelled(s, o.reason, o.meta) }}, o, nil
+	}
+	return nil, o, fmt.Errorf("nobody knows what a trigger of kind %q is: run the version of the program that wrote it", t.Kind)
+}
+
+func (d *processDecider[S]) findEvent(t *Trigger, o occurrence, instance Stream) (*Reaction[S], occurrence, error) {
+	r := d.events[t.Event.Type]
+	if r == nil {
+		return nil, o, fmt.Errorf("process %q has no reaction to %s: register it with es.Start or es.When", d.process.Name, t.Event.Type)
+	}
+	event, err := d.registry.Decode(Recorded{Type: t.Event.Type, Schema: t.Event.Schema, Data: t.Event.Data})
+	if err != nil {
+		return nil, o, err
+	}
+	o.event = event
+	if id := r.instance(event, o.meta); id != instance.ID {
+		return nil, o, fmt.Errorf("%s is for the instance %q, not for %q", t.ID, id, instance.ID)
+	}
+	return r, o, nil
+}
+
+// forward sends an event to the instance that it is for, where it could not be found at first.
+func (d *processDecider[S]) forward(c reactCommand) ([]Event, error) {
+	r, o, err := d.findEvent(&c.trigger, occurrence{meta: c.trigger.meta(c.instance)}, c.instance)
+	if r == nil || o.event == nil {
+		return nil, err
+	}
+	id := r.instance(o.event, o.meta)
+	if id == "" { // it is for none
+		return []Event{TriggerDropped{Trigger: c.trigger.handled()}, ProcessCompleted{}}, nil
+	}
+	if err := CheckToken("instance", id); err != nil {
+		return nil, err
+	}
+	return []Event{TriggerForwarded{Trigger: c.trigger, To: id}, ProcessCompleted{}}, nil
+}
+
+// findOutcome returns no reaction where the command was accepted and nobody asked to know.
+func (d *processDecider[S]) findOutcome(p *ProcessInstance, t *Trigger, o occurrence) (*Reaction[S], occurrence, error) {
+	sent, ok := p.sent(t.Outcome.CommandID)
+	if !ok {
+		return nil, o, fmt.Errorf("%s: the instance has sent no such command", t.ID)
+	}
+	o.outcome = *t.Outcome
+	o.outcome.Tag, o.outcome.Ended = sent.Tag, p.Status.Ended()
+	a, ok := d.registry.categories[sent.Category]
+	if !ok {
+		return nil, o, fmt.Errorf("%s: no decider has the category %q any more", t.ID, sent.Category)
+	}
+	command, ok := a.Command(sent.Name)
+	if !ok {
+		return nil, o, fmt.Errorf("%s: decider %q takes no command %q any more", t.ID, sent.Category, sent.Name)
+	}
+	r := d.outcomes[command]
+	if r == nil {
+		r = d.anyOutcome
+	}
+	if r == nil && !t.Outcome.Accepted {
+		return nil, o, fmt.Errorf("command %q to %s-%s was rejected, and process %q has no reaction to that: %s: %s",
+			sent.Name, sent.Category, sent.To, d.process.Name, t.Outcome.Code, t.Outcome.Message)
+	}
+	if r == nil {
+		return nil, o, nil
+	}
+	var err error
+	o.command, err = command.Decode(sent.Body)
+	return r, o, err
+}
+
+// state is the process's own state, of today's form.
+func (d *processDecider[S]) state(p *ProcessInstance) (S, error) {
+	if p.Schema == 0 {
+		return d.process.Initial, nil
+	}
+	state, err := d.codec.read(Recorded{Type: "the state of process " + d.process.Name, Schema: p.Schema, Data: p.State})
+	if err != nil {
+		var none S
+		return none, fmt.Errorf("%w; give es.Process an upcast from schema version %d", err, p.Schema)
+	}
+	s, _ := state.(S)
+	return s, nil
+}
+
+// record writes down what the reaction has come to.
+func (d *processDecider[S]) record(p *ProcessInstance, c reactCommand, next S, effects []Effect) ([]Event, error) {
+	data, err := Marshal(next)
+	if err != nil {
+		return nil, err
+	}
+	return d.registry.recordEffects(p, c, ProcessReacted{Trigger: c.trigger.handled(), Schema: d.codec.schema(), State: data}, effects)
+}
+
+// retry lets a parked instance go on with what waits for it, in order, until it is parked again.
+func (d *processDecider[S]) retry(p ProcessInstance, c personCommand) ([]Event, error) {
+	if p.Status != StatusParked {
+		return Reject("not-parked", "the instance is %s, only a parked one can be retried", statusText(p.Status))
+	}
+	retried := ProcessRetried{Who: c.by.Who, Reason: c.by.Reason}
+	return append([]Event{retried}, d.drain(p.resumed(), c, false)...), nil
+}
+
+func statusText(s ProcessStatus) string {
+	if s == "" {
+		return "not there"
+	}
+	return string(s)
+}
+
+// maxDrain is how much of an inbox one retry takes: it is all one commit.
+const maxDrain = 50
+
+// drain reacts to what waits. Where the instance has ended, or has been told to end, only outcomes still count.
+func (d *processDecider[S]) drain(p ProcessInstance, c personCommand, ending bool) (events []Event) {
+	for n := 0; len(p.Inbox) > 0; n++ {
+		t := p.Inbox[0]
+		if n == maxDrain {
+			return append(events, ProcessParked{Trigger: t, Error: "more waits than one retry takes: retry again"})
+		}
+		var next []Event
+		if t.Kind != TriggeredByOutcome && (ending || p.Status.Ended()) {
+			next = []Event{TriggerDropped{Trigger: t.handled()}}
+		} else {
+			t.Again = true
+			next = d.react(p, reactCommand{instance: c.instance, trigger: t, check: c.check})
+		}
+		events = append(events, next...)
+		for _, e := range next {
+			p, _ = d.registry.instances.Evolve(p, e).(ProcessInstance)
+		}
+		if p.Status == StatusParked {
+			return events
+		}
+	}
+	return events
+}
+
+// cancel ends an instance: at once, or as the process says.
+func (d *processDecider[S]) cancel(p ProcessInstance, c personCommand) ([]Event, error) {
+	switch {
+	case p.Status == "":
+		return Reject("no-instance", "the instance has never begun")
+	case p.Status.Ended() || p.Resume.Ended():
+		return Reject("ended", "the instance has ended: it is %s", p.Status)
+	case d.process.Cancelled == nil:
+		return Accept(ProcessCancelled{Who: c.by.Who, Reason: c.by.Reason, Cancel: p.Deadlines})
+	}
+	var events []Event
+	if p.Status == StatusParked {
+		events = append(events, ProcessRetried{Who: c.by.Who, Reason: c.by.Reason})
+		p = p.resumed()
+	}
+	reason := "cancelled by " + c.by.Who
+	if c.by.Reason != "" {
+		reason += ": " + c.by.Reason
+	}
+	next := d.react(p, reactCommand{instance: c.instance, check: c.check, trigger: Trigger{
+		Kind: TriggeredByCancel, ID: "cancel " + c.id, Time: c.by.At.UTC().Truncate(time.Microsecond), Reason: reason,
+	}})
+	for _, e := range next {
+		p, _ = d.registry.instances.Evolve(p, e).(ProcessInstance)
+	}
+	events = append(events, next...)
+	if p.Status == StatusParked {
+		return events, nil
+	}
+	return append(events, d.drain(p, c, true)...), nil
+}

@@ -1,0 +1,252 @@
+package es
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// ProcessStatus is how a process instance stands.
+type ProcessStatus string
+
+// The statuses of a process instance.
+const (
+	StatusRunning      ProcessStatus = "running"
+	StatusCompensating ProcessStatus = "compensating" // it undoes what it has done
+	StatusParked       ProcessStatus = "parked"       // it could not react; what comes waits until a person retries or cancels it
+	StatusCompleted    ProcessStatus = "completed"
+	StatusFailed       ProcessStatus = "failed"
+	StatusCancelled    ProcessStatus = "cancelled"
+)
+
+// Ended reports whether the instance has come to its end.
+func (s ProcessStatus) Ended() bool {
+	return s == StatusCompleted || s == StatusFailed || s == StatusCancelled
+}
+
+// ProcessInstance is the state of a process instance's stream.
+type ProcessInstance struct {
+	Status ProcessStatus `json:"status"`
+	Step   string        `json:"step,omitempty"`
+	Reason string        `json:"reason,omitempty"` // why it compensates, has failed, or was cancelled
+	Error  string        `json:"error,omitempty"`  // why it is parked
+
+	Schema int             `json:"state_schema,omitempty"` // of State; 0: none is recorded yet
+	State  json.RawMessage `json:"state,omitempty"`        // the process's own
+
+	Sent      []SentCommand `json:"sent,omitempty"`      // commands whose outcome is not known, oldest first
+	Deadlines []SetDeadline `json:"deadlines,omitempty"` // pending
+	Inbox     []Trigger     `json:"inbox,omitempty"`     // what waits while it is parked, in order; it failed on the first
+	// Sources are the streams whose events it has taken, and up to where; the last one to come is the last.
+	Sources []ProcessSource `json:"sources,omitempty"`
+
+	// Lost says that the instance holds nothing but an event whose instance could not be found.
+	Lost bool `json:"lost,omitempty"`
+
+	Resume ProcessStatus `json:"resume,omitempty"` // the status that it goes on with when it is parked no more
+}
+
+// ProcessSource says up to where an instance has taken the events of a stream.
+type ProcessSource struct {
+	Category string  `json:"category"`
+	Stream   string  `json:"stream"`
+	Version  Version `json:"version"`
+}
+
+const (
+	// MaxProcessSources is how many streams an instance remembers. An event that comes once more when that many others
+	// have come since would be taken for a new one: whoever follows a log moves its checkpoint before.
+	MaxProcessSources = 1024
+	// MaxProcessInbox is how many triggers wait for a parked instance, at most.
+	MaxProcessInbox = 10_000
+)
+
+// knows reports whether the trigger has been taken before, or was never for this instance.
+func (p *ProcessInstance) knows(t *Trigger) bool {
+	switch t.Kind {
+	case TriggeredByEvent:
+		for _, s := range p.Sources {
+			if s.Category == t.Event.Category && s.Stream == t.Event.Stream {
+				return t.Event.Version <= s.Version
+			}
+		}
+		return false
+	case TriggeredByOutcome:
+		_, waits := p.sent(t.Outcome.CommandID)
+		return !waits || p.holds(t)
+	case TriggeredByDeadline:
+		return p.holds(t) || !slices.ContainsFunc(p.Deadlines, func(d SetDeadline) bool { return d.ID == t.Deadline.ID })
+	}
+	return false
+}
+
+func (p *ProcessInstance) holds(t *Trigger) bool {
+	return slices.ContainsFunc(p.Inbox, func(held Trigger) bool { return held.ID == t.ID })
+}
+
+func (p *ProcessInstance) sent(id string) (SentCommand, bool) {
+	i := slices.IndexFunc(p.Sent, func(c SentCommand) bool { return c.ID == id })
+	if i < 0 {
+		return SentCommand{}, false
+	}
+	return p.Sent[i], true
+}
+
+// ProcessReacted says that an instance has reacted to a trigger: its state then, and what it wants done. Nothing of that
+// is done before this is written down.
+type ProcessReacted struct {
+	Trigger      Trigger         `json:"trigger"`
+	Schema       int             `json:"state_schema"`
+	State        json.RawMessage `json:"state"`
+	Step         string          `json:"step,omitempty"`         // where it has moved to another
+	Compensating string          `json:"compensating,omitempty"` // why, where it begins to
+	Send         []SentCommand   `json:"send,omitempty"`
+	Set          []SetDeadline   `json:"set,omitempty"`
+	Cancel       []SetDeadline   `json:"cancel,omitempty"`
+}
+
+// ProcessParked says that an instance could not react to a trigger: it waits for a person.
+type ProcessParked struct {
+	Trigger Trigger `json:"trigger"`
+	Error   string  `json:"error"`
+	Lost    bool    `json:"lost,omitempty"` // the trigger's instance could not be found: this is one of its own
+}
+
+// TriggerHeld says that a trigger waits, since the instance is parked.
+type TriggerHeld struct {
+	Trigger Trigger `json:"trigger"`
+}
+
+// TriggerDropped says that a trigger that waited is left out, since the instance has ended, or was told to.
+type TriggerDropped struct {
+	Trigger Trigger `json:"trigger"`
+}
+
+// TriggerForwarded says that an event goes to the instance that it is for, which was not found at first.
+type TriggerForwarded struct {
+	Trigger Trigger `json:"trigger"`
+	To      string  `json:"to"` // id of the instance
+}
+
+// ProcessRetried says that a person has made a parked instance go on.
+type ProcessRetried struct {
+	Who    string `json:"who"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// ProcessCompleted says that an instance has done what it was for.
+type ProcessCompleted struct {
+	Cancel []SetDeadline `json:"cancel,omitempty"`
+}
+
+// ProcessFailed says that an instance could not do what it was for, and has undone what it had to.
+type ProcessFailed struct {
+	Reason string        `json:"reason"`
+	Cancel []SetDeadline `json:"cancel,omitempty"`
+}
+
+// ProcessCancelled says that a person has ended an instance.
+type ProcessCancelled struct {
+	Who    string        `json:"who"`
+	Reason string        `json:"reason,omitempty"`
+	Cancel []SetDeadline `json:"cancel,omitempty"`
+}
+
+// processEvents are how the state of an instance follows from what has happened to it.
+func processEvents() Events[ProcessInstance] {
+	return Events[ProcessInstance]{
+		Apply("Reacted", ProcessInstance.reacted),
+		Apply("Parked", ProcessInstance.parked),
+		Apply("Held", func(p ProcessInstance, e TriggerHeld) ProcessInstance { return p.held(e.Trigger) }),
+		Apply("Dropped", func(p ProcessInstance, e TriggerDropped) ProcessInstance { return p.took(&e.Trigger) }),
+		Apply("Forwarded", func(p ProcessInstance, e TriggerForwarded) ProcessInstance { return p.took(&e.Trigger) }),
+		Apply("Retried", func(p ProcessInstance, _ ProcessRetried) ProcessInstance { return p.resumed() }),
+		Apply("Completed", func(p ProcessInstance, _ ProcessCompleted) ProcessInstance {
+			return p.ended(StatusCompleted, p.Reason)
+		}),
+		Apply("Failed", func(p ProcessInstance, e ProcessFailed) ProcessInstance { return p.ended(StatusFailed, e.Reason) }),
+		Apply("Cancelled", func(p ProcessInstance, e ProcessCancelled) ProcessInstance {
+			p.Inbox = nil
+			return p.ended(StatusCancelled, e.Reason)
+		}),
+	}
+}
+
+func (p ProcessInstance) reacted(e ProcessReacted) ProcessInstance {
+	p = p.took(&e.Trigger)
+	p.Schema, p.State = e.Schema, e.State
+	switch {
+	case p.Status.Ended():
+	case e.Compensating != "":
+		p.Status, p.Reason = StatusCompensating, e.Compensating
+	case p.Status == "":
+		p.Status = StatusRunning
+	}
+	if e.Step != "" {
+		p.Step = e.Step
+	}
+	p.Sent = append(p.Sent[:len(p.Sent):len(p.Sent)], e.Send...)
+	p.Deadlines = append(without(p.Deadlines, e.Cancel), e.Set...)
+	return p
+}
+
+// took removes what a trigger was about: it does not come again.
+func (p ProcessInstance) took(t *Trigger) ProcessInstance {
+	p.Inbox = slices.DeleteFunc(slices.Clone(p.Inbox), func(held Trigger) bool { return held.ID == t.ID })
+	switch t.Kind {
+	case TriggeredByEvent:
+		p.Sources = p.seen(t.Event)
+	case TriggeredByOutcome:
+		p.Sent = slices.DeleteFunc(slices.Clone(p.Sent), func(c SentCommand) bool { return c.ID == t.Outcome.CommandID })
+	case TriggeredByDeadline:
+		p.Deadlines = without(p.Deadlines, []SetDeadline{{ID: t.Deadline.ID}})
+	}
+	return p
+}
+
+func (p ProcessInstance) seen(e *TriggerEvent) []ProcessSource {
+	kept := make([]ProcessSource, 0, len(p.Sources)+1)
+	now := ProcessSource{Category: e.Category, Stream: e.Stream, Version: e.Version}
+	for _, s := range p.Sources {
+		if s.Category != e.Category || s.Stream != e.Stream {
+			kept = append(kept, s)
+		} else {
+			now.Version = max(now.Version, s.Version)
+		}
+	}
+	return append(kept[max(0, len(kept)+1-MaxProcessSources):], now)
+}
+
+func without(deadlines, gone []SetDeadline) []SetDeadline {
+	return slices.DeleteFunc(slices.Clone(deadlines), func(d SetDeadline) bool {
+		return slices.ContainsFunc(gone, func(g SetDeadline) bool { return g.ID == d.ID })
+	})
+}
+
+func (p ProcessInstance) held(t Trigger) ProcessInstance {
+	if t.Kind == TriggeredByEvent {
+		p.Sources = p.seen(t.Event)
+	}
+	p.Inbox = append(p.Inbox[:len(p.Inbox):len(p.Inbox)], t)
+	return p
+}
+
+func (p ProcessInstance) parked(e ProcessParked) ProcessInstance {
+	if p.Resume = p.Status; p.Status == "" {
+		p.Resume = StatusRunning
+	}
+	p.Status, p.Error, p.Lost = StatusParked, e.Error, p.Lost || e.Lost
+	if p.holds(&e.Trigger) {
+		return p
+	}
+	return p.held(e.Trigger)
+}
+
+func (p ProcessInstance) resumed() ProcessInstance {
+	p.Status, p.Resume, p.Error = p.Resume, "", ""
+	return p
+}
+
+func (p ProcessInstance) ended(status ProcessStatus, reason string) ProcessInstance {
+	p.Status, p.Reason, p.Deadlines, p.Error = status, reason, nil, ""
+	return p
+}
