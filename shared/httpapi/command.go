@@ -34,25 +34,33 @@ type commandAPI struct {
 // document and its docs page. The error says that the document can't be made.
 func NewCommandAPI(registry *es.Registry, schemas *schema.Schemas, executor CommandExecutor, o Options) (http.Handler, error) {
 	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor}
-	a.handle(http.MethodPost, "/v1/commands/{category}/{id}/{command}", a.execute)
+	a.handleStatus(http.MethodPost, "/v1/commands/{category}/{id}/{command}", a.execute)
+	if a.options.Async != nil {
+		a.handle(http.MethodGet, "/v1/commands/{command_id}", a.outcome)
+	}
 	if err := a.describe(); err != nil {
 		return nil, err
 	}
 	return a.server, a.serveDocs()
 }
 
-func (a *commandAPI) execute(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (a *commandAPI) execute(w http.ResponseWriter, r *http.Request) (int, []byte, error) {
 	command, err := a.command(w, r)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.options.RequestTimeout)
 	defer cancel()
+	if a.options.Async != nil && prefersAsync(r.Header) {
+		body, err := a.submit(ctx, w.Header(), command)
+		return http.StatusAccepted, body, err
+	}
 	result, err := a.executor.Execute(ctx, command)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return answer(w.Header(), result)
+	body, err := answer(w.Header(), result)
+	return http.StatusOK, body, err
 }
 
 // command reads and checks the request.

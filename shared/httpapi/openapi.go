@@ -65,7 +65,7 @@ func (s *server) problemResponse(status string) *huma.Response {
 // documented are the kinds of problem in the order in which the document describes them.
 var documented = []*kind{
 	badRequest, malformedJSON, unknownField, badToken, badHeader, badPosition, badQuery,
-	unknownRoute, unknownName, documentNotFound, streamNotFound, versionNotFound, methodNotAllowed, bodyTimeout,
+	unknownRoute, unknownName, documentNotFound, streamNotFound, versionNotFound, commandNotFound, methodNotAllowed, bodyTimeout,
 	conflict, preconditionFailed, bodyTooLarge, notJSON, validationFailed, rejected, commandReused,
 	internal, unavailable, overloaded, notReached,
 }

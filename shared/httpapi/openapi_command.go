@@ -15,10 +15,17 @@ func (a *commandAPI) describe() error {
 	for _, aggregate := range a.registry.Aggregates() {
 		a.openapi.Tags = append(a.openapi.Tags, &huma.Tag{Name: aggregate.Category, Description: "Commands to one " + aggregate.Category + " of module " + aggregate.Module + "."})
 		for _, c := range aggregate.Commands() {
-			if err := a.add(a.operation(c), badRequest, unknownName, bodyTimeout, conflict, preconditionFailed, bodyTooLarge, notJSON, validationFailed, unavailable); err != nil {
+			op := a.operation(c)
+			if a.options.Async != nil {
+				a.preferAsync(op)
+			}
+			if err := a.add(op, badRequest, unknownName, bodyTimeout, conflict, preconditionFailed, bodyTooLarge, notJSON, validationFailed, unavailable); err != nil {
 				return err
 			}
 		}
+	}
+	if a.options.Async != nil {
+		return a.describeAsync()
 	}
 	return nil
 }

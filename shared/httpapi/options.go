@@ -37,6 +37,9 @@ type Options struct {
 	MaxInFlight    int           // requests at one time, those that wait included; 1024
 	RequestTimeout time.Duration // for one request, without the time that it asks to wait; 30 s
 	Logger         *slog.Logger  // nothing is logged without one
+	// Async takes the commands that are sent with Prefer: respond-async. Without it they are executed at once, as RFC 7240
+	// allows.
+	Async AsyncCommands
 	// TraceID names the trace of a request, for problem details and logs; "" where there is none.
 	TraceID func(context.Context) string
 }

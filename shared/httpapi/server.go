@@ -39,12 +39,20 @@ var errNotModified = errors.New("not modified")
 
 // handle adds a route that answers JSON: a method and a pattern of [http.ServeMux].
 func (s *server) handle(method, pattern string, e endpoint) {
-	s.handleRaw(method, pattern, func(w http.ResponseWriter, r *http.Request) {
+	s.handleStatus(method, pattern, func(w http.ResponseWriter, r *http.Request) (int, []byte, error) {
 		body, err := e(w, r)
+		return http.StatusOK, body, err
+	})
+}
+
+// handleStatus is handle for an endpoint that chooses among statuses of success.
+func (s *server) handleStatus(method, pattern string, e func(http.ResponseWriter, *http.Request) (int, []byte, error)) {
+	s.handleRaw(method, pattern, func(w http.ResponseWriter, r *http.Request) {
+		status, body, err := e(w, r)
 		switch {
 		case err == nil:
 			w.Header().Set("Content-Type", "application/json")
-			write(w, http.StatusOK, body)
+			write(w, status, body)
 		case errors.Is(err, errNotModified):
 			w.WriteHeader(http.StatusNotModified)
 		default:

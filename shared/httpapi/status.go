@@ -24,6 +24,7 @@ var (
 	unknownName      = &kind{status: 404, code: "unknown-name", title: "No module has this name"}
 	documentNotFound = &kind{status: 404, code: "document-not-found", title: "There is no such document", detail: "the view has no document of this key"}
 	streamNotFound   = &kind{status: 404, code: "stream-not-found", title: "There is no such stream", detail: "the stream has no event"}
+	commandNotFound  = &kind{status: 404, code: "command-not-found", title: "No command of this id is known"}
 	versionNotFound  = &kind{status: 404, code: "version-not-found", title: "The stream has no such version"}
 	methodNotAllowed = &kind{status: 405, code: "method-not-allowed", title: "The method is not allowed here"}
 	bodyTimeout      = &kind{status: 408, code: "body-timeout", title: "The body came too slowly"}
