@@ -31,9 +31,11 @@ type Deadlines interface {
 	PendingDeadlines(ctx context.Context, q DeadlineQuery) ([]Deadline, error)
 
 	// Due hands each deadline that has fired to handle, at least once, those of one instance one at a time and in the
-	// order in which they fired, until ctx ends; it returns nil when the last handler has returned. All that call it
-	// share the deadlines: s.Group plays no part. One whose handler fails is tried again after the pause that s.Retry or
-	// [RetryAfter] says, before later ones of the instance and without limit: there are no dead letters here.
+	// order in which they fired, until ctx ends. It then takes no more, lets the handlers that are at work finish (their
+	// context does not end with ctx), and returns nil when the last has returned. All that call it share the deadlines;
+	// they name the same group. One whose handler fails, or panics, is tried again after the pause that s.Retry or
+	// [RetryAfter] says, before later ones of the instance and without limit: there are no dead letters here. It returns an
+	// error at once where the subscription is wrong.
 	Due(ctx context.Context, s Subscription, handle func(context.Context, Deadline) error) error
 }
 

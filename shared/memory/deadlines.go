@@ -108,9 +108,13 @@ func (d *Deadlines) fire() {
 
 // Due implements [es.Deadlines].
 func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(context.Context, es.Deadline) error) error {
+	s, err := s.WithDefaults()
+	if err != nil {
+		return err
+	}
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
-	places := make(chan struct{}, max(s.MaxInFlight, 1))
+	places := make(chan struct{}, s.MaxInFlight)
 	for ctx.Err() == nil {
 		select {
 		case places <- struct{}{}:
@@ -121,7 +125,7 @@ func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(cont
 		if fired != nil {
 			handlers.Go(func() {
 				defer func() { <-places }()
-				d.settle(fired, s.Retry, handle(ctx, fired.Deadline))
+				d.settle(fired, s.Retry, deliver(context.WithoutCancel(ctx), handle, fired.Deadline))
 			})
 			continue
 		}
@@ -135,6 +139,11 @@ func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(cont
 		timer.Stop()
 	}
 	return nil
+}
+
+// deliver makes an error of a handler's panic.
+func deliver(ctx context.Context, handle func(context.Context, es.Deadline) error, deadline es.Deadline) error {
+	return es.Deliver(ctx, func(ctx context.Context, _ es.Delivery) error { return handle(ctx, deadline) }, es.Delivery{})
 }
 
 // take returns the next deadline to handle; or, where there is none, when to look again: at a change, and after a time.

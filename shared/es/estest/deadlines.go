@@ -214,8 +214,12 @@ func deadlinesRefused(t *testing.T, deadlines es.Deadlines) {
 	wantErr(t, "cancel after the end", deadlines.CancelDeadline(ended, good.Of, good.Name), es.ErrUnavailable)
 	_, err := deadlines.PendingDeadlines(ended, es.DeadlineQuery{})
 	wantErr(t, "pending after the end", err, es.ErrUnavailable)
-	if err := deadlines.Due(ended, dueSubscription, func(context.Context, es.Deadline) error { return nil }); err != nil {
+	done := func(context.Context, es.Deadline) error { return nil }
+	if err := deadlines.Due(ended, dueSubscription, done); err != nil {
 		t.Errorf("Due after the end: %v", err)
+	}
+	if err := deadlines.Due(t.Context(), es.Subscription{Group: "a.b"}, done); err == nil {
+		t.Error("Due takes any group")
 	}
 }
 
@@ -242,8 +246,11 @@ func deadlineFails(t *testing.T, deadlines es.Deadlines) {
 				t.Error("a later deadline of the instance has overtaken one that failed")
 			}
 			failures++
-			if failures%2 == 0 {
+			switch failures % 3 {
+			case 0:
 				return true, es.RetryAfter(20*time.Millisecond, errors.New("not yet"))
+			case 1:
+				panic("not yet")
 			}
 			return true, errors.New("not yet")
 		}
@@ -306,11 +313,11 @@ func deadlinesDrain(t *testing.T, deadlines es.Deadlines) {
 	ended := make(chan error, 1)
 	release := make(chan struct{})
 	go func() {
-		ended <- deadlines.Due(ctx, dueSubscription, func(context.Context, es.Deadline) error {
+		ended <- deadlines.Due(ctx, dueSubscription, func(ctx context.Context, _ es.Deadline) error {
 			close(started)
 			<-release
 			finished = true
-			return nil
+			return ctx.Err()
 		})
 	}()
 	select {
