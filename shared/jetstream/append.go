@@ -76,6 +76,7 @@ func (l *Log) publish(ctx context.Context, expected es.Revision, c *es.Commit, m
 	attempt, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	ack, err := l.js.PublishMsg(attempt, m, jetstream.WithRetryAttempts(0))
 	cancel()
+	l.steer.note(ctx, err)
 	var refused *jetstream.APIError
 	switch {
 	case err == nil && !ack.Duplicate:

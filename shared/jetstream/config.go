@@ -17,6 +17,7 @@ type Config struct {
 	Prefix          string        // of the names of streams and, in lower case, of subjects; ORX
 	AppendBudget    time.Duration // for one append, retries included; 15 s
 	AckTimeout      time.Duration // for one answer of the server, before its outcome is looked up; 5 s
+	LostAfter       time.Duration // without an answer of any leader, until another server of the cluster is tried: more than an election takes; 10 s
 	DuplicateWindow time.Duration // of a new log; 2 min
 	Logger          *slog.Logger  // slog.Default()
 	Observer        Observer      // nobody
@@ -50,6 +51,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.AckTimeout == 0 {
 		c.AckTimeout = 5 * time.Second
+	}
+	if c.LostAfter == 0 {
+		c.LostAfter = 10 * time.Second
 	}
 	if c.DuplicateWindow == 0 {
 		c.DuplicateWindow = 2 * time.Minute

@@ -19,6 +19,7 @@ type Log struct {
 	config     Config
 	conn       *nats.Conn
 	js         jetstream.JetStream
+	steer      *steer
 	partitions int
 	maxMessage int64                     // bytes that the streams take, 0 for any
 	failures   []atomic.Pointer[failure] // by partition; nil after an append that worked
@@ -50,6 +51,7 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 	if err := l.config.check(); err != nil {
 		return nil, err
 	}
+	l.steer = &steer{conn: conn, after: l.config.LostAfter, logger: l.config.Logger}
 	if l.partitions, err = l.storedPartitions(ctx, create); err != nil {
 		return nil, err
 	}
@@ -164,6 +166,7 @@ func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
 	stream, err := l.js.Stream(ctx, l.streamName(partition))
+	l.steer.note(ctx, err)
 	if err != nil {
 		return es.Head{}, unavailable("partition "+l.streamName(partition), err)
 	}

@@ -1,0 +1,57 @@
+package jetstream_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+)
+
+// leaderless is a server that takes clients and reaches no leader, as one does that is cut off from its cluster.
+func leaderless(t testing.TB) string {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(20 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	return s.ClientURL()
+}
+
+// A client that has ended up on a server that reaches no leader goes to another one by itself.
+func TestLeavesAServerWithoutLeader(t *testing.T) {
+	t.Parallel()
+	healthy, lonely := startServer(t), leaderless(t)
+	conn, err := jetstream.Connect(t.Context(), healthy.server.URL()+","+lonely, t.Name(), quiet, nats.DontRandomize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	log := openOn(t, conn, jetstream.Config{AckTimeout: 200 * time.Millisecond, AppendBudget: 400 * time.Millisecond, LostAfter: time.Second})
+	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
+	healthy.stop(t)
+	await(t, "the client is on the other server", func() bool { return conn.ConnectedUrl() == lonely })
+	healthy.start(t)
+	if err := untilAvailable(t.Context(), func(ctx context.Context) error {
+		_, err := log.Append(ctx, revision, happened(thing("a"), "c2"))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if conn.ConnectedUrl() == lonely {
+		t.Error("the client is still on the server without a leader")
+	}
+	if _, err := log.Append(t.Context(), revision, happened(thing("a"), "c3")); !errors.Is(err, es.ErrConflict) {
+		t.Errorf("an append with a stale revision got %v", err)
+	}
+}
