@@ -64,7 +64,7 @@ func (s *Views) Activate(_ context.Context, spec es.ViewSpec, partitions int) (b
 		if !ok {
 			return false, nil
 		}
-		if before, ok := v.active.checkpoints[p]; ok && before.Position.Sequence > c.Position.Sequence {
+		if before, ok := v.active.checkpoints[p]; ok && isBehind(c, before) {
 			return false, nil
 		}
 	}
@@ -76,6 +76,20 @@ func (s *Views) Activate(_ context.Context, spec es.ViewSpec, partitions int) (b
 	v.active = fresh
 	fresh.enter(es.Active)
 	return true, nil
+}
+
+// isBehind reports whether readers would go back in time. Positions of two different logs can't be compared: a build on a
+// new log has to have seen its end. One that has seen the end of a partition without a commit, after the last lease of the
+// old one ended, is on a new log too.
+func isBehind(c, before *es.Checkpoint) bool {
+	unmarked := c.Mark.Created.IsZero()
+	switch {
+	case unmarked && !c.CaughtUp.IsZero() && c.CaughtUp.After(before.Lease.Until):
+		return false
+	case !unmarked && !before.Mark.Created.IsZero() && !c.Mark.Created.Equal(before.Mark.Created):
+		return c.CaughtUp.IsZero()
+	}
+	return c.Position.Sequence < before.Position.Sequence
 }
 
 // Rebuild implements [es.BuildStore].

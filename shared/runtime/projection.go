@@ -76,6 +76,7 @@ func (p *projection) failed(ctx context.Context, err error, pause time.Duration)
 		p.enter(Elsewhere, nil)
 		return p.projector.tick()/2 + rand.N(p.projector.tick()/2+1)
 	case errors.As(err, &mismatch):
+		p.release(ctx) // a worker that is connected to the right log can go on
 		if p.enter(Halted, err) {
 			logger.ErrorContext(ctx, "projection halted", "error", err)
 		}
@@ -86,6 +87,12 @@ func (p *projection) failed(ctx context.Context, err error, pause time.Duration)
 		}
 		return pause/2 + rand.N(pause)
 	}
+}
+
+func (p *projection) halted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state == Halted
 }
 
 // enter reports whether the state is new.
@@ -121,6 +128,9 @@ func (p *projection) follow(ctx context.Context) error {
 // claim takes the lease, where this worker may have one more, and makes sure that the log is the one that the view was
 // built from.
 func (p *projection) claim(ctx context.Context, yield context.CancelCauseFunc) error {
+	if err := p.checkBefore(ctx); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	held := p.lease != nil
 	p.mu.Unlock()
@@ -148,6 +158,20 @@ func (p *projection) claim(ctx context.Context, yield context.CancelCauseFunc) e
 		p.state, p.err = Following, nil
 	}
 	return nil
+}
+
+// checkBefore keeps a halted projection from taking the lease again while the log is still another one: a worker that is
+// connected to the right log has it meanwhile.
+func (p *projection) checkBefore(ctx context.Context) error {
+	if !p.halted() {
+		return nil
+	}
+	c, ok := p.projector.checkpoint(p.spec.Build(), p.reads.partition)
+	if !ok {
+		return nil
+	}
+	_, err := checkLog(ctx, p.projector.feed, c)
+	return err
 }
 
 // drop forgets the lease: it is another's.

@@ -115,10 +115,17 @@ func (p *Projector) Run(ctx context.Context) error {
 }
 
 // join gives a sign of life, and learns how many others live. Theirs ends before their leases do, so that there is
-// room for what they held when those end.
+// room for what they held when those end. A worker that is on another log than the views does not count: the others
+// do all the work.
 func (p *Projector) join(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.LeaseTTL)
 	defer cancel()
+	if p.onAnotherLog() {
+		if err := p.views.Leave(ctx, p.config.Owner); err != nil && ctx.Err() == nil {
+			p.config.Logger.WarnContext(ctx, "this worker is on another log than the views, and is counted all the same", "error", err)
+		}
+		return
+	}
 	workers, err := p.views.Join(ctx, p.config.Owner, p.config.LeaseTTL*2/3)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -127,6 +134,30 @@ func (p *Projector) join(ctx context.Context) {
 		return
 	}
 	p.workers = workers
+}
+
+// onAnotherLog reports whether a projection has halted for that.
+func (p *Projector) onAnotherLog() bool {
+	for _, projection := range p.all() {
+		if projection.halted() {
+			return true
+		}
+	}
+	return false
+}
+
+// checkpoint is where a build stands with a partition, as last seen.
+func (p *Projector) checkpoint(b es.Build, partition int) (es.Checkpoint, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, status := range p.builds {
+		for _, c := range status.Checkpoints {
+			if status.Build == b && c.Position.Partition == partition {
+				return c, true
+			}
+		}
+	}
+	return es.Checkpoint{}, false
 }
 
 // look tells the projections where the log ends.

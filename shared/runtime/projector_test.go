@@ -282,41 +282,48 @@ func TestNewVersion(t *testing.T) {
 	})
 }
 
-// On another log, a projection stops and says so, and a rebuild from that log goes on.
+// On another log, a projection stops and says so, while a worker on the right one goes on. A rebuild from the other log goes
+// on too, though that is shorter and has partitions without a commit.
 func TestAnotherLog(t *testing.T) {
 	t.Parallel()
-	views := memory.NewViews()
-	first, second := memory.NewLog(4), memory.NewLog(4)
-	registry := counting(t, 1, nil)
-	_, stop := startProjector(t, registry, first, views, "one")
-	old := feedCounters(t, first, "a", 8, 6)
-	awaitTallies(t, views, old)
-	stop()
+	onStacks(t, func(t *testing.T, s stack) {
+		registry, other := counting(t, 1, nil), memory.NewLog(4)
+		_, stop := startProjector(t, registry, s.log, s.views, "one")
+		old := feedCounters(t, s.log, "a", 8, 6)
+		awaitTallies(t, s.views, old)
+		stop()
 
-	fresh := feedCounters(t, second, "b", 8, 6)
-	p, _ := startProjector(t, registry, second, views, "two")
-	eventually(t, "the projections halt", func() error {
-		halted := 0
-		for _, r := range p.Status() {
-			for _, part := range r.Partitions {
-				var mismatch *runtime.LogMismatchError
-				if part.State == runtime.Halted && errors.As(part.Err, &mismatch) {
-					halted++
-				}
+		fresh := feedCounters(t, other, "b", 1, 2)
+		p, _ := startProjector(t, registry, other, s.views, "two")
+		eventually(t, "the projections halt", func() error { return someHalted(p) })
+		if _, err := s.views.Get(t.Context(), "by-id", es.DefaultTenant, "b0"); !errors.Is(err, es.ErrNotFound) {
+			t.Errorf("a document of the other log: %v", err)
+		}
+		_, stop = startProjector(t, registry, s.log, s.views, "three")
+		old = merge(old, feedCounters(t, s.log, "c", 8, 6))
+		awaitTallies(t, s.views, old)
+		if err := someHalted(p); err != nil {
+			t.Errorf("the worker on the other log goes on: %v", err)
+		}
+		stop()
+
+		for _, view := range []string{"by-id", "parity"} {
+			if _, err := s.views.Rebuild(t.Context(), counterView(t, p, view), false, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
+				t.Fatal(err)
 			}
 		}
-		if halted == 0 {
-			return errors.New("none has")
-		}
-		return nil
+		awaitTallies(t, s.views, fresh)
 	})
-	if _, err := views.Get(t.Context(), "by-id", es.DefaultTenant, "b0"); !errors.Is(err, es.ErrNotFound) {
-		t.Errorf("a document of the other log: %v", err)
-	}
-	for _, view := range []string{"by-id", "parity"} {
-		if _, err := views.Rebuild(t.Context(), counterView(t, p, view), false, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
-			t.Fatal(err)
+}
+
+func someHalted(p *runtime.Projector) error {
+	for _, r := range p.Status() {
+		for _, part := range r.Partitions {
+			var mismatch *runtime.LogMismatchError
+			if part.State == runtime.Halted && errors.As(part.Err, &mismatch) {
+				return nil
+			}
 		}
 	}
-	awaitTallies(t, views, fresh)
+	return errors.New("none has")
 }

@@ -66,7 +66,7 @@ func (p *Projector) partitionReport(b es.BuildStatus, partition int, head *es.He
 	p.mu.Unlock()
 	if own != nil {
 		own.mu.Lock()
-		if own.lease != nil {
+		if own.lease != nil || own.state == Halted {
 			r.Position, r.State, r.Err = own.position, own.state, own.err
 			caughtUp = later(caughtUp, later(own.caughtUpAt, own.applied))
 		}
