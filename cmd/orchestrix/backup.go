@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func unreadable(r backup.Report) error {
 func newRestore() *cobra.Command {
 	var target logFlags
 	var options backup.RestoreOptions
-	var partitions int
+	var partitions, replicas int
 	command := &cobra.Command{
 		Use:   "restore DIR",
 		Short: "Write a backup into an empty log, with as many partitions as you like",
@@ -68,7 +69,7 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 			if partitions == 0 {
 				partitions = len(manifest.Partitions)
 			}
-			log, closeLog, err := target.create(cmd.Context(), partitions)
+			log, closeLog, err := target.create(cmd.Context(), partitions, replicas)
 			if err != nil {
 				return err
 			}
@@ -86,17 +87,19 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 	}
 	target.register(command.Flags())
 	command.Flags().IntVar(&partitions, "partitions", 0, "partitions of the log; 0 takes as many as the backup has")
+	command.Flags().IntVar(&replicas, "replicas", 1, "replicas of a log in JetStream that is created: 1, 3 or 5")
 	command.Flags().BoolVar(&options.Continue, "continue", false, "go on with a restore that was interrupted")
 	return command
 }
 
 // create opens the log, and creates it where it is missing.
-func (f *logFlags) create(ctx context.Context, partitions int) (log es.Log, closeLog func(), err error) {
+func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log es.Log, closeLog func(), err error) {
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
 	if f.kind == service.LogInJetStream {
-		return f.openJetStream(ctx, partitions, jetstream.Open)
+		log, closeLog, err := f.openJetStream(ctx, jetstream.Config{Partitions: partitions, Replicas: replicas}, jetstream.Open)
+		return log, closeLog, otherPartitions(err, jetstream.ErrPartitions)
 	}
 	db, err := f.database()
 	if err != nil {
@@ -107,7 +110,15 @@ func (f *logFlags) create(ctx context.Context, partitions int) (log es.Log, clos
 	}
 	if err != nil {
 		db.Close()
-		return nil, nil, err
+		return nil, nil, otherPartitions(err, postgres.ErrPartitions)
 	}
 	return log, db.Close, nil
+}
+
+// otherPartitions says what to do where a log is there that was created with another number of partitions.
+func otherPartitions(err, mismatch error) error {
+	if !errors.Is(err, mismatch) {
+		return err
+	}
+	return fmt.Errorf("a service has created a log there already, and the number of its partitions is fixed; restore where there is none yet, before the services start: %w", err)
 }

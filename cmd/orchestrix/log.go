@@ -68,12 +68,12 @@ func (f *logFlags) open(ctx context.Context) (log es.Log, closeLog func(), err e
 	if f.kind == service.LogInPostgres {
 		return f.openPostgres(ctx)
 	}
-	return f.openJetStream(ctx, 0, jetstream.OpenExisting)
+	return f.openJetStream(ctx, jetstream.Config{}, jetstream.OpenExisting)
 }
 
 type opener = func(context.Context, *nats.Conn, jetstream.Config) (*jetstream.Log, error)
 
-func (f *logFlags) openJetStream(ctx context.Context, partitions int, open opener) (es.Log, func(), error) {
+func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, open opener) (es.Log, func(), error) {
 	logger := quietLogger()
 	connections, err := f.connections()
 	if err != nil {
@@ -87,7 +87,8 @@ func (f *logFlags) openJetStream(ctx context.Context, partitions int, open opene
 	if err != nil {
 		return nil, nil, fmt.Errorf("no NATS server at %s: start one with 'orchestrix dev', or name another with --nats-url: %w", f.natsURL, err)
 	}
-	log, err := open(ctx, connection, jetstream.Config{Partitions: partitions, Logger: logger})
+	config.Logger = logger
+	log, err := open(ctx, connection, config)
 	if err != nil {
 		connection.Close()
 		return nil, nil, err
