@@ -17,6 +17,10 @@ chaos:
     ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 90m -run 'TestKills|TestThreeNodes' ./tests/e2e
     go test -count=1 -v ./tests/linear
 
+# Orchestrix against what one would use instead; -quick takes 3 minutes, -list shows the rows
+bench *flags:
+    go run ./tests/bench {{flags}}
+
 # the binaries of the services and the tool, in bin/
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./cmd/orchestrix

@@ -46,7 +46,7 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 		SilenceErrors: true,
 	}
 	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked(), newVerify(), newBackup(), newRestore(),
-		newMigrate(), newHealth())
+		newMigrate(), newHealth(), newBench())
 	return root
 }
 

@@ -32,27 +32,29 @@ var rules = []rule{
 	{"shared/postgres", []string{"shared/es"}},
 	{"shared/httpapi", []string{"shared/es", "shared/runtime", "shared/schema"}},
 	{"shared/backup", []string{"shared/es"}},
+	{"shared/loadgen", nil},
 	{"shared/service", nil},
 	{"shared/local", nil},
 	{"shared/local/localtest", []string{"shared/local"}},
 	{"services", []string{"shared/*"}},
 	{"services/*", []string{"domain", "services", "shared/service"}}, // wiring only
 	{"cmd/*", []string{"services", "shared/*", "domain"}},
+	{"tests/bench", []string{"services", "shared/*", "domain", "domain/*"}},
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},
 }
 
 // drivers are the libraries that one room alone may know, by the start of their path.
 var drivers = map[string][]string{
-	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "services", "cmd/orchestrix"},
-	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest"},
+	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "services", "cmd/orchestrix", "tests/bench"},
+	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
 	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/httpapi"},
 	"github.com/fergusstrange/":                {"shared/local"},
 	"github.com/spf13/cobra":                   {"cmd/orchestrix"},
 	"github.com/kelseyhightower/envconfig":     {"shared/service"},
 	"github.com/pressly/goose":                 {"shared/postgres"},
-	"github.com/prometheus/":                   {"shared/service"},
+	"github.com/prometheus/":                   {"shared/service", "tests/bench"},
 	"github.com/nats-io/nats-server/v2/server": {"shared/local"},
-	"net/http":     {"shared/httpapi", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local"},
+	"net/http":     {"shared/httpapi", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench"},
 	"database/sql": {"shared/postgres"},
 }
 

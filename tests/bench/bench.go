@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	neturl "net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/local"
+)
+
+// bench is what all rows share: binaries, a directory, and Postgres once it is needed.
+type bench struct {
+	settings settings
+	temp     *local.TempDir
+	bin      string
+	postgres *database
+	count    int
+}
+
+func newBench(ctx context.Context, s settings) (*bench, error) {
+	temp, err := local.NewTempDir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{settings: s, temp: temp, bin: filepath.Join(temp.Path(), "bin")}
+	progress("building nats-server and the services")
+	build := exec.CommandContext(ctx, "go", "build", "-o", b.bin+string(filepath.Separator),
+		"orchestrix/services/command", "orchestrix/services/projection", "orchestrix/services/query", "github.com/nats-io/nats-server/v2")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("build: %w (run it inside the repository)\n%s", err, out), b.close())
+	}
+	return b, nil
+}
+
+func (b *bench) close() error {
+	var err error
+	if b.postgres != nil {
+		err = b.postgres.server.Close()
+	}
+	return errors.Join(err, b.temp.Remove())
+}
+
+// dir makes a directory of its own.
+func (b *bench) dir(name string) (string, error) {
+	b.count++
+	path := filepath.Join(b.temp.Path(), fmt.Sprintf("%s-%d", name, b.count))
+	return path, os.MkdirAll(path, 0o700)
+}
+
+// database is the Postgres of a benchmark: as it comes, fsync and synchronous_commit included.
+type database struct {
+	server *local.Postgres
+	proc   *process
+}
+
+func (b *bench) startPostgres(ctx context.Context) (*database, error) {
+	if b.postgres != nil {
+		return b.postgres, nil
+	}
+	dir := filepath.Join(b.temp.Path(), "postgres")
+	server, err := local.StartPostgres(ctx, local.PostgresOptions{DatabaseURL: os.Getenv(local.DatabaseURLVariable), Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	b.postgres = &database{server: server, proc: &process{name: "postgres", children: true}}
+	// Somebody else's server has no such file here: its time then does not count.
+	if text, err := os.ReadFile(filepath.Join(dir, "pgdata", "postmaster.pid")); err == nil {
+		_, _ = fmt.Sscan(string(text), &b.postgres.proc.pid)
+	}
+	return b.postgres, nil
+}
+
+// newDatabase makes an empty database that lives as long as the scope.
+func (b *bench) newDatabase(ctx context.Context, s *scope) (url string, err error) {
+	if _, err := b.startPostgres(ctx); err != nil {
+		return "", err
+	}
+	b.count++
+	name := fmt.Sprintf("bench_%d_%d", os.Getpid(), b.count)
+	admin := func(ctx context.Context, statement string) error {
+		conn, err := pgx.Connect(ctx, b.postgres.server.URL())
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, statement)
+		return errors.Join(err, conn.Close(ctx))
+	}
+	if err := admin(ctx, "create database "+name); err != nil {
+		return "", err
+	}
+	s.atEnd(func() error {
+		return admin(context.WithoutCancel(ctx), "drop database if exists "+name+" with (force)")
+	})
+	own, err := neturl.Parse(b.postgres.server.URL())
+	if err != nil {
+		return "", err
+	}
+	own.Path = "/" + name
+	return own.String(), nil
+}
+
+// scope is what one row has started.
+type scope struct {
+	bench *bench
+	ends  []func() error
+}
+
+func (b *bench) scope() *scope { return &scope{bench: b} }
+
+func (s *scope) atEnd(f func() error) { s.ends = append(s.ends, f) }
+
+// close ends all of it, the last first.
+func (s *scope) close() (err error) {
+	for len(s.ends) > 0 {
+		end := s.ends[len(s.ends)-1]
+		s.ends = s.ends[:len(s.ends)-1]
+		err = errors.Join(err, end())
+	}
+	return err
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"orchestrix/domain/ordering"
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/loadgen"
+	"orchestrix/shared/runtime"
+)
+
+// quiet is for what runs in this process.
+var quiet = slog.New(slog.DiscardHandler)
+
+// openLog opens the log on a server, and creates it where it is not there.
+func (s *scope) openLog(ctx context.Context, nats *process, partitions int) (*jetstream.Log, error) {
+	conn, err := jetstream.Connect(ctx, nats.url, "bench", quiet)
+	if err != nil {
+		return nil, err
+	}
+	s.atEnd(func() error { conn.Close(); return nil })
+	return jetstream.Open(ctx, conn, jetstream.Config{Partitions: partitions, Logger: quiet})
+}
+
+// ordersLog starts a NATS server and fills its log with so many orders, each a stream of its own.
+func (s *scope) ordersLog(ctx context.Context, orders int) (*process, *jetstream.Log, error) {
+	nats, err := s.natsServer(ctx, syncRelaxed)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := s.openLog(ctx, nats, standardPartitions)
+	if err != nil {
+		return nil, nil, err
+	}
+	return nats, log, fillOrders(ctx, log, orders)
+}
+
+// fillOrders appends what placing an order writes, without the command service.
+func fillOrders(ctx context.Context, log *jetstream.Log, orders int) error {
+	progress("filling the log with %d orders", orders)
+	registry, err := es.NewRegistry(modules("")...)
+	if err != nil {
+		return err
+	}
+	aggregate, _ := registry.Aggregate("order")
+	var event ordering.OrderPlaced
+	if err := json.Unmarshal([]byte(placeBody), &event); err != nil {
+		return err
+	}
+	recorded, err := aggregate.Encode(event)
+	if err != nil {
+		return err
+	}
+	r := loadgen.Run(ctx, loadgen.Options{Concurrency: 4 * connections, Count: int64(orders)}, func(ctx context.Context, _ int, n int64) error {
+		id := strconv.FormatInt(n, 10)
+		_, err := log.Append(ctx, es.Revision{}, es.Commit{
+			Stream: es.Stream{Tenant: es.DefaultTenant, Category: "order", ID: "f" + id}, Time: time.Now().UTC(),
+			Command: es.CommandRef{ID: "place-" + id}, CorrelationID: "place-" + id, CausationID: "place-" + id,
+			Events: []es.Recorded{recorded},
+		})
+		return err
+	})
+	if r.Failed > 0 {
+		return fmt.Errorf("filling the log: %w", r.Err)
+	}
+	return ctx.Err()
+}
+
+// tallyStream is the n-th tally of so many commits.
+func tallyStream(commits int, n int64) es.Stream {
+	return es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: fmt.Sprintf("c%d-%d", commits, n)}
+}
+
+// fillTallies gives so many tallies so many commits each, in turns, so that those of one lie apart in the log.
+func fillTallies(ctx context.Context, x *runtime.Executor, tallies, commits int) error {
+	progress("filling the log with %d aggregates of %d commits", tallies, commits)
+	for round := range commits {
+		r := loadgen.Run(ctx, loadgen.Options{Concurrency: min(connections, tallies), Count: int64(tallies)}, func(ctx context.Context, _ int, n int64) error {
+			_, err := x.Execute(ctx, runtime.Command{
+				Stream: tallyStream(commits, n), Name: "count", ID: "c" + strconv.Itoa(round), Body: json.RawMessage(countBody),
+			})
+			return err
+		})
+		if r.Failed > 0 {
+			return fmt.Errorf("filling the log: %w", r.Err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
