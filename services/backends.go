@@ -19,6 +19,12 @@ type Backends struct {
 	Log       es.Log
 	Views     es.ViewStore
 	Snapshots es.Snapshots
+	// Bus, Deadlines and Outcomes are nil where the log is in Postgres: there is no message bus then.
+	Bus       es.MessageBus
+	Deadlines es.Deadlines
+	Outcomes  es.KeyValue // of the commands that were sent over the bus
+	// Reply publishes to an inbox of NATS; nil where there is none.
+	Reply func(ctx context.Context, subject string, body []byte) error
 	// Prepare returns when the views and the snapshots can be used.
 	Prepare func(ctx context.Context) error
 	Close   func()
@@ -76,6 +82,7 @@ func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (es.
 func InMemory(partitions int) Opener {
 	shared := Backends{
 		Log: memory.NewLog(partitions), Views: memory.NewViews(), Snapshots: memory.NewSnapshots(),
+		Bus: memory.NewBus(), Deadlines: memory.NewDeadlines(), Outcomes: memory.NewKeyValue(),
 		Prepare: func(context.Context) error { return nil },
 		Close:   func() {},
 	}

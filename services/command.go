@@ -30,7 +30,16 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	if err != nil {
 		return err
 	}
-	api, err := httpapi.NewCommandAPI(registry, schemas, executor, httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger})
+	options := httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger}
+	queue := idle("queue")
+	if backends.Bus != nil {
+		outcomes := runtime.NewOutcomes(backends.Outcomes)
+		options.Async = runtime.NewSubmitter(backends.Bus, outcomes)
+		queue.Run = runtime.NewCommandQueue(registry, executor, backends.Bus, outcomes, runtime.CommandQueueConfig{
+			Check: schemas.CheckCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
+		}).Run
+	}
+	api, err := httpapi.NewCommandAPI(registry, schemas, executor, options)
 	if err != nil {
 		return err
 	}
@@ -44,5 +53,13 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 			<-ctx.Done()
 			return nil
 		}},
-		service.Part{Name: "executor", Run: executor.Run}, server.Part(), readiness(env))
+		service.Part{Name: "executor", Run: executor.Run}, queue, server.Part(), readiness(env))
+}
+
+// idle is a part that has nothing to do.
+func idle(name string) service.Part {
+	return service.Part{Name: name, Run: func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	}}
 }
