@@ -155,7 +155,8 @@ type DeadLetterQuery struct {
 const DefaultDeadLetters = 100
 
 // Check says what is wrong with the message. Keys of its header are of lower-case letters, digits and dashes and don't
-// start with "nats-", which is the server's; values have no line break.
+// start with "nats-", which is the server's; values have no line break and
+// no space around them.
 func (m *Message) Check() error {
 	if err := m.To.Check(); err != nil {
 		return err
@@ -188,8 +189,8 @@ func checkHeader(key, value string) error {
 			return fmt.Errorf("%w: header %q may hold only lower-case letters, digits and '-'", ErrBadToken, key)
 		}
 	}
-	if strings.ContainsAny(value, "\r\n") {
-		return fmt.Errorf("%w: header %s holds a line break", ErrBadToken, key)
+	if strings.ContainsAny(value, "\r\n") || strings.TrimSpace(value) != value {
+		return fmt.Errorf("%w: header %s holds a line break, or space around it", ErrBadToken, key)
 	}
 	return nil
 }

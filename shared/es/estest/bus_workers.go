@@ -12,7 +12,7 @@ import (
 
 // A handler that takes longer than the wait for an acknowledgement keeps its message, while another worker is there.
 func busSlow(t *testing.T, bus es.MessageBus) {
-	const wait = 200 * time.Millisecond
+	const wait = time.Second
 	l := newLedger(t)
 	entered := make(chan es.Delivery, 10)
 	for range 2 {
@@ -21,7 +21,7 @@ func busSlow(t *testing.T, bus es.MessageBus) {
 			defer l.leave(d, true)
 			entered <- d
 			if d.ID == "slow" {
-				time.Sleep(5 * wait) // it is what is slow here, nothing waits for it
+				time.Sleep(3 * wait) // it is what is slow here, nothing waits for it
 			}
 			return nil
 		})

@@ -1,0 +1,100 @@
+package jetstream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/es"
+)
+
+// DeadLetters implements [es.DeadLetters].
+func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadLetter, error) {
+	if q.Topic != "" {
+		if err := es.CheckTopic(q.Topic); err != nil {
+			return nil, err
+		}
+	}
+	if q.Group != "" {
+		if err := es.CheckToken("group", q.Group); err != nil {
+			return nil, err
+		}
+	}
+	subject := b.deadPrefix() + cmp.Or(string(q.Topic), "*") + "." + cmp.Or(q.Group, "*") + ".>"
+	var found []es.DeadLetter
+	for len(found) < cmp.Or(q.Limit, es.DefaultDeadLetters) {
+		raw, err := b.dead.GetMsg(ctx, q.After+1, jetstream.WithGetMsgSubject(subject))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			break
+		}
+		if err != nil {
+			return nil, unavailable("read dead letters", err)
+		}
+		d, err := b.decodeDead(raw)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, d)
+		q.After = d.Number
+	}
+	return found, nil
+}
+
+// DeadLetter implements [es.DeadLetters].
+func (b *Bus) DeadLetter(ctx context.Context, number uint64) (es.DeadLetter, error) {
+	if number == 0 {
+		return es.DeadLetter{}, notDead(number)
+	}
+	raw, err := b.dead.GetMsg(ctx, number)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return es.DeadLetter{}, notDead(number)
+	}
+	if err != nil {
+		return es.DeadLetter{}, unavailable("read dead letter "+strconv.FormatUint(number, 10), err)
+	}
+	return b.decodeDead(raw)
+}
+
+func notDead(number uint64) error { return fmt.Errorf("%w: dead letter %d", es.ErrNotFound, number) }
+
+// RetryDeadLetter implements [es.DeadLetters]. Where it is interrupted between its two steps, or two do it at once, the
+// message is known by the dead letter's number within the duplicate window; later it may be published twice.
+func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
+	d, err := b.DeadLetter(ctx, number)
+	if err != nil {
+		return err
+	}
+	if err := es.CheckTopic(d.Topic); err != nil {
+		return err
+	}
+	if err := d.Check(); err != nil {
+		return fmt.Errorf("dead letter %d can't be published again, drop it: %w", number, err)
+	}
+	// With a space, it is no message's own id.
+	unique := "retry " + strconv.FormatUint(number, 10) + " " + d.ID
+	if err := b.publish(ctx, encodeMessage(b.subjectPrefix(d.Topic)+b.place(d.To), unique, d.Message)); err != nil {
+		return err
+	}
+	return b.DropDeadLetter(ctx, number)
+}
+
+// DropDeadLetter implements [es.DeadLetters].
+func (b *Bus) DropDeadLetter(ctx context.Context, number uint64) error {
+	if number == 0 {
+		return notDead(number)
+	}
+	err := b.dead.DeleteMsg(ctx, number)
+	if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
+		if _, err := b.DeadLetter(ctx, number); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return unavailable("drop dead letter "+strconv.FormatUint(number, 10), err)
+	}
+	return nil
+}
