@@ -68,6 +68,9 @@ func (d *processDecider[S]) reactSafely(p *ProcessInstance, c reactCommand) (eve
 			err = fmt.Errorf("process %q panicked on %s: %v", d.process.Name, c.trigger.ID, r)
 		}
 	}()
+	if c.failed != nil {
+		return nil, c.failed
+	}
 	if o := c.trigger.Outcome; o != nil && o.Refused {
 		return d.refused(p, c)
 	}
@@ -89,13 +92,15 @@ func (d *processDecider[S]) reactSafely(p *ProcessInstance, c reactCommand) (eve
 	return d.record(p, c, next, effects)
 }
 
-// refused is what becomes of a command that nobody could decide: it is sent again, as it was, when somebody retries.
+// refused is what becomes of a command that nobody could decide: it is sent again, under another id, when a person
+// retries.
 func (d *processDecider[S]) refused(p *ProcessInstance, c reactCommand) ([]Event, error) {
 	o := c.trigger.Outcome
 	sent, _ := p.sent(o.CommandID)
 	if !c.trigger.Again {
 		return nil, fmt.Errorf("command %q to %s-%s was refused: %s: %s", sent.Name, sent.Category, sent.To, o.Code, o.Message)
 	}
+	sent.ID = effectID(c.instance, &c.trigger, 0)
 	return []Event{ProcessReacted{
 		Trigger: c.trigger.handled(), Schema: p.Schema, State: p.State, Send: []SentCommand{sent},
 	}}, nil

@@ -55,10 +55,11 @@ func (e *ProcessReacted) deadline(p *ProcessInstance, effect Effect, id string) 
 			return fmt.Errorf("the deadline %q is set twice at once", effect.name)
 		}
 	}
-	if effect.at.IsZero() && effect.after < 0 {
-		return fmt.Errorf("the deadline %q is %v in the past", effect.name, -effect.after)
+	set := SetDeadline{ID: id, Name: effect.name, At: effect.at, After: effect.after}
+	if year := set.Due(e.Trigger.Time).Year(); year < 1970 || year > 9000 {
+		return fmt.Errorf("the deadline %q is set to the year %d", effect.name, year)
 	}
-	e.Set = append(e.Set, SetDeadline{ID: id, Name: effect.name, At: effect.at, After: effect.after})
+	e.Set = append(e.Set, set)
 	return nil
 }
 

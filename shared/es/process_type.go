@@ -81,6 +81,11 @@ func (p *ProcessType) Lose(tenant string, t Trigger) (Stream, InternalCommand) {
 	return s, InternalCommand{Type: p.react, ID: t.CommandID(), Payload: reactCommand{instance: s, trigger: t, lost: true}}
 }
 
+// Park is the command that parks an instance which could not record its reaction to a trigger.
+func (p *ProcessType) Park(instance Stream, t Trigger, reason error) InternalCommand {
+	return InternalCommand{Type: p.react, ID: t.CommandID(), Payload: reactCommand{instance: instance, trigger: t, failed: reason}}
+}
+
 // Retry is the command that makes a parked instance go on. It is rejected with the code "not-parked".
 func (p *ProcessType) Retry(instance Stream, id string, by Action, check CommandCheck) InternalCommand {
 	return InternalCommand{Type: p.retry, ID: id, Payload: personCommand{instance, id, by, check}}
@@ -95,7 +100,8 @@ type reactCommand struct {
 	instance Stream
 	trigger  Trigger
 	check    CommandCheck
-	lost     bool // the instance is none of the process's own
+	lost     bool  // the instance is none of the process's own
+	failed   error // why the reaction can't be recorded
 }
 
 type personCommand struct {

@@ -23,8 +23,8 @@ type ViewWriter interface {
 	// Release gives leases up, so that another worker need not wait for their end.
 	Release(ctx context.Context, leases []Lease) error
 
-	// Join says that this worker lives for ttl from now, and returns how many do.
-	Join(ctx context.Context, owner string, ttl time.Duration) (workers int, err error)
+	// Join says that this worker lives for ttl from now, and returns how many of its kind do.
+	Join(ctx context.Context, kind WorkerKind, owner string, ttl time.Duration) (workers int, err error)
 
 	// Leave says that the worker is gone.
 	Leave(ctx context.Context, owner string) error
@@ -35,6 +35,15 @@ type ViewWriter interface {
 	// fold may be called again where the transaction is retried.
 	Apply(ctx context.Context, view ViewSpec, u Update, fold FoldFunc) error
 }
+
+// WorkerKind says what workers share among each other.
+type WorkerKind string
+
+// The kinds of workers.
+const (
+	ProjectionWorker WorkerKind = "projection"
+	ProcessWorker    WorkerKind = "process"
+)
 
 // Checkpoint is how far a build of a view has followed a partition.
 type Checkpoint struct {

@@ -14,11 +14,16 @@ import (
 // Views keeps views in memory.
 type Views struct {
 	mu      sync.Mutex
-	views   map[string]*view        // by name
-	workers map[string]time.Time    // until when each lives
+	views   map[string]*view // by name
+	workers map[string]worker
 	parked  map[es.Build][]*parking // in the order of their ids
 	lastID  int64
 	actions []es.Action // oldest first
+}
+
+type worker struct {
+	kind  es.WorkerKind
+	until time.Time // it lives
 }
 
 // view is all builds of one view.
@@ -42,7 +47,7 @@ var _ es.ViewStore = (*Views)(nil)
 
 // NewViews returns an empty store.
 func NewViews() *Views {
-	return &Views{views: map[string]*view{}, workers: map[string]time.Time{}, parked: map[es.Build][]*parking{}}
+	return &Views{views: map[string]*view{}, workers: map[string]worker{}, parked: map[es.Build][]*parking{}}
 }
 
 // Prepare implements [es.ViewWriter].
@@ -169,14 +174,14 @@ func (s *Views) heldBy(lease es.Lease) *es.Checkpoint {
 }
 
 // Join implements [es.ViewWriter].
-func (s *Views) Join(_ context.Context, owner string, ttl time.Duration) (int, error) {
+func (s *Views) Join(_ context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.workers[owner] = now.Add(ttl)
+	s.workers[owner] = worker{kind, now.Add(ttl)}
 	living := 0
-	for _, until := range s.workers {
-		if until.After(now) {
+	for _, w := range s.workers {
+		if w.kind == kind && w.until.After(now) {
 			living++
 		}
 	}

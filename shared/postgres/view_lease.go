@@ -52,10 +52,10 @@ returning c.view, c.version, c.rebuild, c.partition, c.owner, c.epoch, c.lease_u
 update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', updated_at = clock_timestamp()` + mine
 
 	join = `
-insert into orchestrix.workers (name, lives_until) values ($1, clock_timestamp() + $2::interval)
+insert into orchestrix.workers (name, kind, lives_until) values ($1, $2, clock_timestamp() + $3::interval)
 on conflict (name) do update set lives_until = excluded.lives_until`
 
-	livingWorkers = `select count(*) from orchestrix.workers where lives_until > clock_timestamp()`
+	livingWorkers = `select count(*) from orchestrix.workers where kind = $1 and lives_until > clock_timestamp()`
 
 	forgetWorkers = `delete from orchestrix.workers where lives_until < clock_timestamp() - interval '1 hour'`
 )
@@ -152,13 +152,13 @@ func (v *Views) Release(ctx context.Context, leases []es.Lease) error {
 }
 
 // Join implements [es.ViewWriter].
-func (v *Views) Join(ctx context.Context, owner string, ttl time.Duration) (workers int, err error) {
+func (v *Views) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (workers int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
-	batch.Queue(join, owner, ttl)
+	batch.Queue(join, owner, string(kind), ttl)
 	batch.Queue(forgetWorkers)
-	batch.Queue(livingWorkers).QueryRow(func(row pgx.Row) error { return row.Scan(&workers) })
+	batch.Queue(livingWorkers, string(kind)).QueryRow(func(row pgx.Row) error { return row.Scan(&workers) })
 	return workers, translate("join the workers", v.db.pool.SendBatch(ctx, batch).Close())
 }
 

@@ -173,8 +173,9 @@ func (q *CommandQueue) check(m *CommandMessage) error {
 func (q *CommandQueue) rejected(m *CommandMessage, err error) (Outcome, error) {
 	refusal, final := q.config.Explain(err)
 	if final {
+		var rejection *es.Rejection
 		return Outcome{
-			CommandID: m.ID, Stream: m.Stream.String(), Status: Rejected,
+			CommandID: m.ID, Stream: m.Stream.String(), Status: Rejected, Refused: !errors.As(err, &rejection),
 			Code: refusal.Code, Detail: refusal.Detail, Problem: refusal.Problem,
 		}, nil
 	}

@@ -102,6 +102,34 @@ func (x *Executor) Execute(ctx context.Context, c Command) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	return x.execute(ctx, c, t, payload)
+}
+
+// instruct executes a command that comes from inside; c has what its commit is to carry. It returns what
+// [Executor.Execute] does.
+func (x *Executor) instruct(ctx context.Context, c Command, internal es.InternalCommand) (Result, error) {
+	c.Name, c.ID = internal.Type.Name, internal.ID // whose id says it all: there is no body to compare
+	return x.execute(ctx, c, internal.Type, internal.Payload)
+}
+
+// look returns the state of an aggregate, of at least this version. Where it has to be fresh, it includes everything that
+// was acknowledged before.
+func (x *Executor) look(ctx context.Context, a *es.Aggregate, s es.Stream, version es.Version, fresh bool) (any, error) {
+	entry, err := x.cache.acquire(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer x.cache.release(entry)
+	if fresh || !entry.loaded || entry.revision.Version < version {
+		entry.stale = true
+	}
+	if _, err := x.freshen(ctx, entry, a); err != nil {
+		return nil, err
+	}
+	return entry.state, nil
+}
+
+func (x *Executor) execute(ctx context.Context, c Command, t *es.CommandType, payload any) (Result, error) {
 	entry, err := x.cache.acquire(ctx, c.Stream)
 	if err != nil {
 		return Result{}, err

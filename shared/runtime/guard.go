@@ -26,15 +26,15 @@ func markOf(created time.Time, last *es.Commit) es.LogMark {
 	return es.LogMark{Created: created.UTC().Truncate(time.Microsecond), Commit: last.Digest()}
 }
 
-// checkLog returns a [*LogMismatchError] where the log is not the one that the checkpoint stands on, and otherwise when
-// the partition was created.
-func checkLog(ctx context.Context, feed es.Feed, c es.Checkpoint) (created time.Time, err error) {
+// checkLog returns a [*LogMismatchError] where the log is not the one that the checkpoint stands on, and otherwise the end
+// of the partition.
+func checkLog(ctx context.Context, feed es.Feed, c es.Checkpoint) (es.Head, error) {
 	head, err := feed.Head(ctx, c.Position.Partition)
 	if err != nil {
-		return time.Time{}, err
+		return es.Head{}, err
 	}
 	if c.Position.Sequence == 0 || c.Mark.Created.IsZero() {
-		return head.Created, nil
+		return head, nil
 	}
 	differs := ""
 	switch now := head.Created.UTC().Truncate(time.Microsecond); {
@@ -45,14 +45,14 @@ func checkLog(ctx context.Context, feed es.Feed, c es.Checkpoint) (created time.
 	default:
 		commit, err := es.CommitAt(ctx, feed, c.Position)
 		if err != nil {
-			return time.Time{}, err
+			return es.Head{}, err
 		}
 		if !bytes.Equal(commit.Digest(), c.Mark.Commit) {
 			differs = "the commit there is another one"
 		}
 	}
 	if differs != "" {
-		return time.Time{}, &LogMismatchError{Build: c.Build, Position: c.Position, Differs: differs}
+		return es.Head{}, &LogMismatchError{Build: c.Build, Position: c.Position, Differs: differs}
 	}
-	return head.Created, nil
+	return head, nil
 }

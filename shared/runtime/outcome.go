@@ -30,6 +30,7 @@ type Outcome struct {
 	Events   []string   `json:"events,omitempty"`   // kinds
 
 	// Of a rejected one.
+	Refused bool            `json:"refused,omitempty"` // the domain was not asked: it is malformed, or nobody knows it
 	Code    string          `json:"code,omitempty"`    // stable: the domain's own, "validation-failed", …
 	Detail  string          `json:"detail,omitempty"`  // for people
 	Problem json.RawMessage `json:"problem,omitempty"` // what HTTP would have answered (RFC 9457)

@@ -22,6 +22,7 @@ type projection struct {
 	lease      *es.Lease               // nil: it is not ours
 	yield      context.CancelCauseFunc // gives the lease up
 	created    time.Time               // when the log's partition was created
+	claimed    es.Position             // where the partition ended when the lease was taken
 	position   es.Position
 	head       es.Position // of the partition, when somebody last looked
 	headKnown  bool        // that look has worked
@@ -118,8 +119,13 @@ func (p *projection) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// A transaction that has begun comes to its end: it is short, and bounded by the store.
-		if err := p.apply(context.WithoutCancel(ctx), part); err != nil {
+		if p.projector.handle != nil {
+			err = p.handle(ctx, part)
+		} else {
+			// A transaction that has begun comes to its end: it is short, and bounded by the store.
+			err = p.apply(context.WithoutCancel(ctx), part)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -147,13 +153,13 @@ func (p *projection) claim(ctx context.Context, yield context.CancelCauseFunc) e
 	p.mu.Lock()
 	p.lease, p.position, p.yield = &c.Lease, c.Position, yield
 	p.mu.Unlock()
-	created, err := checkLog(ctx, p.projector.feed, c)
+	head, err := checkLog(ctx, p.projector.feed, c)
 	if err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.created = created
+	p.created, p.claimed = head.Created, head.Position
 	if p.state == Elsewhere || p.state == Halted {
 		p.state, p.err = Following, nil
 	}
@@ -207,6 +213,18 @@ func (p *projection) giveUp() {
 	if p.yield != nil {
 		p.yield(errYield)
 	}
+}
+
+// handle does what is to be done about what was read, and moves the checkpoint.
+func (p *projection) handle(ctx context.Context, b part) error {
+	p.mu.Lock()
+	claimed := p.claimed
+	p.mu.Unlock()
+	if err := p.projector.handle(ctx, b, claimed); err != nil {
+		return err
+	}
+	nothing := &batchFold{view: p.view}
+	return p.transact(context.WithoutCancel(ctx), b, nothing, nothing.fold)
 }
 
 // apply applies what was read as one transaction. Where the store refuses it for what it holds, it is applied commit

@@ -50,9 +50,14 @@ type Projector struct {
 	registry *es.Registry
 	feed     es.Feed
 	views    ProjectionStore
-	reads    []*reads // by partition
-	share    share
-	running  sync.WaitGroup
+	kept     []*es.ViewType
+	kind     es.WorkerKind
+	// handle, where it is set, does with what was read what else is to be done before the checkpoint moves; nothing is
+	// folded then. What the log held when the partition was claimed may have been handled before.
+	handle  func(ctx context.Context, b part, claimed es.Position) error
+	reads   []*reads // by partition
+	share   share
+	running sync.WaitGroup
 
 	mu          sync.Mutex
 	projections map[projectionKey]*projection
@@ -72,14 +77,28 @@ type projectionKey struct {
 
 // NewProjector returns a projector that follows feed.
 func NewProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, config ProjectorConfig) *Projector {
+	return newProjector(registry, feed, views, registry.Views(), es.ProjectionWorker, config)
+}
+
+func newProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, kept []*es.ViewType, kind es.WorkerKind, config ProjectorConfig) *Projector {
 	p := &Projector{
-		config: config.withDefaults(), registry: registry, feed: feed, views: views,
+		config: config.withDefaults(), registry: registry, feed: feed, views: views, kept: kept, kind: kind,
 		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, heads: make([]*es.Head, feed.Partitions()),
 	}
 	for partition := range feed.Partitions() {
 		p.reads = append(p.reads, newReads(registry, feed, partition, p.config.Batch))
 	}
 	return p
+}
+
+// view finds a view that this projector keeps up to date.
+func (p *Projector) view(name string) (*es.ViewType, bool) {
+	for _, v := range p.kept {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return nil, false
 }
 
 // ticks are how often, within a lease's time, a worker gives a sign of life and looks around.
@@ -126,7 +145,7 @@ func (p *Projector) join(ctx context.Context) {
 		}
 		return
 	}
-	workers, err := p.views.Join(ctx, p.config.Owner, p.config.LeaseTTL*2/3)
+	workers, err := p.views.Join(ctx, p.kind, p.config.Owner, p.config.LeaseTTL*2/3)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.config.Logger.WarnContext(ctx, "the other workers are not known", "error", err)

@@ -21,7 +21,7 @@ func (p *Projector) reconcile(ctx context.Context) {
 	}
 	wanted := map[projectionKey]*es.ViewType{}
 	for _, b := range builds {
-		view, ok := p.registry.View(b.View)
+		view, ok := p.view(b.View)
 		if !ok || !p.keeps(view, b) || b.Paused {
 			continue
 		}
@@ -53,7 +53,7 @@ func (p *Projector) keeps(view *es.ViewType, b es.BuildStatus) bool {
 // this program's version, unless one was called off.
 func (p *Projector) prepare(ctx context.Context, builds []es.BuildStatus) ([]es.BuildStatus, error) {
 	missing := false
-	for _, view := range p.registry.Views() {
+	for _, view := range p.kept {
 		known := false
 		for _, b := range builds {
 			if b.View != view.Name || b.Version != view.Version {
@@ -119,7 +119,7 @@ func (p *Projector) start(ctx context.Context, view *es.ViewType, key projection
 // activate switches readers to builds that have caught up.
 func (p *Projector) activate(ctx context.Context) {
 	for _, b := range p.known() {
-		view, ok := p.registry.View(b.View)
+		view, ok := p.view(b.View)
 		if !ok || b.State != es.Building || !p.keeps(view, b) {
 			continue
 		}

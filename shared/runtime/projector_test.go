@@ -125,11 +125,11 @@ func (f *frozen) Renew(ctx context.Context, leases []es.Lease, caughtUp []bool, 
 	return f.ViewStore.Renew(ctx, leases, caughtUp, ttl)
 }
 
-func (f *frozen) Join(ctx context.Context, owner string, ttl time.Duration) (int, error) {
+func (f *frozen) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (int, error) {
 	if f.freeze.Load() {
 		<-f.wake
 	}
-	return f.ViewStore.Join(ctx, owner, ttl)
+	return f.ViewStore.Join(ctx, kind, owner, ttl)
 }
 
 // A worker that was paused, and is woken up after another has taken its place, commits nothing.

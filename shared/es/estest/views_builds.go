@@ -150,21 +150,24 @@ func viewPause(t *testing.T, store es.ViewStore) {
 
 func viewWorkers(t *testing.T, store es.ViewStore) {
 	for i, owner := range []string{"one", "two", "one"} {
-		n, err := store.Join(t.Context(), owner, longLease)
+		n, err := store.Join(t.Context(), es.ProjectionWorker, owner, longLease)
 		if want := min(i+1, 2); err != nil || n != want {
 			t.Errorf("after %s joined, %d live, %v; not %d", owner, n, err, want)
 		}
 	}
-	if _, err := store.Join(t.Context(), "brief", -time.Second); err != nil {
+	if n, err := store.Join(t.Context(), es.ProcessWorker, "three", longLease); err != nil || n != 1 {
+		t.Errorf("of another kind, %d live, %v", n, err)
+	}
+	if _, err := store.Join(t.Context(), es.ProjectionWorker, "brief", -time.Second); err != nil {
 		t.Error(err)
 	}
-	if n, err := store.Join(t.Context(), "one", longLease); err != nil || n != 2 {
+	if n, err := store.Join(t.Context(), es.ProjectionWorker, "one", longLease); err != nil || n != 2 {
 		t.Errorf("with one that did not live on, %d live, %v", n, err)
 	}
 	if err := store.Leave(t.Context(), "two"); err != nil {
 		t.Error(err)
 	}
-	if n, err := store.Join(t.Context(), "one", longLease); err != nil || n != 1 {
+	if n, err := store.Join(t.Context(), es.ProjectionWorker, "one", longLease); err != nil || n != 1 {
 		t.Errorf("after one has left, %d live, %v", n, err)
 	}
 }

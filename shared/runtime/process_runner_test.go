@@ -1,0 +1,149 @@
+package runtime_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+func TestProcessesMoveAndCompensate(t *testing.T) {
+	t.Parallel()
+	onProcessStacks(t, func(t *testing.T, s *processStack) {
+		s.runner(t, "one")
+		s.execute(t, "purse", "a", "give", give{100})
+		s.execute(t, "purse", "b", "give", give{full})
+		s.begin(t, "works", "a", "c", 40)
+		s.begin(t, "full", "a", "b", 7)
+		s.begin(t, "empty", "c", "b", 500)
+		s.begin(t, "waits", "", "", 0)
+		s.awaitStatus(t, "works", es.StatusCompleted)
+		s.awaitStatus(t, "full", es.StatusFailed)
+		s.awaitStatus(t, "empty", es.StatusFailed)
+		s.awaitStatus(t, "waits", es.StatusCompleted)
+		if a, b, c := s.total(t, "a"), s.total(t, "b"), s.total(t, "c"); a != 60 || b != full || c != 40 {
+			t.Errorf("a has %d, b %d, c %d", a, b, c)
+		}
+		if p := s.instance(t, "full"); p.Reason != "full" {
+			t.Errorf("it failed for %q", p.Reason)
+		}
+		eventually(t, "no deadline is left", func() error {
+			pending, err := s.deadlines.PendingDeadlines(t.Context(), es.DeadlineQuery{})
+			if len(pending) > 0 {
+				return fmt.Errorf("%v", pending)
+			}
+			return err
+		})
+		s.verify(t)
+	})
+}
+
+// An instance that panics waits for a person, and what comes for it waits behind; the others go on.
+func TestAParkedInstance(t *testing.T) {
+	t.Parallel()
+	onProcessStacks(t, func(t *testing.T, s *processStack) {
+		r, _ := s.runner(t, "one")
+		s.execute(t, "purse", "a", "give", give{100})
+		s.begin(t, "bad", "a", "b", 13)
+		s.begin(t, "good", "a", "b", 14)
+		s.awaitStatus(t, "good", es.StatusCompleted)
+		s.awaitStatus(t, "bad", es.StatusParked)
+		by := es.Action{Who: "ada", At: time.Now()}
+		if err := r.Retry(t.Context(), moveStream("bad"), "retry-1", by); err != nil {
+			t.Error(err)
+		}
+		if p := s.instance(t, "bad"); p.Status != es.StatusParked || p.Error == "" {
+			t.Errorf("it is %+v", p)
+		}
+		if err := r.Cancel(t.Context(), moveStream("bad"), "cancel-1", by); err != nil {
+			t.Error(err)
+		}
+		s.awaitStatus(t, "bad", es.StatusCancelled)
+		var rejection *es.Rejection
+		if err := r.Cancel(t.Context(), moveStream("bad"), "cancel-2", by); !errors.As(err, &rejection) || rejection.Code != "ended" {
+			t.Errorf("cancelled again: %v", err)
+		}
+		if err := r.Retry(t.Context(), moveStream("good"), "retry-2", by); !errors.As(err, &rejection) || rejection.Code != "not-parked" {
+			t.Errorf("retried while it is not parked: %v", err)
+		}
+		if _, err := r.Instance(t.Context(), moveStream("nobody")); !errors.Is(err, es.ErrNotFound) {
+			t.Errorf("no instance: %v", err)
+		}
+		s.verify(t)
+	})
+}
+
+// Nobody reaches an instance from outside: not over HTTP, which takes the executor, and not over the bus.
+func TestInstancesTakeNoCommandFromOutside(t *testing.T) {
+	t.Parallel()
+	onProcessStacks(t, func(t *testing.T, s *processStack) {
+		for _, name := range []string{"react", "retry", "cancel"} {
+			_, err := s.executor.Execute(t.Context(), runtime.Command{Stream: moveStream("x"), Name: name, ID: "c", Body: []byte("{}")})
+			if !errors.Is(err, runtime.ErrUnknown) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// At every boundary between two steps the work is cut off once; the end is the same.
+func TestEveryBoundaryIsCutOnce(t *testing.T) {
+	t.Parallel()
+	onProcessStacks(t, func(t *testing.T, s *processStack) {
+		s.execute(t, "purse", "a", "give", give{full})
+		s.execute(t, "purse", "b", "give", give{full})
+		for i, point := range runtime.ProcessPoints {
+			cut := failOnce(point)
+			_, stop := s.runner(t, point, func(c *runtime.ProcessConfig) { c.Failpoint = cut.at })
+			works, fails, waits := fmt.Sprint("works-", point), fmt.Sprint("full-", point), fmt.Sprint("waits-", point)
+			s.begin(t, works, "a", fmt.Sprint("c", i), 10)
+			s.begin(t, fails, "a", "b", 5)
+			s.begin(t, waits, "", "", 0)
+			s.awaitStatus(t, works, es.StatusCompleted)
+			s.awaitStatus(t, fails, es.StatusFailed)
+			s.awaitStatus(t, waits, es.StatusCompleted)
+			if got := s.total(t, fmt.Sprint("c", i)); got != 10 {
+				t.Errorf("after %s was cut, %d have arrived", point, got)
+			}
+			if want, got := full-10*(i+1), s.total(t, "a"); got != want {
+				t.Errorf("after %s was cut, %d are left, not %d", point, got, want)
+			}
+			if !cut.done() {
+				t.Errorf("%s was never reached", point)
+			}
+			stop()
+		}
+		s.verify(t)
+	})
+}
+
+// onceFailing fails the first time that a point is reached, and everything after it until the worker starts anew.
+type onceFailing struct {
+	mu     sync.Mutex
+	point  string
+	failed bool
+}
+
+func failOnce(point string) *onceFailing { return &onceFailing{point: point} }
+
+var errCut = errors.New("cut off on purpose")
+
+func (f *onceFailing) at(point string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if point != f.point || f.failed {
+		return nil
+	}
+	f.failed = true
+	return errCut
+}
+
+func (f *onceFailing) done() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed
+}
