@@ -76,7 +76,11 @@ func (l *Log) publish(ctx context.Context, expected es.Revision, c *es.Commit, m
 	attempt, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	ack, err := l.js.PublishMsg(attempt, m, jetstream.WithRetryAttempts(0))
 	cancel()
-	l.steer.note(ctx, err)
+	if err == nil {
+		l.steer.works()
+	} else {
+		l.steer.failed(ctx, err)
+	}
 	var refused *jetstream.APIError
 	switch {
 	case err == nil && !ack.Duplicate:

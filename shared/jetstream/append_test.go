@@ -68,7 +68,7 @@ func TestALostAcknowledgementIsLookedUp(t *testing.T) {
 			direct := openOn(t, connect(t, server.URL()), jetstream.Config{Partitions: 1})
 			p := newProxy(t, server.URL())
 			var seen counts
-			log := openOn(t, connect(t, p.url()), jetstream.Config{AckTimeout: 200 * time.Millisecond, Observer: seen.observer()})
+			log := openOn(t, connect(t, p.url()), jetstream.Config{AckTimeout: time.Second, Observer: seen.observer()})
 			s := thing("a")
 			first := mustAppend(t, log, es.Revision{}, happened(s, "c1"))
 

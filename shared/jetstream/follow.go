@@ -88,12 +88,14 @@ func (l *Log) subscribe(ctx context.Context, after es.Position, maxBatch int) (*
 		InactiveThreshold: followIdle,
 	})
 	if err == nil {
+		l.steer.works()
 		f.consume, err = f.consumer.Consume(f.take,
 			jetstream.PullMaxMessagesWithBytesLimit(2*maxBatch, max(followBytes, 2*int(l.conn.MaxPayload()))),
 			jetstream.PullExpiry(followExpiry), jetstream.PullHeartbeat(followHeartbeat),
 			jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { f.fail(err) }))
 	}
 	if err != nil {
+		l.steer.failed(ctx, err)
 		l.conn.RemoveStatusListener(f.lost)
 		return nil, unavailable("follow partition "+strconv.Itoa(after.Partition), err)
 	}

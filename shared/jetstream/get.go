@@ -73,7 +73,7 @@ func (l *Log) getFromLeader(ctx context.Context, partition int, wanted leaderReq
 	}
 	answer, err := l.request(ctx, "$JS.API.STREAM.MSG.GET."+l.streamName(partition), request)
 	if err != nil {
-		l.steer.note(ctx, err)
+		l.steer.failed(ctx, err)
 		return stored{}, err
 	}
 	var body struct {
@@ -92,7 +92,7 @@ func (l *Log) getFromLeader(ctx context.Context, partition int, wanted leaderReq
 	case body.Error != nil && body.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
 		return stored{}, errNoMessage
 	case body.Error != nil:
-		l.steer.note(ctx, body.Error)
+		l.steer.failed(ctx, body.Error)
 		return stored{}, fmt.Errorf("message get: %w", body.Error)
 	case body.Message == nil:
 		return stored{}, errors.New("message get: the answer holds neither a message nor an error")

@@ -166,8 +166,8 @@ func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
 	stream, err := l.js.Stream(ctx, l.streamName(partition))
-	l.steer.note(ctx, err)
 	if err != nil {
+		l.steer.failed(ctx, err)
 		return es.Head{}, unavailable("partition "+l.streamName(partition), err)
 	}
 	info := stream.CachedInfo()

@@ -50,7 +50,7 @@ func (r *restartable) stop(t testing.TB) {
 func TestWithoutAServerNothingIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
-	log := openOn(t, connect(t, server.server.URL()), jetstream.Config{AppendBudget: 300 * time.Millisecond, AckTimeout: 100 * time.Millisecond})
+	log := openOn(t, connect(t, server.server.URL()), jetstream.Config{AppendBudget: 3 * time.Second, AckTimeout: time.Second})
 	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
 	followed := make(chan error, 1)
 	following := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,37 +14,47 @@ import (
 
 // steer takes the connection to another server of the cluster when the one that it is on reaches no leader. A node that
 // is cut off from the others keeps its clients, and answers them that JetStream is not available, for as long as it
-// lasts.
+// lasts. It goes on answering some of what they ask: only what a majority has agreed to proves that all is well.
 type steer struct {
 	conn   *nats.Conn
-	after  time.Duration // without any answer of a leader
+	after  time.Duration // of failures, none of them followed by a proof
 	logger *slog.Logger
-	since  atomic.Int64 // unix nanoseconds of the first of the failures that no answer has followed; 0: there is none
+
+	failing atomic.Bool // what most callers need to know
+	mu      sync.Mutex
+	first   time.Time // of the failures in a row
+	last    time.Time
 }
 
 // errCodeUnavailable is what a node says that knows of no leader.
 const errCodeUnavailable jetstream.ErrorCode = 10008
 
-// note learns from what became of a request that a leader has to answer.
-func (s *steer) note(ctx context.Context, err error) {
+// works says that a majority has agreed to something that went over this connection.
+func (s *steer) works() {
+	if s.failing.Load() {
+		s.failing.Store(false)
+	}
+}
+
+// failed learns from a request that a leader did not answer. Failures that are far apart have nothing to do with each
+// other.
+func (s *steer) failed(ctx context.Context, err error) {
 	if !lost(err) {
-		if s.since.Load() != 0 {
-			s.since.Store(0)
-		}
 		return
 	}
-	now := time.Now().UnixNano()
-	if s.since.CompareAndSwap(0, now) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !s.failing.Swap(true) || now.Sub(s.last) > s.after {
+		s.first = now
+	}
+	s.last = now
+	if now.Sub(s.first) < s.after || len(s.conn.Servers()) < 2 || !s.conn.IsConnected() {
 		return
 	}
-	since := s.since.Load()
-	if since == 0 || now-since < int64(s.after) || len(s.conn.Servers()) < 2 || !s.conn.IsConnected() {
-		return
-	}
-	if s.since.CompareAndSwap(since, now) { // one of all who find out
-		s.logger.WarnContext(ctx, "no leader answers through this NATS server, trying another", "server", s.conn.ConnectedUrlRedacted(), "error", err)
-		_ = s.conn.ForceReconnect() // it fails on a closed connection, which nobody uses any more
-	}
+	s.first = now
+	s.logger.WarnContext(ctx, "no leader answers through this NATS server, trying another", "server", s.conn.ConnectedUrlRedacted(), "error", err)
+	_ = s.conn.ForceReconnect() // it fails on a closed connection, which nobody uses any more
 }
 
 // lost reports whether an error says that no leader was reached.

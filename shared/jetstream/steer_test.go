@@ -37,7 +37,7 @@ func TestLeavesAServerWithoutLeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	log := openOn(t, conn, jetstream.Config{AckTimeout: 200 * time.Millisecond, AppendBudget: 400 * time.Millisecond, LostAfter: time.Second})
+	log := openOn(t, conn, jetstream.Config{AckTimeout: 2 * time.Second, AppendBudget: 3 * time.Second, LostAfter: 4 * time.Second})
 	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
 	healthy.stop(t)
 	await(t, "the client is on the other server", func() bool { return conn.ConnectedUrl() == lonely })
