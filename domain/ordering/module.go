@@ -27,9 +27,10 @@ func Module(with ...Option) es.Module {
 		option(&o)
 	}
 	return es.Module{
-		Name:     "ordering",
-		Deciders: []es.DeciderDef{OrderDecider, StockDecider, NewPaymentDecider(o.paymentLimit)},
-		Views:    []es.ViewDef{OrderSummaries, SalesByCountry, SalesByCustomer, SalesByProduct, StockLevels},
-		Queries:  []es.QueryDef{TopCustomersQuery},
+		Name:      "ordering",
+		Deciders:  []es.DeciderDef{OrderDecider, StockDecider, NewPaymentDecider(o.paymentLimit)},
+		Views:     []es.ViewDef{OrderSummaries, SalesByCountry, SalesByCustomer, SalesByProduct, StockLevels},
+		Queries:   []es.QueryDef{TopCustomersQuery},
+		Processes: []es.ProcessDef{FulfilmentProcess},
 	}
 }
