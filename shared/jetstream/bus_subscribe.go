@@ -25,11 +25,15 @@ import (
 // each other over core NATS that they are there; that decides who should own what, and who is taken for dead, but
 // nothing that order depends on.
 func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
-	s, err := s.WithDefaults()
-	if err != nil {
+	if err := es.CheckTopic(topic); err != nil {
 		return err
 	}
-	if err := es.CheckTopic(topic); err != nil {
+	return b.subscribe(ctx, topic, s, handle)
+}
+
+func (b *Bus) subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
+	s, err := s.WithDefaults()
+	if err != nil {
 		return err
 	}
 	w := &worker{
