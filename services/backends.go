@@ -52,9 +52,7 @@ func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backend
 	if inPostgres {
 		backends.Log, err = openPostgresLog(ctx, env, db)
 	} else {
-		var closeLog func()
-		backends.Log, closeLog, err = openJetStream(ctx, env)
-		backends.Close = func() { closeLog(); db.Close() }
+		err = openJetStream(ctx, env, backends)
 	}
 	if err != nil {
 		db.Close()
@@ -89,26 +87,66 @@ func InMemory(partitions int) Opener {
 	return func(context.Context, service.Env, bool) (*Backends, error) { return &shared, nil }
 }
 
-// openJetStream waits for NATS and opens the log on it.
-func openJetStream(ctx context.Context, env service.Env) (log es.Log, closeLog func(), err error) {
+// openJetStream waits for NATS, opens what is kept there, and adds it to the backends.
+func openJetStream(ctx context.Context, env service.Env, backends *Backends) error {
 	connection, err := connectNATS(ctx, env)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	open := jetstream.Open
-	if env.Common.AwaitMigration {
-		open = jetstream.OpenExisting
-	}
-	opened, err := service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*jetstream.Log, error) {
-		l, err := open(ctx, connection, logConfig(env))
-		return l, unlessUnavailable(err)
-	})
+	streams, err := openStreams(ctx, env, connection)
 	if err != nil {
 		connection.Close()
-		return nil, nil, err
+		return err
 	}
-	env.Admin.Health.Add(service.Check{Name: "log", Probe: opened.Ping})
-	return opened, connection.Close, nil
+	env.Admin.Health.Add(service.Check{Name: "log", Probe: streams.log.Ping})
+	backends.Log, backends.Bus, backends.Outcomes = streams.log, streams.bus, streams.outcomes
+	closeOthers := backends.Close
+	backends.Close = func() { connection.Close(); closeOthers() }
+	return nil
+}
+
+// streams are what is kept in JetStream.
+type streams struct {
+	log      *jetstream.Log
+	bus      *jetstream.Bus
+	outcomes *jetstream.KeyValue
+}
+
+// outcomesBucket holds what has become of the commands that were sent over the bus.
+const outcomesBucket = "ORX_OUTCOMES_OF_COMMANDS"
+
+// openStreams creates what is missing, or waits until somebody else has.
+func openStreams(ctx context.Context, env service.Env, connection *nats.Conn) (streams, error) {
+	open := createMissing
+	if env.Common.AwaitMigration {
+		open = openExisting
+	}
+	return service.Await(ctx, env.Logger, "the log and the bus", func(ctx context.Context) (streams, error) {
+		s, err := open(ctx, env, connection)
+		return s, unlessUnavailable(err)
+	})
+}
+
+func createMissing(ctx context.Context, env service.Env, connection *nats.Conn) (s streams, err error) {
+	if s.log, err = jetstream.Open(ctx, connection, logConfig(env)); err != nil {
+		return s, err
+	}
+	if s.bus, err = jetstream.OpenBus(ctx, s.log, jetstream.BusConfig{}); err != nil {
+		return s, err
+	}
+	s.outcomes, err = jetstream.OpenKeyValue(ctx, connection, outcomesBucket, env.Common.Replicas)
+	return s, err
+}
+
+func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (s streams, err error) {
+	if s.log, err = jetstream.OpenExisting(ctx, connection, logConfig(env)); err != nil {
+		return s, err
+	}
+	if s.bus, err = jetstream.OpenExistingBus(ctx, s.log); err != nil {
+		return s, err
+	}
+	s.outcomes, err = jetstream.OpenExistingKeyValue(ctx, connection, outcomesBucket)
+	return s, err
 }
 
 // connectNATS waits for NATS.

@@ -35,11 +35,7 @@ func createStreams(ctx context.Context, env service.Env) error {
 		return err
 	}
 	defer connection.Close()
-	_, err = service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*jetstream.Log, error) {
-		l, err := jetstream.Open(ctx, connection, logConfig(env))
-		return l, unlessUnavailable(err)
-	})
-	if err != nil {
+	if _, err := openStreams(ctx, env, connection); err != nil {
 		return err
 	}
 	env.Logger.InfoContext(ctx, "the streams are there")

@@ -59,9 +59,18 @@ var queueNames = map[es.Topic]string{es.CommandTopic: "COMMANDS", es.OutcomeTopi
 // OpenBus opens the bus beside a log, and creates what is missing of it. Several services may do so at once. It returns
 // [ErrPartitions] where its queues were made for a log with another number of partitions, and [es.ErrUnavailable].
 func OpenBus(ctx context.Context, log *Log, config BusConfig) (*Bus, error) {
+	return openBus(ctx, log, config, true)
+}
+
+// OpenExistingBus opens the bus as it is. It returns [es.ErrUnavailable] where there is none.
+func OpenExistingBus(ctx context.Context, log *Log) (*Bus, error) {
+	return openBus(ctx, log, BusConfig{}, false)
+}
+
+func openBus(ctx context.Context, log *Log, config BusConfig, create bool) (*Bus, error) {
 	b := &Bus{log: log, config: config.withDefaults(), queues: map[es.Topic]jetstream.Stream{}}
 	for topic := range queueNames {
-		stream, err := log.ensure(ctx, b.queueConfig(topic), true)
+		stream, err := log.ensure(ctx, b.queueConfig(topic), create)
 		if err != nil {
 			return nil, err
 		}
@@ -71,10 +80,10 @@ func OpenBus(ctx context.Context, log *Log, config BusConfig) (*Bus, error) {
 		b.queues[topic] = stream
 	}
 	var err error
-	if b.dead, err = log.ensure(ctx, b.deadConfig(), true); err != nil {
+	if b.dead, err = log.ensure(ctx, b.deadConfig(), create); err != nil {
 		return nil, err
 	}
-	b.attempts, err = OpenKeyValue(ctx, log.conn, log.config.Prefix+"_ATTEMPTS", log.config.Replicas)
+	b.attempts, err = openKeyValue(ctx, log.conn, log.config.Prefix+"_ATTEMPTS", log.config.Replicas, create)
 	return b, err
 }
 

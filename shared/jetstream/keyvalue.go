@@ -26,6 +26,15 @@ const markerTTL = time.Hour
 
 // OpenKeyValue opens a bucket, and creates it where it is missing.
 func OpenKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int) (*KeyValue, error) {
+	return openKeyValue(ctx, conn, bucket, replicas, true)
+}
+
+// OpenExistingKeyValue opens a bucket. It returns [es.ErrUnavailable] where there is none.
+func OpenExistingKeyValue(ctx context.Context, conn *nats.Conn, bucket string) (*KeyValue, error) {
+	return openKeyValue(ctx, conn, bucket, 0, false)
+}
+
+func openKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int, create bool) (*KeyValue, error) {
 	if err := es.CheckToken("bucket", bucket); err != nil {
 		return nil, err
 	}
@@ -34,7 +43,7 @@ func OpenKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas 
 		return nil, err
 	}
 	kv, err := js.KeyValue(ctx, bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
+	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: bucket, History: 1, Storage: jetstream.FileStorage, Replicas: max(replicas, 1),
 			MaxValueSize: es.MaxEntryValue, LimitMarkerTTL: markerTTL,
