@@ -19,11 +19,14 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it
+	admin := &deadLetterAdmin{logger: env.Logger}
+	admin.routes(env.Admin.Mux)
 	backends, err := a.Open(ctx, env, true)
 	if err != nil {
 		return err
 	}
 	defer backends.Close()
+	admin.bus.Store(&backends.Bus)
 	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
 		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger,
 	})

@@ -78,6 +78,7 @@ var problems = []struct {
 	code   string
 }{
 	{es.ErrNotFound, http.StatusNotFound, "not-found"},
+	{es.ErrBadToken, http.StatusUnprocessableEntity, "bad-token"}, // a message that the bus does not take again
 	{es.ErrBuilding, http.StatusConflict, "being-built"},
 	{es.ErrMoved, http.StatusConflict, "not-first"},
 	{runtime.ErrOtherVersion, http.StatusConflict, "other-version"},

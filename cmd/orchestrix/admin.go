@@ -19,11 +19,14 @@ import (
 
 const defaultAdminURL = "http://127.0.0.1:9082"
 
-// adminPort is the admin port of a projection service.
+// adminPort is the admin port of a service.
 type adminPort struct{ url string }
 
-func (a *adminPort) flag(flags *pflag.FlagSet) {
-	flags.StringVar(&a.url, "admin-url", fromEnv("ORCHESTRIX_ADMIN_URL", defaultAdminURL), "admin port of the projection service, or of dev (ORCHESTRIX_ADMIN_URL)")
+func (a *adminPort) flag(flags *pflag.FlagSet) { a.flagOf(flags, "projection") }
+
+// flagOf names the service whose admin port is wanted.
+func (a *adminPort) flagOf(flags *pflag.FlagSet, service string) {
+	flags.StringVar(&a.url, "admin-url", fromEnv("ORCHESTRIX_ADMIN_URL", defaultAdminURL), "admin port of the "+service+" service, or of dev (ORCHESTRIX_ADMIN_URL)")
 }
 
 func (a *adminPort) get(ctx context.Context, path string, into any) error {
@@ -62,7 +65,7 @@ func (a *adminPort) ask(ctx context.Context, method, path string, body, into any
 		return fmt.Errorf("%s (status %d of %s%s)", text, response.StatusCode, a.url, path)
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
-		return fmt.Errorf("%s%s is not a projection service's answer: %w", a.url, path, err)
+		return fmt.Errorf("%s%s is not the answer of a service: %w", a.url, path, err)
 	}
 	return nil
 }

@@ -141,10 +141,8 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	}
 	app := services.App{Modules: domain.Modules(), Open: d.open}
 	command, query, projection := env("command"), env("query"), env("projection")
-	for _, path := range services.ProjectionPaths {
-		admin.Mux.Handle(path, projection.Admin.Mux)
-		admin.Mux.Handle(path+"/", projection.Admin.Mux)
-	}
+	show(admin, projection.Admin, services.ProjectionPaths)
+	show(admin, command.Admin, services.CommandPaths)
 	admin.Health.Started()
 	adminServer := service.HTTPServer{Name: "admin", Listener: d.listeners["admin-addr"], Handler: admin.Mux, Logger: d.logger}
 	return service.Run(ctx, 2*devDrain, d.logger, adminServer.Part(),
@@ -171,6 +169,14 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 			<-ctx.Done()
 			return nil
 		}})
+}
+
+// show serves the admin routes of a service on the one admin port.
+func show(admin, of *service.Admin, paths []string) {
+	for _, path := range paths {
+		admin.Mux.Handle(path, of.Mux)
+		admin.Mux.Handle(path+"/", of.Mux)
+	}
 }
 
 func (b box) print(out io.Writer, asJSON bool) error {
