@@ -10,6 +10,7 @@ import (
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/observe"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/service"
 )
@@ -36,12 +37,15 @@ type Opener func(ctx context.Context, env service.Env, databaseOptional bool) (*
 
 // Open is the [Opener] of a deployment: the log on JetStream or in Postgres, views and snapshots in Postgres.
 func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backends, error) {
-	db, err := postgres.Connect(env.Connections.DatabaseURL, postgres.Options{
-		Conns: env.Common.DatabaseConns, Application: "orchestrix-" + env.Name,
-	})
+	options := postgres.Options{Conns: env.Common.DatabaseConns, Application: "orchestrix-" + env.Name}
+	if tracer := observe.PostgresTracer(); tracer != nil {
+		options.Tracer = tracer
+	}
+	db, err := postgres.Connect(env.Connections.DatabaseURL, options)
 	if err != nil {
 		return nil, err
 	}
+	observePool(env, db)
 	inPostgres := env.Common.Log == service.LogInPostgres
 	env.Admin.Health.Add(service.Check{Name: "postgres", Optional: databaseOptional && !inPostgres, Probe: db.Ping})
 	backends := &Backends{
@@ -99,6 +103,7 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 		return err
 	}
 	env.Admin.Health.Add(service.Check{Name: "log", Probe: streams.log.Ping})
+	env.Admin.Metrics.NATS(func() (bool, uint64) { return connection.IsConnected(), connection.Stats().Reconnects })
 	backends.Log, backends.Bus, backends.Outcomes = streams.log, streams.bus, streams.outcomes
 	closeOthers := backends.Close
 	backends.Close = func() { connection.Close(); closeOthers() }

@@ -28,12 +28,13 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	defer backends.Close()
 	admin.bus.Store(&backends.Bus)
 	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
-		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger,
+		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})
 	if err != nil {
 		return err
 	}
-	options := httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger}
+	env.Admin.Metrics.Executor(executor)
+	options := apiOptions(env, config.HTTP)
 	queue := idle("queue")
 	if backends.Bus != nil {
 		outcomes := runtime.NewOutcomes(backends.Outcomes)
@@ -46,7 +47,7 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	if err != nil {
 		return err
 	}
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: api, Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: env.Admin.Metrics.HTTP.Handler(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "migrations", Run: func(ctx context.Context) error {

@@ -43,5 +43,8 @@ func createStreams(ctx context.Context, env service.Env) error {
 }
 
 func logConfig(env service.Env) jetstream.Config {
-	return jetstream.Config{Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger}
+	return jetstream.Config{
+		Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger,
+		Observer: jetstream.Observer{Retry: env.Admin.Metrics.Commands.Retried, AmbiguousAck: env.Admin.Metrics.Commands.Ambiguous},
+	}
 }

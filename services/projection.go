@@ -25,7 +25,9 @@ func (a App) Projection(ctx context.Context, env service.Env, config service.Pro
 	}
 	projector := runtime.NewProjector(registry, backends.Log, backends.Views, runtime.ProjectorConfig{
 		Batch: config.Batch, LeaseTTL: config.LeaseTTL, KeepOld: config.KeepOld, Logger: env.Logger,
+		Observer: env.Admin.Metrics.Projections, System: messagingSystem(env),
 	})
+	env.Admin.Metrics.Projector(projector.Status)
 	admin.running.Store(&projections{
 		log: backends.Log, views: backends.Views, projector: projector, parking: runtime.NewParking(registry, backends.Log, backends.Views),
 	})

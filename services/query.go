@@ -28,11 +28,11 @@ func (a App) Query(ctx context.Context, env service.Env, config service.QueryCon
 		return err
 	}
 	queries := runtime.NewQueries(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
-	api, err := httpapi.NewQueryAPI(registry, schemas, queries, httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger})
+	api, err := httpapi.NewQueryAPI(registry, schemas, queries, apiOptions(env, config.HTTP))
 	if err != nil {
 		return err
 	}
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: api, Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: env.Admin.Metrics.HTTP.Handler(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "queries", Run: queries.Run}, server.Part(), readiness(env))

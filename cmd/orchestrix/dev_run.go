@@ -18,6 +18,7 @@ import (
 	"orchestrix/domain"
 	"orchestrix/services"
 	"orchestrix/shared/local"
+	"orchestrix/shared/observe"
 	"orchestrix/shared/service"
 )
 
@@ -60,6 +61,11 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) (err error) {
 	} else if err := d.startBackends(ctx, o); err != nil {
 		return err
 	}
+	stopTraces, err := observe.StartTraces(ctx, "orchestrix-dev", d.logger)
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
 	return d.runServices(ctx, cmd.OutOrStdout(), o.json)
 }
 
@@ -129,11 +135,12 @@ func devDir(ctx context.Context, o devOptions) (dir string, remove func() error,
 }
 
 func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
-	admin := service.NewAdmin(d.level, true)
+	metrics := observe.NewMetrics("dev") // all services are one program here
+	admin := service.NewAdmin(d.level, metrics, true)
 	common := service.Common{Log: d.log, ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{
-			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: service.NewAdmin(d.level, false),
+			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: service.NewAdmin(d.level, metrics, false),
 			Connections: service.Connections{NATSURL: d.NATSURL, DatabaseURL: d.DatabaseURL}, Listener: d.listeners[name+"-addr"],
 		}
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orchestrix/services"
+	"orchestrix/shared/observe"
 	"orchestrix/shared/service"
 )
 
@@ -61,7 +62,7 @@ func runMigrate(ctx context.Context, o migrateOptions) error {
 		Name: "migrate", Connections: connections,
 		Common: service.Common{Log: o.target.kind, Partitions: o.partitions, Replicas: o.replicas},
 		Logger: service.NewLogger(os.Stderr, fromEnv("ORCHESTRIX_LOG_FORMAT", "auto"), new(slog.LevelVar)),
-		Admin:  service.NewAdmin(new(slog.LevelVar), false),
+		Admin:  service.NewAdmin(new(slog.LevelVar), observe.NewMetrics("migrate"), false),
 	})
 	if err != nil && waiting.Err() != nil {
 		return errors.Join(context.Cause(waiting), err)

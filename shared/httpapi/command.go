@@ -82,6 +82,7 @@ func (a *commandAPI) command(w http.ResponseWriter, r *http.Request) (runtime.Co
 	if command.ID, err = commandID(r.Header); err != nil {
 		return runtime.Command{}, err
 	}
+	behalf(r, command.Stream.Tenant, command.ID)
 	w.Header().Set(headerCommandID, command.ID) // also on a failure, after which the client may try again
 	if command.IfMatch, err = ifMatch(r.Header); err != nil {
 		return runtime.Command{}, err
@@ -90,6 +91,11 @@ func (a *commandAPI) command(w http.ResponseWriter, r *http.Request) (runtime.Co
 		return runtime.Command{}, err
 	}
 	return command, a.schemas.CheckCommand(t, command.Body)
+}
+
+// behalf lets everything that is logged from here on say which command it is about, by those as well who have r already.
+func behalf(r *http.Request, tenant, commandID string) {
+	*r = *r.WithContext(es.WithRequest(r.Context(), es.Request{Tenant: tenant, CommandID: commandID, CorrelationID: commandID}))
 }
 
 // answer is the body of an accepted command, with its headers.

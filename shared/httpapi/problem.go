@@ -20,7 +20,7 @@ type Problem struct {
 	Detail   string `json:"detail,omitempty" doc:"What is wrong with this request." example:"the order has been shipped"`
 	Instance string `json:"instance,omitempty" doc:"The path of the request." example:"/v1/commands/order/10248/ship"`
 	Code     string `json:"code" doc:"For programs; stable. Where the domain said no it is the domain's own." example:"order-already-shipped"`
-	TraceID  string `json:"trace_id,omitempty" doc:"The trace of the request, where one was recorded."`
+	TraceID  string `json:"trace_id,omitempty" doc:"The trace of the request; the lines of the log name it too."`
 
 	Errors []schema.FieldError `json:"errors,omitempty" doc:"The values that don't fit, where validation failed."`
 
@@ -83,7 +83,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	body, err := es.Marshal(p)
 	if err != nil {
-		s.options.Logger.Error("can't encode a problem", "code", p.Code, "error", err)
+		s.options.Logger.ErrorContext(r.Context(), "can't encode a problem", "code", p.Code, "error", err)
 		body = []byte(`{"type":"urn:orchestrix:problem:internal","title":"Internal error","status":500,"code":"internal"}`)
 		p.Status = http.StatusInternalServerError
 	}

@@ -117,7 +117,7 @@ func (s *server) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
-	s.options.Logger.Error("a request panicked", "method", r.Method, "panic", p, "stack", string(debug.Stack()))
+	s.options.Logger.ErrorContext(r.Context(), "a request panicked", "method", r.Method, "panic", p, "stack", string(debug.Stack()))
 	s.fail(w, r, fmt.Errorf("panic: %v", p))
 }
 
@@ -143,6 +143,6 @@ func (w *statusRecorder) WriteHeader(status int) {
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (s *server) logRequest(r *http.Request, w *statusRecorder, start time.Time) {
-	s.options.Logger.Debug("request", "method", r.Method, "path", cut(r.URL.EscapedPath()), "status", w.status,
-		"duration", time.Since(start), "trace_id", s.options.TraceID(r.Context()))
+	s.options.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", cut(r.URL.EscapedPath()), "status", w.status,
+		"duration", time.Since(start))
 }

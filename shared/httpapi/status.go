@@ -135,5 +135,5 @@ func (s *server) logFailure(r *http.Request, k *kind, p Problem, err error) {
 		level = slog.LevelWarn
 	}
 	s.options.Logger.Log(r.Context(), level, "request failed",
-		"method", r.Method, "path", p.Instance, "status", p.Status, "code", p.Code, "trace_id", p.TraceID, "error", err)
+		"method", r.Method, "path", p.Instance, "status", p.Status, "code", p.Code, "error", err)
 }

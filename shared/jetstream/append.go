@@ -9,8 +9,10 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
 )
 
 const (
@@ -36,6 +38,23 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 	}
 	c.Version = expected.Version + es.Version(len(c.Events))
 	c.Previous = expected.Next()
+	ctx, span := l.startSend(ctx, &c)
+	revision, err := l.appendCommit(ctx, expected, c)
+	tracing.End(span, err)
+	return revision, err
+}
+
+// startSend starts the span of a commit that is published, and lets the commit carry it.
+func (l *Log) startSend(ctx context.Context, c *es.Commit) (context.Context, trace.Span) {
+	if !tracing.On(ctx) {
+		return ctx, tracing.NoSpan
+	}
+	ctx, span := tracing.Send(ctx, "nats", l.streamName(l.partitionOf(c.Stream)), messageID(c))
+	c.Trace = tracing.Of(ctx)
+	return ctx, span
+}
+
+func (l *Log) appendCommit(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
 	m, err := l.encode(expected, &c)
 	if err != nil {
 		return es.Revision{}, err

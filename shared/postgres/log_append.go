@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
 )
 
 // Append implements [es.Appender]. Appends to one partition that come at the same time share one transaction.
@@ -20,6 +21,16 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 	if err := c.Check(); err != nil {
 		return es.Revision{}, err
 	}
+	ctx, span := tracing.Send(ctx, "postgresql", "events", c.Command.ID)
+	if span.IsRecording() {
+		c.Trace = tracing.Of(ctx)
+	}
+	revision, err := l.appendCommit(ctx, expected, c)
+	tracing.End(span, err)
+	return revision, err
+}
+
+func (l *Log) appendCommit(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
 	c.Version = expected.Version + es.Version(len(c.Events))
 	c.Previous = expected.Next()
 	body, err := es.EncodeEvents(&c)

@@ -116,3 +116,10 @@ func (c *cache) drain() []*cached {
 	c.leave = nil
 	return gone
 }
+
+// size is how many aggregates are in memory.
+func (c *cache) size() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.active) + c.idle.Len()
+}

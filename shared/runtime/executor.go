@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
 )
 
 // ExecutorConfig is how an [Executor] uses the machine. Zero values take the defaults.
@@ -18,6 +19,7 @@ type ExecutorConfig struct {
 	MaxWaiting    int              // commands that may wait for one aggregate; 512
 	MaxConflicts  int              // times that a command is decided again after a conflict; 10
 	Clock         func() time.Time // time.Now
+	Observer      CommandObserver  // nobody
 	Logger        *slog.Logger     // slog.Default()
 }
 
@@ -31,6 +33,9 @@ func (c ExecutorConfig) withDefaults() ExecutorConfig {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	return c
 }
@@ -59,8 +64,8 @@ func NewExecutor(registry *es.Registry, log es.EventStore, snapshots es.Snapshot
 	config = config.withDefaults()
 	x := &Executor{
 		config: config, registry: registry, log: log,
-		loader: &loader{log: log, snapshots: snapshots, logger: config.Logger},
-		saver:  newSnapshotSaver(snapshots, config.Logger),
+		loader: &loader{log: log, snapshots: snapshots, logger: config.Logger, observer: config.Observer},
+		saver:  newSnapshotSaver(snapshots, config.Logger, config.Observer),
 	}
 	cache, err := newCache(config.CacheSize, config.MaxWaiting, x.save)
 	if err != nil {
@@ -99,17 +104,14 @@ func (x *Executor) unsaved() []folded {
 // unknown and the command may be sent again under the same id.
 func (x *Executor) Execute(ctx context.Context, c Command) (Result, error) {
 	t, payload, err := x.parse(c)
-	if err != nil {
-		return Result{}, err
-	}
-	return x.execute(ctx, c, t, payload)
+	return x.observed(ctx, c, t, payload, err)
 }
 
 // instruct executes a command that comes from inside; c has what its commit is to carry. It returns what
 // [Executor.Execute] does.
 func (x *Executor) instruct(ctx context.Context, c Command, internal es.InternalCommand) (Result, error) {
 	c.Name, c.ID = internal.Type.Name, internal.ID // whose id says it all: there is no body to compare
-	return x.execute(ctx, c, internal.Type, internal.Payload)
+	return x.observed(ctx, c, internal.Type, internal.Payload, nil)
 }
 
 // look returns the state of an aggregate, of at least this version. Where it has to be fresh, it includes everything that
@@ -141,6 +143,7 @@ func (x *Executor) execute(ctx context.Context, c Command, t *es.CommandType, pa
 		if !errors.Is(err, es.ErrConflict) || conflicts == x.config.MaxConflicts {
 			return result, err
 		}
+		x.config.Observer.Conflicted(t)
 		if err := pause(ctx, conflicts); err != nil {
 			return Result{}, err
 		}
@@ -174,7 +177,9 @@ func (x *Executor) attempt(ctx context.Context, entry *cached, t *es.CommandType
 		return Result{}, err
 	}
 	for {
+		_, span := tracing.Step(ctx, "decide")
 		events, result, err := decide(&entry.folded, t, payload, c, hash)
+		span.End()
 		if len(events) > 0 && err == nil {
 			return x.commit(ctx, entry, c, hash, events)
 		}
@@ -192,12 +197,17 @@ func (x *Executor) attempt(ctx context.Context, entry *cached, t *es.CommandType
 // whether what is in memory includes everything that was acknowledged before.
 func (x *Executor) freshen(ctx context.Context, entry *cached, a *es.Aggregate) (bool, error) {
 	if entry.loaded && !entry.stale {
+		x.config.Observer.Loaded(ctx, entry.stream.Category, FromCache, 0)
 		return false, nil
 	}
+	started := time.Now()
+	ctx, span := tracing.Step(ctx, "load")
+	defer span.End()
 	if entry.loaded {
 		err := x.loader.refresh(ctx, &entry.folded)
 		if err == nil {
 			entry.stale = false
+			x.loaded(ctx, entry, FromRefresh, started)
 			return true, nil
 		}
 		if !errors.Is(err, es.ErrCorrupt) {
@@ -216,6 +226,11 @@ func (x *Executor) freshen(ctx context.Context, entry *cached, a *es.Aggregate) 
 		return false, err
 	}
 	entry.folded, entry.loaded, entry.stale = f, true, false
+	source := FromLog
+	if f.saved > 0 {
+		source = FromSnapshot
+	}
+	x.loaded(ctx, entry, source, started)
 	return confirmed, nil
 }
 
@@ -260,7 +275,7 @@ func (x *Executor) commit(ctx context.Context, entry *cached, c Command, hash st
 	if err != nil {
 		return Result{}, err
 	}
-	revision, err := x.log.Append(context.WithoutCancel(ctx), entry.revision, next)
+	revision, err := x.append(context.WithoutCancel(ctx), entry.revision, next)
 	if err != nil {
 		entry.stale = true
 		return Result{}, err
@@ -285,7 +300,6 @@ func (x *Executor) newCommit(f *folded, c Command, hash string, events []es.Even
 		Stream: c.Stream, Version: f.revision.Version + es.Version(len(events)), Time: now,
 		Command:       es.CommandRef{ID: c.ID, Hash: hash},
 		CorrelationID: orElse(c.CorrelationID, c.ID), CausationID: orElse(c.CausationID, c.ID),
-		Trace:  c.Trace,
 		Events: make([]es.Recorded, len(events)),
 	}
 	for i, event := range events {

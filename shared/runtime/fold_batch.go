@@ -22,6 +22,18 @@ func newBatchFold(view *es.ViewType, entries []*entry) *batchFold {
 	return b
 }
 
+// commits yields those that the view has to do with.
+func (b *batchFold) commits(yield func(*es.Commit) bool) {
+	var last *es.Commit
+	for i := range b.steps {
+		if c := b.steps[i].commit; c != last {
+			if last = c; !yield(c) {
+				return
+			}
+		}
+	}
+}
+
 // keys are the documents that the batch may change, each once, in order.
 func (b *batchFold) keys() []es.DocumentKey {
 	var keys []es.DocumentKey

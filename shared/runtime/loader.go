@@ -21,6 +21,7 @@ type loader struct {
 	log       es.Reader
 	snapshots es.Snapshots // nil: none
 	logger    *slog.Logger
+	observer  CommandObserver
 
 	skipUntil atomic.Int64 // unix nanoseconds; until then no snapshot is asked for
 }
@@ -45,6 +46,7 @@ func (l *loader) load(ctx context.Context, a *es.Aggregate, s es.Stream, newest 
 		if l.fromSnapshot(ctx, &f, *snapshot, last) {
 			return f, nil
 		}
+		l.observer.Snapshots(SnapshotRejected, 1)
 		f = newFolded(a, s)
 	}
 	return f, l.replay(ctx, &f, last)

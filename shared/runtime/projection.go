@@ -265,7 +265,9 @@ func (p *projection) transact(ctx context.Context, b part, fold *batchFold, appl
 		Keys: fold.keys(), Lanes: fold.lanes(),
 	}
 	p.mu.Unlock()
-	if err := p.projector.views.Apply(ctx, p.spec, update, apply); err != nil {
+	if err := p.observed(ctx, b, fold, func(ctx context.Context) error {
+		return p.projector.views.Apply(ctx, p.spec, update, apply)
+	}); err != nil {
 		return err
 	}
 	p.moved(&last.Commit, caughtUp)

@@ -12,11 +12,13 @@ import (
 
 // ProjectorConfig is how a [Projector] works. Zero values take the defaults.
 type ProjectorConfig struct {
-	Owner    string        // names this worker in the leases; random
-	Batch    int           // commits in one transaction, at most; 500
-	LeaseTTL time.Duration // after how long without a sign of life another takes over; 3 s
-	KeepOld  time.Duration // how long a build is kept after readers were switched to a newer one; 24 h
-	Logger   *slog.Logger  // slog.Default()
+	Owner    string             // names this worker in the leases; random
+	Batch    int                // commits in one transaction, at most; 500
+	LeaseTTL time.Duration      // after how long without a sign of life another takes over; 3 s
+	KeepOld  time.Duration      // how long a build is kept after readers were switched to a newer one; 24 h
+	Logger   *slog.Logger       // slog.Default()
+	Observer ProjectionObserver // nobody
+	System   string             // in which the log is kept, for traces: "nats"
 }
 
 func (c ProjectorConfig) withDefaults() ProjectorConfig {
@@ -32,6 +34,9 @@ func (c ProjectorConfig) withDefaults() ProjectorConfig {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Observer == nil {
+		c.Observer = unobserved{}
 	}
 	return c
 }

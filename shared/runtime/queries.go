@@ -29,7 +29,7 @@ type LogReader interface {
 func NewQueries(registry *es.Registry, log LogReader, views es.ViewReader, snapshots es.Snapshots, logger *slog.Logger) *Queries {
 	return &Queries{
 		registry: registry, log: log, views: views,
-		loader:   &loader{log: log, snapshots: snapshots, logger: logger},
+		loader:   &loader{log: log, snapshots: snapshots, logger: logger, observer: unobserved{}},
 		progress: newProgress(views),
 	}
 }

@@ -22,11 +22,12 @@ const (
 type snapshotSaver struct {
 	snapshots es.Snapshots // nil: saves nothing
 	logger    *slog.Logger
+	observer  CommandObserver
 	queue     chan folded
 }
 
-func newSnapshotSaver(snapshots es.Snapshots, logger *slog.Logger) *snapshotSaver {
-	return &snapshotSaver{snapshots: snapshots, logger: logger, queue: make(chan folded, saveQueue)}
+func newSnapshotSaver(snapshots es.Snapshots, logger *slog.Logger, observer CommandObserver) *snapshotSaver {
+	return &snapshotSaver{snapshots: snapshots, logger: logger, observer: observer, queue: make(chan folded, saveQueue)}
 }
 
 // offer queues a state. It reports false where the queue is full or nothing is saved at all. The state
@@ -40,6 +41,7 @@ func (s *snapshotSaver) offer(f folded) bool {
 	case s.queue <- f:
 		return true
 	default:
+		s.observer.Snapshots(SnapshotDropped, 1)
 		return false
 	}
 }
@@ -105,7 +107,9 @@ func (s *snapshotSaver) write(ctx context.Context, states []folded) bool {
 	defer cancel()
 	if err := s.snapshots.Save(ctx, snapshots); err != nil {
 		s.logger.WarnContext(ctx, "snapshots not saved: cold aggregates will be folded from the log", "count", len(snapshots), "error", err)
+		s.observer.Snapshots(SnapshotDropped, len(snapshots))
 		return false
 	}
+	s.observer.Snapshots(SnapshotWritten, len(snapshots))
 	return true
 }

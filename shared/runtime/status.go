@@ -15,6 +15,7 @@ type BuildReport struct {
 // PartitionReport is how a build stands with one partition.
 type PartitionReport struct {
 	Position es.Position
+	Known    bool          // where the partition ends; Lag and LagTime are 0 otherwise
 	Lag      uint64        // commits that the partition holds and the view does not
 	LagTime  time.Duration // for at most so long the oldest of them has been there
 	State    ProjectionState
@@ -72,6 +73,7 @@ func (p *Projector) partitionReport(b es.BuildStatus, partition int, head *es.He
 		}
 		own.mu.Unlock()
 	}
+	r.Known = head != nil
 	if head != nil && head.Position.Sequence > r.Position.Sequence {
 		r.Lag = head.Position.Sequence - r.Position.Sequence
 		if !caughtUp.IsZero() {

@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"orchestrix/shared/observe"
 )
 
 // Admin is what a service shows its operators, on a port of its own. Routes may be added to Mux until it is
@@ -16,20 +14,17 @@ import (
 type Admin struct {
 	Mux     *http.ServeMux
 	Health  *Health
-	Metrics *prometheus.Registry
+	Metrics *observe.Metrics
 	level   *slog.LevelVar
 }
 
 // NewAdmin returns the admin port's routes: /healthz, /readyz, /metrics, /log-level and, where withProfiles
 // says so, /debug/pprof/.
-func NewAdmin(level *slog.LevelVar, withProfiles bool) *Admin {
-	a := &Admin{Mux: http.NewServeMux(), Health: NewHealth(), Metrics: prometheus.NewRegistry(), level: level}
-	a.Metrics.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector(),
-	)
+func NewAdmin(level *slog.LevelVar, metrics *observe.Metrics, withProfiles bool) *Admin {
+	a := &Admin{Mux: http.NewServeMux(), Health: NewHealth(), Metrics: metrics, level: level}
 	a.Mux.HandleFunc("GET /healthz", a.Health.ServeAlive)
 	a.Mux.HandleFunc("GET /readyz", a.Health.ServeReady)
-	a.Mux.Handle("GET /metrics", promhttp.HandlerFor(a.Metrics, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: a.Metrics}))
+	a.Mux.Handle("GET /metrics", a.Metrics.Handler())
 	a.Mux.HandleFunc("GET /log-level", a.getLevel)
 	a.Mux.HandleFunc("PUT /log-level", a.putLevel)
 	a.Mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/observe"
 	"orchestrix/shared/service"
 )
 
@@ -40,7 +41,7 @@ func TestReadinessNamesWhatIsMissing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := service.NewAdmin(new(slog.LevelVar), false)
+			a := service.NewAdmin(new(slog.LevelVar), observe.NewMetrics("test"), false)
 			a.Health.Add(test.checks...)
 			test.phase(a.Health)
 			code, answer := ask(t, a, http.MethodGet, "/readyz", "")
@@ -66,7 +67,7 @@ func fails(context.Context) error { return errors.New("gone") }
 func TestTheLogLevelChangesAtRunTime(t *testing.T) {
 	t.Parallel()
 	level := new(slog.LevelVar)
-	a := service.NewAdmin(level, false)
+	a := service.NewAdmin(level, observe.NewMetrics("test"), false)
 	if code, answer := ask(t, a, http.MethodPut, "/log-level", `{"level":"debug"}`); code != http.StatusOK || answer["level"] != "DEBUG" {
 		t.Errorf("got %d %v", code, answer)
 	}
@@ -85,7 +86,7 @@ func TestTheLogLevelChangesAtRunTime(t *testing.T) {
 
 func TestAdminRoutes(t *testing.T) {
 	t.Parallel()
-	plain, profiling := service.NewAdmin(new(slog.LevelVar), false), service.NewAdmin(new(slog.LevelVar), true)
+	plain, profiling := service.NewAdmin(new(slog.LevelVar), observe.NewMetrics("test"), false), service.NewAdmin(new(slog.LevelVar), observe.NewMetrics("test"), true)
 	if code, _ := ask(t, plain, http.MethodGet, "/metrics", ""); code != http.StatusOK {
 		t.Errorf("/metrics got %d", code)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -48,6 +49,9 @@ func (c *Connections) check() error {
 	}
 	return nil
 }
+
+// LogValue keeps the URLs, and with them the passwords, out of the log.
+func (Connections) LogValue() slog.Value { return slog.StringValue("not logged") }
 
 // Common is what every service can be told.
 type Common struct {

@@ -7,16 +7,18 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"orchestrix/shared/observe"
 )
 
 // NewLogger returns a logger that writes to out in a format: "json", "text", or "auto", which is text where
-// out is a terminal. level can be changed while it is in use.
+// out is a terminal. Lines say on whose behalf they were written: see [observe.LogHandler]. level can be changed while it is in use.
 func NewLogger(out io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "text" || format == "auto" && isTerminal(out) {
-		return slog.New(slog.NewTextHandler(out, options))
+		return slog.New(observe.LogHandler(slog.NewTextHandler(out, options)))
 	}
-	return slog.New(slog.NewJSONHandler(out, options))
+	return slog.New(observe.LogHandler(slog.NewJSONHandler(out, options)))
 }
 
 func isTerminal(out io.Writer) bool {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"orchestrix/shared/observe"
 )
 
 // Env is what a service finds when it starts.
@@ -82,7 +84,12 @@ func serve(ctx context.Context, name string, s settings, run func(ctx context.Co
 	for _, variable := range unknown() {
 		logger.WarnContext(ctx, "this variable is not known and has no effect", "variable", variable)
 	}
-	env := Env{Name: name, Connections: *s.connections, Common: *s.common, Logger: logger, Admin: NewAdmin(level, s.common.Pprof)}
+	env := Env{Name: name, Connections: *s.connections, Common: *s.common, Logger: logger, Admin: NewAdmin(level, observe.NewMetrics(name), s.common.Pprof)}
+	stopTraces, err := observe.StartTraces(ctx, "orchestrix-"+name, logger)
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
 	listener, err := Listen(ctx, Prefix+"_ADMIN_ADDR", s.common.AdminAddr)
 	if err != nil {
 		return err

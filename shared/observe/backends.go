@@ -1,0 +1,36 @@
+package observe
+
+import "time"
+
+// Pool is how a pool of connections to Postgres stands.
+type Pool struct {
+	Idle, InUse, Max int32
+	Acquires, Waits  int64
+	WaitTime         time.Duration
+}
+
+// Postgres adds a pool.
+func (m *Metrics) Postgres(stat func() Pool) {
+	m.scrapes.add(func(emit emit) {
+		p := stat()
+		emit(poolConns, float64(p.Idle), "idle")
+		emit(poolConns, float64(p.InUse), "in_use")
+		emit(poolMax, float64(p.Max))
+		emit(poolAcquires, float64(p.Acquires))
+		emit(poolWaits, float64(p.Waits))
+		emit(poolWaitTime, p.WaitTime.Seconds())
+	})
+}
+
+// NATS adds a connection: whether it stands, and how often it came back.
+func (m *Metrics) NATS(stat func() (connected bool, reconnects uint64)) {
+	m.scrapes.add(func(emit emit) {
+		connected, reconnects := stat()
+		value := 0.0
+		if connected {
+			value = 1
+		}
+		emit(natsConns, value)
+		emit(natsReconnect, float64(reconnects))
+	})
+}

@@ -1,0 +1,72 @@
+package observe_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/observe"
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/tracing"
+)
+
+type (
+	tally  struct{ Total int }
+	count  struct{ N int }
+	counts struct{ N int }
+)
+
+func (t tally) decide(c count) ([]es.Event, error) { return es.Accept(counts(c)) }
+func (t tally) evolve(e counts) tally              { return tally{t.Total + e.N} }
+
+// BenchmarkExecute is what observing a command costs, on a log in memory, which costs next to nothing itself: the
+// difference counts, not the ratio. Compare "plain" with "metrics" for what every service pays, and with "traces" for
+// what a trace that is kept costs.
+func BenchmarkExecute(b *testing.B) {
+	metrics := observe.NewMetrics("bench")
+	b.Run("plain", func(b *testing.B) { benchmark(b, nil, func(h http.Handler) http.Handler { return h }) })
+	b.Run("metrics", func(b *testing.B) { benchmark(b, metrics.Commands, metrics.HTTP.Handler) })
+	b.Run("traces", func(b *testing.B) {
+		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
+		tracing.Use(provider)
+		defer func() { tracing.Use(nil); _ = provider.Shutdown(b.Context()) }()
+		benchmark(b, metrics.Commands, metrics.HTTP.Handler)
+	})
+}
+
+func benchmark(b *testing.B, observer runtime.CommandObserver, observed func(http.Handler) http.Handler) {
+	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{es.Decider[tally]{
+		Category: "tally",
+		Decide:   es.Commands[tally]{es.Handle("count", tally.decide)},
+		Evolve:   es.Events[tally]{es.Apply("Counted", tally.evolve)},
+	}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	executor, err := runtime.NewExecutor(registry, memory.NewLog(4), nil, runtime.ExecutorConfig{Observer: observer})
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	handler := observed(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		n++
+		c := runtime.Command{
+			Stream: es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: strconv.Itoa(n % 1000)},
+			Name:   "count", ID: strconv.Itoa(n), Body: []byte(`{"N":1}`),
+		}
+		if _, err := executor.Execute(r.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}))
+	request := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+	}
+}

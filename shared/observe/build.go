@@ -1,0 +1,26 @@
+package observe
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// build is what this program was built from.
+type build struct{ version, revision, goVersion string }
+
+func thisBuild() build {
+	b := build{version: "unknown", revision: "unknown", goVersion: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if info.Main.Version != "" {
+		b.version = info.Main.Version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			b.revision = s.Value
+		}
+	}
+	return b
+}

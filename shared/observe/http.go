@@ -1,0 +1,111 @@
+package observe
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/trace"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
+)
+
+// HTTP are the metrics of HTTP.
+type HTTP struct {
+	inFlight prometheus.Gauge
+	requests *series[request, prometheus.Counter]
+	duration *series[request, prometheus.Observer]
+}
+
+type request struct {
+	method, route string
+	status        int
+}
+
+func newHTTP(r prometheus.Registerer) *HTTP {
+	requests, duration := httpRequests.counter(r), httpDuration.histogram(r)
+	return &HTTP{
+		inFlight: httpInFlight.gauge(r).WithLabelValues(),
+		requests: newSeries(func(k request) prometheus.Counter {
+			return requests.WithLabelValues(k.method, k.route, strconv.Itoa(k.status))
+		}),
+		duration: newSeries(func(k request) prometheus.Observer { return duration.WithLabelValues(k.method, k.route) }),
+	}
+}
+
+// Handler is next, observed: a trace for every request, and its metrics. Where no spans are kept, the request continues
+// the trace that its client names, or gets a new id, so that problems and lines of the log can be told together.
+func (h *HTTP) Handler(next http.Handler) http.Handler {
+	measured := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, next) })
+	if tracing.Enabled() {
+		return otelhttp.NewHandler(measured, "request")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		measured(w, r.WithContext(withID(r.Context(), r.Header)))
+	})
+}
+
+// withID continues the client's trace, or makes up an id.
+func withID(ctx context.Context, h http.Header) context.Context {
+	ctx = tracing.Continue(ctx, es.Trace{Parent: h.Get("traceparent"), State: h.Get("tracestate")})
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx
+	}
+	var config trace.SpanContextConfig
+	binary.BigEndian.PutUint64(config.TraceID[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(config.TraceID[8:], rand.Uint64()|1) // never all zero
+	binary.BigEndian.PutUint64(config.SpanID[:], rand.Uint64()|1)
+	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(config))
+}
+
+func (h *HTTP) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	started := time.Now()
+	h.inFlight.Inc()
+	recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+	defer func() {
+		h.inFlight.Dec()
+		k := request{method: methodOf(r.Method), route: routeOf(r.Pattern)}
+		observe(r.Context(), h.duration.of(k), time.Since(started))
+		k.status = recorder.status
+		h.requests.of(k).Inc()
+	}()
+	next.ServeHTTP(recorder, r)
+}
+
+// routeOf is the path of a pattern: "/v1/views/{view}". What nobody has routed is one route.
+func routeOf(pattern string) string {
+	if i := strings.IndexByte(pattern, '/'); i >= 0 && pattern != "/" {
+		return pattern[i:]
+	}
+	return "none"
+}
+
+// methodOf keeps a client from making up series.
+func methodOf(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// statusRecorder remembers the status.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusRecorder) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,83 @@
+package observe
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// Projections are the metrics of the projections' work. How they stand is looked up: see [Metrics.Projector].
+type Projections struct {
+	views *series[string, viewSeries]
+}
+
+var _ runtime.ProjectionObserver = (*Projections)(nil)
+
+type viewSeries struct {
+	commits, failures prometheus.Counter
+	batch, duration   prometheus.Observer
+}
+
+func newProjections(r prometheus.Registerer) *Projections {
+	commits, failures := projectionCommits.counter(r), projectionFailures.counter(r)
+	batch, duration := projectionBatch.histogram(r), projectionDuration.histogram(r)
+	return &Projections{views: newSeries(func(view string) viewSeries {
+		return viewSeries{commits.WithLabelValues(view), failures.WithLabelValues(view), batch.WithLabelValues(view), duration.WithLabelValues(view)}
+	})}
+}
+
+// Applied implements [runtime.ProjectionObserver].
+func (p *Projections) Applied(ctx context.Context, view string, commits int, took time.Duration, err error) {
+	s := p.views.of(view)
+	if err != nil {
+		s.failures.Inc()
+		return
+	}
+	s.commits.Add(float64(commits))
+	s.batch.Observe(float64(commits))
+	observe(ctx, s.duration, took)
+}
+
+var projectionStates = []runtime.ProjectionState{runtime.Elsewhere, runtime.Following, runtime.Retrying, runtime.Halted, runtime.Idle}
+
+// Projector adds how the projections stand. Each instance reports all of them, from their checkpoints; what it works on
+// itself it knows better.
+func (m *Metrics) Projector(status func() []runtime.BuildReport) {
+	m.scrapes.add(func(emit emit) {
+		for _, b := range status() {
+			if b.State != es.Active && b.State != es.Building {
+				continue
+			}
+			emitBuild(emit, b)
+		}
+	})
+}
+
+func emitBuild(emit emit, b runtime.BuildReport) {
+	view, build := b.View, b.Number()
+	emit(projectionParked, float64(b.Parked), view, build)
+	if b.State == es.Building {
+		share, _ := b.Progress()
+		emit(projectionBuilt, share, view, build)
+	}
+	for _, p := range b.Partitions {
+		partition := strconv.Itoa(p.Position.Partition)
+		emit(projectionPosition, float64(p.Position.Sequence), view, build, partition)
+		if p.Known {
+			emit(projectionLag, float64(p.Lag), view, build, partition)
+			emit(projectionLagTime, p.LagTime.Seconds(), view, build, partition)
+		}
+		for _, state := range projectionStates {
+			value := 0.0
+			if p.State == state {
+				value = 1
+			}
+			emit(projectionState, value, view, build, partition, string(state))
+		}
+	}
+}

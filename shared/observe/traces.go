@@ -1,0 +1,86 @@
+// Package observe is where traces, metrics and lines of the log go: OpenTelemetry's exporters, Prometheus, slog.
+package observe
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+
+	"orchestrix/shared/tracing"
+)
+
+// flushTimeout is how long the last spans may take to get away.
+const flushTimeout = 5 * time.Second
+
+// StartTraces sends the spans of this program to where the standard OTEL_* variables say, under a service's name, until
+// stop is called, which waits for the last of them. Where none of OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_… is set,
+// no spans are kept.
+func StartTraces(ctx context.Context, service string, logger *slog.Logger) (stop func(), err error) {
+	if !wanted(os.Environ()) {
+		return func() {}, nil
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("traces: check the OTEL_* variables: %w", err)
+	}
+	about, err := resource.New(ctx,
+		resource.WithAttributes(semconv.ServiceName(service), semconv.ServiceNamespace("orchestrix"), semconv.ServiceVersion(thisBuild().version)),
+		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv(), // what the environment says counts
+	)
+	if err != nil {
+		return nil, fmt.Errorf("traces: check OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		logger.Warn("spans are lost", "error", err)
+	}))
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	// The sampler is what OTEL_TRACES_SAMPLER says; without it, all traces are kept that nobody before us has left out.
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
+	tracing.Use(provider)
+	return func() {
+		tracing.Use(nil)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		if err := provider.Shutdown(ctx); err != nil {
+			logger.WarnContext(ctx, "the last spans are lost", "error", err)
+		}
+	}, nil
+}
+
+// wanted reports whether the environment asks for traces.
+func wanted(environ []string) bool {
+	exporter, endpoint := "", false
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		switch {
+		case value == "":
+		case name == "OTEL_SDK_DISABLED" && strings.EqualFold(value, "true"):
+			return false
+		case name == "OTEL_TRACES_EXPORTER":
+			exporter = value
+		case name == "OTEL_EXPORTER_OTLP_ENDPOINT" || name == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT":
+			endpoint = true
+		}
+	}
+	return exporter != "" && exporter != "none" || exporter == "" && endpoint
+}
+
+// PostgresTracer makes a span of every statement that a recorded trace leads to; nil where no spans are kept. A span
+// holds the statement, never its parameters.
+func PostgresTracer() *otelpgx.Tracer {
+	if !tracing.Enabled() {
+		return nil
+	}
+	return otelpgx.NewTracer(otelpgx.WithDisableAcquireTracer())
+}

@@ -1,0 +1,132 @@
+package tracing
+
+import (
+	"context"
+	"iter"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"orchestrix/shared/es"
+)
+
+// Send starts the span of a message that is published (messaging conventions: a producer, operation "send"). The message
+// carries the context of this span, so that whoever handles it continues from here: see [Of]. Where the trace is not
+// recorded, it does nothing.
+func Send(ctx context.Context, system, destination, messageID string) (context.Context, trace.Span) {
+	parent := trace.SpanFromContext(ctx)
+	if !parent.IsRecording() {
+		return ctx, NoSpan
+	}
+	return parent.TracerProvider().Tracer(scope).Start(ctx, "send "+destination, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+		semconv.MessagingSystemKey.String(system), semconv.MessagingOperationName("publish"), semconv.MessagingOperationTypeSend,
+		semconv.MessagingDestinationName(destination), semconv.MessagingMessageID(messageID),
+	))
+}
+
+// Work is what a consumer does with what it takes from the log or from the bus.
+type Work struct {
+	System      string // what it reads from: "nats"
+	Name        string // of the consumer: a view, a process, a group
+	Destination string // what it reads
+	Partition   int    // of the log; -1: none
+	Attributes  []attribute.KeyValue
+}
+
+func (w Work) attributes(messages int) []attribute.KeyValue {
+	all := append([]attribute.KeyValue{
+		semconv.MessagingSystemKey.String(w.System), semconv.MessagingOperationName("process"), semconv.MessagingOperationTypeProcess,
+		semconv.MessagingDestinationName(w.Destination), semconv.MessagingConsumerGroupName(w.Name),
+	}, w.Attributes...)
+	if w.Partition >= 0 {
+		all = append(all, semconv.MessagingDestinationPartitionID(strconv.Itoa(w.Partition)))
+	}
+	if messages > 1 {
+		all = append(all, semconv.MessagingBatchMessageCount(messages))
+	}
+	return all
+}
+
+// Process starts the span of one message that is handled: it continues the message's trace.
+func (w Work) Process(ctx context.Context, t es.Trace) (context.Context, trace.Span) {
+	ctx = Continue(ctx, t)
+	if !Enabled() {
+		return ctx, NoSpan
+	}
+	return start(ctx, "process "+w.Name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(w.attributes(1)...))
+}
+
+// Enabled reports whether spans are kept at all. Without a provider, the tracer of this program makes none.
+func Enabled() bool { return on.Load() }
+
+const (
+	// ended is how old a commit is whose trace is taken to have come to its end: a view that is built from the log
+	// continues no trace.
+	ended = 10 * time.Minute
+	// maxLinks is how many traces of one batch are continued.
+	maxLinks = 128
+)
+
+// Batch is the span of a batch, and a span in each trace that it continues.
+type Batch struct {
+	span   trace.Span
+	traces []trace.Span
+}
+
+// ProcessCommits starts the span of commits that are handled together. One commit's work is a part of its own trace. The
+// work on several is a trace of its own that is linked to each of theirs; and each of theirs gets a span, linked the other
+// way, that says that its commit was worked on meanwhile.
+func (w Work) ProcessCommits(ctx context.Context, commits iter.Seq[*es.Commit]) (context.Context, Batch) {
+	if !Enabled() {
+		return ctx, Batch{span: NoSpan}
+	}
+	parents, count := sampledParents(commits)
+	name, kind := "process "+w.Name, trace.WithSpanKind(trace.SpanKindConsumer)
+	attributes := trace.WithAttributes(w.attributes(count)...)
+	switch {
+	case len(parents) == 0:
+		return ctx, Batch{span: NoSpan}
+	case count == 1:
+		ctx, span := start(trace.ContextWithRemoteSpanContext(ctx, parents[0]), name, kind, attributes)
+		return ctx, Batch{span: span}
+	}
+	links := make([]trace.Link, len(parents))
+	for i, parent := range parents {
+		links[i] = trace.Link{SpanContext: parent}
+	}
+	ctx, span := start(ctx, name+" batch", kind, attributes, trace.WithNewRoot(), trace.WithLinks(links...))
+	b := Batch{span: span}
+	back := trace.WithLinks(trace.Link{SpanContext: span.SpanContext()})
+	for _, parent := range parents {
+		_, one := start(trace.ContextWithRemoteSpanContext(context.Background(), parent), name, kind, attributes, back)
+		b.traces = append(b.traces, one)
+	}
+	return ctx, b
+}
+
+// sampledParents are the spans in which the commits were published, as far as they are kept and not over, and how many
+// commits there are.
+func sampledParents(commits iter.Seq[*es.Commit]) (parents []trace.SpanContext, count int) {
+	now := time.Now()
+	for c := range commits {
+		count++
+		if c.Trace.Parent == "" || len(parents) == maxLinks || now.Sub(c.Time) > ended {
+			continue
+		}
+		if parent := trace.SpanContextFromContext(Continue(context.Background(), c.Trace)); parent.IsSampled() {
+			parents = append(parents, parent)
+		}
+	}
+	return parents, count
+}
+
+// End ends the spans.
+func (b Batch) End(err error) {
+	for _, span := range b.traces {
+		End(span, err)
+	}
+	End(b.span, err)
+}
