@@ -12,7 +12,9 @@ import (
 type Appender interface {
 	// Append writes c as the one commit after expected and returns the stream's new revision. It sets
 	// c.Version, c.Position and c.Previous itself. Where the commit after expected is already that of the same
-	// c.Command, id and hash, the write has landed before, its answer was lost, and its revision is returned.
+	// c.Command, id and hash, and of the same c.Time, the write has landed before, its answer was lost, and its
+	// revision is returned. Where the same command was decided at another time, that is a conflict: who decides has
+	// to look at what there is.
 	//
 	// It returns [ErrConflict] if the stream's revision is not expected, [ErrTooLarge] if the log takes no
 	// entry of this size, and [ErrUnavailable] if the log did not answer within its budget: the outcome is

@@ -171,7 +171,7 @@ func (l *Log) landed(ctx context.Context, expected es.Revision, c *es.Commit, ot
 	if err != nil {
 		return es.Revision{}, err
 	}
-	if next.Command == c.Command && next.First() == expected.Version+1 {
+	if next.Command == c.Command && next.Time.Equal(c.Time) && next.First() == expected.Version+1 {
 		return next.Revision(), nil
 	}
 	return es.Revision{}, conflict(expected, c, fmt.Errorf("version %d at %s is there", next.First(), next.Position))

@@ -60,9 +60,10 @@ func thing(id string) es.Stream {
 	return es.Stream{Tenant: es.DefaultTenant, Category: "thing", ID: id}
 }
 
+// happened is the same commit each time.
 func happened(s es.Stream, id string) es.Commit {
 	return es.Commit{
-		Stream: s, Time: time.Now().UTC().Truncate(time.Microsecond), Command: es.CommandRef{ID: id, Hash: "h-" + id},
+		Stream: s, Time: time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC), Command: es.CommandRef{ID: id, Hash: "h-" + id},
 		CorrelationID: id, CausationID: id,
 		Events: []es.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
 	}

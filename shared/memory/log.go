@@ -104,12 +104,12 @@ func cloned(events []es.Recorded) []es.Recorded {
 	return events
 }
 
-// landed finds the commit that is tried again: the same command's, right after the same revision.
+// landed finds the commit that is tried again: that of the same decision, right after the same revision.
 func (p *partition) landed(expected es.Revision, c es.Commit) (es.Commit, bool) {
 	for _, i := range p.streams[c.Stream] {
 		there := p.commits[i]
 		if there.First() == expected.Version+1 {
-			return there, there.Command == c.Command
+			return there, there.Command == c.Command && there.Time.Equal(c.Time)
 		}
 	}
 	return es.Commit{}, false

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,7 +26,7 @@ cross join lateral (
 ) l`
 
 	selectLanded = `
-select w.n, c.version, c.sequence, c.previous, c.command_id, c.command_hash
+select w.n, c.version, c.sequence, c.previous, c.command_id, c.command_hash, (c.body->0->>'time')::text
 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) with ordinality as w (tenant, category, stream, first_version, n)
 join orchestrix.log_commits c on c.tenant = w.tenant collate "C" and c.category = w.category collate "C"
 	and c.stream = w.stream collate "C" and c.first_version = w.first_version`
@@ -55,6 +56,7 @@ type landingPlace struct {
 type written struct {
 	revision es.Revision
 	command  es.CommandRef
+	time     time.Time
 }
 
 // tryGroup appends what can be appended, in one transaction of two round trips.
@@ -111,8 +113,12 @@ func (g *group) read(ctx context.Context, conn *pgxpool.Conn) error {
 			var n int
 			var w written
 			var previous []int64
-			if err := rows.Scan(&n, &w.revision.Version, &w.revision.Position.Sequence, &previous, &w.command.ID, &w.command.Hash); err != nil {
+			var at string
+			if err := rows.Scan(&n, &w.revision.Version, &w.revision.Position.Sequence, &previous, &w.command.ID, &w.command.Hash, &at); err != nil {
 				return err
+			}
+			if w.time, _ = time.Parse(time.RFC3339Nano, at); w.time.IsZero() {
+				return fmt.Errorf("%w: the commit at %d has the time %q", es.ErrCorrupt, w.revision.Position.Sequence, at)
 			}
 			for _, p := range previous {
 				w.revision.Previous = append(w.revision.Previous, uint64(p))
@@ -130,7 +136,7 @@ func (g *group) read(ctx context.Context, conn *pgxpool.Conn) error {
 func (g *group) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, error) {
 	c := &r.commit
 	place := landingPlace{c.Stream, r.expected.Version + 1}
-	if there := g.landed[place]; there != nil && there.command == c.Command {
+	if there := g.landed[place]; there != nil && there.command == c.Command && there.time.Equal(c.Time) {
 		return there.revision, nil
 	}
 	if end := g.ends[c.Stream]; end != r.expected.Position.Sequence {
@@ -145,6 +151,6 @@ func (g *group) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, error) 
 	batch.Queue(insertCommits, g.partition, c.Position.Sequence, c.Stream.Tenant, c.Stream.Category, c.Stream.ID, c.First(), c.Version,
 		c.Command.ID, c.Command.Hash, c.Trace.Parent, c.Trace.State, previous, r.body)
 	g.ends[c.Stream] = g.head
-	g.landed[place] = &written{revision: c.Revision(), command: c.Command}
+	g.landed[place] = &written{revision: c.Revision(), command: c.Command, time: c.Time}
 	return c.Revision(), nil
 }

@@ -56,6 +56,7 @@ type Executor struct {
 	loader   *loader
 	cache    *cache
 	saver    *snapshotSaver
+	guesses  guesses
 }
 
 // NewExecutor returns an executor on a log. snapshots may be nil: cold aggregates are then folded from the
@@ -172,6 +173,9 @@ func (x *Executor) parse(c Command) (*es.CommandType, any, error) {
 // attempt decides once, on what is known of the aggregate. A "no" that rests on what is only remembered is
 // asked again of the log: another executor may have written since.
 func (x *Executor) attempt(ctx context.Context, entry *cached, t *es.CommandType, payload any, c Command, hash string) (Result, error) {
+	if result, done, err := x.guess(ctx, entry, t, payload, c, hash); done {
+		return result, err
+	}
 	fresh, err := x.freshen(ctx, entry, t.Aggregate)
 	if err != nil {
 		return Result{}, err

@@ -101,6 +101,9 @@ func (b *bench) measure(ctx context.Context, g group) (m measured, err error) {
 		}
 		slices.Reverse(order) // so that no one always follows the same other
 	}
+	if b.settings.profile != "" {
+		return m, b.profileRuns(ctx, g, m.variants)
+	}
 	return m, nil
 }
 

@@ -38,7 +38,7 @@ func main() {
 	flag.StringVar(&s.only, "only", "", "rows to measure, separated by commas")
 	flag.StringVar(&s.output, "o", "table", "table or json")
 	flag.StringVar(&s.svg, "svg", "", "also draw latency against throughput into this file")
-	flag.StringVar(&s.profile, "profile", "", "take a CPU profile of each Orchestrix service during each row into this directory")
+	flag.StringVar(&s.profile, "profile", "", "take a CPU profile of each service, in one more run of each row, into this directory")
 	flag.BoolVar(&s.verbose, "v", false, "show what the services print")
 	list := flag.Bool("list", false, "list the rows")
 	flag.Parse()

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"sync"
 	"testing"
+	"time"
 
 	"orchestrix/shared/es"
 )
@@ -27,6 +28,10 @@ func triedAgain(t *testing.T, store es.EventStore) {
 	other.Command.Hash = "another body"
 	_, err := store.Append(t.Context(), first, other)
 	wantErr(t, "the same command id with another body", err, es.ErrConflict)
+	later := commit(s, "c1", 2)
+	later.Time = later.Time.Add(time.Microsecond)
+	_, err = store.Append(t.Context(), es.Revision{}, later)
+	wantErr(t, "the same command decided at another time", err, es.ErrConflict)
 	_, err = store.Append(t.Context(), second, commit(s, "c2", 1))
 	wantErr(t, "the same command at another revision", err, es.ErrConflict)
 	if commits := read(t, store, s, 0); len(commits) != 3 {

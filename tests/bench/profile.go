@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// profileRuns takes one more run of each variant, which does not count, and the profiles of its services meanwhile.
+func (b *bench) profileRuns(ctx context.Context, g group, variants []variant) error {
+	if err := os.MkdirAll(b.settings.profile, 0o750); err != nil {
+		return err
+	}
+	for _, v := range variants {
+		work, ctx := errgroup.WithContext(ctx)
+		for name, p := range v.procs {
+			if p.admin == "" || name == "nats" || p.name == roleBaseline {
+				continue
+			}
+			file := filepath.Join(b.settings.profile, strings.ReplaceAll(g.name+"-"+v.name+"-"+name, " ", "_")+".pprof")
+			seconds := int(math.Ceil(b.settings.seconds))
+			work.Go(func() error { return fetch(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.admin, seconds), file) })
+		}
+		work.Go(func() error {
+			_, err := v.run(ctx, time.Duration(math.Ceil(b.settings.seconds))*time.Second)
+			return err
+		})
+		if err := work.Wait(); err != nil {
+			return fmt.Errorf("%s: %w", v.name, err)
+		}
+	}
+	return nil
+}
+
+// fetch saves what a URL answers.
+func fetch(ctx context.Context, url, file string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // only read from
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: status %d: %.200s", url, response.StatusCode, body)
+	}
+	return os.WriteFile(file, body, 0o600)
+}
