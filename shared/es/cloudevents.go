@@ -50,29 +50,30 @@ func (c *Commit) CloudEvents() []CloudEvent {
 	return events
 }
 
-// EncodeEvents is the body of a commit in the log.
-func EncodeEvents(c *Commit) ([]byte, error) { return Marshal(c.CloudEvents()) }
-
 // DecodeEvents reads the body of a commit into c: events, version, time, command id, correlation and
-// causation. c.Stream is set before. The error wraps [ErrCorrupt] where the body is not one that
-// [EncodeEvents] writes for this stream.
+// causation. c.Stream is set before. The events' data are parts of body. The error wraps [ErrCorrupt] where the body is
+// not one that [EncodeEvents] writes for this stream.
 func DecodeEvents(body []byte, c *Commit) error {
-	var events []CloudEvent
-	if err := json.Unmarshal(body, &events); err != nil {
-		return fmt.Errorf("%w: %s: the body is no batch of CloudEvents: %w", ErrCorrupt, c.Stream, err)
+	subject := c.Stream.String()
+	events, ok := scanEvents(body, subject)
+	if !ok { // written by somebody else, or not at all well: whatever JSON may look like is taken
+		if err := json.Unmarshal(body, &events); err != nil {
+			return fmt.Errorf("%w: %s: the body is no batch of CloudEvents: %w", ErrCorrupt, c.Stream, err)
+		}
 	}
 	if len(events) == 0 {
 		return fmt.Errorf("%w: %s: the commit holds no event", ErrCorrupt, c.Stream)
 	}
-	first := events[0]
+	first := &events[0]
 	c.Time, c.Command.ID = first.Time, first.CommandID
 	c.CorrelationID, c.CausationID = first.CorrelationID, first.CausationID
 	c.Version = events[len(events)-1].StreamVersion
 	c.Events = make([]Recorded, len(events))
-	for i, e := range events {
+	for i := range events {
+		e := &events[i]
 		schema, err := e.schema()
 		if err == nil {
-			err = e.checkPlace(c.Stream, first, Version(i))
+			err = e.checkPlace(subject, first, Version(i))
 		}
 		if err != nil {
 			return fmt.Errorf("%w: %s, event %d of the commit: %w", ErrCorrupt, c.Stream, i+1, err)
@@ -84,19 +85,21 @@ func DecodeEvents(body []byte, c *Commit) error {
 
 // schema reads the schema version from the end of dataschema.
 func (e *CloudEvent) schema() (int, error) {
-	version, ok := strings.CutPrefix(e.DataSchema, schemaPrefix+e.Type+":")
+	version, prefixed := strings.CutPrefix(e.DataSchema, schemaPrefix)
+	version, typed := strings.CutPrefix(version, e.Type)
+	version, separated := strings.CutPrefix(version, ":")
 	schema, err := strconv.Atoi(version)
-	if !ok || err != nil || schema < 1 {
+	if !prefixed || !typed || !separated || err != nil || schema < 1 {
 		return 0, fmt.Errorf("dataschema %q is not %s%s:<version>", e.DataSchema, schemaPrefix, e.Type)
 	}
 	return schema, nil
 }
 
-func (e *CloudEvent) checkPlace(s Stream, first CloudEvent, index Version) error {
+func (e *CloudEvent) checkPlace(subject string, first *CloudEvent, index Version) error {
 	switch {
 	case e.SpecVersion != "1.0":
 		return fmt.Errorf("specversion is %q, not 1.0", e.SpecVersion)
-	case e.Subject != s.String():
+	case e.Subject != subject:
 		return fmt.Errorf("subject is %q", e.Subject)
 	case e.StreamVersion == 0 || e.StreamVersion != first.StreamVersion+index:
 		return fmt.Errorf("streamversion is %d", e.StreamVersion)

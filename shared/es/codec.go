@@ -55,13 +55,13 @@ func UnmarshalStrict(data []byte, into any) error {
 // HashCommand is a fingerprint of a command's name and body that ignores white space between tokens: 128
 // bits of SHA-256 in hexadecimal. Two requests with one command id and different hashes are not one command.
 func HashCommand(name string, body []byte) string {
-	var compact bytes.Buffer
-	compact.Grow(len(name) + 1 + len(body))
-	compact.WriteString(name)
-	compact.WriteByte(0)
-	if err := json.Compact(&compact, body); err != nil {
-		compact.Write(body)
+	compact := make([]byte, 0, len(name)+1+len(body))
+	compact = append(append(compact, name...), 0)
+	if whole, err := appendCompact(compact, body); err == nil && len(body) > 0 {
+		compact = whole
+	} else {
+		compact = append(compact, body...)
 	}
-	sum := sha256.Sum256(compact.Bytes())
+	sum := sha256.Sum256(compact)
 	return hex.EncodeToString(sum[:16])
 }

@@ -90,7 +90,8 @@ func (a *commandAPI) command(w http.ResponseWriter, r *http.Request) (runtime.Co
 	if command.Body, err = a.readBody(w, r); err != nil {
 		return runtime.Command{}, err
 	}
-	return command, a.schemas.CheckCommand(t, command.Body)
+	command.Payload, err = a.schemas.DecodeCommand(t, command.Body)
+	return command, err
 }
 
 // behalf lets everything that is logged from here on say which command it is about, by those as well who have r already.

@@ -13,6 +13,9 @@ type Command struct {
 	ID     string          // repeated with the same body, it gets its first result
 	Body   json.RawMessage // one JSON object
 
+	// Payload is Body as its type, where the caller has decoded it already to check it.
+	Payload any
+
 	// IfMatch, where it is set, is the version that the stream must have; otherwise [PreconditionError].
 	IfMatch *es.Version
 

@@ -166,6 +166,9 @@ func (x *Executor) parse(c Command) (*es.CommandType, any, error) {
 	if err := es.CheckCommandID(c.ID); err != nil {
 		return nil, nil, err
 	}
+	if c.Payload != nil {
+		return t, c.Payload, nil
+	}
 	payload, err := t.Decode(c.Body)
 	return t, payload, err
 }

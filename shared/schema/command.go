@@ -8,29 +8,36 @@ import (
 	"orchestrix/shared/es"
 )
 
-// CheckCommand checks a command's body. What it accepts, [es.CommandType.Decode] decodes.
+// CheckCommand checks a command's body, as [Schemas.DecodeCommand] does.
+func (s *Schemas) CheckCommand(c *es.CommandType, body []byte) error {
+	_, err := s.DecodeCommand(c, body)
+	return err
+}
+
+// DecodeCommand checks a command's body and returns it decoded, as [es.CommandType.Decode] does.
 //
 // It returns an error that wraps [ErrMalformed] or [ErrUnknownField], both of which are [es.ErrBadPayload], or
 // [*Invalid] where values don't fit. Field names are compared case by case, as JSON does.
-func (s *Schemas) CheckCommand(c *es.CommandType, body []byte) error {
+func (s *Schemas) DecodeCommand(c *es.CommandType, body []byte) (any, error) {
 	value, err := parse(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	check := newChecker(s.commandTypes, "body")
 	check.check(s.commands[c], value)
 	if check.unknown != "" {
-		return fmt.Errorf("%w: %s; %s", ErrUnknownField, check.unknown, expected(check.known))
+		return nil, fmt.Errorf("%w: %s; %s", ErrUnknownField, check.unknown, expected(check.known))
 	}
 	if err := check.invalid(); err != nil {
-		return err
+		return nil, err
 	}
 	// The last word is that of the types themselves: int8 is narrower than JSON Schema can say, and a type
 	// that reads itself from text has rules of its own.
-	if _, err := c.Decode(body); err != nil {
-		return decodeError("body", err)
+	payload, err := c.Decode(body)
+	if err != nil {
+		return nil, decodeError("body", err)
 	}
-	return nil
+	return payload, nil
 }
 
 func expected(names string) string {

@@ -1,0 +1,101 @@
+package es
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func scannedCommit() *Commit {
+	return &Commit{
+		Stream: Stream{Tenant: "default", Category: "order", ID: "10248"}, Version: 3, Time: time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC),
+		Command: CommandRef{ID: "c-1"}, CorrelationID: "r-1", CausationID: "c-1",
+		Events: []Recorded{
+			{Type: "ordering.OrderPlaced", Schema: 2, Data: json.RawMessage(`{"name":"<ü> & \"co\"","lines":[{"a":1},{"a":[]}]}`)},
+			{Type: "ordering.OrderShipped", Schema: 1, Data: json.RawMessage(`{}`)},
+		},
+	}
+}
+
+// What is written by hand is what encoding/json would write, for whatever texts.
+func TestEventsWrittenByHand(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "c-1", "ü", `"`, `\`, "a\nb", "\x7f", "\u2028", "<&>", "\xff"} {
+		for _, data := range []string{`{}`, ` { "a" : [ 1 , "x y" ] } `, `"\" x"`, `null`, `{"a":"\\"}`} {
+			c := scannedCommit()
+			c.Command.ID, c.CorrelationID, c.Events[0].Type = text, text, "m."+text
+			c.Events[1].Data = json.RawMessage(data)
+			want, err := Marshal(c.CloudEvents())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := EncodeEvents(c)
+			if d := cmp.Diff(string(want), string(got)); err != nil || d != "" {
+				t.Errorf("%q, %q: %v (- encoding/json, + by hand)\n%s", text, data, err, d)
+			}
+		}
+	}
+}
+
+func TestWhatIsWrittenIsScanned(t *testing.T) {
+	t.Parallel()
+	body, err := EncodeEvents(scannedCommit())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if events, ok := scanEvents(body, "order-10248"); !ok || len(events) != 2 {
+		t.Errorf("it is not: %v", events)
+	}
+}
+
+// What the scan takes, encoding/json takes for the same.
+func FuzzScanEvents(f *testing.F) {
+	body, err := EncodeEvents(scannedCommit())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(body)
+	for _, cut := range []int{1, 10, 100} {
+		f.Add(body[:len(body)-cut])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, ok := scanEvents(body, "order-10248")
+		if !ok {
+			return
+		}
+		var want []CloudEvent
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatalf("encoding/json says %v", err)
+		}
+		if d := cmp.Diff(want, got, cmpopts.IgnoreFields(CloudEvent{}, "ID", "Source")); d != "" {
+			t.Errorf("(- encoding/json, + scan)\n%s", d)
+		}
+	})
+}
+
+func BenchmarkEncodeEvents(b *testing.B) {
+	c := scannedCommit()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := EncodeEvents(c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecodeEvents(b *testing.B) {
+	body, err := EncodeEvents(scannedCommit())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		c := Commit{Stream: Stream{Tenant: "default", Category: "order", ID: "10248"}}
+		if err := DecodeEvents(body, &c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
