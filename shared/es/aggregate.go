@@ -33,13 +33,19 @@ type CommandType struct {
 	Type      reflect.Type
 
 	decode func(data []byte) (any, error)
+	known  func(data []byte) (any, error) // for a body without unknown fields
 	decide func(state, command any) ([]Event, error)
 }
 
 // Decode reads a command's body: one JSON value without unknown fields. Its error wraps [ErrBadPayload]. It
 // checks no struct tags.
-func (c *CommandType) Decode(body []byte) (any, error) {
-	command, err := c.decode(body)
+func (c *CommandType) Decode(body []byte) (any, error) { return c.named(c.decode(body)) }
+
+// DecodeKnown is Decode for a body that has been found to be valid UTF-8 and to have no unknown field: it looks for
+// neither.
+func (c *CommandType) DecodeKnown(body []byte) (any, error) { return c.named(c.known(body)) }
+
+func (c *CommandType) named(command any, err error) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command %s: %w", c.Name, err)
 	}
@@ -155,6 +161,7 @@ func (d Decider[S]) compile(module string) (*Aggregate, error) {
 		if err := a.addCommand(h.name, h.command, h.decode, func(s, c any) ([]Event, error) { return h.decide(s.(S), c) }); err != nil {
 			return nil, fmt.Errorf("decider %q: %w", d.Category, err)
 		}
+		a.commandNamed[h.name].known = h.known
 	}
 	for _, h := range d.Evolve {
 		if err := a.addEvent(h.codec, func(s any, e Event) any { return h.evolve(s.(S), e) }); err != nil {

@@ -32,6 +32,7 @@ type CommandHandler[S any] struct {
 	name    string
 	command reflect.Type
 	decode  func(data []byte) (any, error)
+	known   func(data []byte) (any, error)
 	decide  func(state S, command any) ([]Event, error)
 }
 
@@ -45,6 +46,11 @@ func Handle[S, C any](name string, decide func(S, C) ([]Event, error)) CommandHa
 		decode: func(data []byte) (any, error) {
 			var c C
 			err := UnmarshalStrict(data, &c)
+			return c, err
+		},
+		known: func(data []byte) (any, error) {
+			var c C
+			err := Unmarshal(data, &c)
 			return c, err
 		},
 		decide: func(state S, command any) ([]Event, error) { return decide(state, command.(C)) },

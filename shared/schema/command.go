@@ -19,6 +19,9 @@ func (s *Schemas) CheckCommand(c *es.CommandType, body []byte) error {
 // It returns an error that wraps [ErrMalformed] or [ErrUnknownField], both of which are [es.ErrBadPayload], or
 // [*Invalid] where values don't fit. Field names are compared case by case, as JSON does.
 func (s *Schemas) DecodeCommand(c *es.CommandType, body []byte) (any, error) {
+	if s.acceptors[c].accepts(body) {
+		return lastWord(c.DecodeKnown(body))
+	}
 	value, err := parse(body)
 	if err != nil {
 		return nil, err
@@ -31,9 +34,12 @@ func (s *Schemas) DecodeCommand(c *es.CommandType, body []byte) (any, error) {
 	if err := check.invalid(); err != nil {
 		return nil, err
 	}
-	// The last word is that of the types themselves: int8 is narrower than JSON Schema can say, and a type
-	// that reads itself from text has rules of its own.
-	payload, err := c.Decode(body)
+	return lastWord(c.Decode(body))
+}
+
+// lastWord is that of the types themselves: int8 is narrower than JSON Schema can say, and a type that reads itself from
+// text has rules of its own.
+func lastWord(payload any, err error) (any, error) {
 	if err != nil {
 		return nil, decodeError("body", err)
 	}

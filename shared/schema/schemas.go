@@ -23,6 +23,7 @@ type Schemas struct {
 	commandTypes, readTypes, paramTypes huma.Registry
 
 	commands  map[*es.CommandType]*huma.Schema
+	acceptors map[*es.CommandType]*acceptor
 	documents map[*es.ViewType]*huma.Schema
 	states    map[*es.Aggregate]*huma.Schema
 	results   map[*es.QueryType]*huma.Schema
@@ -36,6 +37,7 @@ func New(registry *es.Registry) (*Schemas, error) {
 	s := &Schemas{
 		commandTypes: newTypes(), readTypes: newTypes(), paramTypes: newTypes(),
 		commands:  map[*es.CommandType]*huma.Schema{},
+		acceptors: map[*es.CommandType]*acceptor{},
 		documents: map[*es.ViewType]*huma.Schema{},
 		states:    map[*es.Aggregate]*huma.Schema{},
 		results:   map[*es.QueryType]*huma.Schema{},
@@ -60,6 +62,9 @@ func New(registry *es.Registry) (*Schemas, error) {
 	}
 	for _, object := range s.readTypes.Map() {
 		answersNull(object)
+	}
+	for c, object := range s.commands {
+		s.acceptors[c] = newAcceptor(s.commandTypes, object, nil)
 	}
 	return s, nil
 }
