@@ -29,7 +29,9 @@ func (n *nowhere) Append(_ context.Context, expected es.Revision, c es.Commit) (
 	return c.Revision(), err
 }
 
-func (n *nowhere) Last(context.Context, es.Stream) (es.Commit, error) { return es.Commit{}, es.ErrNoStream }
+func (n *nowhere) Last(context.Context, es.Stream) (es.Commit, error) {
+	return es.Commit{}, es.ErrNoStream
+}
 
 func (n *nowhere) LastConfirmed(context.Context, es.Stream) (es.Commit, error) {
 	return es.Commit{}, es.ErrNoStream

@@ -27,7 +27,9 @@ func (b *bench) profileRuns(ctx context.Context, g group, variants []variant) er
 			}
 			file := filepath.Join(b.settings.profile, strings.ReplaceAll(g.name+"-"+v.name+"-"+name, " ", "_")+".pprof")
 			seconds := int(math.Ceil(b.settings.seconds))
-			work.Go(func() error { return fetch(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.admin, seconds), file) })
+			work.Go(func() error {
+				return fetch(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.admin, seconds), file)
+			})
 		}
 		work.Go(func() error {
 			_, err := v.run(ctx, time.Duration(math.Ceil(b.settings.seconds))*time.Second)
