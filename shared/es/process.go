@@ -43,18 +43,20 @@ type Reaction[S any] struct {
 	name     string       // "ordering.OrderPlaced"; of TriggerDeadline the deadline's
 	starts   bool
 	instance func(e Event, m Meta) string
-	command  reflect.Type // of TriggerOutcome; nil: of every command
+	command  reflect.Type // of TriggerOutcome
+	every    bool         // outcome, or deadline, for which there is no other reaction
 	react    func(s S, o occurrence) (S, []Effect)
 }
 
 // occurrence is what has happened, as the reaction of a process sees it.
 type occurrence struct {
-	event   Event // of the reaction's own type
-	meta    Meta
-	command any // that an outcome is about
-	outcome CommandOutcome
-	again   bool // somebody has asked for another try
-	reason  string
+	event    Event // of the reaction's own type
+	meta     Meta
+	command  any // that an outcome is about
+	outcome  CommandOutcome
+	deadline string
+	again    bool // somebody has asked for another try
+	reason   string
 }
 
 // StreamID is an instance function for [Start] and [When]: the instance has the id of the event's stream.

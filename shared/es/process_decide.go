@@ -8,13 +8,14 @@ import (
 // processDecider decides what an instance of a process does. Whatever goes wrong in the process's own code parks the
 // instance; none of it is an error here.
 type processDecider[S any] struct {
-	process    Process[S]
-	registry   *Registry
-	codec      eventCodec // of the state
-	events     map[string]*Reaction[S]
-	outcomes   map[*CommandType]*Reaction[S]
-	anyOutcome *Reaction[S]
-	deadlines  map[string]*Reaction[S]
+	process     Process[S]
+	registry    *Registry
+	codec       eventCodec // of the state
+	events      map[string]*Reaction[S]
+	outcomes    map[*CommandType]*Reaction[S]
+	anyOutcome  *Reaction[S]
+	deadlines   map[string]*Reaction[S]
+	anyDeadline *Reaction[S]
 }
 
 // take hands a trigger to an instance, or lets it wait where the instance is parked.
@@ -114,6 +115,10 @@ func (d *processDecider[S]) find(p *ProcessInstance, c reactCommand) (*Reaction[
 	case TriggeredByEvent:
 		return d.findEvent(t, o, c.instance)
 	case TriggeredByDeadline:
+		o.deadline = t.Deadline.Name
+		if d.anyDeadline != nil {
+			return d.anyDeadline, o, nil
+		}
 		if r := d.deadlines[t.Deadline.Name]; r != nil {
 			return r, o, nil
 		}

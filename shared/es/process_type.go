@@ -163,19 +163,21 @@ func (r *Registry) processAggregate(module, name string, snapshot SnapshotPolicy
 
 // add registers a reaction.
 func (d *processDecider[S]) add(t *ProcessType, r *Reaction[S], typed map[reflect.Type]*EventType) error {
-	switch r.to {
-	case TriggeredByEvent:
+	switch {
+	case r.to == TriggeredByEvent:
 		return d.addEvent(t, r, typed)
-	case TriggeredByDeadline:
+	case r.every && r.to == TriggeredByDeadline:
+		d.anyDeadline = r
+		return nil
+	case r.every:
+		d.anyOutcome = r
+		return nil
+	case r.to == TriggeredByDeadline:
 		if d.deadlines[r.name] != nil {
 			return fmt.Errorf("it reacts twice to the deadline %q", r.name)
 		}
 		d.deadlines[r.name] = r
 		return checkDeadlineName(r.name)
-	}
-	if r.command == nil {
-		d.anyOutcome = r
-		return nil
 	}
 	found := false
 	for _, a := range d.registry.aggregates {

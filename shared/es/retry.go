@@ -71,6 +71,16 @@ func (p RetryPolicy) Pause(attempt int) time.Duration {
 		}
 		return p.First * time.Duration(attempt)
 	}
+	half := p.steadyPause(attempt) / 2
+	return half + rand.N(half+1)
+}
+
+// steadyPause is the pause without what is random about it: what is decided has to come out the same each time.
+func (p RetryPolicy) steadyPause(attempt int) time.Duration {
+	p, attempt = p.withDefaults(), max(attempt, 1)
+	if p.Backoff != Exponential {
+		return p.Pause(attempt)
+	}
 	pause := p.First
 	for i := 1; i < attempt && pause < p.Max; i++ {
 		pause = min(pause*2, p.Max)
@@ -78,8 +88,7 @@ func (p RetryPolicy) Pause(attempt int) time.Duration {
 			pause = p.Max
 		}
 	}
-	half := min(pause, p.Max) / 2
-	return half + rand.N(half+1)
+	return min(pause, p.Max)
 }
 
 // Verdict is what becomes of a message whose handler returned an error on an attempt, counted from 1: it is tried again

@@ -101,14 +101,23 @@ func (s *ProcessScenario) route(event es.Event, name string, c *es.Commit) {
 // WhenAccepted lets a command be accepted that the instance has sent, the oldest of its kind whose outcome is open.
 func (s *ProcessScenario) WhenAccepted(command any) *ProcessScenario {
 	s.t.Helper()
-	s.take(es.OutcomeTrigger(es.CommandOutcome{CommandID: s.sent(command), Accepted: true, Time: s.now}))
-	return s
+	return s.WhenOutcome(s.sent(command), true, "")
 }
 
 // WhenRejected lets the domain say no, with this code, to a command that the instance has sent.
 func (s *ProcessScenario) WhenRejected(command any, code string) *ProcessScenario {
 	s.t.Helper()
-	s.take(es.OutcomeTrigger(es.CommandOutcome{CommandID: s.sent(command), Code: code, Message: "no", Time: s.now}))
+	return s.WhenOutcome(s.sent(command), false, code)
+}
+
+// WhenOutcome lets the outcome of a command come, by the command's id: accepted, or rejected with a code.
+func (s *ProcessScenario) WhenOutcome(id string, accepted bool, code string) *ProcessScenario {
+	s.t.Helper()
+	o := es.CommandOutcome{CommandID: id, Accepted: accepted, Time: s.now}
+	if !accepted {
+		o.Code, o.Message = code, "no"
+	}
+	s.take(es.OutcomeTrigger(o))
 	return s
 }
 
