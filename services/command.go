@@ -43,6 +43,7 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 		queue.Run = runtime.NewCommandQueue(registry, executor, bus, outcomes, runtime.CommandQueueConfig{
 			Check: schemas.CheckCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
 		}).Run
+		deadlineRoutes(env.Admin.Mux, backends.Deadlines)
 	}
 	api, err := httpapi.NewCommandAPI(registry, schemas, executor, options)
 	if err != nil {

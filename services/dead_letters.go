@@ -21,7 +21,7 @@ type deadLetterAdmin struct {
 }
 
 // CommandPaths are the roots of the admin routes of the command service.
-var CommandPaths = []string{"/dead-letters"}
+var CommandPaths = []string{"/dead-letters", "/deadlines"}
 
 // routes adds the admin routes.
 func (a *deadLetterAdmin) routes(mux *http.ServeMux) {

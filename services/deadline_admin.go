@@ -8,9 +8,6 @@ import (
 	"orchestrix/shared/service"
 )
 
-// DeadlinePaths are the roots of the admin routes of deadlines.
-var DeadlinePaths = []string{"/deadlines"}
-
 // DeadlineList is the answer of GET /deadlines: those that have not fired, soonest first.
 type DeadlineList struct {
 	Items []DeadlineItem `json:"items"`
