@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
+	"orchestrix/shared/es"
 	"orchestrix/shared/local/localtest"
 )
 
@@ -73,8 +76,8 @@ func TestOutcomesOfCommandsForLater(t *testing.T) {
 		path, id, body string
 		status         int
 	}{
-		{"account/a/withdraw", "w", depositOf(6), http.StatusUnprocessableEntity}, // another body
-		{"account/b/withdraw", "w", depositOf(5), http.StatusUnprocessableEntity}, // another account
+		{"account/a/withdraw", "w", depositOf(6), http.StatusUnprocessableEntity},      // another body
+		{"account/b/withdraw", "w", depositOf(5), http.StatusUnprocessableEntity},      // another account
 		{"account/a/withdraw", "v", `{"amount":"-1"}`, http.StatusUnprocessableEntity}, // it does not validate
 		{"account/a/steal", "s", depositOf(1), http.StatusNotFound},
 	} {
@@ -87,6 +90,51 @@ func TestOutcomesOfCommandsForLater(t *testing.T) {
 		if a, err := request(t.Context(), http.MethodGet, p.commandURL+"/v1/commands/"+id, ""); err != nil || a.Status != http.StatusNotFound || a.field("code") != "command-not-found" {
 			t.Errorf("outcome of %s: %v, %v", id, a, err)
 		}
+	}
+}
+
+// A client of NATS that knows the subject and the headers sends a command, and is answered at its inbox.
+func TestCommandsOverNATS(t *testing.T) {
+	t.Parallel()
+	skipWithoutBus(t)
+	p := startPlatform(t)
+	conn, err := nats.Connect(p.natsURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	inbox, err := conn.SubscribeSync(conn.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(name, id, body string) (outcome answer) {
+		t.Helper()
+		m := nats.NewMsg(fmt.Sprintf("orx.cmd.%d.default.account.n-1", es.PartitionOf("default", "n-1", 4)))
+		m.Header["orx-command"], m.Header["orx-command-id"] = []string{name}, []string{id}
+		m.Header["orx-reply-to"] = []string{inbox.Subject}
+		m.Data = []byte(body)
+		if err := conn.PublishMsg(m); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := inbox.NextMsg(patience)
+		if err != nil {
+			t.Fatalf("%s is not answered: %v", name, err)
+		}
+		return answer{Body: reply.Data}
+	}
+	for range 2 { // the second time it is known
+		if o := ask("open", "n-open", openAccount); o.field("status") != "accepted" || o.field("version") != 1.0 || o.field("command_id") != "n-open" {
+			t.Errorf("opened: %v", o)
+		}
+	}
+	if o := ask("deposit", "n-deposit", `{"amount":"much"}`); o.field("status") != "rejected" || o.field("code") != "validation-failed" || o.field("problem.status") != 422.0 {
+		t.Errorf("not validated: %v", o)
+	}
+	if o := ask("steal", "n-steal", `{}`); o.field("status") != "rejected" || o.field("code") != "unknown-name" {
+		t.Errorf("an unknown command: %v", o)
+	}
+	if o := outcomeAt(t, p.commandURL, "/v1/commands/n-open"); o.field("status") != "accepted" {
+		t.Errorf("over HTTP: %v", o)
 	}
 }
 
