@@ -100,7 +100,7 @@ func deadLetterQuery(r *http.Request) (es.DeadLetterQuery, error) {
 			return q, badRequest("after is " + strconv.Quote(after) + ": it must be the number of a dead letter")
 		}
 	}
-	q.Limit, err = intParameter(r, "limit", es.DefaultDeadLetters)
+	q.Limit, err = limitParameter(r)
 	return q, err
 }
 

@@ -36,7 +36,7 @@ func deadlineRoutes(mux *http.ServeMux, deadlines es.Deadlines) {
 
 func listDeadlines(r *http.Request, deadlines es.Deadlines) (DeadlineList, error) {
 	query := r.URL.Query()
-	limit, err := intParameter(r, "limit", 100)
+	limit, err := limitParameter(r)
 	if err != nil {
 		return DeadlineList{}, err
 	}
