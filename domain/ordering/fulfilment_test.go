@@ -1,6 +1,7 @@
 package ordering_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,50 +19,47 @@ var (
 	issue     = ordering.Issue{Order: fulfilled}
 	authorize = ordering.Authorize{Amount: money("1446.63")} // 1380.80 and freight
 
-	send41, send51        = es.Send("41", reserve41).Tagged("41"), es.Send("51", reserve51).Tagged("51")
-	release41, release51  = es.Send("41", release), es.Send("51", release)
-	sendAuthorize         = es.Send(fulfilled, authorize)
-	sendCapture           = es.Send(fulfilled, ordering.Capture{})
-	sendRefund            = es.Send(fulfilled, ordering.Refund{})
-	compensating, atStep  = es.Compensating, es.AtStep
-	reserveIn, authoriseI = es.After("reserve", 30*time.Second), es.After("authorize", 30*time.Second)
-	captureIn             = es.After("capture", 30*time.Second)
+	inTime     = es.After("step", 30*time.Second)
+	wasInTime  = es.Cancel("step")
+	unreserve  = []es.Effect{es.Send("51", release).Tagged("undo 1"), es.Send("41", release).Tagged("undo 0")}
+	unpaid     = es.Send(fulfilled, ordering.Refund{}).Tagged("undo 2")
+	givesBack  = es.Send(fulfilled, ordering.Refund{}).Tagged("undo 3")
+	failsOrder = func(action int, reason string) es.Effect {
+		return es.Send(fulfilled, ordering.FailFulfilment{Reason: reason}).Tagged(fmt.Sprint("do ", action))
+	}
 )
-
-// failing is the end of an order that failed for this reason.
-func failing(reason string) []es.Effect {
-	return []es.Effect{es.Send(fulfilled, ordering.FailFulfilment{Reason: reason}), es.AtStep("fail"), es.Fail(reason)}
-}
 
 // reserving is an instance that waits for two products to be reserved.
 func reserving(t *testing.T) *estest.ProcessScenario {
 	t.Helper()
 	t.Parallel()
 	_, placed := managed()
-	return estest.GivenProcess(t, ordering.Module(), ordering.FulfilmentProcess).
-		When(fulfilled, placed).Then(reserveIn, send41, send51, atStep("reserve"))
+	return estest.GivenProcess(t, ordering.Module(), ordering.FulfilmentProcess).When(fulfilled, placed).
+		Then(es.AtStep("reserve"), es.Send("41", reserve41).Tagged("do 0"), es.Send("51", reserve51).Tagged("do 1"), inTime)
 }
 
 func authorizing(t *testing.T) *estest.ProcessScenario {
 	t.Helper()
-	return reserving(t).WhenAccepted(reserve51).Then().
-		WhenAccepted(reserve41).Then(es.Cancel("reserve"), sendAuthorize, authoriseI, atStep("authorize"))
+	return reserving(t).WhenAccepted(reserve51).Then().WhenAccepted(reserve41).
+		Then(wasInTime, es.AtStep("authorize"), es.Send(fulfilled, authorize).Tagged("do 2"), inTime)
 }
 
 func capturing(t *testing.T) *estest.ProcessScenario {
 	t.Helper()
-	return authorizing(t).WhenAccepted(authorize).Then(es.Cancel("authorize"), sendCapture, captureIn, atStep("capture"))
+	return authorizing(t).WhenAccepted(authorize).
+		Then(wasInTime, es.AtStep("capture"), es.Send(fulfilled, ordering.Capture{}).Tagged("do 3"), inTime)
 }
 
 func confirming(t *testing.T) *estest.ProcessScenario {
 	t.Helper()
-	return capturing(t).WhenAccepted(ordering.Capture{}).Then(es.Cancel("capture"), es.Send(fulfilled, ordering.Confirm{}), atStep("confirm"))
+	return capturing(t).WhenAccepted(ordering.Capture{}).
+		Then(wasInTime, es.AtStep("confirm"), es.Send(fulfilled, ordering.Confirm{}).Tagged("do 4"), inTime)
 }
 
 func TestFulfilment(t *testing.T) {
 	confirming(t).WhenAccepted(ordering.Confirm{}).
-		Then(es.Send("41", issue), es.Send("51", issue), atStep("issue"), es.Complete()).
-		WhenAccepted(issue).WhenAccepted(issue).
+		Then(wasInTime, es.Send("41", issue).Tagged("do 5"), es.Send("51", issue).Tagged("do 6")).
+		WhenAccepted(issue).Then().WhenAccepted(issue).Then(es.Complete()).
 		ThenStatus(es.StatusCompleted)
 }
 
@@ -75,86 +73,50 @@ func TestOtherOrdersAreNotFulfilled(t *testing.T) {
 
 // What could be reserved is released; what could not be is not.
 func TestOneProductIsOutOfStock(t *testing.T) {
-	undo := []es.Effect{compensating("out-of-stock"), es.Cancel("reserve"), release51, atStep("release")}
+	const reason = "reserve: out-of-stock"
 	t.Run("first", func(t *testing.T) {
-		reserving(t).WhenRejected(reserve41, "out-of-stock").Then().
-			WhenAccepted(reserve51).Then(undo...).
-			WhenAccepted(release).Then(failing("out-of-stock")...).ThenStatus(es.StatusFailed)
+		reserving(t).WhenRejected(reserve41, "out-of-stock").Then(es.Compensating(reason), wasInTime).
+			WhenAccepted(reserve51).Then(unreserve[0]).
+			WhenAccepted(release).Then(failsOrder(2, reason)).
+			WhenAccepted(ordering.FailFulfilment{Reason: reason}).Then(es.Fail(reason))
 	})
 	t.Run("last", func(t *testing.T) {
 		reserving(t).WhenAccepted(reserve51).Then().
-			WhenRejected(reserve41, "out-of-stock").Then(undo...).
-			WhenAccepted(release).Then(failing("out-of-stock")...)
+			WhenRejected(reserve41, "out-of-stock").Then(es.Compensating(reason), wasInTime, unreserve[0]).
+			WhenAccepted(release).Then(failsOrder(2, reason))
 	})
-	t.Run("all", func(t *testing.T) {
-		reserving(t).WhenRejected(reserve51, "out-of-stock").Then().
-			WhenRejected(reserve41, "too-many-reservations").
-			Then(append([]es.Effect{compensating("out-of-stock"), es.Cancel("reserve")}, failing("out-of-stock")...)...)
-	})
-}
-
-// A reservation that comes later than its release is released again, however late.
-func TestLateReservation(t *testing.T) {
-	late := func(t *testing.T) *estest.ProcessScenario {
-		return reserving(t).WhenAccepted(reserve41).Then().
-			WhenPassed("reserve").Then(compensating("reserve-not-answered"), es.Cancel("reserve"), release41, release51, atStep("release"))
-	}
-	t.Run("before the end", func(t *testing.T) {
-		late(t).WhenAccepted(reserve51).Then(release51).
-			WhenAccepted(release).Then().WhenAccepted(release).Then().
-			WhenAccepted(release).Then(failing("reserve-not-answered")...)
-	})
-	t.Run("after the end", func(t *testing.T) {
-		late(t).WhenAccepted(release).Then().WhenAccepted(release).Then(failing("reserve-not-answered")...).
-			WhenAccepted(reserve51).Then(release51).
-			WhenAccepted(release).Then()
-	})
-	t.Run("rejected", func(t *testing.T) {
-		late(t).WhenRejected(reserve51, "out-of-stock").Then().
-			WhenAccepted(release).Then().WhenAccepted(release).Then(failing("reserve-not-answered")...)
+	t.Run("late", func(t *testing.T) {
+		const late = "reserve: no answer within 30s"
+		reserving(t).WhenAccepted(reserve41).Then().
+			WhenPassed("step").Then(es.Compensating(late), unreserve[1]).
+			WhenAccepted(release).Then().
+			WhenAccepted(reserve51).Then(unreserve[0]).
+			WhenAccepted(release).Then(failsOrder(2, late))
 	})
 }
 
 func TestPaymentIsDeclined(t *testing.T) {
+	const reason = "authorize: payment-declined"
 	authorizing(t).WhenRejected(authorize, "payment-declined").
-		Then(compensating("payment-declined"), es.Cancel("authorize"), sendRefund, atStep("refund")).
-		WhenAccepted(ordering.Refund{}).Then(release41, release51, atStep("release")).
-		WhenAccepted(release).Then().WhenAccepted(release).Then(failing("payment-declined")...)
+		Then(append([]es.Effect{es.Compensating(reason), wasInTime}, unreserve...)...).
+		WhenAccepted(release).Then().WhenAccepted(release).Then(failsOrder(3, reason)).
+		WhenAccepted(ordering.FailFulfilment{Reason: reason}).Then(es.Fail(reason))
 }
 
-// What pays is called off before the goods are released, whether it has happened or not.
-func TestPaymentIsLate(t *testing.T) {
-	t.Run("to be authorized", func(t *testing.T) {
-		authorizing(t).WhenPassed("authorize").
-			Then(compensating("authorize-not-answered"), es.Cancel("authorize"), sendRefund, atStep("refund")).
-			WhenAccepted(authorize).Then().
-			WhenAccepted(ordering.Refund{}).Then(release41, release51, atStep("release"))
-	})
-	t.Run("to be captured", func(t *testing.T) {
-		capturing(t).WhenPassed("capture").
-			Then(compensating("capture-not-answered"), es.Cancel("capture"), sendRefund, atStep("refund")).
-			WhenAccepted(ordering.Refund{}).Then(release41, release51, atStep("release")).
-			WhenRejected(ordering.Capture{}, "payment-voided").Then()
-	})
-	t.Run("and rejected", func(t *testing.T) {
-		capturing(t).WhenRejected(ordering.Capture{}, "payment-voided").
-			Then(compensating("payment-voided"), es.Cancel("capture"), sendRefund, atStep("refund"))
-	})
-}
-
-// The customer has cancelled the order meanwhile: everything is undone.
+// The customer has cancelled the order meanwhile: what was done is undone, the last step first.
 func TestOrderIsCancelledMeanwhile(t *testing.T) {
+	const reason = "confirm: order-cancelled"
 	confirming(t).WhenRejected(ordering.Confirm{}, "order-cancelled").
-		Then(compensating("order-cancelled"), es.Cancel("confirm"), sendRefund, atStep("refund")).
-		WhenAccepted(ordering.Refund{}).Then(release41, release51, atStep("release")).
-		WhenAccepted(release).Then().WhenAccepted(release).Then(failing("order-cancelled")...)
+		Then(es.Compensating(reason), wasInTime, givesBack).
+		WhenAccepted(ordering.Refund{}).Then(unpaid).
+		WhenAccepted(ordering.Refund{}).Then(unreserve...).
+		WhenAccepted(release).Then().WhenAccepted(release).Then(failsOrder(5, reason))
 }
 
-// A person may end the process early, as long as the order may not have been confirmed.
-func TestFulfilmentIsCancelled(t *testing.T) {
-	t.Run("early", func(t *testing.T) {
-		capturing(t).WhenCancelled("why").
-			Then(compensating("cancelled"), es.Cancel("capture"), sendRefund, atStep("refund"))
-	})
-	t.Run("late", func(t *testing.T) { confirming(t).WhenCancelled("why").Then().ThenStatus(es.StatusRunning) })
+// A confirmation that was given up, and has come all the same, is taken back.
+func TestConfirmationIsLate(t *testing.T) {
+	confirming(t).WhenPassed("step").Then(es.Compensating("confirm: no answer within 30s"), givesBack).
+		WhenAccepted(ordering.Confirm{}).Then().
+		WhenAccepted(ordering.Refund{}).
+		Then(es.Send(fulfilled, ordering.FailFulfilment{Reason: "confirmed too late"}).Tagged("undo 4"))
 }

@@ -29,10 +29,10 @@ func TestManagedOrderIsConfirmedBeforeItIsShipped(t *testing.T) {
 		When(ordering.Confirm{}).Then(confirmed).
 		When(ordering.Confirm{}).ThenNothing().
 		When(cancel).ThenRejected("order-confirmed").
-		When(fail).ThenRejected("order-confirmed").
 		When(place).ThenRejected("order-already-placed").
 		When(ship).Then(shipped).
-		When(ordering.Confirm{}).ThenRejected("order-already-shipped")
+		When(ordering.Confirm{}).ThenRejected("order-already-shipped").
+		When(fail).ThenRejected("order-already-shipped")
 }
 
 func TestManagedOrderFails(t *testing.T) {
@@ -43,6 +43,12 @@ func TestManagedOrderFails(t *testing.T) {
 		When(cancel).ThenRejected("order-failed").
 		When(place).ThenRejected("order-failed").
 		When(ordering.Confirm{}).ThenRejected("order-failed")
+}
+
+func TestConfirmationIsTakenBack(t *testing.T) {
+	_, placed := managed()
+	given(t, placed, confirmed).When(fail).Then(unfulfilled).
+		When(ship).ThenRejected("order-failed")
 }
 
 func TestManagedOrderIsCancelledMeanwhile(t *testing.T) {

@@ -158,14 +158,13 @@ func (o Order) confirm(Confirm) ([]es.Event, error) {
 	return es.Accept(OrderConfirmed{})
 }
 
-// failFulfilment has nothing to say of an order that the customer has called off meanwhile.
+// failFulfilment also takes a confirmation back, as long as the order is not shipped. It has nothing to say of an order
+// that the customer has called off meanwhile.
 func (o Order) failFulfilment(c FailFulfilment) ([]es.Event, error) {
 	switch {
 	case o.Status == Failed, o.Status == Cancelled:
 		return es.Accept()
-	case o.Status == Confirmed:
-		return es.Reject("order-confirmed", "the goods of the order are reserved and paid")
-	case o.Status != Placed:
+	case o.Status != Placed && o.Status != Confirmed:
 		return o.notOpen()
 	case o.Fulfilment != Managed:
 		return o.notManaged()
