@@ -21,6 +21,10 @@ chaos:
 bench *flags:
     go run ./tests/bench {{flags}}
 
+# deploy/k8s on a real API server and, as root, on a whole node; builds Kubernetes from its module first (minutes)
+k8s-test:
+    cd tests/k8s && ORCHESTRIX_K8S=1 go test -count=1 -v -timeout 90m ./cluster
+
 # the binaries of the services and the tool, in bin/
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./cmd/orchestrix

@@ -104,8 +104,7 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	}
 	env.Admin.Health.Add(service.Check{Name: "log", Probe: streams.log.Ping})
 	env.Admin.Metrics.NATS(func() (bool, uint64) { return connection.IsConnected(), connection.Stats().Reconnects })
-	backends.Log, backends.Bus, backends.Outcomes, backends.Deadlines = streams.log, streams.bus, streams.outcomes, streams.deadlines
-	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
+	backends.Log, backends.Bus, backends.Outcomes = streams.log, streams.bus, streams.outcomes
 	closeOthers := backends.Close
 	backends.Close = func() { connection.Close(); closeOthers() }
 	return nil
@@ -113,10 +112,9 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 
 // streams are what is kept in JetStream.
 type streams struct {
-	log       *jetstream.Log
-	bus       *jetstream.Bus
-	outcomes  *jetstream.KeyValue
-	deadlines *jetstream.Deadlines
+	log      *jetstream.Log
+	bus      *jetstream.Bus
+	outcomes *jetstream.KeyValue
 }
 
 // outcomesBucket holds what has become of the commands that were sent over the bus.
@@ -141,9 +139,6 @@ func createMissing(ctx context.Context, env service.Env, connection *nats.Conn) 
 	if s.bus, err = jetstream.OpenBus(ctx, s.log, jetstream.BusConfig{}); err != nil {
 		return s, err
 	}
-	if s.deadlines, err = jetstream.OpenDeadlines(ctx, s.bus); err != nil {
-		return s, err
-	}
 	s.outcomes, err = jetstream.OpenKeyValue(ctx, connection, outcomesBucket, env.Common.Replicas)
 	return s, err
 }
@@ -153,9 +148,6 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 		return s, err
 	}
 	if s.bus, err = jetstream.OpenExistingBus(ctx, s.log); err != nil {
-		return s, err
-	}
-	if s.deadlines, err = jetstream.OpenExistingDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
 	s.outcomes, err = jetstream.OpenExistingKeyValue(ctx, connection, outcomesBucket)

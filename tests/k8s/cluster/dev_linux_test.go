@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"orchestrix/tests/k8s"
+)
+
+// The dev overlay comes up on a real node, takes commands, and loses nothing while each of its pods is deleted and
+// while its services are updated, all under load.
+func TestTheDevOverlayLosesNothing(t *testing.T) {
+	inNamespaces(t, func(t *testing.T) {
+		dir := t.TempDir()
+		files := images(t, dir)
+		s := startNode(t, files)
+		volumes(t, s, "one", "two")
+		installDev(t, s, dir)
+		l := startLoad(t, s)
+		for _, workload := range []string{"command", "query", "projection", "nats", "postgres"} {
+			l.progress(t, 50)
+			t.Logf("deleting the pods of %s, after %d commands", workload, l.acknowledged.Load())
+			s.must(t, "", "-n", "orchestrix", "delete", "pod", "-l", "app.kubernetes.io/name="+workload)
+			s.rolledOut(t)
+		}
+		l.progress(t, 50)
+		failed := l.failed.Load()
+		t.Logf("updating, after %d commands; %d requests had to be sent again so far", l.acknowledged.Load(), failed)
+		for _, name := range []string{"command", "query", "projection"} {
+			s.must(t, "", "-n", "orchestrix", "set", "image", "deployment/"+name, "service=orchestrix:next")
+		}
+		s.rolledOut(t)
+		l.progress(t, 50)
+		if now := l.failed.Load(); now != failed {
+			t.Errorf("%d requests failed during the update", now-failed)
+		}
+		l.check(t)
+	})
+}
+
+// installDev does what the README says.
+func installDev(t *testing.T, s *server, dir string) {
+	t.Helper()
+	keys := filepath.Join(dir, "keys")
+	tool := filepath.Join(dir, "bin", "orchestrix")
+	if out, err := exec.CommandContext(t.Context(), tool, "keys", "init", keys, "--nats-host", "nats").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	tree, err := k8s.LoadTree("../" + k8s.Dir)
+	must(t, err)
+	objects, err := tree.Render("dev")
+	must(t, err)
+	in, err := k8s.Decode(objects)
+	must(t, err)
+	s.must(t, `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "orchestrix"}}`, "apply", "--server-side", "-f", "-")
+	for _, name := range []string{"command", "projection", "query", "migrate", "nats", "postgres"} {
+		s.must(t, "", "-n", "orchestrix", "create", "secret", "generic", "orchestrix-"+name, "--from-file="+filepath.Join(keys, name))
+	}
+	s.must(t, joined(objects), "apply", "--server-side", "-f", "-")
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.tell(t, in)
+		}
+	})
+	s.rolledOut(t)
+	s.must(t, "", "-n", "orchestrix", "wait", "--for=condition=Complete", "--timeout=300s", "job/migrate")
+}
+
+// rolledOut waits until everything is as the manifests say, and ready.
+func (s *server) rolledOut(t *testing.T) {
+	t.Helper()
+	for _, name := range []string{"statefulset/nats", "statefulset/postgres", "deployment/command", "deployment/query", "deployment/projection"} {
+		s.must(t, "", "-n", "orchestrix", "rollout", "status", "--timeout=280s", name)
+	}
+}
+
+// tell shows what the cluster knows of what went wrong.
+func (s *server) tell(t *testing.T, in *k8s.Installation) {
+	t.Helper()
+	for _, args := range []string{"get pods -o wide", "describe pods", "get events --sort-by=.lastTimestamp"} {
+		out, err := s.kubectl("", append([]string{"-n", "orchestrix"}, strings.Fields(args)...)...)
+		t.Log(args, err, out)
+	}
+	for _, w := range in.Workloads {
+		logs := glob(t, filepath.Join(s.dir, "pod-logs", "orchestrix_"+w.Name+"-*", "*", "*.log"))
+		for _, file := range logs {
+			content, _ := os.ReadFile(file)
+			t.Log(fmt.Sprintf("%s:\n%s", file, content[max(0, len(content)-3000):]))
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package k8s
+
+import (
+	"maps"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// permitted are the arrows that may leave and that may enter a pod of the namespace. A connection needs both.
+func permitted(in *Installation, found *[]string) (out, into arrows) {
+	c := (*complaints)(found)
+	out, into = arrows{}, arrows{}
+	for _, p := range all[*policy](in) {
+		subject := "NetworkPolicy " + p.Name
+		self := matching(in, &p.Spec.PodSelector)
+		c.require(len(self) > 0, subject, "is about no pod")
+		for _, rule := range p.Spec.Egress {
+			peers, ports := peersOf(in, rule.To, c, subject), portsOf(rule.Ports, c, subject)
+			pairs(self, peers, ports, func(s, peer party, port intstr.IntOrString) { out.add(s.name, peer.name, peer.number(port)) })
+		}
+		for _, rule := range p.Spec.Ingress {
+			peers, ports := peersOf(in, rule.From, c, subject), portsOf(rule.Ports, c, subject)
+			pairs(self, peers, ports, func(s, peer party, port intstr.IntOrString) { into.add(peer.name, s.name, s.number(port)) })
+		}
+	}
+	return out, into
+}
+
+func pairs(selves, peers []party, ports []intstr.IntOrString, visit func(self, peer party, port intstr.IntOrString)) {
+	for _, self := range selves {
+		for _, peer := range peers {
+			for _, port := range ports {
+				visit(self, peer, port)
+			}
+		}
+	}
+}
+
+func (p party) number(port intstr.IntOrString) int32 {
+	if port.Type == intstr.Int {
+		return port.IntVal
+	}
+	return p.port(port.StrVal)
+}
+
+func portsOf(ports []networkingv1.NetworkPolicyPort, c *complaints, subject string) (found []intstr.IntOrString) {
+	c.require(len(ports) > 0, subject, "allows every port")
+	for _, p := range ports {
+		if p.Port == nil || p.EndPort != nil {
+			c.add(subject, "allows many ports at once")
+			continue
+		}
+		found = append(found, *p.Port)
+	}
+	return found
+}
+
+// matching are the parties in the namespace that a selector matches.
+func matching(in *Installation, selector *metav1.LabelSelector) (found []party) {
+	matches, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return nil
+	}
+	for _, p := range parties(in) {
+		if matches.Matches(labels.Set(p.labels)) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// peersOf are the parties that a rule names. A peer that means nobody known is a complaint.
+func peersOf(in *Installation, peers []networkingv1.NetworkPolicyPeer, c *complaints, subject string) (found []party) {
+	outside := func(name string) party { return party{name: name, port: func(string) int32 { return 0 }} }
+	if len(peers) == 0 {
+		return []party{outside(anywhere)}
+	}
+	for _, peer := range peers {
+		before := len(found)
+		switch {
+		case peer.IPBlock != nil:
+			c.require(peer.IPBlock.CIDR != "0.0.0.0/0" && peer.IPBlock.CIDR != "::/0", subject, "names every address there is")
+			found = append(found, outside(network))
+		case peer.NamespaceSelector == nil:
+			found = append(found, matching(in, peer.PodSelector)...)
+		default:
+			for _, o := range outsiders {
+				pod := &metav1.LabelSelector{}
+				if peer.PodSelector != nil {
+					pod = peer.PodSelector
+				}
+				exactly := len(pod.MatchExpressions) == 0 && maps.Equal(pod.MatchLabels, o.pod)
+				if peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] == o.namespace && exactly {
+					found = append(found, outside(o.name))
+				}
+			}
+		}
+		c.require(len(found) > before, subject, "names a peer that is nobody we know: %s", peer.String())
+	}
+	slices.SortFunc(found, func(a, b party) int { return slices.Compare([]byte(a.name), []byte(b.name)) })
+	return found
+}
