@@ -32,7 +32,8 @@ type BusConfig struct {
 	// MaxMessages is how many messages a new queue holds before it takes no more, and how many dead letters there may be
 	// before a message that would be one more is tried again instead; 1,000,000.
 	MaxMessages int64
-	// MaxBytes is the same in bytes; JetStream reserves them on its disk; 256 MiB.
+	// MaxBytes is the same in bytes; no limit. JetStream sets as much of its disk aside, and does not start the queue where
+	// that is not free.
 	MaxBytes int64
 }
 
@@ -41,7 +42,7 @@ func (c BusConfig) withDefaults() BusConfig {
 		c.MaxMessages = 1_000_000
 	}
 	if c.MaxBytes == 0 {
-		c.MaxBytes = 256 << 20
+		c.MaxBytes = -1
 	}
 	return c
 }

@@ -120,6 +120,7 @@ func TestHostileInput(t *testing.T) {
 	t.Parallel()
 	p := startPlatform(t)
 	p.post("order/good/place", smallOrder)
+	p.awaitOrder("good", "placed")
 	for url, requests := range map[string]map[string]string{p.commandURL: hostileCommands(), p.queryURL: hostileReads()} {
 		for name, text := range requests {
 			status, problem, err := raw(t, url, text)

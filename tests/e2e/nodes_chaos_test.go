@@ -55,6 +55,7 @@ func TestThreeNodes(t *testing.T) {
 	p.awaitWorks("cut")
 	n.wantNoAcknowledgement(lonely)
 	heal()
+	n.awaitCurrent()
 	p.awaitWorks("healed")
 	l.end()
 	checkJournal(t, p, l)
