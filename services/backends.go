@@ -104,7 +104,8 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	}
 	env.Admin.Health.Add(service.Check{Name: "log", Probe: streams.log.Ping})
 	env.Admin.Metrics.NATS(func() (bool, uint64) { return connection.IsConnected(), connection.Stats().Reconnects })
-	backends.Log, backends.Bus, backends.Outcomes = streams.log, streams.bus, streams.outcomes
+	backends.Log, backends.Bus, backends.Outcomes, backends.Deadlines = streams.log, streams.bus, streams.outcomes, streams.deadlines
+	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
 	closeOthers := backends.Close
 	backends.Close = func() { connection.Close(); closeOthers() }
 	return nil
@@ -112,9 +113,10 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 
 // streams are what is kept in JetStream.
 type streams struct {
-	log      *jetstream.Log
-	bus      *jetstream.Bus
-	outcomes *jetstream.KeyValue
+	log       *jetstream.Log
+	bus       *jetstream.Bus
+	outcomes  *jetstream.KeyValue
+	deadlines *jetstream.Deadlines
 }
 
 // outcomesBucket holds what has become of the commands that were sent over the bus.
@@ -139,6 +141,9 @@ func createMissing(ctx context.Context, env service.Env, connection *nats.Conn) 
 	if s.bus, err = jetstream.OpenBus(ctx, s.log, jetstream.BusConfig{}); err != nil {
 		return s, err
 	}
+	if s.deadlines, err = jetstream.OpenDeadlines(ctx, s.bus); err != nil {
+		return s, err
+	}
 	s.outcomes, err = jetstream.OpenKeyValue(ctx, connection, outcomesBucket, env.Common.Replicas)
 	return s, err
 }
@@ -148,6 +153,9 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 		return s, err
 	}
 	if s.bus, err = jetstream.OpenExistingBus(ctx, s.log); err != nil {
+		return s, err
+	}
+	if s.deadlines, err = jetstream.OpenExistingDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
 	s.outcomes, err = jetstream.OpenExistingKeyValue(ctx, connection, outcomesBucket)

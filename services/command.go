@@ -37,11 +37,13 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	options := apiOptions(env, config.HTTP)
 	queue := idle("queue")
 	if backends.Bus != nil {
+		bus := env.Admin.Metrics.Bus(backends.Bus)
 		outcomes := runtime.NewOutcomes(backends.Outcomes)
-		options.Async = runtime.NewSubmitter(backends.Bus, outcomes)
-		queue.Run = runtime.NewCommandQueue(registry, executor, backends.Bus, outcomes, runtime.CommandQueueConfig{
+		options.Async = runtime.NewSubmitter(bus, outcomes)
+		queue.Run = runtime.NewCommandQueue(registry, executor, bus, outcomes, runtime.CommandQueueConfig{
 			Check: schemas.CheckCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
 		}).Run
+		deadlineRoutes(env.Admin.Mux, backends.Deadlines)
 	}
 	api, err := httpapi.NewCommandAPI(registry, schemas, executor, options)
 	if err != nil {

@@ -21,7 +21,7 @@ type deadLetterAdmin struct {
 }
 
 // CommandPaths are the roots of the admin routes of the command service.
-var CommandPaths = []string{"/dead-letters"}
+var CommandPaths = []string{"/dead-letters", "/deadlines"}
 
 // routes adds the admin routes.
 func (a *deadLetterAdmin) routes(mux *http.ServeMux) {
@@ -100,7 +100,7 @@ func deadLetterQuery(r *http.Request) (es.DeadLetterQuery, error) {
 			return q, badRequest("after is " + strconv.Quote(after) + ": it must be the number of a dead letter")
 		}
 	}
-	q.Limit, err = intParameter(r, "limit", es.DefaultDeadLetters)
+	q.Limit, err = limitParameter(r)
 	return q, err
 }
 

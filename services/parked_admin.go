@@ -50,7 +50,7 @@ func parkedItem(p es.Parked) ParkedItem {
 }
 
 func (a *projectionAdmin) parked(r *http.Request, p *projections) (any, error) {
-	limit, err := intParameter(r, "limit", 100)
+	limit, err := limitParameter(r)
 	if err != nil {
 		return nil, err
 	}

@@ -230,7 +230,7 @@ type ActionItem struct {
 }
 
 func (a *projectionAdmin) actions(r *http.Request, p *projections) (any, error) {
-	limit, err := intParameter(r, "limit", 100)
+	limit, err := limitParameter(r)
 	if err != nil {
 		return nil, err
 	}
@@ -244,15 +244,15 @@ func (a *projectionAdmin) actions(r *http.Request, p *projections) (any, error) 
 
 const maxListed = 1000
 
-// intParameter reads a number from 1 to maxListed of the query.
-func intParameter(r *http.Request, name string, otherwise int) (int, error) {
-	text := r.URL.Query().Get(name)
+// limitParameter reads how many entries of a list are wanted, from 1 to maxListed; 100 where the query does not say.
+func limitParameter(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
 	if text == "" {
-		return otherwise, nil
+		return 100, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxListed {
-		return 0, badRequest(name + " is " + strconv.Quote(text) + ": it may be 1 to " + strconv.Itoa(maxListed))
+		return 0, badRequest("limit is " + strconv.Quote(text) + ": it may be 1 to " + strconv.Itoa(maxListed))
 	}
 	return n, nil
 }

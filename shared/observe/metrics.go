@@ -18,6 +18,9 @@ import (
 type Metrics struct {
 	registry    *prometheus.Registry
 	scrapes     *scrapes
+	bus         *busMetrics
+	fired       *series[string, firedSeries]
+	once        struct{ bus, deadlines, processes sync.Once } // what services of one program share is looked up once
 	Commands    *Commands
 	Projections *Projections
 	HTTP        *HTTP
@@ -32,7 +35,10 @@ func NewMetrics(service string) *Metrics {
 	)
 	info := thisBuild()
 	buildInfo.gauge(r).WithLabelValues(service, info.version, info.revision, info.goVersion).Set(1)
-	m := &Metrics{registry: r, scrapes: &scrapes{}, Commands: newCommands(r), Projections: newProjections(r), HTTP: newHTTP(r)}
+	m := &Metrics{
+		registry: r, scrapes: &scrapes{}, bus: newBusMetrics(r), fired: newFired(r),
+		Commands: newCommands(r), Projections: newProjections(r), HTTP: newHTTP(r),
+	}
 	r.MustRegister(m.scrapes)
 	return m
 }

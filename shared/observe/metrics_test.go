@@ -60,6 +60,12 @@ func busy(ctx context.Context) *observe.Metrics {
 		return observe.Pool{Idle: 3, InUse: 2, Max: 10, Acquires: 100, Waits: 4, WaitTime: time.Second}
 	})
 	m.NATS(func() (bool, uint64) { return true, 2 })
+	if _, err := useBus(ctx, m); err != nil {
+		panic(err)
+	}
+	if err := errors.Join(useDeadlines(ctx, m), useProcesses(m)); err != nil {
+		panic(err)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/views/{view}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	m.HTTP.Handler(mux).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/views/secret", nil))

@@ -50,8 +50,8 @@ var projectionStates = []runtime.ProjectionState{runtime.Elsewhere, runtime.Foll
 func (m *Metrics) Projector(status func() []runtime.BuildReport) {
 	m.scrapes.add(func(emit emit) {
 		for _, b := range status() {
-			if b.State != es.Active && b.State != es.Building {
-				continue
+			if b.State != es.Active && b.State != es.Building || b.View == runtime.ProcessFollower {
+				continue // see [Metrics.Processes]
 			}
 			emitBuild(emit, b)
 		}

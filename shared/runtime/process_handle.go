@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
 )
 
 // lanes are the work of a batch, by instance: that of one in order, that of several side by side.
@@ -56,7 +57,9 @@ func (r *ProcessRunner) handle(ctx context.Context, b part, claimed es.Position)
 		}
 		if p, ok := r.registry.ProcessOf(e.Stream.Category); ok {
 			again := e.Position.Sequence <= claimed.Sequence
-			work.add(e.Stream, func(ctx context.Context) error { return r.dispatch(ctx, p, e, again) })
+			work.add(e.Stream, func(ctx context.Context) error {
+				return r.traced(ctx, p.Name+" effects", e, func(ctx context.Context) error { return r.dispatch(ctx, p, e, again) })
+			})
 			continue
 		}
 		for i, recorded := range e.Events {
@@ -101,13 +104,15 @@ func (r *ProcessRunner) route(work *lanes, p *es.ProcessType, e *entry, index in
 		return
 	}
 	work.add(instance, func(ctx context.Context) error {
-		if err := r.config.Failpoint(PointTriggered); err != nil {
-			return err
-		}
-		if err := r.react(ctx, p, instance, t, from); err != nil {
-			return err
-		}
-		return r.config.Failpoint(PointReacted)
+		return r.traced(ctx, p.Name, e, func(ctx context.Context) error {
+			if err := r.config.Failpoint(PointTriggered); err != nil {
+				return err
+			}
+			if err := r.react(ctx, p, instance, t, from); err != nil {
+				return err
+			}
+			return r.config.Failpoint(PointReacted)
+		})
 	})
 }
 
@@ -132,4 +137,13 @@ func (r *ProcessRunner) dispatch(ctx context.Context, p *es.ProcessType, e *entr
 		}
 	}
 	return nil
+}
+
+// traced does what is to be done about a commit as a part of its trace.
+func (r *ProcessRunner) traced(ctx context.Context, name string, e *entry, do func(context.Context) error) error {
+	work := tracing.Work{System: r.config.System, Name: name, Destination: "events", Partition: e.Position.Partition}
+	ctx, batch := work.ProcessCommits(ctx, func(yield func(*es.Commit) bool) { yield(&e.Commit) })
+	err := do(ctx)
+	batch.End(err)
+	return err
 }

@@ -21,6 +21,7 @@ type ProcessConfig struct {
 	// Check checks the commands that processes send before they are recorded; nil checks their form alone.
 	Check  es.CommandCheck
 	Logger *slog.Logger // slog.Default()
+	System string       // in which the log is kept, for traces: "nats"
 
 	// Failpoint is called at each boundary between two steps, by its name, for tests: an error it returns ends the work in
 	// hand there, as a crash would.

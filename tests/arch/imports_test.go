@@ -42,6 +42,7 @@ var rules = []rule{
 	{"services/*", []string{"domain", "services", "shared/service"}}, // wiring only
 	{"cmd/*", []string{"services", "shared/*", "domain"}},
 	{"tests/bench", []string{"services", "shared/*", "domain", "domain/*"}},
+	{"deploy/observe/generate", nil},
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},
 }
 

@@ -1,10 +1,15 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
+	"orchestrix/shared/es"
 	"orchestrix/shared/local/localtest"
 )
 
@@ -37,6 +42,8 @@ func outcomeAt(t testing.TB, commandURL, location string) (outcome answer) {
 
 const openAccount = `{"owner":"Ann","currency":"EUR"}`
 
+func depositOf(amount int) string { return fmt.Sprintf(`{"amount":"%d"}`, amount) }
+
 func TestDevTakesCommandsForLater(t *testing.T) {
 	t.Parallel()
 	p, b := startDev(t, "--memory")
@@ -44,6 +51,139 @@ func TestDevTakesCommandsForLater(t *testing.T) {
 		t.Errorf("the outcome is %v", o)
 	}
 	p.stop()
+}
+
+// What becomes of a command can be asked for, of every command service.
+func TestOutcomesOfCommandsForLater(t *testing.T) {
+	t.Parallel()
+	skipWithoutBus(t)
+	p := startPlatform(t)
+	open := later(t, p.commandURL, "account/a/open", "open/a", openAccount)
+	if open != "/v1/commands/open%2Fa" {
+		t.Errorf("the outcome is at %q", open)
+	}
+	accepted := outcomeAt(t, p.commandURL, open)
+	if accepted.field("status") != "accepted" || accepted.field("version") != 1.0 || accepted.field("stream") != "account-a" || accepted.Header.Get("Orchestrix-Position") != accepted.field("position") {
+		t.Errorf("accepted: %v", accepted)
+	}
+	p.get("/v1/views/account-balance/a", "Orchestrix-Position", accepted.Header.Get("Orchestrix-Position"))
+
+	rejected := outcomeAt(t, p.commandURL, later(t, p.commandURL, "account/a/withdraw", "w", depositOf(5)))
+	if rejected.field("status") != "rejected" || rejected.field("problem.code") != "insufficient-funds" || rejected.field("problem.status") != 422.0 {
+		t.Errorf("rejected: %v", rejected)
+	}
+	for _, c := range []struct {
+		path, id, body string
+		status         int
+	}{
+		{"account/a/withdraw", "w", depositOf(6), http.StatusUnprocessableEntity},      // another body
+		{"account/b/withdraw", "w", depositOf(5), http.StatusUnprocessableEntity},      // another account
+		{"account/a/withdraw", "v", `{"amount":"-1"}`, http.StatusUnprocessableEntity}, // it does not validate
+		{"account/a/steal", "s", depositOf(1), http.StatusNotFound},
+	} {
+		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/"+c.path, c.body, "Prefer", "respond-async", "Idempotency-Key", c.id)
+		if err != nil || a.Status != c.status {
+			t.Errorf("%s under id %s: %v, %v", c.path, c.id, a, err)
+		}
+	}
+	for _, id := range []string{"v", "s", "never"} {
+		if a, err := request(t.Context(), http.MethodGet, p.commandURL+"/v1/commands/"+id, ""); err != nil || a.Status != http.StatusNotFound || a.field("code") != "command-not-found" {
+			t.Errorf("outcome of %s: %v, %v", id, a, err)
+		}
+	}
+}
+
+// A client of NATS that knows the subject and the headers sends a command, and is answered at its inbox.
+func TestCommandsOverNATS(t *testing.T) {
+	t.Parallel()
+	skipWithoutBus(t)
+	p := startPlatform(t)
+	conn, err := nats.Connect(p.natsURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	inbox, err := conn.SubscribeSync(conn.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(name, id, body string) (outcome answer) {
+		t.Helper()
+		m := nats.NewMsg(fmt.Sprintf("orx.cmd.%d.default.account.n-1", es.PartitionOf("default", "n-1", 4)))
+		m.Header["orx-command"], m.Header["orx-command-id"] = []string{name}, []string{id}
+		m.Header["orx-reply-to"] = []string{inbox.Subject}
+		m.Data = []byte(body)
+		if err := conn.PublishMsg(m); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := inbox.NextMsg(patience)
+		if err != nil {
+			t.Fatalf("%s is not answered: %v", name, err)
+		}
+		return answer{Body: reply.Data}
+	}
+	for range 2 { // the second time it is known
+		if o := ask("open", "n-open", openAccount); o.field("status") != "accepted" || o.field("version") != 1.0 || o.field("command_id") != "n-open" {
+			t.Errorf("opened: %v", o)
+		}
+	}
+	if o := ask("deposit", "n-deposit", `{"amount":"much"}`); o.field("status") != "rejected" || o.field("code") != "validation-failed" || o.field("problem.status") != 422.0 {
+		t.Errorf("not validated: %v", o)
+	}
+	if o := ask("steal", "n-steal", `{}`); o.field("status") != "rejected" || o.field("code") != "unknown-name" {
+		t.Errorf("an unknown command: %v", o)
+	}
+	if o := outcomeAt(t, p.commandURL, "/v1/commands/n-open"); o.field("status") != "accepted" {
+		t.Errorf("over HTTP: %v", o)
+	}
+}
+
+// The command services are killed right after they have promised to execute commands, which are then executed, once and in
+// order.
+func TestCommandsForLaterOutliveTheirService(t *testing.T) {
+	t.Parallel()
+	skipWithoutBus(t)
+	p := startPlatform(t)
+	otherURL, otherAdmin := "http://"+freeAddr(t), "http://"+freeAddr(t)
+	other := p.startService("command", otherURL, otherAdmin)
+	awaitStatus(t, otherAdmin+"/readyz", http.StatusOK)
+	urls := []string{p.commandURL, otherURL}
+
+	const count = 100
+	location := later(t, p.commandURL, "account/a/open", "open", openAccount)
+	for i := 1; i <= count; i++ {
+		location = later(t, urls[i%2], "account/a/deposit", fmt.Sprint("d", i), depositOf(i))
+		if i == count/2 || i == count {
+			for _, service := range []*process{p.command, other} {
+				service.kill()
+				service.start()
+			}
+			for _, admin := range []string{p.commandAdmin, otherAdmin} {
+				awaitStatus(t, admin+"/readyz", http.StatusOK)
+			}
+		}
+	}
+	if o := outcomeAt(t, otherURL, location); o.field("status") != "accepted" || o.field("version") != float64(count+1) {
+		t.Errorf("the last outcome is %v", o)
+	}
+	var history struct {
+		Items []struct {
+			Data struct {
+				Amount string `json:"amount"`
+			} `json:"data"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(p.get("/v1/streams/account/a/events?limit=1000").Body, &history); err != nil {
+		t.Fatal(err)
+	}
+	if len(history.Items) != count+1 {
+		t.Fatalf("the account has %d events, not %d", len(history.Items), count+1)
+	}
+	for i, event := range history.Items[1:] {
+		if amount, _, _ := strings.Cut(event.Data.Amount, "."); amount != fmt.Sprint(i+1) {
+			t.Fatalf("event %d is a deposit of %s", i+1, event.Data.Amount)
+		}
+	}
 }
 
 // Without a bus nothing can be promised for later: the command is executed at once.
@@ -56,5 +196,11 @@ func TestWithoutABusCommandsAreExecutedAtOnce(t *testing.T) {
 	a := p.post("account/a/open", openAccount, "Prefer", "respond-async", "Idempotency-Key", "open")
 	if a.field("version") != 1.0 || a.Header.Get("Preference-Applied") != "" || a.Header.Get("Location") != "" {
 		t.Errorf("answered %v, %v", a, a.Header)
+	}
+}
+
+func skipWithoutBus(t testing.TB) {
+	if logInPostgres() {
+		t.Skip("with the log in Postgres there is no bus")
 	}
 }

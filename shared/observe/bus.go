@@ -1,0 +1,140 @@
+package observe
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
+)
+
+// The bus.
+var (
+	busPublished    = define(Counter, "bus_published_total", "Messages given to the bus by what came of them: stored or failed.", "topic", "outcome")
+	busDeliveries   = define(Counter, "bus_deliveries_total", "Messages handled by what came of them: done, failed (they come again, or die) or terminated (they die at once).", "topic", "group", "outcome")
+	busRedeliveries = define(Counter, "bus_redeliveries_total", "Messages that came again.", "topic", "group")
+	busInFlight     = define(Gauge, "bus_in_flight_messages", "Messages that are being handled.", "topic", "group")
+	busDuration     = define(Histogram, "bus_handle_duration_seconds", "Time to handle a message.", "topic", "group")
+	busDeadLetters  = define(Gauge, "bus_dead_letters", "Messages that could not be handled and are kept; a hundred stand for any more.", "topic", "group")
+)
+
+// Bus is a message bus that is observed: messages carry the trace under which they are published, and are handled in it.
+type Bus struct {
+	es.MessageBus
+	metrics *busMetrics
+}
+
+var _ es.MessageBus = (*Bus)(nil)
+
+type busMetrics struct {
+	published *series[[2]string, prometheus.Counter]
+	groups    *series[[2]string, groupSeries]
+	delivered *series[[3]string, prometheus.Counter]
+}
+
+type groupSeries struct {
+	inFlight prometheus.Gauge
+	again    prometheus.Counter
+	duration prometheus.Observer
+}
+
+func newBusMetrics(r prometheus.Registerer) *busMetrics {
+	published, delivered := busPublished.counter(r), busDeliveries.counter(r)
+	inFlight, again, duration := busInFlight.gauge(r), busRedeliveries.counter(r), busDuration.histogram(r)
+	return &busMetrics{
+		published: newSeries(func(k [2]string) prometheus.Counter { return published.WithLabelValues(k[0], k[1]) }),
+		delivered: newSeries(func(k [3]string) prometheus.Counter { return delivered.WithLabelValues(k[0], k[1], k[2]) }),
+		groups: newSeries(func(k [2]string) groupSeries {
+			return groupSeries{inFlight.WithLabelValues(k[0], k[1]), again.WithLabelValues(k[0], k[1]), duration.WithLabelValues(k[0], k[1])}
+		}),
+	}
+}
+
+// Bus returns next, observed.
+func (m *Metrics) Bus(next es.MessageBus) *Bus {
+	m.once.bus.Do(func() { m.deadLetters(next) })
+	return &Bus{MessageBus: next, metrics: m.bus}
+}
+
+func (m *Metrics) deadLetters(next es.DeadLetters) {
+	letters := cachedFor(lookupAge, func(ctx context.Context) (map[[2]string]int, error) {
+		found, err := next.DeadLetters(ctx, es.DeadLetterQuery{})
+		counts := map[[2]string]int{}
+		for _, letter := range found {
+			counts[[2]string{string(letter.Topic), letter.Group}]++
+		}
+		return counts, err
+	})
+	m.scrapes.add(func(emit emit) {
+		for k, count := range letters() {
+			emit(busDeadLetters, float64(count), k[0], k[1])
+		}
+	})
+}
+
+// Headers of a message that hold its trace.
+const (
+	traceParent = "traceparent"
+	traceState  = "tracestate"
+)
+
+// Publish implements [es.Publisher]. The message carries the span in which it is published.
+func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
+	ctx = tracing.Continue(ctx, es.Trace{Parent: m.Header[traceParent], State: m.Header[traceState]})
+	ctx, span := tracing.Send(ctx, "nats", "orx."+string(topic), m.ID)
+	if t := tracing.Of(ctx); t.Parent != "" {
+		m.Header = withTrace(m.Header, t)
+	}
+	err := b.MessageBus.Publish(ctx, topic, m)
+	tracing.End(span, err)
+	outcome := "stored"
+	if err != nil {
+		outcome = "failed"
+	}
+	b.metrics.published.of([2]string{string(topic), outcome}).Inc()
+	return err
+}
+
+func withTrace(header map[string]string, t es.Trace) map[string]string {
+	header = maps.Clone(header)
+	if header == nil {
+		header = map[string]string{}
+	}
+	header[traceParent] = t.Parent
+	if t.State != "" {
+		header[traceState] = t.State
+	}
+	return header
+}
+
+// Subscribe implements [es.Subscriber]. The handler runs in the message's trace.
+func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
+	series := b.metrics.groups.of([2]string{string(topic), s.Group})
+	work := tracing.Work{System: "nats", Name: s.Group, Destination: "orx." + string(topic), Partition: -1}
+	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d es.Delivery) error {
+		started := time.Now()
+		series.inFlight.Inc()
+		if d.Attempt > 1 {
+			series.again.Inc()
+		}
+		ctx, span := work.Process(ctx, es.Trace{Parent: d.Header[traceParent], State: d.Header[traceState]})
+		outcome := "failed" // where the handler panics
+		defer func() {
+			series.inFlight.Dec()
+			b.metrics.delivered.of([3]string{string(topic), s.Group, outcome}).Inc()
+			observe(ctx, series.duration, time.Since(started))
+		}()
+		err := handle(ctx, d)
+		tracing.End(span, err)
+		switch {
+		case err == nil:
+			outcome = "done"
+		case es.IsTerminated(err):
+			outcome = "terminated"
+		}
+		return err
+	})
+}

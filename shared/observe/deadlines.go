@@ -1,0 +1,91 @@
+package observe
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
+)
+
+// The deadlines.
+var (
+	deadlinesFired   = define(Counter, "deadlines_fired_total", "Deadlines that have passed and were handed over.", "process")
+	deadlineLateness = define(Histogram, "deadline_lateness_seconds", "How long after their time deadlines were handed over.", "process")
+	deadlinesPending = define(Gauge, "deadlines_pending", "Deadlines that have not fired; a thousand stand for any more.", "process")
+	deadlinesOverdue = define(Gauge, "deadlines_late", "Deadlines that have not fired, though their time passed more than ten seconds ago.", "process")
+)
+
+const (
+	maxDeadlines = 1000 // that are looked up: the store reads each
+	lateAfter    = 10 * time.Second
+)
+
+// Deadlines are deadlines that are observed.
+type Deadlines struct {
+	es.Deadlines
+	fired *series[string, firedSeries]
+}
+
+var _ es.Deadlines = (*Deadlines)(nil)
+
+type firedSeries struct {
+	total    prometheus.Counter
+	lateness prometheus.Observer
+}
+
+func newFired(r prometheus.Registerer) *series[string, firedSeries] {
+	total, lateness := deadlinesFired.counter(r), deadlineLateness.histogram(r)
+	return newSeries(func(process string) firedSeries {
+		return firedSeries{total.WithLabelValues(process), lateness.WithLabelValues(process)}
+	})
+}
+
+// Deadlines returns next, observed.
+func (m *Metrics) Deadlines(next es.Deadlines) *Deadlines {
+	m.once.deadlines.Do(func() { m.pendingDeadlines(next) })
+	return &Deadlines{Deadlines: next, fired: m.fired}
+}
+
+func (m *Metrics) pendingDeadlines(next es.Deadlines) {
+	type counts struct{ pending, late int }
+	pending := cachedFor(lookupAge, func(ctx context.Context) (map[string]counts, error) {
+		found, err := next.PendingDeadlines(ctx, es.DeadlineQuery{Limit: maxDeadlines})
+		byProcess, late := map[string]counts{}, time.Now().Add(-lateAfter)
+		for _, d := range found {
+			c := byProcess[processOf(d.Of)]
+			c.pending++
+			if d.At.Before(late) {
+				c.late++
+			}
+			byProcess[processOf(d.Of)] = c
+		}
+		return byProcess, err
+	})
+	m.scrapes.add(func(emit emit) {
+		for process, c := range pending() {
+			emit(deadlinesPending, float64(c.pending), process)
+			emit(deadlinesOverdue, float64(c.late), process)
+		}
+	})
+}
+
+// processOf is the name of an instance's process.
+func processOf(instance es.Stream) string { return strings.TrimPrefix(instance.Category, "process-") }
+
+// Due implements [es.Deadlines]. What a deadline sets off is a trace of its own: what has set it may be long over.
+func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(context.Context, es.Deadline) error) error {
+	work := tracing.Work{System: "nats", Name: s.Group, Destination: "deadlines", Partition: -1}
+	return d.Deadlines.Due(ctx, s, func(ctx context.Context, due es.Deadline) error {
+		series := d.fired.of(processOf(due.Of))
+		series.total.Inc()
+		series.lateness.Observe(max(0, time.Since(due.At)).Seconds())
+		ctx, span := work.Process(ctx, es.Trace{})
+		err := handle(ctx, due)
+		tracing.End(span, err)
+		return err
+	})
+}
