@@ -41,6 +41,14 @@ func (p *partition) recall(ctx context.Context) error {
 	return nil
 }
 
+// recallTries looks up what earlier owners left of a message.
+func (p *partition) recallTries(e *entry) {
+	p.state.Lock()
+	defer p.state.Unlock()
+	e.delivery.Attempt = p.tries[e.sequence]
+	e.suspected = e.sequence <= p.suspectedTo
+}
+
 // remember writes down how often a message was tried. Where that fails, a next owner may count from less.
 func (p *partition) remember(e *entry) {
 	ctx, cancel := context.WithTimeout(p.handling, p.bus.log.config.AckTimeout)

@@ -55,6 +55,9 @@ var errGivenAway = errors.New("the partition is given away")
 
 // try has a message handled until that works, or its error is the last.
 func (p *partition) try(e *entry) error {
+	if p.recallTries(e); p.Retry.Limit > 0 && e.delivery.Attempt >= p.Retry.Limit {
+		return fmt.Errorf("attempt %d, the last, did not end: its worker died", e.delivery.Attempt)
+	}
 	for {
 		if !p.enter() {
 			return errGivenAway
@@ -95,17 +98,11 @@ func (p *partition) enter() bool {
 // handleOnce is one attempt. One at a message that other workers may have died of is written down before; the third runs
 // alone, so that what does kill workers is found out before others are blamed for it.
 func (p *partition) handleOnce(e *entry) error {
-	p.state.Lock()
-	if e.delivery.Attempt == 0 {
-		e.delivery.Attempt = p.tries[e.sequence]
-	}
-	suspected := e.sequence <= p.suspectedTo
-	p.state.Unlock()
 	e.delivery.Attempt++
-	if suspected {
+	if e.suspected {
 		p.remember(e)
 	}
-	if suspected && e.delivery.Attempt > 2 {
+	if e.suspected && e.delivery.Attempt > 2 {
 		p.suspects.Lock()
 		defer p.suspects.Unlock()
 	} else {

@@ -48,6 +48,7 @@ type entry struct {
 	ack      string // the subject to acknowledge on, of the newest consumer
 
 	remembered bool // its attempts are written down
+	suspected  bool // a worker died while it had it
 }
 
 func newPartition(w *worker, number int) *partition {
