@@ -167,8 +167,10 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
 			cancel()
 		}
 		if err == nil {
+			b.log.steer.works()
 			return nil
 		}
+		b.log.steer.failed(ctx, err)
 		if refused := refusal(m.Subject, err); refused != nil {
 			return refused
 		}

@@ -55,8 +55,10 @@ func (p *partition) claim(ctx context.Context) (jetstream.Consumer, error) {
 			p.consumer = name // it may be there without an answer
 		}
 		if err == nil {
+			p.bus.log.steer.works()
 			return consumer, nil
 		}
+		p.bus.log.steer.failed(ctx, err)
 		if !errors.As(err, &refused) || refused.ErrorCode != errCodeNotUnique {
 			return nil, unavailable("create consumer "+name, err)
 		}

@@ -155,11 +155,11 @@ func (p *progress) handled(d es.Delivery) error {
 	if _, err := fmt.Sscanf(d.ID, d.To.ID+"-%d", &n); err != nil {
 		return es.Terminate(err)
 	}
-	switch next := p.next[d.To.ID]; {
-	case n == next:
+	switch next := p.next[d.To.ID]; n {
+	case next:
 		p.next[d.To.ID]++
 		p.done++
-	case n == next-1:
+	case next - 1:
 		p.again++
 	default:
 		p.t.Errorf("%s came, the next is %d", d.ID, next)
@@ -323,4 +323,57 @@ func TestWorkersShareThePartitions(t *testing.T) {
 	await(t, "two workers share", func() bool { return share() == "2+2" })
 	first.stop()
 	await(t, "the other owns all", func() bool { return share() == "4" })
+}
+
+// Two workers on three replicas go on when the node that leads the queue is gone for good.
+func TestMessagesSurviveTheLossOfANode(t *testing.T) {
+	t.Parallel()
+	const streams, each = 20, 30
+	servers, urls := startCluster(t)
+	conn := connect(t, urls)
+	openReplicated(t, conn)
+	open := func(conn *nats.Conn) (bus *jetstream.Bus) {
+		err := untilAvailable(t.Context(), func(ctx context.Context) error {
+			log, err := jetstream.Open(ctx, conn, jetstream.Config{Partitions: 1, Replicas: 3, AckTimeout: time.Second, AppendBudget: 5 * time.Second, Logger: quiet})
+			if err == nil {
+				bus, err = jetstream.OpenBus(ctx, log, jetstream.BusConfig{})
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bus
+	}
+	bus := open(conn)
+	p := &progress{t: t, next: map[string]int{}}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var working sync.WaitGroup
+	for range 2 {
+		worker := open(connect(t, urls))
+		working.Go(func() {
+			err := worker.Subscribe(ctx, es.CommandTopic, es.Subscription{Group: "workers", AckWait: 2 * time.Second, MaxInFlight: 8},
+				func(_ context.Context, d es.Delivery) error { return p.handled(d) })
+			if err != nil {
+				t.Errorf("Subscribe: %v", err)
+			}
+		})
+	}
+	sent := make(chan struct{})
+	go func() { defer close(sent); sendMany(t, bus, streams, each) }()
+	await(t, "progress", func() bool { return p.count() > streams*each/3 })
+	js, _ := njs.New(conn)
+	stream, err := js.Stream(t.Context(), "ORX_COMMANDS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range servers {
+		if s.Name() == stream.CachedInfo().Cluster.Leader {
+			s.Shutdown()
+		}
+	}
+	await(t, "all messages", func() bool { return p.count() == streams*each })
+	<-sent
+	stop()
+	working.Wait()
 }
