@@ -62,6 +62,10 @@ func TestNATSRestarts(t *testing.T) {
 	if err != nil || refused.Status != http.StatusServiceUnavailable || refused.Header.Get("Retry-After") == "" {
 		t.Errorf("a command without NATS got %v, %v", refused, err)
 	}
+	notTaken, err := request(ctx, http.MethodPost, p.commandURL+"/v1/commands/order/2/place", smallOrder, "Prefer", "respond-async")
+	if err != nil || notTaken.Status != http.StatusServiceUnavailable || notTaken.Header.Get("Retry-After") == "" || notTaken.Header.Get("Location") != "" {
+		t.Errorf("a command for later without NATS got %v, %v", notTaken, err)
+	}
 	p.nats.start()
 	p.awaitReady()
 	p.post("order/1/ship", `{"shipped_at":"2026-01-05","carrier":"c"}`, "Idempotency-Key", "ship-1")
