@@ -65,15 +65,29 @@ func (l *Log) direct(ctx context.Context, subject string, request []byte) (store
 	return stored{subject: answer.Header.Get(jetstream.SubjectHeader), sequence: sequence, header: answer.Header, body: answer.Data}, nil
 }
 
-// getFromLeader asks the stream's leader, which knows every message that was acknowledged.
+// getFromLeader asks the partition's leader, which knows every message that was acknowledged.
 func (l *Log) getFromLeader(ctx context.Context, partition int, wanted leaderRequest) (stored, error) {
+	m, err := requester{l.conn, l.config.AckTimeout}.fromLeader(ctx, l.streamName(partition), wanted)
+	if err != nil && !errors.Is(err, errNoMessage) {
+		l.steer.failed(ctx, err)
+	}
+	return m, err
+}
+
+// requester sends requests, each of which must be answered within a time.
+type requester struct {
+	conn    *nats.Conn
+	timeout time.Duration
+}
+
+// fromLeader asks the leader of a stream.
+func (r requester) fromLeader(ctx context.Context, stream string, wanted leaderRequest) (stored, error) {
 	request, err := json.Marshal(wanted)
 	if err != nil {
 		return stored{}, err
 	}
-	answer, err := l.request(ctx, "$JS.API.STREAM.MSG.GET."+l.streamName(partition), request)
+	answer, err := r.request(ctx, "$JS.API.STREAM.MSG.GET."+stream, request)
 	if err != nil {
-		l.steer.failed(ctx, err)
 		return stored{}, err
 	}
 	var body struct {
@@ -92,7 +106,6 @@ func (l *Log) getFromLeader(ctx context.Context, partition int, wanted leaderReq
 	case body.Error != nil && body.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
 		return stored{}, errNoMessage
 	case body.Error != nil:
-		l.steer.failed(ctx, body.Error)
 		return stored{}, fmt.Errorf("message get: %w", body.Error)
 	case body.Message == nil:
 		return stored{}, errors.New("message get: the answer holds neither a message nor an error")
@@ -116,13 +129,17 @@ func decodeHeader(text string) (nats.Header, error) {
 // awayPause is between two tries of a read that reached no server: an election or a reconnect is short.
 const awayPause = 50 * time.Millisecond
 
+func (l *Log) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
+	return requester{l.conn, l.config.AckTimeout}.request(ctx, subject, body)
+}
+
 // request sends a request that must be answered within ctx, and within the time for one answer. Where nobody
 // is there to answer, it is sent again until then: it only reads.
-func (l *Log) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
+func (r requester) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	for {
-		answer, err := l.conn.RequestWithContext(ctx, subject, body)
+		answer, err := r.conn.RequestWithContext(ctx, subject, body)
 		away := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected)
 		if !away || !sleep(ctx, awayPause) {
 			return answer, err

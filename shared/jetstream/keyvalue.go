@@ -58,19 +58,24 @@ func openKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas 
 	return &KeyValue{js: js, bucket: kv}, nil
 }
 
-// Get implements [es.KeyValue].
+// getTimeout is for one read.
+const getTimeout = 5 * time.Second
+
+// Get implements [es.KeyValue]. The leader answers: the client's own Get asks any replica, and one that lags does not know
+// what has just been set.
 func (k *KeyValue) Get(ctx context.Context, key string) (es.Entry, error) {
 	if err := es.CheckEntryKey(key); err != nil {
 		return es.Entry{}, err
 	}
-	e, err := k.bucket.Get(ctx, key)
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
+	m, err := requester{k.js.Conn(), getTimeout}.fromLeader(ctx, "KV_"+k.bucket.Bucket(), leaderRequest{LastFor: "$KV." + k.bucket.Bucket() + "." + key})
+	removed := m.header.Get("KV-Operation") != "" || m.header.Get(jetstream.MarkerReasonHeader) != ""
+	if errors.Is(err, errNoMessage) || err == nil && removed {
 		return es.Entry{}, fmt.Errorf("%w: key %s", es.ErrNotFound, key)
 	}
 	if err != nil {
 		return es.Entry{}, unavailable("get key "+key, err)
 	}
-	return entryOf(e), nil
+	return es.Entry{Key: key, Value: m.body, Revision: m.sequence}, nil
 }
 
 func entryOf(e jetstream.KeyValueEntry) es.Entry {
