@@ -118,6 +118,12 @@ func (s *scanner) event(before *CloudEvent) (CloudEvent, bool) {
 
 // value takes a JSON value up to the end of the object that holds it.
 func (s *scanner) value() (json.RawMessage, bool) {
+	value, ok := s.raw()
+	return json.RawMessage(value), ok && json.Valid(value)
+}
+
+// raw takes what looks like a value.
+func (s *scanner) raw() ([]byte, bool) {
 	depth, quoted := 0, false
 	for i := 0; i < len(s.rest); i++ {
 		switch b := s.rest[i]; {
@@ -136,7 +142,7 @@ func (s *scanner) value() (json.RawMessage, bool) {
 			}
 			value := s.rest[:i:i]
 			s.rest = s.rest[i:]
-			return json.RawMessage(value), json.Valid(value)
+			return value, true
 		}
 	}
 	return nil, false

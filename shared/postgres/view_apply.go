@@ -36,6 +36,11 @@ and exists (select from orchestrix.parked where view = $1 and version = $2 and r
 
 	// A worker that is stopped in the middle of a transaction must not hold others up for ever.
 	limitIdle = `set local idle_in_transaction_session_timeout = '4s'`
+
+	// beginApply also leaves the sync of the transaction log to Postgres, which does it within a second: a crash of
+	// Postgres then takes the newest transactions back, rows and checkpoint together, and the log is read again from
+	// there. Whatever is committed later with a sync has all of them on disk too.
+	beginApply = `select set_config('idle_in_transaction_session_timeout', '4s', true), set_config('synchronous_commit', 'off', true)`
 )
 
 const applyAttempts = 5
@@ -105,7 +110,7 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) {
 func lockAndRead(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es.Update) (es.Current, error) {
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
-	batch.Queue(limitIdle)
+	batch.Queue(beginApply)
 	batch.Queue(lockCheckpoint, view.Name, view.Version, view.Rebuild, u.Lease.Partition).QueryRow(func(row pgx.Row) error {
 		var at uint64
 		held := es.Lease{}

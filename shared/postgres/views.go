@@ -50,6 +50,9 @@ type statement struct {
 	sql  string
 	args []any
 	scan func(pgx.Rows) error
+	// one, where it is set, takes the place of scan: the statement itself says in its first columns which build is
+	// active, and makes one row.
+	one func(row pgx.Row, active ...any) error
 }
 
 // read runs the statement that build makes for the active build, in one round trip with a look whether that is
@@ -83,16 +86,21 @@ func (v *Views) read(ctx context.Context, view string, build func(es.ViewSpec) (
 
 // readFrom reports whether known was stale: the answer then does not count.
 func (v *Views) readFrom(ctx context.Context, known activeBuild, s statement) (stale bool, err error) {
-	batch := &pgx.Batch{}
-	batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error {
-		now := es.Build{View: known.Name}
-		var prepared time.Time
-		err := row.Scan(&now.Version, &now.Rebuild, &prepared)
+	now := es.Build{View: known.Name}
+	var prepared time.Time
+	active := []any{&now.Version, &now.Rebuild, &prepared}
+	check := func(err error) error {
 		stale = errors.Is(err, pgx.ErrNoRows) || now != known.Build() || !prepared.Equal(known.prepared)
 		return err
-	})
-	batch.Queue(s.sql, s.args...).Query(s.scan)
-	err = v.db.pool.SendBatch(ctx, batch).Close()
+	}
+	if s.one != nil {
+		err = check(s.one(v.db.pool.QueryRow(ctx, s.sql, s.args...), active...))
+	} else {
+		batch := &pgx.Batch{}
+		batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error { return check(row.Scan(active...)) })
+		batch.Queue(s.sql, s.args...).Query(s.scan)
+		err = v.db.pool.SendBatch(ctx, batch).Close()
+	}
 	return stale, translate("read view "+known.Name, err)
 }
 
@@ -132,27 +140,37 @@ func (v *Views) forget(view string) {
 	delete(v.active, view)
 }
 
+// selectDocument is selectActive and the document of the build that was active, in one statement: a read by key is what
+// most reads are.
+const selectDocument = `
+select b.version, b.rebuild, b.prepared_at, d.partition, d.sequence, d.data from orchestrix.views a
+join orchestrix.view_builds b on b.view = a.name and b.version = a.active_version and b.rebuild = a.active_rebuild
+left join %s d on d.tenant = $2 and d.key = $3 and d.data is not null
+where a.name = $1`
+
 // Get implements [es.ViewReader].
 func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
-	found := false
 	document := es.Document{Key: key}
 	err := v.read(ctx, view, func(spec es.ViewSpec) (statement, error) {
 		return statement{
-			sql:  "select partition, sequence, data from " + tableName(spec.Build()) + " where tenant = $1 and key = $2 and data is not null",
-			args: []any{tenant, key},
-			scan: func(rows pgx.Rows) error {
-				found = rows.Next()
-				if found {
-					return rows.Scan(&document.Position.Partition, &document.Position.Sequence, &document.Data)
+			sql:  fmt.Sprintf(selectDocument, tableName(spec.Build())),
+			args: []any{view, tenant, key},
+			one: func(row pgx.Row, active ...any) error {
+				document = es.Document{Key: key} // of this attempt
+				var partition *int
+				var sequence *uint64
+				err := row.Scan(append(active, &partition, &sequence, &document.Data)...)
+				if err == nil && partition != nil && sequence != nil {
+					document.Position = es.Position{Partition: *partition, Sequence: *sequence}
 				}
-				return rows.Err()
+				return err
 			},
 		}, nil
 	})
 	if err != nil {
 		return es.Document{}, err
 	}
-	if !found {
+	if document.Data == nil {
 		return es.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, es.ErrNotFound)
 	}
 	return document, nil

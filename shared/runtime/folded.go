@@ -63,7 +63,7 @@ type savedState struct {
 }
 
 // snapshotSchema changes with the aggregate's state and with savedState.
-func snapshotSchema(a *es.Aggregate) string { return a.StateHash + ".1" }
+func snapshotSchema(a *es.Aggregate) string { return a.StateHash + ".2" }
 
 // snapshot encodes f.
 func (f *folded) snapshot() (es.Snapshot, error) {

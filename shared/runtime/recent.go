@@ -12,11 +12,11 @@ const MaxRecent = 128
 
 // recentCommand is what an aggregate remembers of an accepted command: its first result.
 type recentCommand struct {
-	ID       string      `json:"id"`
-	Hash     string      `json:"hash,omitempty"`
-	Version  es.Version  `json:"version"`
-	Position es.Position `json:"position"`
-	Events   []string    `json:"events"`
+	ID       string
+	Hash     string
+	Version  es.Version
+	Position es.Position
+	Events   []string
 }
 
 // recentCommands are the newest commands of one aggregate, oldest first.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,13 @@ func (p *projected) run(ctx context.Context, _ time.Duration) (got sample, err e
 		return sample{}, err
 	}
 	procs := map[string]*process{"service": service, "nats": p.nats, "postgres": p.bench.postgres.proc}
+	if dir := p.bench.settings.profile; dir != "" {
+		profiled := make(chan error, 1)
+		go func() {
+			profiled <- fetch(ctx, service.admin+"/debug/pprof/profile?seconds=2", filepath.Join(dir, fmt.Sprintf("projection-%d-views.pprof", p.count)))
+		}()
+		defer func() { err = errors.Join(err, <-profiled) }()
+	}
 	w := watch{pool: pool, service: service, count: p.count, total: p.orders}
 	if got, err = w.untilDone(ctx, procs); err != nil {
 		return got, fmt.Errorf("%w; the service printed:\n%s", err, &service.output)
