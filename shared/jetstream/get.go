@@ -52,6 +52,11 @@ func (l *Log) direct(ctx context.Context, subject string, request []byte) (store
 	if err != nil {
 		return stored{}, err
 	}
+	return storedMessage(answer)
+}
+
+// storedMessage reads the answer to a direct get.
+func storedMessage(answer *nats.Msg) (stored, error) {
 	if status := answer.Header.Get("Status"); status != "" && len(answer.Data) == 0 {
 		if status == "404" {
 			return stored{}, errNoMessage

@@ -7,15 +7,11 @@ import (
 	"iter"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"orchestrix/shared/es"
 )
 
-const (
-	fetchesInFlight = 16 // messages that one read asks for at the same time
-	fetchWindow     = 64 // messages that one read holds at the same time
-)
+// fetchWindow is how many messages one read asks for, and holds, at the same time.
+const fetchWindow = 64
 
 // Last implements [es.Reader]: a direct get, which any replica may answer.
 func (l *Log) Last(ctx context.Context, s es.Stream) (es.Commit, error) {
@@ -140,26 +136,24 @@ func (r *reading) trail(ctx context.Context) ([]uint64, error) {
 func (r *reading) fetch(ctx context.Context, sequences []uint64) ([]es.Commit, error) {
 	commits := make([]es.Commit, len(sequences))
 	partition := r.last.Position.Partition
-	fetches, ctx := errgroup.WithContext(ctx)
-	fetches.SetLimit(fetchesInFlight)
-	for i, sequence := range sequences {
-		fetches.Go(func() error {
-			m, err := r.log.get(ctx, partition, leaderRequest{Sequence: sequence})
-			if errors.Is(err, errNoMessage) {
-				return fmt.Errorf("%w: %s: there is no message at %d-%d", es.ErrCorrupt, r.last.Stream, partition, sequence)
-			}
-			if err != nil {
-				return unavailable("read "+r.last.Stream.String(), err)
-			}
-			c, err := r.log.decode(partition, m)
-			if err == nil && c.Stream != r.last.Stream {
-				err = fmt.Errorf("%w: %s: the message at %s is of %s", es.ErrCorrupt, r.last.Stream, c.Position, c.Stream)
-			}
-			commits[i] = c
-			return err
-		})
+	messages, err := r.log.getMany(ctx, partition, sequences)
+	if errors.Is(err, errNoMessage) {
+		return nil, fmt.Errorf("%w: %s: a message is missing of those at %d-%d", es.ErrCorrupt, r.last.Stream, partition, sequences)
 	}
-	return commits, fetches.Wait()
+	if err != nil {
+		return nil, unavailable("read "+r.last.Stream.String(), err)
+	}
+	for i, m := range messages {
+		c, err := r.log.decode(partition, m)
+		if err != nil {
+			return nil, err
+		}
+		if c.Stream != r.last.Stream {
+			return nil, fmt.Errorf("%w: %s: the message at %s is of %s", es.ErrCorrupt, r.last.Stream, c.Position, c.Stream)
+		}
+		commits[i] = c
+	}
+	return commits, nil
 }
 
 // bySubject reads every message of the stream's subject up to last, one after the other: versions must follow

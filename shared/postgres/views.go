@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ type statement struct {
 	args []any
 	scan func(pgx.Rows) error
 	// one, where it is set, takes the place of scan: the statement itself says in its first columns which build is
-	// active, and makes one row.
+	// active (version and rebuild), and makes one row.
 	one func(row pgx.Row, active ...any) error
 }
 
@@ -89,15 +90,16 @@ func (v *Views) readFrom(ctx context.Context, known activeBuild, s statement) (s
 	now := es.Build{View: known.Name}
 	var prepared time.Time
 	active := []any{&now.Version, &now.Rebuild, &prepared}
-	check := func(err error) error {
-		stale = errors.Is(err, pgx.ErrNoRows) || now != known.Build() || !prepared.Equal(known.prepared)
-		return err
-	}
 	if s.one != nil {
-		err = check(s.one(v.db.pool.QueryRow(ctx, s.sql, s.args...), active...))
+		err = s.one(v.db.pool.QueryRow(ctx, s.sql, s.args...), active[:2]...)
+		stale = errors.Is(err, pgx.ErrNoRows) || err == nil && now != known.Build()
 	} else {
 		batch := &pgx.Batch{}
-		batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error { return check(row.Scan(active...)) })
+		batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error {
+			err := row.Scan(active...)
+			stale = errors.Is(err, pgx.ErrNoRows) || now != known.Build() || !prepared.Equal(known.prepared)
+			return err
+		})
 		batch.Queue(s.sql, s.args...).Query(s.scan)
 		err = v.db.pool.SendBatch(ctx, batch).Close()
 	}
@@ -140,13 +142,11 @@ func (v *Views) forget(view string) {
 	delete(v.active, view)
 }
 
-// selectDocument is selectActive and the document of the build that was active, in one statement: a read by key is what
-// most reads are.
+// selectDocument is which build is active and its document, in one statement: a read by key is what most reads are. It
+// needs not know whether the fields of the build have changed.
 const selectDocument = `
-select b.version, b.rebuild, b.prepared_at, d.partition, d.sequence, d.data from orchestrix.views a
-join orchestrix.view_builds b on b.view = a.name and b.version = a.active_version and b.rebuild = a.active_rebuild
-left join %s d on d.tenant = $2 and d.key = $3 and d.data is not null
-where a.name = $1`
+select a.active_version, a.active_rebuild, d.partition, d.sequence, d.data from orchestrix.views a
+left join %s d on d.tenant = $2 and d.key = $3 and d.data is not null where a.name = $1`
 
 // Get implements [es.ViewReader].
 func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
@@ -159,7 +159,7 @@ func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document,
 				document = es.Document{Key: key} // of this attempt
 				var partition *int
 				var sequence *uint64
-				err := row.Scan(append(active, &partition, &sequence, &document.Data)...)
+				err := row.Scan(append(slices.Clip(active), &partition, &sequence, &document.Data)...)
 				if err == nil && partition != nil && sequence != nil {
 					document.Position = es.Position{Partition: *partition, Sequence: *sequence}
 				}
