@@ -174,7 +174,7 @@ func scanCurrent(rows pgx.Rows, current map[es.DocumentKey]json.RawMessage) erro
 	for rows.Next() {
 		var key es.DocumentKey
 		var data json.RawMessage
-		if err := rows.Scan(&key.Tenant, &key.Key, &data); err != nil {
+		if err := rows.Scan(&key.Tenant, &key.Key, (*[]byte)(&data)); err != nil {
 			return err
 		}
 		current[key] = data

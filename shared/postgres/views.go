@@ -159,7 +159,7 @@ func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document,
 				document = es.Document{Key: key} // of this attempt
 				var partition *int
 				var sequence *uint64
-				err := row.Scan(append(slices.Clip(active), &partition, &sequence, &document.Data)...)
+				err := row.Scan(append(slices.Clip(active), &partition, &sequence, (*[]byte)(&document.Data))...)
 				if err == nil && partition != nil && sequence != nil {
 					document.Position = es.Position{Partition: *partition, Sequence: *sequence}
 				}

@@ -6,6 +6,7 @@ var groups = []group{
 		comparisons: []comparison{
 			{what: "commands/s, new aggregates, sync always", subject: ours, base: bareHandler, metric: rate, atLeast: 0.8},
 			{what: "commands/s, new aggregates, sync always", subject: ours, base: rowHandler, metric: rate, atLeast: 1},
+			{what: "(a) itself, sync always: what NATS can do", subject: rawPublish, base: rowHandler, metric: rate},
 			{what: "(b) itself, sync always", subject: bareHandler, base: rawPublish, metric: rate},
 		}},
 	{name: "new-relaxed", about: "new orders, sync relaxed, 64 connections", setup: places(syncRelaxed, standardPartitions, connections, ours, rawPublish, bareHandler),
@@ -13,9 +14,10 @@ var groups = []group{
 			{what: "commands/s, new aggregates, sync relaxed", subject: ours, base: bareHandler, metric: rate, atLeast: 0.8},
 			{what: "(b) itself, sync relaxed", subject: bareHandler, base: rawPublish, metric: rate},
 		}},
-	{name: "new-256", about: "new orders, sync always, 256 connections, 8 partitions", setup: places(syncAlways, 8, 256, ours, rowHandler),
+	{name: "new-256", about: "new orders, sync always, 256 connections, 8 partitions", setup: places(syncAlways, 8, 256, ours, rawPublish, rowHandler),
 		comparisons: []comparison{
 			{what: "commands/s, new aggregates, 8 partitions, 256 connections", subject: ours, base: rowHandler, metric: rate, atLeast: 1.3},
+			{what: "(a) itself, 8 partitions, 256 connections: what NATS can do", subject: rawPublish, base: rowHandler, metric: rate},
 		}},
 	{name: "cached", about: "shipping orders that are in the cache, sync always", setup: ships(syncAlways),
 		comparisons: []comparison{
