@@ -90,7 +90,7 @@ func (c *Commands) Ambiguous(s es.Stream) { c.ambiguous.of(s.Category).Inc() }
 func (c *Commands) Loaded(ctx context.Context, category string, source runtime.LoadSource, took time.Duration) {
 	s := c.loaded.of([2]string{category, string(source)})
 	s.total.Inc()
-	if source != runtime.FromCache {
+	if source != runtime.FromCache && source != runtime.FromGuess {
 		observe(ctx, s.duration, took)
 	}
 }

@@ -184,9 +184,7 @@ func (x *Executor) attempt(ctx context.Context, entry *cached, t *es.CommandType
 		return Result{}, err
 	}
 	for {
-		_, span := tracing.Step(ctx, "decide")
-		events, result, err := decide(&entry.folded, t, payload, c, hash)
-		span.End()
+		events, result, err := x.decide(ctx, &entry.folded, t, payload, c, hash)
 		if len(events) > 0 && err == nil {
 			return x.commit(ctx, entry, c, hash, events)
 		}

@@ -61,13 +61,14 @@ func (x *Executor) guess(ctx context.Context, entry *cached, t *es.CommandType, 
 		return Result{}, false, nil
 	}
 	entry.folded = newFolded(t.Aggregate, entry.stream)
-	events, _, err := decide(&entry.folded, t, payload, c, hash)
+	events, _, err := x.decide(ctx, &entry.folded, t, payload, c, hash)
 	if err != nil || len(events) == 0 {
 		return Result{}, false, nil //nolint:nilerr // it is asked again of what there is
 	}
 	result, err := x.commit(ctx, entry, c, hash, events)
 	switch {
 	case err == nil:
+		x.config.Observer.Loaded(ctx, entry.stream.Category, FromGuess, 0)
 		x.guesses.right(t)
 		entry.loaded = true
 		return result, true, nil

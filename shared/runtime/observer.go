@@ -101,6 +101,7 @@ type LoadSource string
 const (
 	FromCache    LoadSource = "cache"
 	FromRefresh  LoadSource = "refresh" // the cache, and what others have written since
+	FromGuess    LoadSource = "guess"   // nowhere: it was taken for new, and was
 	FromSnapshot LoadSource = "snapshot"
 	FromLog      LoadSource = "log"
 )
@@ -171,6 +172,13 @@ func (x *Executor) end(ctx context.Context, e execution, result Result, err erro
 func (x *Executor) loaded(ctx context.Context, entry *cached, source LoadSource, started time.Time) {
 	trace.SpanFromContext(ctx).SetAttributes(tracing.Source.String(string(source)))
 	x.config.Observer.Loaded(ctx, entry.stream.Category, source, time.Since(started))
+}
+
+// decide is [decide], observed.
+func (x *Executor) decide(ctx context.Context, f *folded, t *es.CommandType, payload any, c Command, hash string) ([]es.Event, Result, error) {
+	_, span := tracing.Step(ctx, "decide")
+	defer span.End()
+	return decide(f, t, payload, c, hash)
 }
 
 // append is the log's Append, observed.

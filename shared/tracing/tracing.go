@@ -5,6 +5,7 @@ package tracing
 
 import (
 	"context"
+	"encoding/hex"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -38,11 +39,20 @@ func (c carrier) Set(name, value string) { *c.field(name) = value }
 func (c carrier) Keys() []string         { return []string{"traceparent", "tracestate"} }
 
 // Of is the trace of ctx as it stands in the log; the zero Trace where there is none.
-func Of(ctx context.Context) (t es.Trace) {
-	if trace.SpanContextFromContext(ctx).IsValid() {
-		w3c.Inject(ctx, carrier{&t})
+func Of(ctx context.Context) es.Trace {
+	s := trace.SpanContextFromContext(ctx)
+	if !s.IsValid() {
+		return es.Trace{}
 	}
-	return t
+	// What the propagator writes, in one piece: every commit has one.
+	const form = "00-00000000000000000000000000000000-0000000000000000-00"
+	var parent [len(form)]byte
+	copy(parent[:], form)
+	traceID, spanID, flags := s.TraceID(), s.SpanID(), s.TraceFlags()&trace.FlagsSampled
+	hex.Encode(parent[3:35], traceID[:])
+	hex.Encode(parent[36:52], spanID[:])
+	hex.Encode(parent[53:], []byte{byte(flags)})
+	return es.Trace{Parent: string(parent[:]), State: s.TraceState().String()}
 }
 
 // Continue makes what happens under ctx a part of t, unless ctx is a part of a trace already or t is none.

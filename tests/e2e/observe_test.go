@@ -40,6 +40,8 @@ func observedPlatform(t testing.TB, r *receiver) *platform {
 	return p
 }
 
+const shipment = `{"shipped_at":"2026-01-05","carrier":"Speedy"}`
+
 const observedOrder = `{"customer_id":"ZYZZY","customer_name":"` + payloadMark + `","country":"Chile","ordered_at":"2026-01-02",
 	"required_at":"2026-01-30","freight":"1.00","lines":[{"product_id":"1","product":"Chai","unit_price":"18.00","quantity":2,"discount":"0"}]}`
 
@@ -55,7 +57,7 @@ func TestOneTraceGoesThroughAllServices(t *testing.T) {
 	})
 	t.Run("problem", func(t *testing.T) {
 		const trace = "5bf92f3577b34da6a3ce929d0e0e4737"
-		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/order/traced/place", observedOrder, "traceparent", traceparent(trace), "Idempotency-Key", "again")
+		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/order/unheard-of/ship", shipment, "traceparent", traceparent(trace))
 		if err != nil || a.Status != http.StatusUnprocessableEntity || a.field("trace_id") != trace {
 			t.Errorf("%v: %v", err, a)
 		}
@@ -65,12 +67,21 @@ func TestOneTraceGoesThroughAllServices(t *testing.T) {
 				return err
 			}
 			execute, err := child(r.of(trace), "orchestrix-command", "execute", server.id)
-			if err == nil && (execute.attributes["orchestrix.outcome"] != "rejected" || execute.failed) {
-				err = fmt.Errorf("the span is %+v", execute)
+			if err != nil {
+				return err
 			}
+			if execute.attributes["orchestrix.outcome"] != "rejected" || execute.failed {
+				return fmt.Errorf("the span is %+v", execute)
+			}
+			load, err := child(r.of(trace), "orchestrix-command", "load", execute.id)
+			if err != nil {
+				return err
+			}
+			_, err = child(r.of(trace), "orchestrix-command", "SELECT", load.id) // of the snapshot
 			return err
 		})
 	})
+	t.Run("later", func(t *testing.T) { checkLater(t, p, r) })
 	t.Run("lines", func(t *testing.T) { checkLines(t, p, r) })
 	t.Run("metrics", func(t *testing.T) { checkMetrics(t, p) })
 	t.Run("secrets", func(t *testing.T) { checkSecrets(t, p, r) })
@@ -87,14 +98,8 @@ func checkTree(spans []span) error {
 	if err != nil {
 		return err
 	}
-	load, err := child(spans, command, "load", execute.id)
-	if err != nil {
+	if _, err := child(spans, command, "decide", execute.id); err != nil {
 		return err
-	}
-	for _, step := range []struct{ name, parent string }{{"decide", execute.id}, {"SELECT", load.id}} {
-		if _, err := child(spans, command, step.name, step.parent); err != nil {
-			return err
-		}
 	}
 	appended, err := child(spans, command, "append", execute.id)
 	if err != nil {
@@ -141,6 +146,34 @@ func checkProcessed(spans []span, service, view, sent string) error {
 	return err
 }
 
+// checkLater checks that a command that is taken for later is executed in the trace of its request.
+func checkLater(t *testing.T, p *platform, r *receiver) {
+	t.Helper()
+	if logInPostgres() {
+		t.Skip("there is no bus where the log is in Postgres")
+	}
+	const trace, command = "7bf92f3577b34da6a3ce929d0e0e4739", "orchestrix-command"
+	a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/order/traced/ship", shipment,
+		"traceparent", traceparent(trace), "Idempotency-Key", "ship-traced", "Prefer", "respond-async")
+	if err != nil || a.Status != http.StatusAccepted {
+		t.Fatalf("%v: %v", err, a)
+	}
+	eventually(t, "the trace goes on over the bus", func() error {
+		spans := r.of(trace)
+		server, err := child(spans, command, "POST /v1/commands/{category}/{id}/{command}", clientSpan)
+		if err != nil {
+			return err
+		}
+		last := server
+		for _, name := range []string{"send orx.cmd", "process command", "execute", "append", "send *"} {
+			if last, err = child(spans, command, name, last.id); err != nil {
+				return err
+			}
+		}
+		return checkProcessed(spans, "orchestrix-projection", "order-summary", last.id)
+	})
+}
+
 // checkLines checks that the lines of the rejected command lead to its spans, and that each says whose it is.
 func checkLines(t *testing.T, p *platform, r *receiver) {
 	t.Helper()
@@ -149,19 +182,11 @@ func checkLines(t *testing.T, p *platform, r *receiver) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	messages := map[string]bool{}
-	for text := range strings.Lines(p.command.log.String()) {
-		var line map[string]any
-		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			t.Fatalf("a line is no JSON: %s", text)
-		}
-		if line["trace_id"] != trace {
-			continue
-		}
-		messages[line["msg"].(string)] = true
+	eventually(t, "both lines of the request are there", func() error { return findLines(p.command.log.String(), trace, "request", "request failed") })
+	for _, line := range linesOf(t, p.command.log.String(), trace) {
 		for name, want := range map[string]string{"tenant": "default", "command_id": "logged", "correlation_id": "logged", "service": "command"} {
 			if line[name] != want {
-				t.Errorf("%s is %v, not %s, in %s", name, line[name], want, text)
+				t.Errorf("%s is %v, not %s, in %v", name, line[name], want, line)
 			}
 		}
 		eventually(t, "the line's span is in the trace", func() error {
@@ -173,9 +198,38 @@ func checkLines(t *testing.T, p *platform, r *receiver) {
 			return fmt.Errorf("no span %v", line["span_id"])
 		})
 	}
-	if !messages["request"] || !messages["request failed"] {
-		t.Errorf("of the request there are the lines %v", messages)
+}
+
+// findLines looks for lines of a trace by their message.
+func findLines(log, trace string, messages ...string) error {
+	for _, message := range messages {
+		found := false
+		for line := range strings.Lines(log) {
+			found = found || strings.Contains(line, trace) && strings.Contains(line, `"msg":"`+message+`"`)
+		}
+		if !found {
+			return fmt.Errorf("no line %q of trace %s", message, trace)
+		}
 	}
+	return nil
+}
+
+// linesOf reads the lines of a trace. Every line of the log has to be JSON.
+func linesOf(t *testing.T, log, trace string) (found []map[string]any) {
+	t.Helper()
+	for text := range strings.Lines(log) {
+		if !strings.HasSuffix(text, "\n") {
+			break // it is being written
+		}
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Errorf("a line is no JSON: %s", text)
+		}
+		if line["trace_id"] == trace {
+			found = append(found, line)
+		}
+	}
+	return found
 }
 
 // checkMetrics checks that every service's metrics are of the contract, and that a time leads to its trace.
