@@ -22,6 +22,12 @@ type (
 	counts struct{ N int }
 )
 
+var tallyDecider = es.Decider[tally]{
+	Category: "tally",
+	Decide:   es.Commands[tally]{es.Handle("count", tally.decide)},
+	Evolve:   es.Events[tally]{es.Apply("Counted", tally.evolve)},
+}
+
 func (t tally) decide(c count) ([]es.Event, error) { return es.Accept(counts(c)) }
 func (t tally) evolve(e counts) tally              { return tally{t.Total + e.N} }
 
@@ -41,11 +47,7 @@ func BenchmarkExecute(b *testing.B) {
 }
 
 func benchmark(b *testing.B, observer runtime.CommandObserver, observed func(http.Handler) http.Handler) {
-	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{es.Decider[tally]{
-		Category: "tally",
-		Decide:   es.Commands[tally]{es.Handle("count", tally.decide)},
-		Evolve:   es.Events[tally]{es.Apply("Counted", tally.evolve)},
-	}}})
+	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}})
 	if err != nil {
 		b.Fatal(err)
 	}

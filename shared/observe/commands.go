@@ -37,7 +37,7 @@ type appendedSeries struct {
 
 type loadedSeries struct {
 	total    prometheus.Counter
-	duration prometheus.Observer
+	duration prometheus.Observer // nil where nothing is read
 }
 
 func newCommands(r prometheus.Registerer) *Commands {
@@ -52,7 +52,11 @@ func newCommands(r prometheus.Registerer) *Commands {
 			return appendedSeries{stored.WithLabelValues(k[0], k[1]), storing.WithLabelValues(k[0])}
 		}),
 		loaded: newSeries(func(k [2]string) loadedSeries {
-			return loadedSeries{loaded.WithLabelValues(k[0], k[1]), loading.WithLabelValues(k[0], k[1])}
+			s := loadedSeries{total: loaded.WithLabelValues(k[0], k[1])}
+			if source := runtime.LoadSource(k[1]); source != runtime.FromCache && source != runtime.FromGuess {
+				s.duration = loading.WithLabelValues(k[0], k[1])
+			}
+			return s
 		}),
 		conflicts: oneLabel(conflictRetries.counter(r)), retries: oneLabel(appendRetries.counter(r)),
 		ambiguous: oneLabel(ambiguousAcks.counter(r)), snapshots: oneLabel(snapshots.counter(r)),
@@ -90,7 +94,7 @@ func (c *Commands) Ambiguous(s es.Stream) { c.ambiguous.of(s.Category).Inc() }
 func (c *Commands) Loaded(ctx context.Context, category string, source runtime.LoadSource, took time.Duration) {
 	s := c.loaded.of([2]string{category, string(source)})
 	s.total.Inc()
-	if source != runtime.FromCache && source != runtime.FromGuess {
+	if s.duration != nil {
 		observe(ctx, s.duration, took)
 	}
 }

@@ -1,0 +1,120 @@
+package observe_test
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/observe"
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/tracing"
+)
+
+// mirror is a process that counts on another tally what was counted on one.
+var mirror = es.Process[struct{}]{
+	Name: "mirror",
+	On: es.Reactions[struct{}]{
+		es.Start(func(_ counts, m es.Meta) string {
+			if m.Stream.ID == "image" {
+				return ""
+			}
+			return m.Stream.ID
+		}, func(s struct{}, e counts, _ es.Meta) (struct{}, []es.Effect) {
+			return s, []es.Effect{es.Send("image", count(e))}
+		}),
+		es.OnOutcome(func(s struct{}, _ count, _ es.CommandOutcome) (struct{}, []es.Effect) {
+			return s, []es.Effect{es.Complete()}
+		}),
+	},
+}
+
+// runMirror runs a platform in memory until the process has ended that one command sets off, under ctx's trace.
+func runMirror(ctx context.Context, t *testing.T) {
+	t.Helper()
+	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}, Processes: []es.ProcessDef{mirror}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	log, views, bus := memory.NewLog(1), memory.NewViews(), observe.NewMetrics("test").Bus(memory.NewBus())
+	executor, err := runtime.NewExecutor(registry, log, nil, runtime.ExecutorConfig{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue := runtime.NewCommandQueue(registry, executor, bus, runtime.NewOutcomes(memory.NewKeyValue()), runtime.CommandQueueConfig{
+		Check:   func(*es.CommandType, []byte) error { return nil },
+		Explain: func(err error) (runtime.Refusal, bool) { return runtime.Refusal{Detail: err.Error()}, false }, Logger: quiet,
+	})
+	runner := runtime.NewProcessRunner(registry, log, executor, views, bus, memory.NewDeadlines(), runtime.ProcessConfig{Logger: quiet, System: "nats"})
+	running, stop := context.WithCancel(t.Context())
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = queue.Run(running) })
+	parts.Go(func() { _ = runner.Run(running) })
+	defer parts.Wait()
+	defer stop()
+	command := runtime.Command{Stream: es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: "a"}, Name: "count", ID: "c1", Body: []byte(`{"N":1}`)}
+	if _, err := executor.Execute(ctx, command); err != nil {
+		t.Fatal(err)
+	}
+	instance := es.Stream{Tenant: es.DefaultTenant, Category: "process-mirror", ID: "a"}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		found, err := runner.Instance(t.Context(), instance)
+		if err == nil && found.Status == es.StatusCompleted {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the process stands at %+v, %v", found, err)
+		}
+	}
+}
+
+// This test is not parallel: the provider is the whole program's.
+func TestAProcessGoesOnInTheTraceThatSetItOff(t *testing.T) {
+	recorder := tracetest.NewSpanRecorder()
+	tracing.Use(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
+	defer tracing.Use(nil)
+	ctx, client := otel.Tracer("test").Start(t.Context(), "client")
+	runMirror(ctx, t)
+	client.End()
+
+	names := map[string]string{}
+	for _, s := range recorder.Ended() {
+		names[s.SpanContext().SpanID().String()] = s.Name()
+	}
+	ways := map[string]bool{} // from the client to each span
+	for _, s := range recorder.Ended() {
+		if s.SpanContext().TraceID() != client.SpanContext().TraceID() {
+			t.Errorf("%s is in a trace of its own", s.Name())
+		}
+		ways[wayTo(recorder.Ended(), s)] = true
+	}
+	const effects = "client > execute > append > process mirror > execute > append > process mirror effects > send orx.cmd > process command"
+	for _, want := range []string{
+		effects + " > execute > append",
+		effects + " > send orx.out > process process > execute > append",
+	} {
+		if !ways[want] {
+			t.Errorf("no span at the end of\n%s\namong\n%s", want, strings.Join(slices.Sorted(maps.Keys(ways)), "\n"))
+		}
+	}
+}
+
+func wayTo(all []sdktrace.ReadOnlySpan, s sdktrace.ReadOnlySpan) string {
+	for _, parent := range all {
+		if parent.SpanContext().SpanID() == s.Parent().SpanID() {
+			return wayTo(all, parent) + " > " + s.Name()
+		}
+	}
+	return s.Name()
+}
