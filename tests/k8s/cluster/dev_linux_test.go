@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,7 +88,7 @@ func (s *server) tell(t *testing.T, in *k8s.Installation) {
 		logs := glob(t, filepath.Join(s.dir, "pod-logs", "orchestrix_"+w.Name+"-*", "*", "*.log"))
 		for _, file := range logs {
 			content, _ := os.ReadFile(file)
-			t.Log(fmt.Sprintf("%s:\n%s", file, content[max(0, len(content)-3000):]))
+			t.Logf("%s:\n%s", file, content[max(0, len(content)-3000):])
 		}
 	}
 }

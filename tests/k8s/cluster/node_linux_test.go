@@ -138,6 +138,7 @@ address = %q
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "docker.io/library/pause:here"
 disable_apparmor = true
+restrict_oom_score_adj = true # where root may not lower it
 [plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = %q
