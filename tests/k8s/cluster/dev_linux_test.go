@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,9 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 		s := startNode(t, files)
 		volumes(t, s, "one", "two")
 		installDev(t, s, dir)
-		l := startLoad(t, s)
+		l := newLoad(t, s)
+		sendNorthwind(t, l, filepath.Join(dir, "bin", "orchestrix"))
+		l.start(t)
 		for _, workload := range []string{"command", "query", "projection", "nats", "postgres"} {
 			l.progress(t, 50)
 			t.Logf("deleting the pods of %s, after %d commands", workload, l.acknowledged.Load())
@@ -39,6 +42,38 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 		}
 		l.check(t)
 	})
+}
+
+// sendNorthwind sends the file of real orders and compares the sum of the view with it.
+func sendNorthwind(t *testing.T, l *load, tool string) {
+	t.Helper()
+	file := os.Getenv("ORCHESTRIX_NORTHWIND")
+	if file == "" {
+		file = "../../../../shared/data/northwind/commands.ndjson"
+	}
+	content, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		t.Logf("the Northwind orders are not at %s and are left out; ORCHESTRIX_NORTHWIND may name another place", file)
+		return
+	}
+	must(t, err)
+	command := exec.CommandContext(t.Context(), tool, "send", file)
+	command.Env = append(os.Environ(), "ORCHESTRIX_COMMAND_URL="+l.command)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	placed := strings.Count(string(content), `"command": "place"`)
+	await(t, "the Northwind orders", func() error {
+		orders := 0.0
+		for _, item := range l.get(t, "/v1/views/sales-by-country?limit=100", "")["items"].([]any) {
+			orders += item.(map[string]any)["data"].(map[string]any)["orders"].(float64)
+		}
+		if orders != float64(placed) || placed == 0 {
+			return fmt.Errorf("%d orders were placed, and the view has %v", placed, orders)
+		}
+		return nil
+	})
+	t.Logf("%d orders of Northwind are in the views", placed)
 }
 
 // installDev does what the README says.

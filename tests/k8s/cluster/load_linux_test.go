@@ -27,22 +27,27 @@ type load struct {
 
 const clients = 4
 
-func startLoad(t *testing.T, s *server) *load {
+func newLoad(t *testing.T, s *server) *load {
 	t.Helper()
 	url := func(name string) string {
 		return "http://" + s.must(t, "", "-n", "orchestrix", "get", "service", name, "-o", "jsonpath={.spec.clusterIP}")
 	}
+	return &load{command: url("command"), query: url("query"), positions: map[string]string{}}
+}
+
+func (l *load) start(t *testing.T) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	l := &load{command: url("command"), query: url("query"), stop: stop, positions: map[string]string{}}
+	l.stop = stop
 	for client := range clients {
 		l.clients.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				l.send(ctx, fmt.Sprintf("%d-%d", client, n))
+				time.Sleep(20 * time.Millisecond) // every order is looked up at the end
 			}
 		})
 	}
 	t.Cleanup(func() { stop(); l.clients.Wait() })
-	return l
 }
 
 func (l *load) send(ctx context.Context, id string) {

@@ -12,10 +12,6 @@ import (
 	"testing"
 )
 
-// inside says that this process is the first of its namespaces: of networks, mounts and processes. All that a node
-// starts is in them and ends with them, and nothing else on this machine sees it.
-const inside = "ORCHESTRIX_K8S_INSIDE"
-
 // inNamespaces runs a test in namespaces of its own: outside it starts itself again there, and reports how that went.
 func inNamespaces(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
@@ -37,7 +33,8 @@ func inNamespaces(t *testing.T, test func(t *testing.T)) {
 	}
 	kube(t) // built outside, where the network is
 	command := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$", "-test.timeout=45m")
-	command.Env = append(os.Environ(), inside+"=1")
+	t.Cleanup(removeGroups)                                        // the containers end with the namespaces; their groups don't
+	command.Env = append(os.Environ(), inside+"="+shortTempDir(t)) // what is mounted there is not when it is removed
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL,
@@ -155,27 +152,38 @@ conf_dir = %q
 	for _, file := range imageFiles {
 		must(t, ctr("images", "import", file))
 	}
-	t.Cleanup(func() { // the containers end with the namespaces; their groups don't
-		for _, groups := range glob(t, "/sys/fs/cgroup/*/kubepods") {
-			removeGroups(groups)
-		}
-	})
 	return socket
 }
 
-// removeGroups removes a tree of control groups, as far as they are empty.
-func removeGroups(root string) {
+// removeGroups removes what is left of the control groups of pods.
+func removeGroups() {
 	var dirs []string
-	_ = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			dirs = append(dirs, path)
-		}
-		return nil
-	})
+	roots, _ := filepath.Glob("/sys/fs/cgroup/*/kubepods")
+	for _, root := range roots {
+		_ = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				dirs = append(dirs, path)
+			}
+			return nil
+		})
+	}
 	slices.SortFunc(dirs, func(a, b string) int { return strings.Count(b, "/") - strings.Count(a, "/") })
 	for _, dir := range dirs {
 		_ = os.Remove(dir)
 	}
+}
+
+// shortTempDir is a temporary directory whose path leaves room for the names of sockets.
+func shortTempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "orchestrix-node-")
+	must(t, err)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // volumes gives the node a class of storage, and volumes for those who claim them.
