@@ -27,7 +27,7 @@ k8s-test:
 
 # the binaries of the services and the tool, in bin/
 build:
-    go build -o bin/ ./services/command ./services/projection ./services/query ./cmd/orchestrix
+    go build -o bin/ ./services/command ./services/projection ./services/query ./services/process ./cmd/orchestrix
 
 # what the linter says; ci installs it in bin/tools
 lint:

@@ -10,6 +10,10 @@ import (
 type App struct {
 	Modules []es.Module
 	Open    Opener
+
+	// Failpoint and CommandID are for tests: see [runtime.ProcessConfig].
+	Failpoint func(point string) error
+	CommandID func(id string) string
 }
 
 // registry registers every bounded context.

@@ -82,6 +82,8 @@ var problems = []struct {
 	{es.ErrBuilding, http.StatusConflict, "being-built"},
 	{es.ErrMoved, http.StatusConflict, "not-first"},
 	{runtime.ErrOtherVersion, http.StatusConflict, "other-version"},
+	{es.ErrConflict, http.StatusConflict, "conflict"},
+	{runtime.ErrOverloaded, http.StatusServiceUnavailable, "overloaded"},
 	{es.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
 }
 
@@ -89,6 +91,11 @@ func writeError(w http.ResponseWriter, err error) {
 	var bad badRequest
 	if errors.As(err, &bad) {
 		service.WriteProblem(w, http.StatusBadRequest, "bad-request", err.Error())
+		return
+	}
+	var rejection *es.Rejection
+	if errors.As(err, &rejection) {
+		service.WriteProblem(w, http.StatusConflict, rejection.Code, rejection.Message)
 		return
 	}
 	for _, p := range problems {

@@ -62,15 +62,9 @@ func listOf(reports []runtime.BuildReport) ProjectionList {
 func statusOf(r runtime.BuildReport) BuildStatus {
 	s := BuildStatus{View: r.View, Build: r.Number(), State: string(r.State), Paused: r.Paused, Parked: r.Parked}
 	worst := runtime.Following
-	for _, report := range r.Partitions {
-		p := PartitionStatus{
-			Position: report.Position.String(), Lag: report.Lag, LagSeconds: report.LagTime.Seconds(),
-			Work: string(report.State), Owner: report.Owner,
-		}
-		if report.Err != nil {
-			p.Error = report.Err.Error()
-		}
-		s.Partitions = append(s.Partitions, p)
+	s.Partitions = partitionsOf(r.Partitions)
+	for i, report := range r.Partitions {
+		p := s.Partitions[i]
 		s.Lag += p.Lag
 		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
 		if severity[report.State] > severity[worst] {
@@ -84,4 +78,18 @@ func statusOf(r runtime.BuildReport) BuildStatus {
 		s.ETASeconds = left.Seconds()
 	}
 	return s
+}
+
+func partitionsOf(reports []runtime.PartitionReport) []PartitionStatus {
+	partitions := make([]PartitionStatus, len(reports))
+	for i, report := range reports {
+		partitions[i] = PartitionStatus{
+			Position: report.Position.String(), Lag: report.Lag, LagSeconds: report.LagTime.Seconds(),
+			Work: string(report.State), Owner: report.Owner,
+		}
+		if report.Err != nil {
+			partitions[i].Error = report.Err.Error()
+		}
+	}
+	return partitions
 }

@@ -57,7 +57,7 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) (err error) {
 	d.QueryURL = "http://" + d.listeners["query-addr"].Addr().String()
 	d.AdminURL = "http://" + d.listeners["admin-addr"].Addr().String()
 	if o.memory {
-		d.open = services.InMemory(devPartitions)
+		d.open, d.log = services.InMemory(devPartitions), service.LogInJetStream // which is what memory takes the place of
 	} else if err := d.startBackends(ctx, o); err != nil {
 		return err
 	}
@@ -150,9 +150,17 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	command, query, projection := env("command"), env("query"), env("projection")
 	show(admin, projection.Admin, services.ProjectionPaths)
 	show(admin, command.Admin, services.CommandPaths)
+	process := service.Part{Name: "process", Run: idle} // without a bus there are none
+	if d.log == service.LogInJetStream {
+		processEnv := env("process")
+		show(admin, processEnv.Admin, services.ProcessPaths)
+		process.Run = func(ctx context.Context) error {
+			return app.Process(ctx, processEnv, service.ProcessConfig{Common: common})
+		}
+	}
 	admin.Health.Started()
 	adminServer := service.HTTPServer{Name: "admin", Listener: d.listeners["admin-addr"], Handler: admin.Mux, Logger: d.logger}
-	return service.Run(ctx, 2*devDrain, d.logger, adminServer.Part(),
+	return service.Run(ctx, 2*devDrain, d.logger, adminServer.Part(), process,
 		service.Part{Name: "projection", Run: func(ctx context.Context) error {
 			return app.Projection(ctx, projection, service.ProjectionConfig{Common: common})
 		}},
@@ -162,20 +170,29 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 		service.Part{Name: "command", Run: func(ctx context.Context) error {
 			return app.Command(ctx, command, service.CommandConfig{Common: common})
 		}},
-		service.Part{Name: "box", Run: func(ctx context.Context) error {
-			for admin.Health.Ready(ctx) != nil {
-				select {
-				case <-time.After(50 * time.Millisecond):
-				case <-ctx.Done():
-					return nil
-				}
-			}
-			if err := d.print(out, asJSON); err != nil {
-				return err
-			}
-			<-ctx.Done()
+		service.Part{Name: "box", Run: func(ctx context.Context) error { return d.announce(ctx, admin.Health, out, asJSON) }})
+}
+
+// announce says where everything is when all of it is ready.
+func (d *dev) announce(ctx context.Context, health *service.Health, out io.Writer, asJSON bool) error {
+	for health.Ready(ctx) != nil {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
 			return nil
-		}})
+		}
+	}
+	if err := d.print(out, asJSON); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// idle has nothing to do.
+func idle(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
 }
 
 // show serves the admin routes of a service on the one admin port.
@@ -214,8 +231,8 @@ func (b box) backends() string {
 		return "  data       in memory: gone at the end\n"
 	}
 	text := fmt.Sprintf("  Postgres   %s\n  data       %s\n", b.DatabaseURL, b.DataDir)
-	if b.NATSURL != "" {
-		text = "  NATS       " + b.NATSURL + "\n" + text
+	if b.NATSURL == "" {
+		return text + "  processes  none: they need the message bus, which a log in Postgres does not have\n"
 	}
-	return text
+	return "  NATS       " + b.NATSURL + "\n" + text
 }

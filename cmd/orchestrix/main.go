@@ -45,7 +45,7 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked(), newDeadLetters(), newDeadlines(), newVerify(), newBackup(), newRestore(),
+	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked(), newDeadLetters(), newDeadlines(), newProcesses(), newVerify(), newBackup(), newRestore(),
 		newMigrate(), newHealth(), newBench())
 	return root
 }

@@ -220,19 +220,19 @@ func (d *processDecider[S]) record(p *ProcessInstance, c reactCommand, next S, e
 
 // retry lets a parked instance go on with what waits for it, in order, until it is parked again.
 func (d *processDecider[S]) retry(p ProcessInstance, c personCommand) ([]Event, error) {
-	if p.Status != StatusParked {
-		return Reject("not-parked", "the instance is %s, only a parked one can be retried", statusText(p.Status))
+	switch p.Status {
+	case StatusParked:
+	case "":
+		return Reject("no-instance", "the instance has never begun")
+	default:
+		return Reject("not-parked", "the instance is %s, only a parked one can be retried", p.Status)
 	}
 	retried := ProcessRetried{Who: c.by.Who, Reason: c.by.Reason}
 	return append([]Event{retried}, d.drain(p.resumed(), c, false)...), nil
 }
 
-func statusText(s ProcessStatus) string {
-	if s == "" {
-		return "not there"
-	}
-	return string(s)
-}
+// MoreWaits is the error with which an instance is parked again when more waits for it than one retry takes.
+const MoreWaits = "more waits than one retry takes: retry again"
 
 // maxDrain is how much of an inbox one retry takes: it is all one commit.
 const maxDrain = 50
@@ -242,7 +242,7 @@ func (d *processDecider[S]) drain(p ProcessInstance, c personCommand, ending boo
 	for n := 0; len(p.Inbox) > 0; n++ {
 		t := p.Inbox[0]
 		if n == maxDrain {
-			return append(events, ProcessParked{Trigger: t, Error: "more waits than one retry takes: retry again"})
+			return append(events, ProcessParked{Trigger: t, Error: MoreWaits})
 		}
 		var next []Event
 		if t.Kind != TriggeredByOutcome && (ending || p.Status.Ended()) {

@@ -86,7 +86,7 @@ func (p *ProcessType) Park(instance Stream, t Trigger, reason error) InternalCom
 	return InternalCommand{Type: p.react, ID: t.CommandID(), Payload: reactCommand{instance: instance, trigger: t, failed: reason}}
 }
 
-// Retry is the command that makes a parked instance go on. It is rejected with the code "not-parked".
+// Retry is the command that makes a parked instance go on. It is rejected with the codes "no-instance" and "not-parked".
 func (p *ProcessType) Retry(instance Stream, id string, by Action, check CommandCheck) InternalCommand {
 	return InternalCommand{Type: p.retry, ID: id, Payload: personCommand{instance, id, by, check}}
 }

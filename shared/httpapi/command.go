@@ -120,8 +120,8 @@ func answer(h http.Header, result runtime.Result) ([]byte, error) {
 // commandType finds the command that the path names. What it says of an unknown one names those that exist.
 func (a *commandAPI) commandType(category, name string) (*es.CommandType, error) {
 	aggregate, ok := a.registry.Aggregate(category)
-	if !ok {
-		return nil, noCategory(a.registry, category)
+	if _, process := a.registry.ProcessOf(category); !ok || process { // a process takes no command from outside
+		return nil, noCategory(a.registry, category, false)
 	}
 	command, ok := aggregate.Command(name)
 	if !ok {
@@ -134,10 +134,12 @@ func (a *commandAPI) commandType(category, name string) (*es.CommandType, error)
 	return command, nil
 }
 
-func noCategory(registry *es.Registry, category string) error {
+func noCategory(registry *es.Registry, category string, processes bool) error {
 	names := make([]string, 0, len(registry.Aggregates()))
 	for _, a := range registry.Aggregates() {
-		names = append(names, a.Category)
+		if _, process := registry.ProcessOf(a.Category); processes || !process {
+			names = append(names, a.Category)
+		}
 	}
 	return unknown("category", category, names)
 }

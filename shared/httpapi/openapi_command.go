@@ -13,6 +13,9 @@ import (
 // describe documents one operation a command.
 func (a *commandAPI) describe() error {
 	for _, aggregate := range a.registry.Aggregates() {
+		if _, ok := a.registry.ProcessOf(aggregate.Category); ok {
+			continue // it takes no command from outside
+		}
 		a.openapi.Tags = append(a.openapi.Tags, &huma.Tag{Name: aggregate.Category, Description: "Commands to one " + aggregate.Category + " of module " + aggregate.Module + "."})
 		for _, c := range aggregate.Commands() {
 			op := a.operation(c)

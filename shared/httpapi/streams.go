@@ -95,7 +95,7 @@ func (a *queryAPI) history(ctx context.Context, r readRequest) ([]byte, error) {
 func (a *queryAPI) stream(r readRequest) (es.Stream, error) {
 	category := r.PathValue("category")
 	if _, ok := a.registry.Aggregate(category); !ok {
-		return es.Stream{}, noCategory(a.registry, category)
+		return es.Stream{}, noCategory(a.registry, category, true)
 	}
 	stream := es.Stream{Tenant: es.DefaultTenant, Category: category, ID: r.PathValue("id")}
 	return stream, stream.Check()

@@ -162,8 +162,16 @@ func (r *ProcessRunner) Retry(ctx context.Context, instance es.Stream, id string
 	if err != nil {
 		return err
 	}
-	_, err = r.executor.instruct(ctx, Command{Stream: instance}, p.Retry(instance, id, by, r.config.Check))
-	return err
+	for n := 1; ; n++ {
+		_, err = r.executor.instruct(ctx, Command{Stream: instance}, p.Retry(instance, fmt.Sprint(id, "-", n), by, r.config.Check))
+		if err != nil {
+			return err
+		}
+		state, err := r.executor.look(ctx, p.Aggregate, instance, 0, false)
+		if now, _ := state.(es.ProcessInstance); err != nil || now.Status != es.StatusParked || now.Error != es.MoreWaits {
+			return err
+		}
+	}
 }
 
 // Cancel ends an instance early: at once, or as its process says, which undoes then what it has done. It returns

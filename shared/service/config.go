@@ -102,9 +102,19 @@ type QueryConfig struct {
 	HTTP
 }
 
+// ProcessConfig configures the process service.
+type ProcessConfig struct {
+	Common
+	CacheSize     int           `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
+	SnapshotEvery int           `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
+	Parallel      int           `default:"64" desc:"process instances that are worked on at once"`
+	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over"`
+}
+
 // defaults of addresses differ by service, so that all of them run on one machine.
 var defaultAddrs = map[string][2]string{
 	"command": {"127.0.0.1:8080", "127.0.0.1:9080"}, "query": {"127.0.0.1:8081", "127.0.0.1:9081"}, "projection": {"", "127.0.0.1:9082"},
+	"process": {"", "127.0.0.1:9083"},
 }
 
 // settings are the two groups of variables that a service reads.
@@ -204,7 +214,7 @@ func (s settings) usage(out io.Writer, service string) error {
 // unknown are the variables of our prefix that no service knows: most likely a typing error.
 func unknown() []string {
 	known := map[string]bool{}
-	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}} {
+	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}, &ProcessConfig{}} {
 		var keys strings.Builder
 		if err := envconfig.Usagef(Prefix, spec, &keys, "{{range .}}{{usage_key .}}\n{{end}}"); err == nil {
 			for key := range strings.FieldsSeq(keys.String()) {

@@ -34,6 +34,8 @@ func (c *CommandConfig) common() *Common    { return &c.Common }
 func (c *CommandConfig) http() *HTTP        { return &c.HTTP }
 func (c *ProjectionConfig) common() *Common { return &c.Common }
 func (c *ProjectionConfig) http() *HTTP     { return nil }
+func (c *ProcessConfig) common() *Common    { return &c.Common }
+func (c *ProcessConfig) http() *HTTP        { return nil }
 func (c *QueryConfig) common() *Common      { return &c.Common }
 func (c *QueryConfig) http() *HTTP          { return &c.HTTP }
 

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 
 func build(dir string) error {
 	command := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
-		"orchestrix/services/command", "orchestrix/services/projection", "orchestrix/services/query",
+		"orchestrix/services/command", "orchestrix/services/projection", "orchestrix/services/query", "orchestrix/services/process",
 		"orchestrix/cmd/orchestrix", "github.com/nats-io/nats-server/v2")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the binaries: %w\n%s", err, out)

@@ -80,7 +80,7 @@ func TestTheContextOfTheReadmeWorks(t *testing.T) {
 func TestTheReadmeNamesEveryVariable(t *testing.T) {
 	t.Parallel()
 	text := readme(t)
-	for _, service := range []string{"command", "projection", "query"} {
+	for _, service := range []string{"command", "projection", "query", "process"} {
 		out, err := exec.CommandContext(t.Context(), "go", "run", "orchestrix/services/"+service, "-h").Output()
 		if err != nil {
 			t.Fatalf("%s -h: %v", service, err)

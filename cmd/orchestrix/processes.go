@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orchestrix/services"
+	"orchestrix/shared/es"
+)
+
+func newProcesses() *cobra.Command {
+	var admin adminPort
+	command := &cobra.Command{
+		Use:   "processes",
+		Short: "Look at the instances of processes, and deal with those that are stuck",
+		Long: `Look at the instances of processes, and deal with those that are stuck.
+
+An instance that could not react to something is parked with the error, and what comes for it waits, in order; all other
+instances go on. After the cause is mended, retry it. Cancel ends an instance early; a saga undoes then what it has done.
+Both are recorded in the instance's history.`,
+	}
+	admin.flagOf(command.PersistentFlags(), "process")
+	command.AddCommand(newProcessesList(&admin), newProcessesShow(&admin),
+		newProcessAction(&admin, "retry", "Let a parked instance go on with what waits for it"),
+		newProcessAction(&admin, "cancel", "End an instance early; a saga undoes what it has done"))
+	return command
+}
+
+func newProcessesList(admin *adminPort) *cobra.Command {
+	var status, process, cursor, output string
+	var limit int
+	command := &cobra.Command{
+		Use:   "list",
+		Short: "List instances, the last to change first, as the view \"processes\" has them",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			query := url.Values{"status": {status}, "process": {process}, "cursor": {cursor}, "limit": {fmt.Sprint(limit)}}
+			var list services.ProcessList
+			if err := admin.get(cmd.Context(), "/processes?"+query.Encode(), &list); err != nil {
+				return err
+			}
+			switch output {
+			case "json":
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
+			case "human":
+				return printProcesses(cmd.OutOrStdout(), list)
+			}
+			return fmt.Errorf("--output is %q, it may be human or json", output)
+		},
+	}
+	flags := command.Flags()
+	flags.StringVar(&status, "status", "", "only those that are running, compensating, parked, completed, failed or cancelled")
+	flags.StringVar(&process, "process", "", "only those of this process")
+	flags.StringVar(&cursor, "cursor", "", "where the page before has ended")
+	flags.IntVar(&limit, "limit", 100, "at most so many")
+	flags.StringVarP(&output, "output", "o", "human", "human or json")
+	return command
+}
+
+func printProcesses(out io.Writer, list services.ProcessList) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PROCESS\tINSTANCE\tSTATUS\tSTEP\tUPDATED\tWAITING\tWHY")
+	for _, p := range list.Items {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%.120s\n", p.Process, p.Instance, p.Status, p.Step, p.Updated, p.Waiting, why(p.Error, p.Reason))
+	}
+	if err := w.Flush(); err != nil || list.Next == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nthere are more: --cursor %s\n", list.Next)
+	return err
+}
+
+func why(failure, reason string) string {
+	if failure != "" {
+		return failure
+	}
+	return reason
+}
+
+func newProcessesShow(admin *adminPort) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show PROCESS INSTANCE",
+		Short: "Show one instance: how it stands, what it waits for, and its history",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var d services.ProcessDetails
+			if err := admin.get(cmd.Context(), processPath(args), &d); err != nil {
+				return err
+			}
+			return printProcess(cmd.OutOrStdout(), &d)
+		},
+	}
+}
+
+func processPath(args []string) string {
+	return "/processes/" + url.PathEscape(args[0]) + "/" + url.PathEscape(args[1])
+}
+
+func printProcess(out io.Writer, d *services.ProcessDetails) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	p := &d.Instance
+	fmt.Fprintf(w, "instance\t%s %s\nstatus\t%s\n", d.Process, d.ID, p.Status)
+	for _, row := range [][2]string{{"step", p.Step}, {"reason", p.Reason}, {"error", p.Error}, {"state", string(p.State)}} {
+		if row[1] != "" {
+			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+		}
+	}
+	for _, c := range p.Sent {
+		fmt.Fprintf(w, "waits for\t%s to %s-%s (%s)\n", c.Name, c.Category, c.To, c.ID)
+	}
+	for _, deadline := range d.Deadlines {
+		fmt.Fprintf(w, "deadline\t%s at %s\n", deadline.Name, deadline.At.Format(time.RFC3339))
+	}
+	for _, t := range p.Inbox {
+		fmt.Fprintf(w, "held\t%s\n", t.ID)
+	}
+	fmt.Fprintln(w, "\nVERSION\tAT\tPOSITION\tEVENT\tTRIGGER")
+	for _, e := range d.History {
+		var data struct {
+			Trigger es.Trigger `json:"trigger"`
+		}
+		_ = json.Unmarshal(e.Data, &data) // an event without a trigger shows none
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", e.StreamVersion, e.Time.Format(time.RFC3339), e.Position, e.Type, data.Trigger.ID)
+	}
+	return w.Flush()
+}
+
+func newProcessAction(admin *adminPort, name, short string) *cobra.Command {
+	var action services.ActionRequest
+	command := &cobra.Command{
+		Use:   name + " PROCESS INSTANCE",
+		Short: short,
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var answer services.ProcessAnswer
+			if err := admin.post(cmd.Context(), processPath(args)+"/"+name, action, &answer); err != nil {
+				return err
+			}
+			if answer.Status == es.StatusParked {
+				return fmt.Errorf("the instance is parked again, %d wait: %s", answer.Waiting, answer.Error)
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "the instance is %s\n", answer.Status)
+			return err
+		},
+	}
+	actionFlags(command.Flags(), &action)
+	if name == "cancel" {
+		if err := command.MarkFlagRequired("reason"); err != nil {
+			panic(err) // the flag is declared above
+		}
+	}
+	return command
+}

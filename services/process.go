@@ -1,0 +1,49 @@
+package services
+
+import (
+	"context"
+	"errors"
+
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/service"
+)
+
+// errNoBus says why processes can't run.
+var errNoBus = errors.New("processes need the message bus of JetStream, and " + service.Prefix + "_LOG=postgres has none: " +
+	"leave the process service out, or put the log into JetStream")
+
+// Process runs the process service until ctx ends.
+func (a App) Process(ctx context.Context, env service.Env, config service.ProcessConfig) error {
+	if env.Common.Log == service.LogInPostgres {
+		return errNoBus
+	}
+	registry, schemas, err := a.registry()
+	if err != nil {
+		return err
+	}
+	admin := &processAdmin{registry: registry}
+	admin.routes(env.Admin.Mux)
+	backends, err := a.Open(ctx, env, false)
+	if err != nil {
+		return err
+	}
+	defer backends.Close()
+	if err := backends.Prepare(ctx); err != nil {
+		return err
+	}
+	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
+		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	bus, deadlines := env.Admin.Metrics.Bus(backends.Bus), env.Admin.Metrics.Deadlines(backends.Deadlines)
+	runner := runtime.NewProcessRunner(registry, backends.Log, executor, backends.Views, bus, deadlines, runtime.ProcessConfig{
+		Parallel: config.Parallel, LeaseTTL: config.LeaseTTL, Check: schemas.CheckCommand, Logger: env.Logger,
+		System: messagingSystem(env), Failpoint: a.Failpoint, CommandID: a.CommandID,
+	})
+	env.Admin.Metrics.Processes(runner, backends.Views)
+	admin.running.Store(&processes{log: backends.Log, views: backends.Views, deadlines: backends.Deadlines, runner: runner})
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
+		service.Part{Name: "executor", Run: executor.Run}, service.Part{Name: "processes", Run: runner.Run}, readiness(env))
+}
