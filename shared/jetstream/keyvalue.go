@@ -24,6 +24,9 @@ var _ es.KeyValue = (*KeyValue)(nil)
 // markerTTL is how long a watcher can learn that a key has reached its end.
 const markerTTL = time.Hour
 
+// entryTimeout is for one answer of the server: a request that a restart of NATS has lost is never answered.
+const entryTimeout = 5 * time.Second
+
 // OpenKeyValue opens a bucket, and creates it where it is missing.
 func OpenKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int) (*KeyValue, error) {
 	return openKeyValue(ctx, conn, bucket, replicas, true)
@@ -58,16 +61,13 @@ func openKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas 
 	return &KeyValue{js: js, bucket: kv}, nil
 }
 
-// getTimeout is for one read.
-const getTimeout = 5 * time.Second
-
 // Get implements [es.KeyValue]. The leader answers: the client's own Get asks any replica, and one that lags does not know
 // what has just been set.
 func (k *KeyValue) Get(ctx context.Context, key string) (es.Entry, error) {
 	if err := es.CheckEntryKey(key); err != nil {
 		return es.Entry{}, err
 	}
-	m, err := requester{k.js.Conn(), getTimeout}.fromLeader(ctx, "KV_"+k.bucket.Bucket(), leaderRequest{LastFor: "$KV." + k.bucket.Bucket() + "." + key})
+	m, err := requester{k.js.Conn(), entryTimeout}.fromLeader(ctx, "KV_"+k.bucket.Bucket(), leaderRequest{LastFor: "$KV." + k.bucket.Bucket() + "." + key})
 	removed := m.header.Get("KV-Operation") != "" || m.header.Get(jetstream.MarkerReasonHeader) != ""
 	if errors.Is(err, errNoMessage) || err == nil && removed {
 		return es.Entry{}, fmt.Errorf("%w: key %s", es.ErrNotFound, key)
@@ -98,6 +98,8 @@ func (k *KeyValue) publish(ctx context.Context, key string, data []byte, ttl tim
 	if ttl > 0 {
 		options = append(options, jetstream.WithMsgTTL(wholeSeconds(ttl)))
 	}
+	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	defer cancel()
 	ack, err := k.js.PublishMsg(ctx, &nats.Msg{Subject: "$KV." + k.bucket.Bucket() + "." + key, Data: data}, options...)
 	if err != nil {
 		return 0, refusedEntry("set", key, err)
@@ -131,6 +133,8 @@ func (k *KeyValue) Update(ctx context.Context, key string, data []byte, expected
 	if ttl > 0 {
 		options = append(options, jetstream.KeyTTL(wholeSeconds(ttl)))
 	}
+	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	defer cancel()
 	revision, err := k.bucket.Create(ctx, key, data, options...)
 	if err != nil {
 		return 0, refusedEntry("create", key, err)
@@ -158,6 +162,8 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	if expected != 0 {
 		options = append(options, jetstream.LastRevision(expected))
 	}
+	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	defer cancel()
 	if err := k.bucket.Delete(ctx, key, options...); err != nil {
 		return refusedEntry("delete", key, err)
 	}
