@@ -74,7 +74,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	for _, id := range []string{"a", "b"} { // there is no account c, at first
 		w.mustDecide(stream("account", id), banking.Open{Owner: id, Currency: "EUR"})
-		w.mustDecide(stream("account", id), banking.Deposit{Amount: money("100")})
+		w.mustDecide(stream("account", id), banking.Deposit{Amount: money([]string{"30", "100"}[w.random.IntN(2)])})
 	}
 	ids := []string{"a", "b", "c"}
 	for i := range 1 + w.random.IntN(3) {
@@ -183,6 +183,7 @@ func (w *world) deliver(e envelope) {
 }
 
 func (w *world) run() {
+	disturbances := 0
 	for range 10_000 {
 		var waiting []es.Stream
 		for to, queue := range w.queues {
@@ -192,6 +193,9 @@ func (w *world) run() {
 		}
 		slices.SortFunc(waiting, func(a, b es.Stream) int { return slices.Compare([]byte(a.String()), []byte(b.String())) })
 		switch {
+		case disturbances < 12 && w.random.IntN(4) == 0:
+			disturbances++
+			w.disturb()
 		case len(waiting) > 0 && w.random.IntN(2) == 0:
 			w.next(waiting[w.random.IntN(len(waiting))])
 		case len(w.outcomes) > 0 && w.random.IntN(3) > 0:
@@ -201,8 +205,6 @@ func (w *world) run() {
 			w.react(d.to, es.OutcomeTrigger(d.outcome))
 		case w.random.IntN(6) == 0:
 			w.passDeadline()
-		case w.random.IntN(8) == 0:
-			w.disturb()
 		case len(waiting)+len(w.outcomes) == 0 && len(w.aside) > 0: // somebody retries the dead letters
 			i := w.random.IntN(len(w.aside))
 			w.deliver(w.aside[i])
@@ -224,7 +226,7 @@ func (w *world) next(to es.Stream) {
 	}
 	w.deliver(e)
 	w.queues[to][0].tried = true
-	if w.random.IntN(4) > 0 { // else it is not acknowledged
+	if w.random.IntN(3) > 0 { // else it is not acknowledged
 		w.queues[to] = w.queues[to][1:]
 	}
 }
@@ -243,7 +245,7 @@ func (w *world) passDeadline() {
 // disturb lets people do what they like with the accounts and the transfers.
 func (w *world) disturb() {
 	to := stream("account", string("abc"[w.random.IntN(3)]))
-	switch w.random.IntN(5) {
+	switch w.random.IntN(6) {
 	case 0:
 		_ = w.decide(to, banking.Close{})
 	case 1:
@@ -253,6 +255,8 @@ func (w *world) disturb() {
 			_ = w.decide(to, banking.Withdraw{Amount: a.Balance})
 		}
 	case 4:
+		_ = w.decide(to, banking.Deposit{Amount: money("60")})
+	case 5:
 		id := "t-0"
 		w.apply(id, w.process.End(stream(w.process.Aggregate.Category, id), fmt.Sprint("end-", w.random.Uint64()), es.Action{Who: "x", At: w.now}, nil))
 	}

@@ -23,7 +23,7 @@ type Confirm struct{}
 
 // FailFulfilment says that a managed order can't be fulfilled. The process sends it.
 type FailFulfilment struct {
-	Reason string `json:"reason" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" example:"out-of-stock" doc:"Why: the code of the rejection."`
+	Reason string `json:"reason" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" example:"reserve: out-of-stock" doc:"Why: the step and the code of the rejection."`
 }
 
 // Cancel calls an order off before it is shipped; a managed one, before it is confirmed.

@@ -16,7 +16,7 @@ type OrderSummary struct {
 	ShippedAt    string `json:"shipped_at,omitempty" format:"date" doc:"The day on which the goods left the house."`
 	Carrier      string `json:"carrier,omitempty" doc:"Who transports the goods."`
 	CancelReason string `json:"cancel_reason,omitempty" doc:"Why the order was called off."`
-	FailReason   string `json:"fail_reason,omitempty" doc:"Why the order could not be fulfilled: a code such as out-of-stock."`
+	FailReason   string `json:"fail_reason,omitempty" doc:"Why the order could not be fulfilled: the step and the code, as in reserve: out-of-stock."`
 }
 
 // OrderSummaries is the view order-summary, by order id.
