@@ -12,9 +12,9 @@ test:
 e2e:
     go test -count=1 ./tests/e2e
 
-# a hundred kills of each kind, a hundred leaders, and what came of it
+# a hundred kills of each kind, a hundred leaders, a hundred under the bank, and what came of it
 chaos:
-    ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 90m -run 'TestKills|TestThreeNodes' ./tests/e2e
+    ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 90m -run 'TestKills|TestThreeNodes|TestBank$' ./tests/e2e
     go test -count=1 -v ./tests/linear
 
 # Orchestrix against what one would use instead; -quick takes 3 minutes, -list shows the rows

@@ -15,6 +15,9 @@ type logged struct {
 	CommandID     string  `json:"commandid"`
 	StreamVersion float64 `json:"streamversion"`
 	Position      string  `json:"position"`
+
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
 }
 
 // checkJournal compares what was acknowledged with the log: everything is there, where the answer said, and once; the

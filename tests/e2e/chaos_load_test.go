@@ -79,14 +79,14 @@ func (l *load) client(ctx context.Context, c int, random *rand.Rand) {
 				command, body = "cancel", `{"reason":"r"}`
 			}
 		}
-		l.send(ctx, random, order, command, body, fmt.Sprintf("%d-%d-%s", c, n, command))
+		l.send(ctx, random, "order/"+order+"/"+command, body, fmt.Sprintf("%d-%d-%s", c, n, command))
 	}
 }
 
 // send sends one command until it gets an answer that stays.
-func (l *load) send(ctx context.Context, random *rand.Rand, order, command, body, id string) {
+func (l *load) send(ctx context.Context, random *rand.Rand, path, body, id string) {
 	for attempt := 0; ctx.Err() == nil; attempt++ {
-		url := l.urls[random.IntN(len(l.urls))] + "/v1/commands/order/" + order + "/" + command
+		url := l.urls[random.IntN(len(l.urls))] + "/v1/commands/" + path
 		a, err := request(ctx, http.MethodPost, url, body, "Idempotency-Key", id)
 		switch {
 		case err == nil && a.Status == http.StatusOK:
@@ -97,7 +97,7 @@ func (l *load) send(ctx context.Context, random *rand.Rand, order, command, body
 			return
 		case err == nil && a.Status != http.StatusServiceUnavailable && a.Status != http.StatusConflict:
 			l.mu.Lock()
-			l.strange = append(l.strange, fmt.Sprintf("%s %s: %v", command, order, a))
+			l.strange = append(l.strange, fmt.Sprintf("%s: %v", path, a))
 			l.mu.Unlock()
 			return
 		}

@@ -26,7 +26,7 @@ func TestKills(t *testing.T) {
 	seed := seedOf(t)
 	each := faultsOf(t, 10)
 	random := rand.New(rand.NewPCG(seed, 0))
-	c := startCluster(t)
+	c := startCluster(t, "")
 	l := startLoad(t, c.commandURLs(), seed)
 
 	kinds := c.victims()
@@ -66,10 +66,12 @@ type cluster struct {
 	projections []*process
 }
 
-func startCluster(t testing.TB) *cluster {
+// startCluster starts the services whose binaries have this prefix in their names.
+func startCluster(t testing.TB, binaries string, env ...string) *cluster {
 	t.Helper()
 	postgres := newOwnPostgres(t)
 	c := &cluster{platform: newPlatform(t, postgres.url()), postgres: postgres}
+	c.binaries, c.env = binaries, env
 	c.startNATS()
 	c.startServices()
 	url, admin := "http://"+freeAddr(t), "http://"+freeAddr(t)

@@ -27,6 +27,7 @@ type platform struct {
 	commandAdmin, queryAdmin   string
 	projectionAdmin            string
 	env                        []string // of the services, besides where everything is
+	binaries                   string   // what the names of the services' binaries start with
 }
 
 // logInPostgres says that this run is about the log in Postgres: the services take it from the environment.
@@ -81,7 +82,7 @@ func (p *platform) startService(name, url, admin string) *process {
 	if url != "" {
 		env = append(env, "ORCHESTRIX_ADDR="+strings.TrimPrefix(url, "http://"))
 	}
-	return start(p.t, name, append(env, p.env...))
+	return start(p.t, p.binaries+name, append(env, p.env...))
 }
 
 func (p *platform) services() []*process { return []*process{p.command, p.projection, p.query} }

@@ -26,6 +26,9 @@ const patience = 60 * time.Second
 var bin string
 
 func TestMain(m *testing.M) {
+	if kind, ok := strings.CutPrefix(filepath.Base(os.Args[0]), bankBinaries); ok {
+		os.Exit(bankService(kind))
+	}
 	dir, err := os.MkdirTemp("", "orchestrix-e2e-")
 	if err == nil {
 		err = build(dir)
