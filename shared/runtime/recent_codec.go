@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -41,8 +42,8 @@ func (r recentCommands) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (r *recentCommands) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	text, err := plainText(data)
+	if err != nil {
 		return err
 	}
 	*r = nil
@@ -80,4 +81,13 @@ func (r *recentCommands) UnmarshalJSON(data []byte) error {
 	}
 	*r = commands
 	return nil
+}
+
+// plainText reads a JSON string; one without escapes is what stands between its quotes.
+func plainText(data []byte) (text string, err error) {
+	if n := len(data); n >= 2 && data[0] == '"' && bytes.IndexByte(data, '\\') < 0 {
+		return string(data[1 : n-1]), nil
+	}
+	err = json.Unmarshal(data, &text)
+	return text, err
 }
