@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime/debug"
 
 	"github.com/nats-io/nats.go"
 
@@ -204,6 +205,7 @@ func unlessUnavailable(err error) error {
 func readiness(env service.Env) service.Part {
 	return service.Part{Name: "readiness", Run: func(ctx context.Context) error {
 		env.Admin.Health.Started()
+		debug.FreeOSMemory() // schemas, documents and connections are made once: what that took is not needed again
 		<-ctx.Done()
 		env.Admin.Health.Draining()
 		return nil

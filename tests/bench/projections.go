@@ -46,7 +46,7 @@ func (p *projected) run(ctx context.Context, _ time.Duration) (got sample, err e
 		return sample{}, err
 	}
 	defer pool.Close()
-	readBefore, err := delivered(ctx, p.nats)
+	readBefore, err := settled(ctx, p.nats)
 	if err != nil {
 		return sample{}, err
 	}
@@ -67,7 +67,7 @@ func (p *projected) run(ctx context.Context, _ time.Duration) (got sample, err e
 	if got, err = w.untilDone(ctx, procs); err != nil {
 		return got, fmt.Errorf("%w; the service printed:\n%s", err, &service.output)
 	}
-	readAfter, err := delivered(ctx, p.nats)
+	readAfter, err := settled(ctx, p.nats)
 	got.Values["reads"] = float64(readAfter-readBefore) / float64(p.orders)
 	return got, err
 }
@@ -120,6 +120,22 @@ func (w *watch) untilDone(ctx context.Context, procs map[string]*process) (sampl
 		got.Values["growth"] = late / early
 	}
 	return got, nil
+}
+
+// settled is how many messages a NATS server has sent, once it does not count any more: it counts behind.
+func settled(ctx context.Context, nats *process) (int64, error) {
+	for before := int64(-1); ; {
+		now, err := delivered(ctx, nats)
+		if err != nil || now-before < 10 { // there is always somebody who asks for something
+			return now, err
+		}
+		before = now
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+			return now, ctx.Err()
+		}
+	}
 }
 
 // delivered is how many messages a NATS server has sent.
