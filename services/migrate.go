@@ -9,8 +9,9 @@ import (
 )
 
 // Migrate creates the tables and the streams that the services need, and brings the tables up to date. It waits for
-// Postgres and NATS until ctx ends, and may be run again at any time, also while services run.
-func Migrate(ctx context.Context, env service.Env) error {
+// Postgres and NATS until ctx ends, and may be run again at any time, also while services run. roles are created, or
+// changed, where there are any.
+func Migrate(ctx context.Context, env service.Env, roles []postgres.Role) error {
 	env.Common.AwaitMigration = false
 	db, err := postgres.Connect(env.Connections.DatabaseURL, postgres.Options{Application: "orchestrix-" + env.Name})
 	if err != nil {
@@ -21,6 +22,12 @@ func Migrate(ctx context.Context, env service.Env) error {
 		return err
 	}
 	env.Logger.InfoContext(ctx, "the tables are there")
+	if len(roles) > 0 {
+		if err := db.SetRoles(ctx, roles); err != nil {
+			return err
+		}
+		env.Logger.InfoContext(ctx, "the roles are there", "roles", len(roles))
+	}
 	if env.Common.Log == service.LogInPostgres {
 		_, err := openPostgresLog(ctx, env, db)
 		return err

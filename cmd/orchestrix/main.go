@@ -47,6 +47,7 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 	}
 	root.AddCommand(newDev(), newSend(), newEvents(), newProjections(), newParked(), newDeadLetters(), newDeadlines(), newProcesses(), newVerify(), newBackup(), newRestore(),
 		newMigrate(), newHealth(), newBench())
+	root.AddCommand(newKeys())
 	return root
 }
 

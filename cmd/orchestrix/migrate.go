@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"orchestrix/services"
 	"orchestrix/shared/observe"
+	"orchestrix/shared/postgres"
 	"orchestrix/shared/service"
 )
 
@@ -21,6 +24,7 @@ type migrateOptions struct {
 	target               logFlags
 	partitions, replicas int
 	wait                 time.Duration
+	roles                string
 }
 
 func newMigrate() *cobra.Command {
@@ -39,6 +43,8 @@ to; they wait for it.`,
 	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of a new log (ORCHESTRIX_PARTITIONS)")
 	flags.IntVar(&o.replicas, "replicas", numberFromEnv("ORCHESTRIX_REPLICAS", 1), "replicas of new streams: 1, 3 or 5 (ORCHESTRIX_REPLICAS)")
 	flags.DurationVar(&o.wait, "wait", 2*time.Minute, "how long to wait for NATS and Postgres")
+	flags.StringVar(&o.roles, "roles", "", "file with a line SERVICE:ROLE:PASSWORD for each role of Postgres to create, or to give its rights anew; "+
+		"'orchestrix keys init' makes one")
 	return command
 }
 
@@ -56,6 +62,10 @@ func runMigrate(ctx context.Context, o migrateOptions) error {
 	if err != nil {
 		return err
 	}
+	roles, err := readRoles(o.roles)
+	if err != nil {
+		return err
+	}
 	waiting, cancel := context.WithTimeoutCause(ctx, o.wait, fmt.Errorf("not everything was there within %s (--wait)", o.wait))
 	defer cancel()
 	err = services.Migrate(waiting, service.Env{
@@ -63,11 +73,36 @@ func runMigrate(ctx context.Context, o migrateOptions) error {
 		Common: service.Common{Log: o.target.kind, Partitions: o.partitions, Replicas: o.replicas},
 		Logger: service.NewLogger(os.Stderr, fromEnv("ORCHESTRIX_LOG_FORMAT", "auto"), new(slog.LevelVar)),
 		Admin:  service.NewAdmin(new(slog.LevelVar), observe.NewMetrics("migrate"), false),
-	})
+	}, roles)
 	if err != nil && waiting.Err() != nil {
 		return errors.Join(context.Cause(waiting), err)
 	}
 	return err
+}
+
+// readRoles reads the roles of Postgres, each with the rights of its service.
+func readRoles(file string) ([]postgres.Role, error) {
+	if file == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--roles: %w", err)
+	}
+	users := services.Users(1)
+	var roles []postgres.Role
+	for i, line := range strings.Split(strings.TrimSpace(string(content)), "\n") {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("%s: line %d is not SERVICE:ROLE:PASSWORD", file, i+1)
+		}
+		known := slices.IndexFunc(users, func(u services.User) bool { return u.Name == fields[0] })
+		if known < 0 || fields[0] == services.MigrateUser {
+			return nil, fmt.Errorf("%s: line %d: %q is no service", file, i+1, fields[0])
+		}
+		roles = append(roles, postgres.Role{Name: fields[1], Password: fields[2], Rights: users[known].Postgres})
+	}
+	return roles, nil
 }
 
 // numberFromEnv is the default of a flag that an environment variable may set. What is no number is none: the flag's

@@ -50,9 +50,9 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 }
 
 // publishNonsense publishes what is no command, and where no message of the stream belongs.
-func publishNonsense(t testing.TB, url, id string) {
+func publishNonsense(t testing.TB, url, id string, options ...nats.Option) {
 	t.Helper()
-	conn, err := nats.Connect(url)
+	conn, err := nats.Connect(url, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

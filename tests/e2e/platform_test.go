@@ -26,8 +26,9 @@ type platform struct {
 	commandURL, queryURL       string
 	commandAdmin, queryAdmin   string
 	projectionAdmin            string
-	env                        []string // of the services, besides where everything is
-	binaries                   string   // what the names of the services' binaries start with
+	env                        []string            // of the services, besides where everything is
+	own                        map[string][]string // of each service alone
+	binaries                   string              // what the names of the services' binaries start with
 }
 
 // logInPostgres says that this run is about the log in Postgres: the services take it from the environment.
@@ -82,7 +83,8 @@ func (p *platform) startService(name, url, admin string) *process {
 	if url != "" {
 		env = append(env, "ORCHESTRIX_ADDR="+strings.TrimPrefix(url, "http://"))
 	}
-	return start(p.t, p.binaries+name, append(env, p.env...))
+	env = append(env, p.env...)
+	return start(p.t, p.binaries+name, append(env, p.own[name]...)) // the last of a name counts
 }
 
 func (p *platform) services() []*process { return []*process{p.command, p.projection, p.query} }

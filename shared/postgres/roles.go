@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Rights are what a role may do with the tables.
+type Rights struct {
+	ReadViews      bool // documents, builds, checkpoints
+	ReadParked     bool // events that a view could not apply
+	WriteViews     bool // all of that, and what operators do to them; make tables for documents
+	ReadSnapshots  bool
+	WriteSnapshots bool
+	ReadLog        bool // where the log is in Postgres
+	AppendLog      bool
+}
+
+// Role is a role of the database that a service logs in with.
+type Role struct {
+	Name     string
+	Password string // or its [Verifier]
+	Rights   Rights
+}
+
+// grant is a right to tables that the migrations made.
+type grant struct{ verbs, tables string }
+
+const (
+	readTables = "orchestrix.views, orchestrix.view_builds, orchestrix.checkpoints"
+	viewTables = readTables + ", orchestrix.workers, orchestrix.parked, orchestrix.actions"
+	logTables  = "orchestrix.log_partitions, orchestrix.log_commits"
+)
+
+func (r Rights) grants() []grant {
+	grants := []grant{{"select", versionTable}}
+	add := func(may bool, verbs, tables string) {
+		if may {
+			grants = append(grants, grant{verbs, tables})
+		}
+	}
+	add(r.ReadViews, "select", readTables)
+	add(r.ReadParked, "select", "orchestrix.parked")
+	add(r.WriteViews, "select, insert, update, delete", viewTables)
+	add(r.ReadSnapshots, "select", "orchestrix.snapshots")
+	add(r.WriteSnapshots, "select, insert, update", "orchestrix.snapshots")
+	add(r.ReadLog, "select", logTables)
+	add(r.AppendLog, "select", logTables)
+	add(r.AppendLog, "insert", "orchestrix.log_commits")
+	add(r.AppendLog, "update", "orchestrix.log_partitions")
+	return grants
+}
+
+// SetRoles creates the roles, where they are missing, gives them their passwords, and leaves each of them exactly its
+// rights in a migrated database: whoever migrates keeps owning the tables, and the role that writes views owns those of
+// the documents. It needs the right to create roles. The error is [es.ErrUnavailable] where Postgres does not answer, or
+// says no. No password goes to Postgres, whose log might show it, but its [Verifier].
+func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
+	tx, err := db.pool.Begin(ctx)
+	if err != nil {
+		return translate("create roles", err)
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it has been committed, or nothing was done
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", schemaLock); err != nil {
+		return translate("create roles", err)
+	}
+	for _, role := range roles {
+		if err := setRole(ctx, tx, role); err != nil {
+			return translate("role "+role.Name, err)
+		}
+	}
+	if err := shareViews(ctx, tx, roles); err != nil {
+		return translate("share the tables of the views", err)
+	}
+	return translate("create roles", tx.Commit(ctx))
+}
+
+func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+func setRole(ctx context.Context, tx pgx.Tx, role Role) error {
+	if role.Name == "" || role.Password == "" {
+		return errors.New("a role needs a name and a password")
+	}
+	var there bool
+	if err := tx.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", role.Name).Scan(&there); err != nil {
+		return err
+	}
+	verb := "create"
+	if there {
+		verb = "alter"
+	}
+	verifier := role.Password
+	if !strings.HasPrefix(verifier, scramPrefix) {
+		var err error
+		if verifier, err = Verifier(role.Password); err != nil {
+			return err
+		}
+	}
+	name := quoted(role.Name)
+	if _, err := tx.Exec(ctx, fmt.Sprintf("%s role %s login nosuperuser nocreatedb nocreaterole noreplication password %s",
+		verb, name, literal(verifier))); err != nil {
+		return err
+	}
+	statements := []string{
+		"revoke all on " + strings.Join([]string{versionTable, viewTables, "orchestrix.snapshots", logTables}, ", ") + " from " + name,
+		"revoke all on schema " + schemaName + " from " + name,
+		"grant usage on schema " + schemaName + " to " + name,
+	}
+	if role.Rights.WriteViews {
+		statements = append(statements, "grant create on schema "+schemaName+" to "+name)
+	}
+	for _, g := range role.Rights.grants() {
+		statements = append(statements, "grant "+g.verbs+" on "+g.tables+" to "+name)
+	}
+	return execEach(ctx, tx, statements)
+}
+
+func execEach(ctx context.Context, tx pgx.Tx, statements []string) error {
+	for _, statement := range statements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// documentTable is the name of a table with the documents of a view; see tableName.
+var documentTable = regexp.MustCompile(`^view_.+_v[0-9]+(_r[0-9]+)?$`)
+
+// shareViews gives the tables of the documents, those to come and those that are there, to the role that writes views,
+// and lets those read them who may.
+func shareViews(ctx context.Context, tx pgx.Tx, roles []Role) error {
+	rows, err := tx.Query(ctx, "select tablename from pg_tables where schemaname = $1 order by tablename", schemaName)
+	if err != nil {
+		return err
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	var statements []string
+	for _, writer := range roles {
+		if !writer.Rights.WriteViews {
+			continue
+		}
+		// Only a member of a role may say what becomes of its tables.
+		statements = append(statements, "grant "+quoted(writer.Name)+" to current_user")
+		for _, reader := range roles {
+			if reader.Rights.ReadViews {
+				statements = append(statements, fmt.Sprintf("alter default privileges for role %s in schema %s grant select on tables to %s",
+					quoted(writer.Name), schemaName, quoted(reader.Name)))
+			}
+		}
+		for _, table := range tables {
+			if !documentTable.MatchString(table) {
+				continue
+			}
+			name := pgx.Identifier{schemaName, table}.Sanitize()
+			statements = append(statements, "alter table "+name+" owner to "+quoted(writer.Name))
+			for _, reader := range roles {
+				if reader.Rights.ReadViews {
+					statements = append(statements, "grant select on "+name+" to "+quoted(reader.Name))
+				}
+			}
+		}
+	}
+	return execEach(ctx, tx, statements)
+}

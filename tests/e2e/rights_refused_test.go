@@ -1,0 +1,212 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/nats-io/nats.go"
+
+	"orchestrix/shared/es"
+)
+
+// checkNATS tries what must not work, and that trying shows what does.
+func (p *lockedPlatform) checkNATS(t *testing.T) {
+	if logInPostgres() {
+		t.Skip("the log is in Postgres")
+	}
+	everybody := []string{
+		"$JS.API.STREAM.PURGE.ORX_EVENTS_0", "$JS.API.STREAM.DELETE.ORX_EVENTS_0", "$JS.API.STREAM.MSG.DELETE.ORX_EVENTS_0",
+		"$JS.API.STREAM.UPDATE.ORX_EVENTS_0", "$JS.API.STREAM.CREATE.MINE", "$JS.API.STREAM.DELETE.ORX_READY",
+		"$JS.API.STREAM.PURGE.ORX_COMMANDS", "$JS.API.STREAM.DELETE.ORX_COMMANDS", "$JS.API.STREAM.MSG.DELETE.ORX_COMMANDS", "$JS.API.STREAM.PURGE.ORX_DEAD_LETTERS",
+		"$JS.API.STREAM.SNAPSHOT.ORX_EVENTS_0", "$JS.API.STREAM.RESTORE.MINE", "$JS.API.CONSUMER.DURABLE.CREATE.ORX_EVENTS_0.mine",
+		"$JS.API.CONSUMER.CREATE.ORX_EVENTS_0", "$JS.API.SERVER.REMOVE", "$SYS.REQ.SERVER.PING", "$JSC.R.x", "elsewhere",
+	}
+	const event, order = "orx.evt.0.default.order.forged", "orx.cmd.0.default.order.forged"
+	const create, consume = "$JS.API.STREAM.CREATE.ORX_EVENTS_0", "$JS.API.CONSUMER.CREATE.ORX_EVENTS_0.mine"
+	for user, test := range map[string]struct{ may, mayNot []string }{
+		"command":    {nil, []string{consume, create, "orx.evt.4.default.order.1", "orx.evt.0.default.order", "_INBOX_query.x"}},
+		"projection": {[]string{consume}, []string{event, order, create}},
+		"query":      {nil, []string{event, order, create, consume}},
+		"migrate":    {[]string{create}, []string{event, order, consume}},
+		"operator":   {[]string{consume}, []string{order, create}},
+	} {
+		conn := p.natsAs(t, user)
+		for _, subject := range append(test.may, "orx.ready") {
+			if err := conn.publish(subject); err != nil {
+				t.Errorf("%s publishes to %s: %v", user, subject, err)
+			}
+		}
+		for _, subject := range append(test.mayNot, everybody...) {
+			if err := conn.publish(subject); err == nil {
+				t.Errorf("%s may publish to %s", user, subject)
+			}
+		}
+		for _, subject := range []string{">", "orx.>", "orx.evt.>", "_INBOX.>", "_INBOX_other.>", "$JS.>", "$SYS.>"} {
+			if err := conn.subscribe(subject); err == nil {
+				t.Errorf("%s may listen to %s", user, subject)
+			}
+		}
+		if err := conn.subscribe("_INBOX_" + user + ".x"); err != nil {
+			t.Errorf("%s listens to its answers: %v", user, err)
+		}
+	}
+	p.checkStrangers(t)
+}
+
+// checkAnswers has NATS put its answer to a reader into the log. That can't be forbidden; it must not be taken for a commit.
+func (p *lockedPlatform) checkAnswers(t *testing.T) {
+	if logInPostgres() {
+		t.Skip("the log is in Postgres")
+	}
+	forged := 0
+	for es.PartitionOf("default", fmt.Sprint("forged-", forged), 4) != 0 {
+		forged++
+	}
+	reader := p.natsAs(t, "query")
+	if err := reader.PublishRequest("$JS.API.STREAM.INFO.ORX_EVENTS_0", fmt.Sprint("orx.evt.0.default.order.forged-", forged), nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log shows what is no commit", func() error {
+		out, err := p.tryAs("operator", "verify", "--log-only")
+		if err == nil || !strings.Contains(out, fmt.Sprint("order-forged-", forged)) || !strings.Contains(out, "1 findings") {
+			return errors.New(out)
+		}
+		return nil
+	})
+	a, err := request(t.Context(), http.MethodGet, fmt.Sprint(p.queryURL, "/v1/streams/order/forged-", forged), "")
+	if err != nil || a.Status == http.StatusOK {
+		t.Errorf("the order that nobody has placed: %v, %v", a, err)
+	}
+}
+
+// checkStrangers tries to connect without a key, without TLS, and to a server that our authority does not vouch for.
+func (p *lockedPlatform) checkStrangers(t *testing.T) {
+	ca := nats.RootCAs(filepath.Join(p.keys, "ca.crt"))
+	if conn, err := nats.Connect(p.natsURL, ca); !errors.Is(err, nats.ErrAuthorization) {
+		conn.Close()
+		t.Errorf("a stranger is told %v", err)
+	}
+	key, err := nats.NkeyOptionFromSeed(filepath.Join(p.keys, "command", "nats.nk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := nats.Connect(p.natsURL, key); err == nil {
+		conn.Close()
+		t.Error("without our authority, the server is trusted")
+	}
+	other := filepath.Join(t.TempDir(), "other")
+	tool(t, "keys", "init", other)
+	if conn, err := nats.Connect(p.natsURL, nats.RootCAs(filepath.Join(other, "ca.crt")), key); err == nil {
+		conn.Close()
+		t.Error("another authority vouches for the server")
+	}
+}
+
+// natsUser is a connection that tells what it is refused.
+type natsUser struct{ *nats.Conn }
+
+func (p *lockedPlatform) natsAs(t *testing.T, user string) natsUser {
+	t.Helper()
+	key, err := nats.NkeyOptionFromSeed(filepath.Join(p.keys, user, "nats.nk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := nats.Connect(p.natsURL, key, nats.RootCAs(filepath.Join(p.keys, user, "ca.crt")), nats.Timeout(patience),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		t.Fatalf("%s: %v", user, err)
+	}
+	t.Cleanup(conn.Close)
+	return natsUser{conn}
+}
+
+// refused returns the server's refusal of a subject. The server answers in order, so after a round trip all is said.
+func (u natsUser) refused(subject string) error {
+	if err := u.FlushTimeout(patience); err != nil {
+		return err
+	}
+	if err := u.LastError(); err != nil && strings.Contains(err.Error(), strconv.Quote(subject)) {
+		return err
+	}
+	return nil
+}
+
+func (u natsUser) publish(subject string) error {
+	if err := u.Publish(subject, []byte("{}")); err != nil {
+		return err
+	}
+	return u.refused(subject)
+}
+
+func (u natsUser) subscribe(subject string) error {
+	s, err := u.SubscribeSync(subject)
+	if err != nil {
+		return err
+	}
+	err = u.refused(subject)
+	_ = s.Unsubscribe() // the server knows none that it has refused
+	return err
+}
+
+// checkPostgres tries what must not work.
+func (p *lockedPlatform) checkPostgres(t *testing.T) {
+	everybody := []string{
+		"create table public.mine (n int)", "create role mine", "drop table orchestrix.snapshots", "drop schema orchestrix cascade",
+		"delete from orchestrix.migrations", "truncate orchestrix.checkpoints", "update orchestrix.log_commits set version = 1",
+		"delete from orchestrix.log_commits", "alter table orchestrix.views add column n int", "delete from orchestrix.snapshots",
+		"select * from orchestrix.entries", "select rolpassword from pg_authid", "copy orchestrix.snapshots to program 'cat'",
+	}
+	const readView, writeView = `select * from orchestrix."view_order-summary_v1"`, `delete from orchestrix."view_order-summary_v1"`
+	for user, test := range map[string]struct{ may, mayNot []string }{
+		"command": {
+			[]string{"select * from orchestrix.snapshots"},
+			[]string{readView, writeView, "select * from orchestrix.checkpoints", "create table orchestrix.mine (n int)"},
+		},
+		"projection": {
+			[]string{readView, "create table orchestrix.view_mine_v1 (n int)"},
+			[]string{"select * from orchestrix.snapshots", "insert into orchestrix.log_commits default values"},
+		},
+		"query": {
+			[]string{readView, "select * from orchestrix.snapshots"},
+			[]string{
+				writeView, "update orchestrix.snapshots set version = 1", "update orchestrix.checkpoints set position = 0",
+				"select * from orchestrix.parked", "create table orchestrix.mine (n int)", "insert into orchestrix.log_commits default values",
+				"delete from orchestrix.views",
+			},
+		},
+		"operator": {[]string{readView}, []string{writeView, "update orchestrix.checkpoints set position = 0", "create table orchestrix.mine (n int)"}},
+	} {
+		for _, statement := range test.may {
+			if err := p.runSQL(t, user, statement); err != nil {
+				t.Errorf("%s: %s: %v", user, statement, err)
+			}
+		}
+		for _, statement := range append(test.mayNot, everybody...) {
+			var refused *pgconn.PgError
+			if err := p.runSQL(t, user, statement); !errors.As(err, &refused) || refused.Code != "42501" {
+				t.Errorf("%s: %s is answered with %v", user, statement, err)
+			}
+		}
+	}
+}
+
+func (p *lockedPlatform) runSQL(t *testing.T, user, statement string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, p.roleURL(user))
+	if err != nil {
+		t.Fatalf("%s: %v", user, err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
