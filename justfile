@@ -25,6 +25,10 @@ bench *flags:
 k8s-test:
     cd tests/k8s && ORCHESTRIX_K8S=1 go test -count=1 -v -timeout 90m ./cluster
 
+# deploy/compose for real: images, orders, killed containers; brings Docker along where it may
+compose-test *file:
+    tests/compose/test.sh {{file}}
+
 # the binaries of the services and the tool, in bin/
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./services/process ./cmd/orchestrix

@@ -4,6 +4,7 @@ import (
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/postgres"
+	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
 )
 
@@ -18,6 +19,7 @@ type User struct {
 const (
 	CommandUser    = "command"
 	ProjectionUser = "projection"
+	ProcessUser    = "process"
 	QueryUser      = "query"
 	MigrateUser    = "migrate"
 	OperatorUser   = "operator"
@@ -39,6 +41,14 @@ func Users(partitions int) []User {
 		{
 			Name: ProjectionUser, NATS: read.And(log.FollowRights()),
 			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, ReadLog: true},
+		},
+		{ // its instances are streams of their own, so it executes too
+			Name: ProcessUser,
+			NATS: read.And(log.FollowRights(), log.AppendRights(), log.PublishRights(es.CommandTopic), log.SubscribeRights(es.OutcomeTopic),
+				log.DeadlineRights()),
+			Postgres: postgres.Rights{
+				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessFollower, ReadSnapshots: true, WriteSnapshots: true,
+			},
 		},
 		{
 			Name: QueryUser, NATS: read,

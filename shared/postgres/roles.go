@@ -12,9 +12,10 @@ import (
 
 // Rights are what a role may do with the tables.
 type Rights struct {
-	ReadViews      bool // documents, builds, checkpoints
-	ReadParked     bool // events that a view could not apply
-	WriteViews     bool // all of that, and what operators do to them; make tables for documents
+	ReadViews      bool   // documents, builds, checkpoints
+	ReadParked     bool   // events that a view could not apply
+	WriteViews     bool   // all of that, and what operators do to them; make tables for documents
+	OnlyView       string // whose tables WriteViews is about; empty: all but those that are another role's
 	ReadSnapshots  bool
 	WriteSnapshots bool
 	ReadLog        bool // where the log is in Postgres
@@ -151,23 +152,36 @@ func shareViews(ctx context.Context, tx pgx.Tx, roles []Role) error {
 		// Only a member of a role may say what becomes of its tables.
 		statements = append(statements, "grant "+quoted(writer.Name)+" to current_user")
 		for _, reader := range roles {
-			if reader.Rights.ReadViews {
+			if reader.Rights.ReadViews && reader.Name != writer.Name {
 				statements = append(statements, fmt.Sprintf("alter default privileges for role %s in schema %s grant select on tables to %s",
 					quoted(writer.Name), schemaName, quoted(reader.Name)))
 			}
 		}
-		for _, table := range tables {
-			if !documentTable.MatchString(table) {
-				continue
-			}
-			name := pgx.Identifier{schemaName, table}.Sanitize()
-			statements = append(statements, "alter table "+name+" owner to "+quoted(writer.Name))
-			for _, reader := range roles {
-				if reader.Rights.ReadViews {
-					statements = append(statements, "grant select on "+name+" to "+quoted(reader.Name))
-				}
+	}
+	for _, table := range tables {
+		owner := ownerOf(table, roles)
+		if owner == "" || !documentTable.MatchString(table) {
+			continue
+		}
+		name := pgx.Identifier{schemaName, table}.Sanitize()
+		statements = append(statements, "alter table "+name+" owner to "+quoted(owner))
+		for _, reader := range roles {
+			if reader.Rights.ReadViews && reader.Name != owner {
+				statements = append(statements, "grant select on "+name+" to "+quoted(reader.Name))
 			}
 		}
 	}
 	return execEach(ctx, tx, statements)
+}
+
+// ownerOf is the role that writes a table of documents; empty where there is none.
+func ownerOf(table string, roles []Role) (owner string) {
+	for _, role := range roles {
+		switch only := role.Rights.OnlyView; {
+		case !role.Rights.WriteViews:
+		case only == "" && owner == "", only != "" && strings.HasPrefix(table, "view_"+only+"_v"):
+			owner = role.Name
+		}
+	}
+	return owner
 }

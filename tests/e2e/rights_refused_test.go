@@ -34,6 +34,7 @@ func (p *lockedPlatform) checkNATS(t *testing.T) {
 	for user, test := range map[string]struct{ may, mayNot []string }{
 		"command":    {nil, []string{consume, create, "orx.evt.4.default.order.1", "orx.evt.0.default.order", "_INBOX_query.x"}},
 		"projection": {[]string{consume}, []string{event, order, create}},
+		"process":    {[]string{consume}, []string{create, "orx.dead.cmd.x.0.default.order.1", "$JS.API.STREAM.PURGE.ORX_OUTCOMES", "$JS.API.STREAM.DELETE.ORX_DEADLINES"}},
 		"query":      {nil, []string{event, order, create, consume}},
 		"migrate":    {[]string{create}, []string{event, order, consume}},
 		"operator":   {[]string{consume}, []string{order, create}},
@@ -173,6 +174,10 @@ func (p *lockedPlatform) checkPostgres(t *testing.T) {
 		"projection": {
 			[]string{readView, "create table orchestrix.view_mine_v1 (n int)"},
 			[]string{"select * from orchestrix.snapshots", "insert into orchestrix.log_commits default values"},
+		},
+		"process": {
+			[]string{readView, "select * from orchestrix.checkpoints"},
+			[]string{writeView, "insert into orchestrix.log_commits default values"},
 		},
 		"query": {
 			[]string{readView, "select * from orchestrix.snapshots"},

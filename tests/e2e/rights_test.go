@@ -27,7 +27,7 @@ type lockedPlatform struct {
 }
 
 // users of NATS and Postgres; migrate has no role of its own.
-var users = []string{"command", "projection", "query", "operator", "migrate"}
+var users = []string{"command", "projection", "process", "query", "operator", "migrate"}
 
 func newLockedPlatform(t *testing.T) *lockedPlatform {
 	t.Helper()
@@ -85,7 +85,7 @@ func (p *lockedPlatform) requireRoles() {
 func (p *lockedPlatform) renameRoles() {
 	p.t.Helper()
 	files := []string{"migrate/roles"}
-	for _, user := range users[:4] {
+	for _, user := range users[:5] {
 		files = append(files, user+"/pgpass")
 	}
 	for _, file := range files {
