@@ -130,6 +130,16 @@ print(sum(i["data"]["orders"] for i in items), sum(decimal.Decimal(i["data"]["ne
 	return 1
 }
 
+# healthy waits until every container that goes on running is healthy.
+healthy() {
+	for _ in $(seq 120); do
+		[ -z "$(compose ps --format '{{.Name}} {{.Health}}' | grep -v ' healthy$')" ] && return
+		sleep 1
+	done
+	compose ps >&2
+	return 1
+}
+
 send
 check
 compose run --rm --no-deps tool verify --sample 0
@@ -139,8 +149,9 @@ for service in nats postgres command projection query; do
 	ids=$(compose ps --quiet "$service")
 	# shellcheck disable=SC2086 # there may be several
 	docker kill $ids >/dev/null
-	# The engine starts nothing again that was killed by hand.
-	up
+	# shellcheck disable=SC2086 # the engine starts nothing again that was killed by hand
+	docker start $ids >/dev/null
+	healthy
 	send
 	check
 done
