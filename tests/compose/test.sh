@@ -144,7 +144,7 @@ send
 check
 compose run --rm --no-deps tool verify --sample 0
 
-for service in nats postgres command projection query; do
+for service in nats postgres command projection process query; do
 	say "killing $service"
 	ids=$(compose ps --quiet "$service")
 	# shellcheck disable=SC2086 # there may be several

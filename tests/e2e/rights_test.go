@@ -171,6 +171,10 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	want := expect(t, path)
 	p := newLockedPlatform(t)
 	p.startServices() // they wait for who migrates
+	services, processAdmin := p.services(), "http://"+freeAddr(t)
+	if !logInPostgres() { // processes need the bus
+		services = append(services, p.startService("process", "", processAdmin))
+	}
 	awaitStatus(t, p.commandAdmin+"/healthz", http.StatusOK)
 	awaitStatus(t, p.queryAdmin+"/readyz", http.StatusServiceUnavailable)
 	p.as("migrate", "migrate", "--roles", filepath.Join(p.keys, "migrate", "roles"))
@@ -179,7 +183,7 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	awaitTotals(t, p.platform, want)
 
 	p.useBus()
-	for _, service := range p.services() { // snapshots are written at the end, and read at the start
+	for _, service := range services { // snapshots are written at the end, and read at the start
 		service.stop()
 		service.start()
 	}
@@ -190,9 +194,12 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	sendAll(t, p.platform, path, "accepted 0, repeated")
 	awaitTotals(t, p.platform, want)
 
+	if !logInPostgres() {
+		awaitStatus(t, processAdmin+"/readyz", http.StatusOK)
+	}
 	p.as("operator", "verify", "--sample", "0")
 	p.as("operator", "backup", filepath.Join(t.TempDir(), "backup"))
-	for _, service := range p.services() {
+	for _, service := range services {
 		if log := service.log.String(); strings.Contains(strings.ToLower(log), "permission") {
 			t.Errorf("%s lacks a right:\n%s", service.name, tail(log, 60))
 		}
