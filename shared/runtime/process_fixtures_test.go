@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local/localtest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/postgres"
 	"orchestrix/shared/runtime"
 )
 
@@ -122,6 +125,32 @@ func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		test(t, newProcessStack(t, stack{memory.NewLog(4), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue()))
+	})
+	t.Run("jetstream and postgres", func(t *testing.T) {
+		t.Parallel()
+		quiet := slog.New(slog.DiscardHandler)
+		connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(connection.Close)
+		log, err := jetstream.Open(t.Context(), connection, jetstream.Config{Partitions: 4, Replicas: 1, Logger: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bus, err := jetstream.OpenBus(t.Context(), log, jetstream.BusConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		deadlines, err := jetstream.OpenDeadlines(t.Context(), bus)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := jetstream.OpenKeyValue(t.Context(), connection, "OUTCOMES", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, newProcessStack(t, stack{log, postgres.NewViews(database(t))}, bus, deadlines, values))
 	})
 }
 

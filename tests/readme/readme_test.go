@@ -22,21 +22,29 @@ func readme(t *testing.T) string {
 // The context of "Add a context" is put in its place, without writing it there, and its test is run.
 func TestTheContextOfTheReadmeWorks(t *testing.T) {
 	t.Parallel()
-	var source, test string
+	var source, process, test string
 	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
 		switch {
 		case strings.HasPrefix(block[1], "// Package library"):
 			source = block[1]
+		case strings.HasPrefix(block[1], "package library"):
+			process = block[1]
 		case strings.HasPrefix(block[1], "func Test"):
-			test = "package library_test\n\nimport (\n\"testing\"\n\n\"orchestrix/domain\"\n\"orchestrix/domain/library\"\n" +
-				"\"orchestrix/shared/es\"\n\"orchestrix/shared/es/estest\"\n)\n\n" + block[1] +
-				"\nfunc TestItIsRegistered(t *testing.T) {\n\tregistry, err := es.NewRegistry(domain.Modules()...)\n" +
-				"\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tif _, ok := registry.View(\"loans\"); !ok {\n\t\tt.Error(\"no view\")\n\t}\n}\n"
+			test += "\n" + block[1]
 		}
 	}
-	if source == "" || test == "" {
-		t.Fatal("the README shows no context, or no test of it")
+	if source == "" || process == "" || strings.Count(test, "func Test") != 2 {
+		t.Fatal("the README shows no context, no process, or no test of one of them")
 	}
+	test = "package library_test\n\nimport (\n\"testing\"\n\"time\"\n\n\"orchestrix/domain\"\n\"orchestrix/domain/library\"\n" +
+		"\"orchestrix/shared/es\"\n\"orchestrix/shared/es/estest\"\n)\n" + test +
+		"\nfunc TestItIsRegistered(t *testing.T) {\n\tregistry, err := es.NewRegistry(domain.Modules()...)\n" +
+		"\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tif _, ok := registry.View(\"loans\"); !ok {\n\t\tt.Error(\"no view\")\n\t}\n}\n"
+	const deciders = "[]es.DeciderDef{BookDecider}"
+	if !strings.Contains(source, deciders) {
+		t.Fatalf("the module of the README does not say %s", deciders)
+	}
+	source = strings.Replace(source, deciders, "[]es.DeciderDef{BookDecider, ExchangeDecider},\n\t\tProcesses: []es.ProcessDef{Exchange}", 1)
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +55,7 @@ func TestTheContextOfTheReadmeWorks(t *testing.T) {
 	}
 	extended := strings.Replace(string(domain), "ordering.Module(),", "ordering.Module(),\n\t\tlibrary.Module(),", 1)
 	extended = strings.Replace(extended, "import (", "import (\n\t\"orchestrix/domain/library\"", 1)
-	files := map[string]string{"domain/library/library.go": source, "domain/library/library_test.go": test, "domain/domain.go": extended}
+	files := map[string]string{"domain/library/library.go": source, "domain/library/exchange.go": process, "domain/library/library_test.go": test, "domain/domain.go": extended}
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	dir := t.TempDir()
 	for path, text := range files {

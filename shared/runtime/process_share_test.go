@@ -1,0 +1,203 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/runtime"
+)
+
+// manyMoves begins moves of 1 from purse a to b, and waits until all have come to their end.
+func (s *processStack) manyMoves(t *testing.T, prefix string, n int, during func()) {
+	t.Helper()
+	var beginning sync.WaitGroup
+	for i := range n {
+		beginning.Go(func() { s.begin(t, fmt.Sprint(prefix, i), "a", "b", 1) })
+	}
+	if during != nil {
+		during()
+	}
+	beginning.Wait()
+	for i := range n {
+		s.awaitStatus(t, fmt.Sprint(prefix, i), es.StatusCompleted)
+	}
+}
+
+// Two runners share the partitions. Where one ends, or is paused and wakes up again, the other goes on, and every move
+// happens once.
+func TestProcessRunnersShare(t *testing.T) {
+	t.Parallel()
+	onProcessStacks(t, func(t *testing.T, s *processStack) {
+		s.execute(t, "purse", "a", "give", give{100})
+		_, stopFirst := s.runner(t, "one")
+		second, _ := s.runner(t, "two")
+		shares := func(want int) func() error {
+			return func() error {
+				mine := 0
+				for _, p := range second.Status() {
+					if p.State == runtime.Following {
+						mine++
+					}
+				}
+				if mine != want {
+					return fmt.Errorf("the second has %d partitions, not %d", mine, want)
+				}
+				return nil
+			}
+		}
+		eventually(t, "half of the partitions", shares(2))
+		s.manyMoves(t, "x", 20, nil)
+		s.manyMoves(t, "y", 20, stopFirst)
+		eventually(t, "all partitions", shares(4))
+		if a, b := s.total(t, "a"), s.total(t, "b"); a != 60 || b != 40 {
+			t.Errorf("a has %d, b %d", a, b)
+		}
+		s.verify(t)
+	})
+}
+
+// A runner that is paused in the middle of its work, and wakes up when another has taken over, changes nothing. What the bus
+// brings it still takes: what a worker that is silent has in hand is given to another by the bus itself.
+func TestPausedProcessRunner(t *testing.T) {
+	t.Parallel()
+	onProcessStacks(t, func(t *testing.T, s *processStack) {
+		s.execute(t, "purse", "a", "give", give{100})
+		var paused atomic.Bool
+		asleep, wake := make(chan struct{}), make(chan struct{})
+		frozen := &frozenViews{ViewStore: s.views, paused: &paused, wake: wake}
+		config := runtime.ProcessConfig{Owner: "one", LeaseTTL: shortTTL, Logger: quietLogger(), Failpoint: func(point string) error {
+			if point == runtime.PointDispatch && paused.CompareAndSwap(false, true) {
+				close(asleep)
+				<-wake
+			}
+			return nil
+		}}
+		first := runtime.NewProcessRunner(s.registry, s.log, s.newExecutor(t), frozen, s.bus, s.deadlines, config)
+		stop := background(t, first.Run)
+		s.begin(t, "first", "a", "b", 1)
+		<-asleep
+		s.runner(t, "two")
+		s.awaitStatus(t, "first", es.StatusCompleted)
+		close(wake)
+		s.manyMoves(t, "z", 10, nil)
+		stop()
+		if a, b := s.total(t, "a"), s.total(t, "b"); a != 89 || b != 11 {
+			t.Errorf("a has %d, b %d", a, b)
+		}
+		s.verify(t)
+	})
+}
+
+// frozenViews don't answer a runner that is paused.
+type frozenViews struct {
+	es.ViewStore
+	paused *atomic.Bool
+	wake   chan struct{}
+}
+
+func (f *frozenViews) Renew(ctx context.Context, leases []es.Lease, caughtUp []bool, ttl time.Duration) ([]es.Lease, error) {
+	if f.paused.Load() {
+		<-f.wake
+	}
+	return f.ViewStore.Renew(ctx, leases, caughtUp, ttl)
+}
+
+// Without its checkpoints a runner begins anew, and does nothing a second time that was answered.
+func TestProcessesWithoutTheirCheckpoints(t *testing.T) {
+	t.Parallel()
+	onProcessStacks(t, func(t *testing.T, s *processStack) {
+		s.execute(t, "purse", "a", "give", give{100})
+		_, stop := s.runner(t, "one")
+		s.manyMoves(t, "x", 20, nil)
+		stop()
+		s.views = memory.NewViews() // another store has none
+		var sent atomic.Int32
+		r, _ := s.runner(t, "two", func(c *runtime.ProcessConfig) {
+			c.Failpoint = func(point string) error {
+				if point == runtime.PointSent || point == runtime.PointScheduled {
+					sent.Add(1)
+				}
+				return nil
+			}
+		})
+		eventually(t, "the log is followed again", func() error {
+			for _, p := range r.Status() {
+				head, err := s.log.Head(t.Context(), p.Position.Partition)
+				if err != nil || p.Position != head.Position {
+					return fmt.Errorf("at %s of %s: %w", p.Position, head.Position, err)
+				}
+			}
+			return map[bool]error{true: errors.New("nothing is known yet")}[len(r.Status()) == 0]
+		})
+		if n := sent.Load(); n != 0 {
+			t.Errorf("%d effects were done again", n)
+		}
+		if a, b := s.total(t, "a"), s.total(t, "b"); a != 80 || b != 20 {
+			t.Errorf("a has %d, b %d", a, b)
+		}
+		s.verify(t)
+	})
+}
+
+// Ids that are not derived are what the promises rest on: with others, what is cut off is done twice.
+func TestRandomCommandIDsAreNotEnough(t *testing.T) {
+	t.Parallel()
+	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	s.execute(t, "purse", "a", "give", give{100})
+	cut := failOnce(runtime.PointSent)
+	var n atomic.Int32
+	s.runner(t, "one", func(c *runtime.ProcessConfig) {
+		c.Failpoint = cut.at
+		c.CommandID = func(string) string { return fmt.Sprint("random-", n.Add(1)) }
+	})
+	s.begin(t, "m", "a", "b", 10)
+	eventually(t, "the money is taken twice", func() error {
+		if a := s.total(t, "a"); a != 80 {
+			return fmt.Errorf("a has %d", a)
+		}
+		return nil
+	})
+}
+
+// A program that does not know an event, or has another state, parks the instance and says why; the right one goes on.
+func TestProcessesThatChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	_, stop := s.runner(t, "old")
+	s.execute(t, "purse", "a", "give", give{full})
+	s.begin(t, "m", "nobody", "a", 7) // it fails when its outcome comes
+	s.awaitStatus(t, "m", es.StatusFailed)
+	stop()
+
+	type other struct{ Renamed string }
+	changed := es.Process[other]{Name: "move", On: es.Reactions[other]{
+		es.Start(es.StreamID, func(o other, _ begun, _ es.Meta) (other, []es.Effect) { return o, nil }),
+		es.OnOutcome(func(o other, _ take, _ es.CommandOutcome) (other, []es.Effect) { return o, nil }),
+	}}
+	module := moveModule()
+	module.Processes = []es.ProcessDef{changed}
+	registry := registered(t, module)
+	p, _ := registry.ProcessOf("process-move")
+	state := s.instance(t, "m")
+	state.Sent = []es.SentCommand{{ID: "c", Category: "purse", To: "a", Name: "take", Body: []byte(`{"N":1}`)}}
+	react := p.React(moveStream("m"), es.OutcomeTrigger(es.CommandOutcome{CommandID: "c", Accepted: true}), nil)
+	events, err := react.Type.Decide(state, react.Payload)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("%v, %v", events, err)
+	}
+	parked, ok := events[0].(es.ProcessParked)
+	if !ok || !strings.Contains(parked.Error, "upcast") {
+		t.Errorf("it came to %+v", events[0])
+	}
+}
+
+func quietLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
