@@ -32,11 +32,12 @@ func (a App) Process(ctx context.Context, env service.Env, config service.Proces
 		return err
 	}
 	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
-		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger,
+		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})
 	if err != nil {
 		return err
 	}
+	env.Admin.Metrics.Executor(executor)
 	bus, deadlines := env.Admin.Metrics.Bus(backends.Bus), env.Admin.Metrics.Deadlines(backends.Deadlines)
 	runner := runtime.NewProcessRunner(registry, backends.Log, executor, backends.Views, bus, deadlines, runtime.ProcessConfig{
 		Parallel: config.Parallel, LeaseTTL: config.LeaseTTL, Check: schemas.CheckCommand, Logger: env.Logger,
