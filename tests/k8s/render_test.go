@@ -30,7 +30,7 @@ func TestEveryInstallationHoldsTheRules(t *testing.T) {
 		t.Run(test.String(), func(t *testing.T) {
 			t.Parallel()
 			in := render(t, load(t), test.Overlay, test.Components...)
-			if len(in.Workloads) < 4 {
+			if len(in.Workloads) < 5 {
 				t.Errorf("there are only %d workloads", len(in.Workloads))
 			}
 			for _, broken := range Broken(in) {

@@ -202,11 +202,11 @@ var breaks = map[string]struct {
 		"only needed arrows: Ingress is not denied",
 	},
 	"an arrow too many": {
-		"dev", nil, "components/nats/network.yaml", "values: [command, projection, query, migrate]", "values: [command, projection, query, migrate, postgres]",
+		"dev", nil, "components/nats/network.yaml", "values: [command, projection, query, process, migrate]", "values: [command, projection, query, process, migrate, postgres]",
 		"only needed arrows: postgres → nats:4222 may go out, and nothing needs it",
 	},
 	"an arrow that is missing": {
-		"dev", nil, "components/nats/network.yaml", "values: [command, projection, query, migrate]", "values: [command, projection, migrate]",
+		"dev", nil, "components/nats/network.yaml", "values: [command, projection, query, process, migrate]", "values: [command, projection, process, migrate]",
 		"only needed arrows: query → nats:4222 is needed, and may not go out",
 	},
 	"another port": {

@@ -23,7 +23,7 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 		l := newLoad(t, s)
 		sendNorthwind(t, l, filepath.Join(dir, "bin", "orchestrix"))
 		l.start(t)
-		for _, workload := range []string{"command", "query", "projection", "nats", "postgres"} {
+		for _, workload := range []string{"command", "query", "projection", "process", "nats", "postgres"} {
 			l.progress(t, 50)
 			t.Logf("deleting the pods of %s, after %d commands", workload, l.acknowledged.Load())
 			s.must(t, "", "-n", "orchestrix", "delete", "pod", "-l", "app.kubernetes.io/name="+workload)
@@ -32,7 +32,7 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 		l.progress(t, 50)
 		failed := l.failed.Load()
 		t.Logf("updating, after %d commands; %d requests had to be sent again so far", l.acknowledged.Load(), failed)
-		for _, name := range []string{"command", "query", "projection"} {
+		for _, name := range []string{"command", "query", "projection", "process"} {
 			s.must(t, "", "-n", "orchestrix", "set", "image", "deployment/"+name, "service=orchestrix:next")
 		}
 		s.rolledOut(t)
@@ -91,7 +91,7 @@ func installDev(t *testing.T, s *server, dir string) {
 	in, err := k8s.Decode(objects)
 	must(t, err)
 	s.must(t, `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "orchestrix"}}`, "apply", "--server-side", "-f", "-")
-	for _, name := range []string{"command", "projection", "query", "migrate", "nats", "postgres"} {
+	for _, name := range []string{"command", "projection", "query", "process", "migrate", "nats", "postgres"} {
 		s.must(t, "", "-n", "orchestrix", "create", "secret", "generic", "orchestrix-"+name, "--from-file="+filepath.Join(keys, name))
 	}
 	s.must(t, joined(objects), "apply", "--server-side", "-f", "-")
@@ -107,7 +107,7 @@ func installDev(t *testing.T, s *server, dir string) {
 // rolledOut waits until everything is as the manifests say, and ready.
 func (s *server) rolledOut(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"statefulset/nats", "statefulset/postgres", "deployment/command", "deployment/query", "deployment/projection"} {
+	for _, name := range []string{"statefulset/nats", "statefulset/postgres", "deployment/command", "deployment/query", "deployment/projection", "deployment/process"} {
 		s.must(t, "", "-n", "orchestrix", "rollout", "status", "--timeout=280s", name)
 	}
 }

@@ -118,7 +118,7 @@ func images(t *testing.T, dir string) []string {
 	build(t, "..", bin, "./cluster/standin/...")
 	must(t, os.Rename(filepath.Join(bin, "postgres"), filepath.Join(bin, "start-postgres")))
 	ours := map[string]string{}
-	for _, program := range []string{"command", "projection", "query", "orchestrix"} {
+	for _, program := range []string{"command", "projection", "query", "process", "orchestrix"} {
 		ours["/"+program] = filepath.Join(bin, program)
 	}
 	all := []image{
