@@ -138,8 +138,11 @@ func (a *projectionAdmin) list(_ *http.Request, p *projections) (any, error) {
 	return listOf(p.projector.Status()), nil
 }
 
-// view finds the view that the path names.
+// view finds the view that the path names; that of the process runners is one too.
 func (a *projectionAdmin) view(r *http.Request) (*es.ViewType, error) {
+	if r.PathValue("view") == runtime.ProcessFollower {
+		return runtime.FollowerView(), nil
+	}
 	view, ok := a.registry.View(r.PathValue("view"))
 	if !ok {
 		return nil, fmt.Errorf("%w: no module has a view %.100q", es.ErrNotFound, r.PathValue("view"))

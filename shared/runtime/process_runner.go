@@ -74,8 +74,14 @@ func (c ProcessConfig) withDefaults(partitions int) ProcessConfig {
 	return c
 }
 
-// ProcessFollower is the name under which the checkpoints of process runners are kept.
+// ProcessFollower is the name under which the checkpoints of process runners are kept, as if they built a view.
 const ProcessFollower = "process-runner"
+
+// FollowerView is what process runners build: nothing but checkpoints. Building it again makes them go through the whole
+// log: what their instances know keeps anything from being done twice.
+func FollowerView() *es.ViewType {
+	return &es.ViewType{ViewSpec: es.ViewSpec{Name: ProcessFollower, Version: 1}}
+}
 
 // ProcessRunner runs the processes of a registry. It follows the log: an event makes the instances react that it is for,
 // which is recorded in their streams; and where it finds such a record, it does what is wanted there. The checkpoint moves
@@ -103,8 +109,7 @@ func NewProcessRunner(registry *es.Registry, log es.Feed, executor *Executor, ch
 			r.triggers[name] = append(r.triggers[name], p)
 		}
 	}
-	follower := &es.ViewType{ViewSpec: es.ViewSpec{Name: ProcessFollower, Version: 1}}
-	r.projector = newProjector(registry, log, checkpoints, []*es.ViewType{follower}, es.ProcessWorker, ProjectorConfig{
+	r.projector = newProjector(registry, log, checkpoints, []*es.ViewType{FollowerView()}, es.ProcessWorker, ProjectorConfig{
 		Owner: config.Owner, Batch: config.Batch, LeaseTTL: config.LeaseTTL, Logger: config.Logger,
 	})
 	r.projector.handle = r.handle

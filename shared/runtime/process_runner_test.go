@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
 	"orchestrix/shared/runtime"
 )
 
@@ -146,4 +147,36 @@ func (f *onceFailing) done() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.failed
+}
+
+// On another log under the same checkpoints a runner halts; told to begin again, it takes that log up.
+func TestProcessesBeginAgainOnAnotherLog(t *testing.T) {
+	t.Parallel()
+	views := memory.NewViews()
+	first := newProcessStack(t, stack{memory.NewLog(4), views}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	_, stop := first.runner(t, "one")
+	first.execute(t, "purse", "a", "give", give{N: 10})
+	first.begin(t, "m1", "a", "b", 3)
+	first.awaitStatus(t, "m1", es.StatusCompleted)
+	stop()
+
+	second := newProcessStack(t, stack{memory.NewLog(4), views}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	second.execute(t, "purse", "a", "give", give{N: 10})
+	second.begin(t, "m1", "a", "b", 4)
+	r, _ := second.runner(t, "two")
+	eventually(t, "the runner halts", func() error {
+		for _, p := range r.Status() {
+			if p.State == runtime.Halted {
+				return nil
+			}
+		}
+		return fmt.Errorf("it is %+v", r.Status())
+	})
+	if _, err := views.Rebuild(t.Context(), runtime.FollowerView().ViewSpec, false, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
+		t.Fatal(err)
+	}
+	second.awaitStatus(t, "m1", es.StatusCompleted)
+	if got := second.total(t, "b"); got != 4 {
+		t.Errorf("b has %d, not 4", got)
+	}
 }
