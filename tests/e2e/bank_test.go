@@ -42,8 +42,8 @@ func TestBank(t *testing.T) {
 		t.Skip(noBus)
 	}
 	seed := seedOf(t)
-	faults := faultsOf(t, 10)
-	b := startBank(t, max(2000, 30*faults))
+	faults := faultsOf(t, 3)
+	b := startBank(t, max(min(2000, 200*faults), 30*faults))
 	b.open()
 	clients := b.startClients(seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -24,7 +24,7 @@ func TestKills(t *testing.T) {
 		t.Skip("takes a minute")
 	}
 	seed := seedOf(t)
-	each := faultsOf(t, 10)
+	each := faultsOf(t, 3)
 	random := rand.New(rand.NewPCG(seed, 0))
 	c := startCluster(t, "")
 	l := startLoad(t, c.commandURLs(), seed)

@@ -34,7 +34,7 @@ func TestThreeNodes(t *testing.T) {
 	p.awaitReady()
 	l := startLoad(t, []string{p.commandURL}, seed)
 
-	kills := faultsOf(t, 4)
+	kills := faultsOf(t, 2)
 	for i := range kills {
 		leader := n.awaitLeader(random.IntN(4))
 		n.servers[leader].kill()
