@@ -75,10 +75,17 @@ func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (es.
 	if env.Common.AwaitMigration {
 		open = postgres.OpenExistingLog
 	}
-	return service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (es.Log, error) {
+	log, err := service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*postgres.Log, error) {
 		log, err := open(ctx, db, postgres.LogConfig{Partitions: env.Common.Partitions})
 		return log, unlessUnavailable(err)
 	})
+	if err != nil {
+		return nil, err
+	}
+	if unsynced, err := log.Unsynced(ctx); err != nil || len(unsynced) > 0 {
+		env.Logger.WarnContext(ctx, "a crash of Postgres may lose commands that were acknowledged", "settings", unsynced, "error", err)
+	}
+	return log, nil
 }
 
 // InMemory returns the [Opener] of services that share one process and keep everything in its memory.

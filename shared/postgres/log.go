@@ -78,6 +78,20 @@ func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, 
 	return l, nil
 }
 
+// Unsynced names the settings of the database, each in the form "fsync=off", under which Postgres acknowledges commits
+// that a crash loses. It returns [es.ErrUnavailable].
+func (l *Log) Unsynced(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	rows, err := l.db.pool.Query(ctx, `
+select name || '=' || setting from pg_settings where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting = 'off'`)
+	if err != nil {
+		return nil, translate("read the settings of Postgres", err)
+	}
+	settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return settings, translate("read the settings of Postgres", err)
+}
+
 // ensure creates the partitions where there are none. The first to do so decides how many.
 func (l *Log) ensure(ctx context.Context, create bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -133,4 +134,17 @@ func TestOneBadCommitHarmsNoOther(t *testing.T) {
 		})
 	}
 	appending.Wait()
+}
+
+// Settings under which a crash loses commits are named.
+func TestUnsyncedSettingsAreNamed(t *testing.T) {
+	t.Parallel()
+	dsn := migrated(t)
+	for _, setting := range []string{"on", "off"} {
+		log := openLog(t, dsn+"&options=-c%20synchronous_commit%3D"+setting, 4)
+		unsynced, err := log.Unsynced(t.Context())
+		if want := setting == "off"; err != nil || slices.Contains(unsynced, "synchronous_commit=off") != want {
+			t.Errorf("with synchronous_commit=%s: %v, %v", setting, unsynced, err)
+		}
+	}
 }

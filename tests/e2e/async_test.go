@@ -144,7 +144,7 @@ func TestCommandsForLaterOutliveTheirService(t *testing.T) {
 	t.Parallel()
 	skipWithoutBus(t)
 	p := startPlatform(t)
-	otherURL, otherAdmin := "http://"+freeAddr(t), "http://"+freeAddr(t)
+	otherURL, otherAdmin := "http://"+localtest.FreeAddr(t), "http://"+localtest.FreeAddr(t)
 	other := p.startService("command", otherURL, otherAdmin)
 	awaitStatus(t, otherAdmin+"/readyz", http.StatusOK)
 	urls := []string{p.commandURL, otherURL}

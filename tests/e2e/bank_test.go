@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"orchestrix/shared/local/localtest"
 )
 
 const (
@@ -97,7 +99,7 @@ func startBank(t testing.TB, transfers int, env ...string) *bank {
 	linkBank(t)
 	b := &bank{cluster: startCluster(t, bankBinaries, env...), transfers: transfers}
 	for range 2 {
-		admin := "http://" + freeAddr(t)
+		admin := "http://" + localtest.FreeAddr(t)
 		b.processes = append(b.processes, b.startService("process", "", admin))
 		awaitStatus(t, admin+"/readyz", http.StatusOK)
 	}

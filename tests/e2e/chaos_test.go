@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"orchestrix/shared/local/localtest"
 )
 
 // recovery bounds how long the platform may take until it does everything again.
@@ -74,10 +76,10 @@ func startCluster(t testing.TB, binaries string, env ...string) *cluster {
 	c.binaries, c.env = binaries, env
 	c.startNATS()
 	c.startServices()
-	url, admin := "http://"+freeAddr(t), "http://"+freeAddr(t)
+	url, admin := "http://"+localtest.FreeAddr(t), "http://"+localtest.FreeAddr(t)
 	c.commands = []*process{c.command, c.startService("command", url, admin)}
 	c.urls = []string{c.commandURL, url}
-	c.projections = []*process{c.projection, c.startService("projection", "", "http://"+freeAddr(t))}
+	c.projections = []*process{c.projection, c.startService("projection", "", "http://"+localtest.FreeAddr(t))}
 	c.awaitReady()
 	awaitStatus(t, admin+"/readyz", http.StatusOK)
 	return c

@@ -15,6 +15,9 @@ import (
 // What can't be a command is put aside; an operator sees it, tries it again, and drops it with a reason.
 func TestOperatorsDealWithDeadLetters(t *testing.T) {
 	t.Parallel()
+	if logInPostgres() {
+		t.Skip(noBus)
+	}
 	dev, b := startDev(t, "--ephemeral")
 	publishNonsense(t, b.NATSURL, "lost")
 	admin := []string{"--admin-url", b.AdminURL}

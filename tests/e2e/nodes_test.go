@@ -15,6 +15,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/local/localtest"
 )
 
 // nodes are three nats-servers, each a process of its own, whose routes can be cut.
@@ -32,8 +34,8 @@ func startNodes(t testing.TB) *nodes {
 	n := &nodes{t: t, links: map[[2]int]*link{}}
 	var routes []string
 	for range nodeCount {
-		n.clients = append(n.clients, freeAddr(t))
-		routes = append(routes, freeAddr(t))
+		n.clients = append(n.clients, localtest.FreeAddr(t))
+		routes = append(routes, localtest.FreeAddr(t))
 	}
 	for i := range nodeCount {
 		var seeds []string

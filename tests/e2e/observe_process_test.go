@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"orchestrix/shared/local/localtest"
 )
 
 // One request for a transfer is one trace: through the command service, the process service, over the bus to the command
@@ -19,7 +21,7 @@ func TestATraceGoesThroughAProcess(t *testing.T) {
 	}
 	r := startReceiver(t)
 	p := observedPlatform(t, r)
-	admin := "http://" + freeAddr(t)
+	admin := "http://" + localtest.FreeAddr(t)
 	processes := p.startService("process", "", admin)
 	awaitStatus(t, admin+"/readyz", http.StatusOK)
 	for _, account := range []string{"ada", "bob"} {

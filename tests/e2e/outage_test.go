@@ -168,8 +168,8 @@ type ownPostgres struct {
 
 func newOwnPostgres(t testing.TB) *ownPostgres {
 	t.Helper()
-	p := &ownPostgres{t: t, options: local.PostgresOptions{
-		Dir: filepath.Join(localtest.Dir(t), "postgres"), Fast: true, Logger: slog.New(slog.DiscardHandler),
+	p := &ownPostgres{t: t, options: local.PostgresOptions{ // a log must not lose what Postgres has committed
+		Dir: filepath.Join(localtest.Dir(t), "postgres"), Fast: !logInPostgres(), Logger: slog.New(slog.DiscardHandler),
 	}}
 	p.start()
 	t.Cleanup(p.stop)

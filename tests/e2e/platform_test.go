@@ -37,11 +37,11 @@ func logInPostgres() bool { return os.Getenv("ORCHESTRIX_LOG") == "postgres" }
 // newPlatform describes a platform on free ports and starts nothing.
 func newPlatform(t testing.TB, databaseURL string) *platform {
 	t.Helper()
-	natsAddr := freeAddr(t)
+	natsAddr := localtest.FreeAddr(t)
 	return &platform{
 		t: t, natsURL: "nats://" + natsAddr, databaseURL: databaseURL,
-		commandURL: "http://" + freeAddr(t), queryURL: "http://" + freeAddr(t),
-		commandAdmin: "http://" + freeAddr(t), queryAdmin: "http://" + freeAddr(t), projectionAdmin: "http://" + freeAddr(t),
+		commandURL: "http://" + localtest.FreeAddr(t), queryURL: "http://" + localtest.FreeAddr(t),
+		commandAdmin: "http://" + localtest.FreeAddr(t), queryAdmin: "http://" + localtest.FreeAddr(t), projectionAdmin: "http://" + localtest.FreeAddr(t),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local/localtest"
 )
 
 // disk is a file system of a test's own, whose power can be cut.
@@ -125,7 +126,7 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 	t.Helper()
 	const writers, enough = 8, 600
 	d := newDisk(t)
-	addr := freeAddr(t)
+	addr := localtest.FreeAddr(t)
 	server := startNATSOn(t, addr, d.dir, syncInterval)
 	log := openLogAt(t, addr)
 	var versions [writers]es.Version

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -149,17 +148,6 @@ func eventually(t testing.TB, what string, check func() error) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// freeAddr is an address that nothing listens on.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // awaitStatus waits until a GET answers with the status.

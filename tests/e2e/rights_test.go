@@ -171,7 +171,7 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	want := expect(t, path)
 	p := newLockedPlatform(t)
 	p.startServices() // they wait for who migrates
-	services, processAdmin := p.services(), "http://"+freeAddr(t)
+	services, processAdmin := p.services(), "http://"+localtest.FreeAddr(t)
 	if !logInPostgres() { // processes need the bus
 		services = append(services, p.startService("process", "", processAdmin))
 	}

@@ -3,8 +3,6 @@ package linear
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -101,7 +99,7 @@ type commandService struct {
 
 func startService(t testing.TB, kind, natsURL string) *commandService {
 	t.Helper()
-	s := &commandService{t: t, addr: freeAddr(t)}
+	s := &commandService{t: t, addr: localtest.FreeAddr(t)}
 	s.env = []string{
 		asService + "=" + kind, "NATS_URL=" + natsURL, "DATABASE_URL=postgres://127.0.0.1:1/none", // snapshots are not needed
 		"ORCHESTRIX_ADDR=" + s.addr, "ORCHESTRIX_ADMIN_ADDR=127.0.0.1:0", "ORCHESTRIX_LOG_LEVEL=error", "ORCHESTRIX_LOG=jetstream",
@@ -150,14 +148,4 @@ func (s *commandService) await() {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr())
 }
