@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"orchestrix/shared/es"
 	"orchestrix/shared/local/localtest"
 )
 
@@ -79,7 +80,8 @@ func (p *platform) awaitWorks(id string) {
 	})
 }
 
-// wantNoAcknowledgement publishes to a node that the others don't hear.
+// wantNoAcknowledgement publishes to a node that the others don't hear. What it publishes are commits as good as any: one
+// that nobody has acknowledged may be written all the same, when the node is back.
 func (n *nodes) wantNoAcknowledgement(node int) {
 	n.t.Helper()
 	connection, err := nats.Connect("nats://"+n.clients[node], nats.Timeout(5*time.Second))
@@ -92,13 +94,30 @@ func (n *nodes) wantNoAcknowledgement(node int) {
 		n.t.Fatal(err)
 	}
 	for partition := range 4 {
+		commit := lonelyCommit(partition)
+		body, err := es.EncodeEvents(&commit)
+		if err != nil {
+			n.t.Fatal(err)
+		}
 		ctx, cancel := context.WithTimeout(n.t.Context(), 2*time.Second)
-		ack, err := js.Publish(ctx, fmt.Sprintf("orx.evt.%d.default.order.lonely", partition), []byte("{}"))
+		ack, err := js.Publish(ctx, fmt.Sprintf("orx.evt.%d.default.stock.%s", partition, commit.Stream.ID), body)
 		cancel()
 		if err == nil {
 			n.t.Errorf("partition %d acknowledged %+v on a node that is cut off", partition, ack)
 		} else if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, jetstream.ErrNoStreamResponse) {
 			n.t.Logf("partition %d: %v", partition, err)
 		}
+	}
+}
+
+// lonelyCommit is the first commit of a stream in a partition.
+func lonelyCommit(partition int) es.Commit {
+	stream := es.Stream{Tenant: es.DefaultTenant, Category: "stock"}
+	for n := 0; stream.ID == "" || es.PartitionOf(stream.Tenant, stream.ID, 4) != partition; n++ {
+		stream.ID = fmt.Sprint("lonely-", n)
+	}
+	return es.Commit{
+		Stream: stream, Version: 1, Time: time.Now().UTC(), Command: es.CommandRef{ID: "lonely"}, CorrelationID: "lonely", CausationID: "lonely",
+		Events: []es.Recorded{{Type: "ordering.StockReceived", Schema: 1, Data: []byte(`{"quantity":1}`)}},
 	}
 }
