@@ -37,6 +37,7 @@ func startNodes(t testing.TB) *nodes {
 		n.clients = append(n.clients, localtest.FreeAddr(t))
 		routes = append(routes, localtest.FreeAddr(t))
 	}
+	nobody := localtest.FreeAddr(t) // what nodes tell each other of the others: they know no way but the links
 	for i := range nodeCount {
 		var seeds []string
 		for j := range nodeCount {
@@ -49,8 +50,8 @@ func startNodes(t testing.TB) *nodes {
 		config := fmt.Sprintf(`server_name: n%d
 listen: %s
 jetstream { store_dir: %q, sync_interval: always }
-cluster { name: orx, listen: %s, no_advertise: true, pool_size: -1, routes: [%s] }
-`, i, n.clients[i], dir, routes[i], strings.Join(seeds, ", "))
+cluster { name: orx, listen: %s, advertise: %s, no_advertise: true, pool_size: -1, routes: [%s] }
+`, i, n.clients[i], dir, routes[i], nobody, strings.Join(seeds, ", "))
 		file := filepath.Join(dir, "nats.conf")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
