@@ -89,10 +89,14 @@ func (p *platform) startService(name, url, admin string) *process {
 
 func (p *platform) services() []*process { return []*process{p.command, p.projection, p.query} }
 
+// awaitReady waits until the services are ready, and the views of orders are there to be read.
 func (p *platform) awaitReady() {
 	p.t.Helper()
 	for _, admin := range []string{p.commandAdmin, p.projectionAdmin, p.queryAdmin} {
 		awaitStatus(p.t, admin+"/readyz", http.StatusOK)
+	}
+	for _, view := range []string{"order-summary", "sales-by-country", "sales-by-customer", "product-sales"} {
+		awaitStatus(p.t, p.queryURL+"/v1/views/"+view+"?limit=1", http.StatusOK)
 	}
 }
 
