@@ -126,7 +126,9 @@ func checkTree(spans []span) error {
 	if err != nil {
 		return err
 	}
-	_, err = child(spans, query, "batch*", read.id)
+	if _, err = child(spans, query, "batch*", read.id); err != nil { // it looks first where the view stands
+		_, err = child(spans, query, "SELECT", read.id) // or the view was there already
+	}
 	return err
 }
 
