@@ -17,7 +17,7 @@ chaos:
     ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 90m -run 'TestKills|TestThreeNodes|TestBank$' ./tests/e2e
     go test -count=1 -v ./tests/linear
 
-# Orchestrix against what one would use instead; -quick takes 3 minutes, -list shows the rows
+# Orchestrix against what one would use instead; -quick takes fewer and shorter runs, -list shows the rows
 bench *flags:
     go run ./tests/bench {{flags}}
 
