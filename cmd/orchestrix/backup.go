@@ -23,7 +23,7 @@ func newBackup() *cobra.Command {
 copies only what is new. Postgres needs none: views and snapshots are made of the log.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			log, closeLog, err := source.open(cmd.Context())
+			log, closeLog, err := source.open(cmd.Context(), toolPatience)
 			if err != nil {
 				return err
 			}

@@ -76,7 +76,11 @@ func (s *eventSelection) includes(c *es.Commit) bool {
 }
 
 func printEvents(ctx context.Context, source logFlags, selection eventSelection, printer *eventPrinter) error {
-	log, closeLog, err := source.open(ctx)
+	patience := toolPatience
+	if selection.follow {
+		patience = 0
+	}
+	log, closeLog, err := source.open(ctx, patience)
 	if err != nil {
 		return err
 	}

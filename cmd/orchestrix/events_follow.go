@@ -65,35 +65,19 @@ func startPositions(ctx context.Context, log es.Feed, selection eventSelection) 
 	return starts, nil
 }
 
-var errEnough = errors.New("enough")
-
 // readUntil sends the commits after start up to and including end, and closes commits.
 func readUntil(ctx context.Context, log es.Feed, start, end es.Position, commits chan<- *es.Commit) error {
 	defer close(commits)
-	if start.Sequence >= end.Sequence {
-		return nil
-	}
-	err := log.Follow(ctx, start, readBatch, func(ctx context.Context, batch es.Batch) error {
-		for i := range batch.Commits {
-			c := &batch.Commits[i]
-			if c.Position.Sequence > end.Sequence {
-				return errEnough
-			}
+	return es.Walk(ctx, log, start, end.Sequence, func(read []es.Commit) error {
+		for i := range read {
 			select {
-			case commits <- c:
+			case commits <- &read[i]:
 			case <-ctx.Done():
 				return ctx.Err()
-			}
-			if c.Position.Sequence == end.Sequence {
-				return errEnough
 			}
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	return err
 }
 
 // mergeByTime visits the commits of several partitions in the order of their time.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/pflag"
@@ -60,15 +61,20 @@ func (f *logFlags) connections() (service.Connections, error) {
 	return c, err
 }
 
-// open opens the log as it is.
-func (f *logFlags) open(ctx context.Context) (log es.Log, closeLog func(), err error) {
+// open opens the log as it is. What reads it waits, where it is out of reach, for as long as patience says; 0 is no limit.
+func (f *logFlags) open(ctx context.Context, patience time.Duration) (log es.Log, closeLog func(), err error) {
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
 	if f.kind == service.LogInPostgres {
-		return f.openPostgres(ctx)
+		log, closeLog, err = f.openPostgres(ctx)
+	} else {
+		log, closeLog, err = f.openJetStream(ctx, jetstream.Config{}, jetstream.OpenExisting)
 	}
-	return f.openJetStream(ctx, jetstream.Config{}, jetstream.OpenExisting)
+	if err != nil {
+		return nil, nil, err
+	}
+	return patientLog{log, patience}, closeLog, nil
 }
 
 type opener = func(context.Context, *nats.Conn, jetstream.Config) (*jetstream.Log, error)

@@ -60,7 +60,7 @@ func verify(ctx context.Context, source *logFlags, options runtime.VerifyOptions
 	if err != nil {
 		return runtime.Verified{}, err
 	}
-	log, closeLog, err := source.open(ctx)
+	log, closeLog, err := source.open(ctx, toolPatience)
 	if err != nil {
 		return runtime.Verified{}, err
 	}

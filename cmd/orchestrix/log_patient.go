@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// toolPatience is how long the tool waits for a log that is out of reach, as while a cluster elects a leader. It is
+// shorter than what [es.Walk] grants a log that hands nothing over.
+const toolPatience = 15 * time.Second
+
+var toolPauses = es.RetryPolicy{First: 50 * time.Millisecond, Max: time.Second}
+
+// patientLog goes on by itself where the log was out of reach for a while.
+type patientLog struct {
+	es.Log
+	patience time.Duration // 0 is no limit
+}
+
+// Head implements [es.Feed].
+func (l patientLog) Head(ctx context.Context, partition int) (head es.Head, err error) {
+	trouble := trouble{patience: l.patience}
+	for {
+		head, err = l.Log.Head(ctx, partition)
+		if err == nil || !trouble.wait(ctx, err) {
+			return head, err
+		}
+	}
+}
+
+// Follow implements [es.Feed]: after an interruption it follows on from the last position that was handled.
+func (l patientLog) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
+	trouble := trouble{patience: l.patience}
+	for {
+		var failed error
+		err := l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, batch es.Batch) error {
+			if failed = handle(ctx, batch); failed == nil {
+				trouble.over()
+				after = batch.Commits[len(batch.Commits)-1].Position
+			}
+			return failed
+		})
+		switch {
+		case failed != nil:
+			return failed
+		case err == nil || !trouble.wait(ctx, err):
+			return err
+		case ctx.Err() != nil:
+			return nil
+		}
+	}
+}
+
+// trouble is a time in which the log does not answer.
+type trouble struct {
+	patience time.Duration
+	began    time.Time
+	attempts int
+}
+
+func (t *trouble) over() { t.attempts = 0 }
+
+// wait says whether to try again after err, once it is time to. It does not wait on when ctx has ended.
+func (t *trouble) wait(ctx context.Context, err error) bool {
+	if !errors.Is(err, es.ErrUnavailable) {
+		return false
+	}
+	if t.attempts++; t.attempts == 1 {
+		t.began = time.Now()
+	}
+	if t.patience > 0 && time.Since(t.began) > t.patience {
+		return false
+	}
+	select {
+	case <-time.After(toolPauses.Pause(t.attempts)):
+	case <-ctx.Done():
+	}
+	return true
+}

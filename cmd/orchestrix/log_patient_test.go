@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// cutLog holds some commits, and is out of reach as often as cuts says, each time after one batch.
+type cutLog struct {
+	es.Log
+	cuts int
+}
+
+var errCut = fmt.Errorf("%w: cut off", es.ErrUnavailable)
+
+func (l *cutLog) Head(context.Context, int) (es.Head, error) {
+	if l.cuts--; l.cuts >= 0 {
+		return es.Head{}, errCut
+	}
+	return es.Head{Position: es.Position{Sequence: 3}}, nil
+}
+
+func (l *cutLog) Follow(ctx context.Context, after es.Position, _ int, handle func(context.Context, es.Batch) error) error {
+	for next := after.Sequence + 1; next <= 3; next++ {
+		if err := handle(ctx, es.Batch{Commits: []es.Commit{{Position: es.Position{Sequence: next}}}}); err != nil {
+			return err
+		}
+		if l.cuts--; l.cuts >= 0 {
+			return errCut
+		}
+	}
+	if l.cuts--; l.cuts >= 0 {
+		return errCut
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func TestAPatientLogGoesOnWhereItWas(t *testing.T) {
+	log := patientLog{&cutLog{cuts: 4}, time.Minute}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var got []uint64
+	err := log.Follow(ctx, es.Position{}, 1, func(_ context.Context, b es.Batch) error {
+		got = append(got, b.Commits[0].Position.Sequence)
+		if len(got) == 3 {
+			time.AfterFunc(100*time.Millisecond, stop)
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(got, []uint64{1, 2, 3}) {
+		t.Errorf("Follow handed over %d, %v; want 1, 2, 3, each once", got, err)
+	}
+	head, err := patientLog{&cutLog{cuts: 2}, time.Minute}.Head(t.Context(), 0)
+	if err != nil || head.Position.Sequence != 3 {
+		t.Errorf("Head = %v, %v", head, err)
+	}
+}
+
+func TestPatienceEnds(t *testing.T) {
+	log := patientLog{&cutLog{cuts: 1 << 30}, time.Nanosecond}
+	if _, err := log.Head(t.Context(), 0); !errors.Is(err, es.ErrUnavailable) {
+		t.Errorf("Head = %v", err)
+	}
+	nothing := func(context.Context, es.Batch) error { return nil }
+	if err := log.Follow(t.Context(), es.Position{Sequence: 3}, 1, nothing); !errors.Is(err, es.ErrUnavailable) {
+		t.Errorf("Follow = %v", err)
+	}
+	enough := fmt.Errorf("%w: said by who reads", es.ErrUnavailable)
+	err := patientLog{&cutLog{}, 0}.Follow(t.Context(), es.Position{}, 1, func(context.Context, es.Batch) error { return enough })
+	if !errors.Is(err, enough) {
+		t.Errorf("the reader's own error came back as %v", err)
+	}
+}
