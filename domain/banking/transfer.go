@@ -42,8 +42,8 @@ var TransferDecider = es.Decider[Transfer]{
 	Category: "transfer",
 	Decide: es.Commands[Transfer]{
 		es.Handle("request", Transfer.request),
-		es.Handle("complete", Transfer.complete),
-		es.Handle("fail", Transfer.fail),
+		es.Handle("complete", Transfer.complete).Internal(),
+		es.Handle("fail", Transfer.fail).Internal(),
 	},
 	Evolve: es.Events[Transfer]{
 		es.Apply("TransferRequested", Transfer.requested),

@@ -74,8 +74,8 @@ var OrderDecider = es.Decider[Order]{
 		es.Handle("place", Order.place),
 		es.Handle("ship", Order.ship),
 		es.Handle("cancel", Order.cancel),
-		es.Handle("confirm", Order.confirm),
-		es.Handle("fail-fulfilment", Order.failFulfilment),
+		es.Handle("confirm", Order.confirm).Internal(),
+		es.Handle("fail-fulfilment", Order.failFulfilment).Internal(),
 	},
 	Evolve: es.Events[Order]{
 		es.Apply("OrderPlaced", Order.placed),

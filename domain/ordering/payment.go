@@ -61,9 +61,9 @@ func NewPaymentDecider(limit Money) es.Decider[Payment] {
 	return es.Decider[Payment]{
 		Category: "payment",
 		Decide: es.Commands[Payment]{
-			es.Handle("authorize", func(p Payment, c Authorize) ([]es.Event, error) { return p.authorize(c, limit) }),
-			es.Handle("capture", Payment.capture),
-			es.Handle("refund", Payment.refund),
+			es.Handle("authorize", func(p Payment, c Authorize) ([]es.Event, error) { return p.authorize(c, limit) }).Internal(),
+			es.Handle("capture", Payment.capture).Internal(),
+			es.Handle("refund", Payment.refund).Internal(),
 		},
 		Evolve: es.Events[Payment]{
 			es.Apply("PaymentAuthorized", func(_ Payment, e PaymentAuthorized) Payment {

@@ -75,9 +75,9 @@ var StockDecider = es.Decider[Stock]{
 	Category: "stock",
 	Decide: es.Commands[Stock]{
 		es.Handle("receive", Stock.receive),
-		es.Handle("reserve", Stock.reserve),
-		es.Handle("release", Stock.release),
-		es.Handle("issue", Stock.issue),
+		es.Handle("reserve", Stock.reserve).Internal(),
+		es.Handle("release", Stock.release).Internal(),
+		es.Handle("issue", Stock.issue).Internal(),
 	},
 	Evolve: es.Events[Stock]{
 		es.Apply("StockReceived", Stock.received),

@@ -3,6 +3,7 @@ package es
 import (
 	"fmt"
 	"reflect"
+	"slices"
 )
 
 // Aggregate is a decider with its type parameter erased: what the runtime works with.
@@ -31,6 +32,8 @@ type CommandType struct {
 	Aggregate *Aggregate
 	Name      string
 	Type      reflect.Type
+	// Internal says that only processes send it: no client over HTTP does.
+	Internal bool
 
 	decode func(data []byte) (any, error)
 	known  func(data []byte) (any, error) // for a body without unknown fields
@@ -69,6 +72,11 @@ type EventType struct {
 
 // Commands are the aggregate's commands, in the order of the decider.
 func (a *Aggregate) Commands() []*CommandType { return a.commands }
+
+// Offered are the commands that clients may send: those that are not internal.
+func (a *Aggregate) Offered() []*CommandType {
+	return slices.DeleteFunc(slices.Clone(a.commands), func(c *CommandType) bool { return c.Internal })
+}
 
 // Command finds a command by the name that requests use.
 func (a *Aggregate) Command(name string) (*CommandType, bool) {
@@ -161,7 +169,7 @@ func (d Decider[S]) compile(module string) (*Aggregate, error) {
 		if err := a.addCommand(h.name, h.command, h.decode, func(s, c any) ([]Event, error) { return h.decide(s.(S), c) }); err != nil {
 			return nil, fmt.Errorf("decider %q: %w", d.Category, err)
 		}
-		a.commandNamed[h.name].known = h.known
+		a.commandNamed[h.name].known, a.commandNamed[h.name].Internal = h.known, h.internal
 	}
 	for _, h := range d.Evolve {
 		if err := a.addEvent(h.codec, func(s any, e Event) any { return h.evolve(s.(S), e) }); err != nil {

@@ -29,11 +29,19 @@ type Events[S any] []EventHandler[S]
 
 // CommandHandler decides one command; made by [Handle].
 type CommandHandler[S any] struct {
-	name    string
-	command reflect.Type
-	decode  func(data []byte) (any, error)
-	known   func(data []byte) (any, error)
-	decide  func(state S, command any) ([]Event, error)
+	name     string
+	command  reflect.Type
+	internal bool
+	decode   func(data []byte) (any, error)
+	known    func(data []byte) (any, error)
+	decide   func(state S, command any) ([]Event, error)
+}
+
+// Internal keeps the command for processes: it is taken from the bus, and refused over HTTP, where anybody could send one
+// step of a process without the others, such as the credit without the debit.
+func (h CommandHandler[S]) Internal() CommandHandler[S] {
+	h.internal = true
+	return h
 }
 
 // Handle registers a command under the name that requests use ("ship"). decide is pure: it looks at the

@@ -117,7 +117,7 @@ func answer(h http.Header, result runtime.Result) ([]byte, error) {
 	})
 }
 
-// commandType finds the command that the path names. What it says of an unknown one names those that exist.
+// commandType finds the command that the path names, which clients may send. What it says of an unknown one names those that exist.
 func (a *commandAPI) commandType(category, name string) (*es.CommandType, error) {
 	aggregate, ok := a.registry.Aggregate(category)
 	if _, process := a.registry.ProcessOf(category); !ok || process { // a process takes no command from outside
@@ -125,11 +125,14 @@ func (a *commandAPI) commandType(category, name string) (*es.CommandType, error)
 	}
 	command, ok := aggregate.Command(name)
 	if !ok {
-		names := make([]string, 0, len(aggregate.Commands()))
-		for _, c := range aggregate.Commands() {
+		var names []string
+		for _, c := range aggregate.Offered() {
 			names = append(names, c.Name)
 		}
 		return nil, unknown("command of "+category, name, names)
+	}
+	if command.Internal {
+		return nil, internalCommand.because("command " + quote(name) + " of " + category + " is a step of a process: it comes over the bus alone")
 	}
 	return command, nil
 }
@@ -149,7 +152,11 @@ func unknown(what, name string, names []string) error {
 	if len(name) > es.MaxTokenLength {
 		name = name[:es.MaxTokenLength] + "…"
 	}
-	return unknownName.because("there is no " + what + " " + quote(name) + "; there are: " + strings.Join(names, ", "))
+	known := "there are: " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		known = "there is none"
+	}
+	return unknownName.because("there is no " + what + " " + quote(name) + "; " + known)
 }
 
 // commandID is the Idempotency-Key, or a new UUID of version 7 where there is none.

@@ -122,7 +122,10 @@ func TestProblemsSayMore(t *testing.T) {
 
 func TestBadRequestsNeverReachTheExecutor(t *testing.T) {
 	t.Parallel()
-	server := commandServer(t, failWith(errUnwanted), httpapi.Options{MaxBody: 1000})
+	server := commandServer(t, failWith(errUnwanted), httpapi.Options{MaxBody: 1000, Async: queue{submit: func(runtime.CommandMessage) (runtime.Outcome, error) {
+		t.Error("a bad request reached the bus")
+		return runtime.Outcome{}, errUnwanted
+	}}})
 	const ct = "Content-Type"
 	for _, c := range []struct {
 		name, method, path, body string
@@ -155,6 +158,8 @@ func TestBadRequestsNeverReachTheExecutor(t *testing.T) {
 		{"id long", "POST", "/v1/commands/order/" + strings.Repeat("a", 65) + "/place", goodBody, nil, 400, "bad-token"},
 		{"category", "POST", "/v1/commands/invoice/1/place", goodBody, nil, 404, "unknown-name"},
 		{"command", "POST", "/v1/commands/order/1/explode", goodBody, nil, 404, "unknown-name"},
+		{"internal", "POST", "/v1/commands/order/1/settle", `{"proof":{"number":1}}`, nil, 403, "internal-command"},
+		{"internal, for later", "POST", "/v1/commands/order/1/settle", `{"proof":{"number":1}}`, []string{"Prefer", "respond-async"}, 403, "internal-command"},
 		{"case", "POST", "/v1/commands/Order/1/place", goodBody, nil, 404, "unknown-name"},
 		{"route", "POST", "/v1/commands/order/place", goodBody, nil, 404, "unknown-route"},
 		{"root", "GET", "/", "", nil, 404, "unknown-route"},
@@ -185,7 +190,7 @@ func TestBadRequestsNeverReachTheExecutor(t *testing.T) {
 		if c.status == http.StatusMethodNotAllowed && r.header.Get("Allow") != "POST" {
 			t.Errorf("%s: Allow %q", c.name, r.header.Get("Allow"))
 		}
-		if c.code == "unknown-name" && !strings.Contains(p.Detail, "there are: ") {
+		if c.code == "unknown-name" && (!strings.Contains(p.Detail, "there are: ") || strings.Contains(p.Detail, "settle")) {
 			t.Errorf("%s: no hint in %q", c.name, p.Detail)
 		}
 		if len(r.body) > 2000 {

@@ -26,6 +26,12 @@ type (
 		Day      string `json:"day" format:"date"`
 		Lines    []line `json:"lines" maxItems:"100"`
 	}
+	settle struct {
+		Proof proof `json:"proof"`
+	}
+	proof struct {
+		Number int `json:"number" minimum:"1"`
+	}
 	line struct {
 		Quantity int             `json:"quantity" minimum:"1"`
 		Price    decimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
@@ -50,8 +56,11 @@ func testModule() es.Module {
 		Name: "shop",
 		Deciders: []es.DeciderDef{es.Decider[order]{
 			Category: "order",
-			Decide:   es.Commands[order]{es.Handle("place", func(o order, c place) ([]es.Event, error) { return es.Accept(placed{c.Lines}) })},
-			Evolve:   es.Events[order]{es.Apply("OrderPlaced", func(o order, e placed) order { return order(e) })},
+			Decide: es.Commands[order]{
+				es.Handle("place", func(o order, c place) ([]es.Event, error) { return es.Accept(placed{c.Lines}) }),
+				es.Handle("settle", func(order, settle) ([]es.Event, error) { return es.Accept() }).Internal(),
+			},
+			Evolve: es.Events[order]{es.Apply("OrderPlaced", func(o order, e placed) order { return order(e) })},
 		}},
 		Views: []es.ViewDef{es.View[summary]{
 			Name: "order-summary", Version: 1,

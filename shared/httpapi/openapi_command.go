@@ -10,14 +10,15 @@ import (
 	"orchestrix/shared/es"
 )
 
-// describe documents one operation a command.
+// describe documents one operation a command that clients may send.
 func (a *commandAPI) describe() error {
 	for _, aggregate := range a.registry.Aggregates() {
-		if _, ok := a.registry.ProcessOf(aggregate.Category); ok {
-			continue // it takes no command from outside
+		offered := aggregate.Offered()
+		if len(offered) == 0 {
+			continue // as of the instances of a process
 		}
 		a.openapi.Tags = append(a.openapi.Tags, &huma.Tag{Name: aggregate.Category, Description: "Commands to one " + aggregate.Category + " of module " + aggregate.Module + "."})
-		for _, c := range aggregate.Commands() {
+		for _, c := range offered {
 			op := a.operation(c)
 			if a.options.Async != nil {
 				a.preferAsync(op)

@@ -79,6 +79,11 @@ func TestACommandIsDocumentedWithItsSchemaAndEveryStatus(t *testing.T) {
 	if got := strings.Join(slices.Sorted(maps.Keys(op.Responses)), " "); got != "200 400 404 408 409 412 413 415 422 500 503" {
 		t.Errorf("statuses %s", got)
 	}
+	for _, name := range []string{"httpapi_test.Settle", "httpapi_test.Proof"} {
+		if _, ok := d.Components.Schemas[name]; ok {
+			t.Errorf("%s of an internal command is documented", name)
+		}
+	}
 	if day := d.Components.Schemas["httpapi_test.Place"].Properties["day"]; day["format"] != "date" {
 		t.Errorf("day is %v", day)
 	}

@@ -20,6 +20,7 @@ var (
 	badHeader        = &kind{status: 400, code: "bad-header", title: "A header has a form that is not allowed"}
 	badPosition      = &kind{status: 400, code: "bad-position", title: "This is no position of the log"}
 	badQuery         = &kind{status: 400, code: "bad-query", title: "The query parameters are not those of this resource"}
+	internalCommand  = &kind{status: 403, code: "internal-command", title: "Only processes send this command"}
 	unknownRoute     = &kind{status: 404, code: "unknown-route", title: "There is nothing at this path"}
 	unknownName      = &kind{status: 404, code: "unknown-name", title: "No module has this name"}
 	documentNotFound = &kind{status: 404, code: "document-not-found", title: "There is no such document", detail: "the view has no document of this key"}

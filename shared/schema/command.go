@@ -26,7 +26,7 @@ func (s *Schemas) DecodeCommand(c *es.CommandType, body []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	check := newChecker(s.commandTypes, "body")
+	check := newChecker(s.typesOf(c), "body")
 	check.check(s.commands[c], value)
 	if check.unknown != "" {
 		return nil, fmt.Errorf("%w: %s; %s", ErrUnknownField, check.unknown, expected(check.known))

@@ -20,7 +20,7 @@ const RefPrefix = "#/components/schemas/"
 
 // Schemas are the schemas of everything in a registry. They don't change, and may be used concurrently.
 type Schemas struct {
-	commandTypes, readTypes, paramTypes huma.Registry
+	commandTypes, internalTypes, readTypes, paramTypes huma.Registry // internalTypes are of commands that no document shows
 
 	commands  map[*es.CommandType]*huma.Schema
 	acceptors map[*es.CommandType]*acceptor
@@ -35,7 +35,7 @@ type Schemas struct {
 // fit.
 func New(registry *es.Registry) (*Schemas, error) {
 	s := &Schemas{
-		commandTypes: newTypes(), readTypes: newTypes(), paramTypes: newTypes(),
+		commandTypes: newTypes(), internalTypes: newTypes(), readTypes: newTypes(), paramTypes: newTypes(),
 		commands:  map[*es.CommandType]*huma.Schema{},
 		acceptors: map[*es.CommandType]*acceptor{},
 		documents: map[*es.ViewType]*huma.Schema{},
@@ -64,22 +64,32 @@ func New(registry *es.Registry) (*Schemas, error) {
 		answersNull(object)
 	}
 	for c, object := range s.commands {
-		s.acceptors[c] = newAcceptor(s.commandTypes, object, nil)
+		s.acceptors[c] = newAcceptor(s.typesOf(c), object, nil)
 	}
 	return s, nil
 }
 
 func (s *Schemas) addCommand(a *es.Aggregate, c *es.CommandType) error {
-	return guard("command "+a.Category+"/"+c.Name, func() { s.commands[c] = s.commandTypes.Schema(c.Type, true, c.Name) })
+	return guard("command "+a.Category+"/"+c.Name, func() { s.commands[c] = s.typesOf(c).Schema(c.Type, true, c.Name) })
+}
+
+// typesOf are the schemas that a command's schema refers to.
+func (s *Schemas) typesOf(c *es.CommandType) huma.Registry {
+	if c.Internal {
+		return s.internalTypes
+	}
+	return s.commandTypes
 }
 
 // checkNoDefaults refuses what would be documented and not done: a command is stored as it came.
 func (s *Schemas) checkNoDefaults() error {
 	var errs []error
-	for name, object := range s.commandTypes.Map() {
-		for field, property := range object.Properties {
-			if property.Default != nil {
-				errs = append(errs, fmt.Errorf("%s.%s: a command's field takes no default; make it optional (omitempty) and decide in the domain", name, field))
+	for _, types := range []huma.Registry{s.commandTypes, s.internalTypes} {
+		for name, object := range types.Map() {
+			for field, property := range object.Properties {
+				if property.Default != nil {
+					errs = append(errs, fmt.Errorf("%s.%s: a command's field takes no default; make it optional (omitempty) and decide in the domain", name, field))
+				}
 			}
 		}
 	}
@@ -93,7 +103,7 @@ func answersNull(object *huma.Schema) {
 	}
 }
 
-// CommandTypes are the schemas that those of commands refer to. The registry is the caller's own.
+// CommandTypes are the schemas that those of commands refer to, internal ones aside. The registry is the caller's own.
 func (s *Schemas) CommandTypes() huma.Registry { return copied(s.commandTypes) }
 
 // ReadTypes are the schemas that those of documents, states and results refer to. The registry is the

@@ -133,6 +133,15 @@ func TestCommandsOverNATS(t *testing.T) {
 	if o := ask("steal", "n-steal", `{}`); o.field("status") != "rejected" || o.field("code") != "unknown-name" {
 		t.Errorf("an unknown command: %v", o)
 	}
+	for _, prefer := range []string{"", "respond-async"} {
+		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/account/n-1/revoke", `{"transfer":"t-1"}`, "Prefer", prefer)
+		if err != nil || a.Status != http.StatusForbidden || a.field("code") != "internal-command" {
+			t.Errorf("a step of a process over HTTP: %v, %v", a, err)
+		}
+	}
+	if o := ask("revoke", "n-revoke", `{"transfer":"t-1"}`); o.field("status") != "accepted" || o.field("version") != 2.0 {
+		t.Errorf("a step of a process: %v", o)
+	}
 	if o := outcomeAt(t, p.commandURL, "/v1/commands/n-open"); o.field("status") != "accepted" {
 		t.Errorf("over HTTP: %v", o)
 	}
