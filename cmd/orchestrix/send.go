@@ -28,6 +28,9 @@ Commands to the same aggregate are sent in the order of the file, others side by
 delivered is tried again under its id, so nothing is done twice; neither is it when the same file is sent again.
 A line without command_id gets one that follows from its content.
 
+With --async the service takes the commands for later (it answers 202), and what became of each is asked for
+afterwards: a service that is busy or restarts meanwhile has them all the same.
+
 The exit status is 0 when every line was delivered, whether it was accepted or rejected.`,
 		Example: "  orchestrix send commands.ndjson\n  generate | orchestrix send - --concurrency 64",
 		Args:    cobra.ExactArgs(1),
@@ -38,7 +41,8 @@ The exit status is 0 when every line was delivered, whether it was accepted or r
 	flags := command.Flags()
 	flags.StringVar(&s.url, "command-url", fromEnv("ORCHESTRIX_COMMAND_URL", defaultCommandURL), "where the command service listens (ORCHESTRIX_COMMAND_URL)")
 	flags.IntVar(&s.concurrency, "concurrency", 16, "commands in flight at once, 1 to 1024")
-	flags.DurationVar(&s.patience, "retry-for", time.Minute, "how long a command is tried again while the service can't take it")
+	flags.BoolVar(&s.async, "async", false, "have the commands taken for later, and then ask for their outcomes")
+	flags.DurationVar(&s.patience, "retry-for", time.Minute, "how long a command is tried again while the service can't take it, or its outcome is asked for")
 	return command
 }
 

@@ -20,6 +20,7 @@ import (
 type sender struct {
 	url         string
 	concurrency int
+	async       bool // take the answer later
 	patience    time.Duration
 	progress    func()
 
@@ -76,60 +77,97 @@ func (s *sender) read(ctx context.Context, input io.Reader, lanes []chan line) e
 	return nil
 }
 
+// work posts the lines of a lane, and waits at the end for those that were taken for later.
 func (s *sender) work(ctx context.Context, lane <-chan line) error {
+	var promises []*promise // the oldest first, which is decided first as a rule
 	for l := range lane {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := s.deliver(ctx, l); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			s.report.fail(l.number, "%s %s could not be delivered: %v", l.stream(), l.Command, err)
-			return fmt.Errorf("stopped at line %d: is the command service running at %s? Send the same file again to go on", l.number, s.url)
+		taken, err := s.deliver(ctx, l)
+		if err != nil {
+			return s.stop(ctx, l, "could not be delivered", err)
 		}
-		s.progress()
+		if taken == nil {
+			s.progress()
+			continue
+		}
+		if promises = append(promises, taken); len(promises) == maxPromised {
+			if err := s.settle(ctx, promises[0]); err != nil {
+				return err
+			}
+			promises = promises[1:]
+		}
+	}
+	for _, taken := range promises {
+		if err := s.settle(ctx, taken); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// deliver posts the line until the service has answered for it.
-func (s *sender) deliver(ctx context.Context, l line) error {
-	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, s.post(ctx, l) },
-		backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(s.patience))
-	return err
+func (s *sender) settle(ctx context.Context, p *promise) error {
+	if err := s.await(ctx, p); err != nil {
+		return s.stop(ctx, p.line, "was taken, but has no outcome", err)
+	}
+	s.progress()
+	return nil
 }
 
-// post returns an error where the service has not decided the command: it may be tried again.
-func (s *sender) post(ctx context.Context, l line) error {
+// stop reports the line that ends its worker, unless that was told to end.
+func (s *sender) stop(ctx context.Context, l line, what string, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	s.report.fail(l.number, "%s %s %s: %v", l.stream(), l.Command, what, err)
+	return fmt.Errorf("stopped at line %d: is the command service running at %s? Send the same file again to go on", l.number, s.url)
+}
+
+// deliver posts the line until the service has answered for it. It returns what is left to wait for, if anything.
+func (s *sender) deliver(ctx context.Context, l line) (*promise, error) {
+	return backoff.Retry(ctx, func() (*promise, error) { return s.post(ctx, l) },
+		backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(s.patience))
+}
+
+// maxAnswer is the longest answer that is read, in bytes.
+const maxAnswer = 64 << 10
+
+// post returns an error where the service has not taken the command: it may be tried again.
+func (s *sender) post(ctx context.Context, l line) (*promise, error) {
 	path := "/v1/commands/" + l.Category + "/" + l.ID + "/" + url.PathEscape(l.Command)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.url, "/")+path, bytes.NewReader(l.Data))
 	if err != nil {
-		return backoff.Permanent(err)
+		return nil, backoff.Permanent(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", l.CommandID)
+	if s.async {
+		request.Header.Set("Prefer", "respond-async")
+	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read from
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch status := response.StatusCode; {
 	case status == http.StatusOK:
 		s.report.accept(response.Header.Get("Orchestrix-Repeated") == "true")
-		return nil
+		return nil, nil
+	case status == http.StatusAccepted:
+		return s.taken(l, response, body)
 	case status >= 500, status == http.StatusConflict, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
 		text, _ := problemText(body)
-		return fmt.Errorf("status %d: %s", status, text)
+		return nil, fmt.Errorf("status %d: %s", status, text)
 	}
 	text, ok := problemText(body)
 	if !ok {
-		return backoff.Permanent(fmt.Errorf("status %d, and the answer is not a command service's: %s", response.StatusCode, text))
+		return nil, backoff.Permanent(fmt.Errorf("status %d, and the answer is not a command service's: %s", response.StatusCode, text))
 	}
 	s.report.reject(l.number, "%s %s: status %d: %s", l.stream(), l.Command, response.StatusCode, text)
-	return nil
+	return nil, nil
 }

@@ -201,7 +201,7 @@ func (q *CommandQueue) bury(ctx context.Context, m *CommandMessage, attempts int
 	q.config.Logger.ErrorContext(ctx, "a command can't be executed, it goes to the dead letters",
 		"stream", m.Stream.String(), "command", m.Name, "command_id", m.ID, "attempts", attempts, "error", cause)
 	_, err := q.outcomes.settle(ctx, m, Outcome{
-		CommandID: m.ID, Stream: m.Stream.String(), Status: Pending, Code: "dead-letter",
+		CommandID: m.ID, Stream: m.Stream.String(), Status: Pending, Code: CodeDeadLetter,
 		Detail: fmt.Sprintf("%d attempts failed by a fault of the service; an operator has to look at it", attempts),
 	})
 	if err != nil {

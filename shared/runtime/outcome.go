@@ -17,6 +17,9 @@ const (
 	Rejected OutcomeStatus = "rejected" // it had no effect, and won't have one
 )
 
+// CodeDeadLetter is the code of a pending outcome whose command only an operator can bring further.
+const CodeDeadLetter = "dead-letter"
+
 // Outcome is what became of a command that was sent over the bus. It is the body of the message to whom the command
 // names, of the reply, and of the resource that clients poll.
 type Outcome struct {

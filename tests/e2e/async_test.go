@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,6 +51,37 @@ func TestDevTakesCommandsForLater(t *testing.T) {
 	p, b := startDev(t, "--memory")
 	if o := outcomeAt(t, b.CommandURL, later(t, b.CommandURL, "order/1/place", "c/1", smallOrder)); o.field("status") != "accepted" {
 		t.Errorf("the outcome is %v", o)
+	}
+	p.stop()
+}
+
+// A file of commands is sent for later, and each line's outcome is reported. Sent again, it changes nothing.
+func TestAFileIsSentForLater(t *testing.T) {
+	t.Parallel()
+	p, b := startDev(t, "--memory")
+	var lines strings.Builder
+	for i := range 40 { // the deposits of an account come after it was opened, and the withdrawal after them
+		account := fmt.Sprint("later-", i)
+		fmt.Fprintf(&lines, "{\"category\":\"account\",\"id\":%q,\"command\":\"open\",\"data\":%s}\n", account, openAccount)
+		for range 10 {
+			fmt.Fprintf(&lines, "{\"category\":\"account\",\"id\":%q,\"command\":\"deposit\",\"data\":{\"amount\":\"1\"}}\n", account)
+		}
+		fmt.Fprintf(&lines, "{\"category\":\"account\",\"id\":%q,\"command\":\"withdraw\",\"data\":{\"amount\":\"10\"}}\n", account)
+	}
+	lines.WriteString(`{"category":"account","id":"later-0","command":"withdraw","command_id":"too-much","data":{"amount":"1"}}` + "\n")
+	lines.WriteString(`{"category":"account","id":"later-0","command":"withdraw","data":{"amount":"-1"}}` + "\n")
+	file := filepath.Join(t.TempDir(), "later.ndjson")
+	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"send", "--async", "--command-url", b.CommandURL, "--concurrency", "3", file}
+	for _, want := range []string{"accepted 480, repeated 0, rejected 2, failed 0", "accepted 0, repeated 480, rejected 2, failed 0"} {
+		out := tool(t, args...)
+		for _, want := range []string{want, "line 481 rejected: account-later-0 withdraw: insufficient-funds: ", "line 482 rejected: account-later-0 withdraw: status 422: validation-failed: "} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %q in:\n%s", want, out)
+			}
+		}
 	}
 	p.stop()
 }
