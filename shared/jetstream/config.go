@@ -87,20 +87,18 @@ func (l *Log) streamName(partition int) string {
 	return l.config.Prefix + "_EVENTS_" + strconv.Itoa(partition)
 }
 
-func (l *Log) subjectPrefix() string { return strings.ToLower(l.config.Prefix) + ".evt." }
-
 func (l *Log) subjectOf(s es.Stream) string {
-	return l.subjectPrefix() + strconv.Itoa(l.partitionOf(s)) + "." + s.Tenant + "." + s.Category + "." + s.ID
+	return l.subjects + strconv.Itoa(l.partitionOf(s)) + "." + s.Tenant + "." + s.Category + "." + s.ID
 }
 
 func (l *Log) partitionOf(s es.Stream) int { return es.PartitionOf(s.Tenant, s.ID, l.partitions) }
 
 // streamOf reads a subject. Its error says that no commit belongs there.
 func (l *Log) streamOf(subject string) (es.Stream, error) {
-	name, ours := strings.CutPrefix(subject, l.subjectPrefix())
+	name, ours := strings.CutPrefix(subject, l.subjects)
 	parts := strings.Split(name, ".")
 	if !ours || len(parts) != 4 {
-		return es.Stream{}, fmt.Errorf("%w: subject %q is not %s<partition>.<tenant>.<category>.<id>", es.ErrCorrupt, subject, l.subjectPrefix())
+		return es.Stream{}, fmt.Errorf("%w: subject %q is not %s<partition>.<tenant>.<category>.<id>", es.ErrCorrupt, subject, l.subjects)
 	}
 	s := es.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}
 	if err := s.Check(); err != nil {

@@ -48,7 +48,17 @@ func (l *Log) get(ctx context.Context, partition int, wanted leaderRequest) (sto
 // direct asks by direct get: the answer is the message itself, its place in headers
 // (https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md).
 func (l *Log) direct(ctx context.Context, subject string, request []byte) (stored, error) {
-	answer, err := l.request(ctx, subject, request)
+	answer, err := untilAnswered(ctx, l.config.AckTimeout, func(ctx context.Context) (*nats.Msg, error) {
+		in, err := l.inboxes.take()
+		if err != nil {
+			return nil, err
+		}
+		defer l.inboxes.give(in)
+		if err := in.ask(subject, request); err != nil {
+			return nil, err
+		}
+		return in.answer(ctx)
+	})
 	if err != nil {
 		return stored{}, err
 	}
@@ -134,17 +144,19 @@ func decodeHeader(text string) (nats.Header, error) {
 // awayPause is between two tries of a read that reached no server: an election or a reconnect is short.
 const awayPause = 50 * time.Millisecond
 
-func (l *Log) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
-	return requester{l.conn, l.config.AckTimeout}.request(ctx, subject, body)
+// request sends a request that must be answered within ctx, and within the time for one answer.
+func (r requester) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
+	return untilAnswered(ctx, r.timeout, func(ctx context.Context) (*nats.Msg, error) {
+		return r.conn.RequestWithContext(ctx, subject, body)
+	})
 }
 
-// request sends a request that must be answered within ctx, and within the time for one answer. Where nobody
-// is there to answer, it is sent again until then: it only reads.
-func (r requester) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+// untilAnswered makes a request that only reads. Where nobody is there to answer, it is made again within the timeout.
+func untilAnswered(ctx context.Context, timeout time.Duration, request func(context.Context) (*nats.Msg, error)) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
-		answer, err := r.conn.RequestWithContext(ctx, subject, body)
+		answer, err := request(ctx)
 		away := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected)
 		if !away || !sleep(ctx, awayPause) {
 			return answer, err

@@ -2,8 +2,9 @@ package jetstream
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 )
@@ -27,39 +28,39 @@ func (l *Log) getMany(ctx context.Context, partition int, sequences []uint64) ([
 	return messages, nil
 }
 
-// askAtOnce fills in what is answered in time, and well.
+// askAtOnce fills in what is answered in time, and well. An answer says itself which message it is.
 func (l *Log) askAtOnce(ctx context.Context, partition int, sequences []uint64, messages []stored) {
 	if len(sequences) < 2 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
-	inbox := l.conn.NewInbox() + "."
-	answers := make(chan *nats.Msg, len(sequences))
-	subscription, err := l.conn.ChanSubscribe(inbox+"*", answers)
+	in, err := l.inboxes.take()
 	if err != nil {
 		return
 	}
-	defer subscription.Unsubscribe() //nolint:errcheck // a connection that is closed has no subscriptions
+	defer l.inboxes.give(in)
 	subject := "$JS.API.DIRECT.GET." + l.streamName(partition)
-	for i, sequence := range sequences {
+	for _, sequence := range sequences {
 		request := strconv.AppendUint([]byte(`{"seq":`), sequence, 10)
-		if err := l.conn.PublishRequest(subject, inbox+strconv.Itoa(i), append(request, '}')); err != nil {
+		if err := in.ask(subject, append(request, '}')); err != nil {
 			return
 		}
 	}
-	for range sequences {
-		select {
-		case answer := <-answers:
-			i, err := strconv.Atoi(strings.TrimPrefix(answer.Subject, inbox))
-			if err != nil || i < 0 || i >= len(messages) {
-				continue
-			}
-			if m, err := storedMessage(answer); err == nil && m.sequence == sequences[i] {
-				messages[i] = m
-			}
-		case <-ctx.Done():
+	for in.due > 0 {
+		answer, err := in.answer(ctx)
+		if errors.Is(err, nats.ErrNoResponders) {
+			continue
+		}
+		if err != nil {
 			return
+		}
+		m, err := storedMessage(answer)
+		if err != nil {
+			continue
+		}
+		if i := slices.Index(sequences, m.sequence); i >= 0 {
+			messages[i] = m
 		}
 	}
 }

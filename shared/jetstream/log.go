@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,9 @@ type Log struct {
 	config     Config
 	conn       *nats.Conn
 	js         jetstream.JetStream
+	inboxes    *inboxes
 	steer      *steer
+	subjects   string // what those of events begin with
 	partitions int
 	maxMessage int64                     // bytes that the streams take, 0 for any
 	failures   []atomic.Pointer[failure] // by partition; nil after an append that worked
@@ -47,10 +50,11 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{config: config.withDefaults(), conn: conn, js: js}
+	l := &Log{config: config.withDefaults(), conn: conn, js: js, inboxes: &inboxes{conn: conn}}
 	if err := l.config.check(); err != nil {
 		return nil, err
 	}
+	l.subjects = strings.ToLower(l.config.Prefix) + ".evt."
 	l.steer = &steer{conn: conn, after: l.config.LostAfter, logger: l.config.Logger}
 	if l.partitions, err = l.storedPartitions(ctx, create); err != nil {
 		return nil, err
@@ -124,7 +128,7 @@ func (l *Log) partitionConfig(partition, partitions int) jetstream.StreamConfig 
 	return jetstream.StreamConfig{
 		Name:        l.streamName(partition),
 		Description: "Orchestrix event log, partition " + strconv.Itoa(partition),
-		Subjects:    []string{l.subjectPrefix() + strconv.Itoa(partition) + ".*.*.*"},
+		Subjects:    []string{l.subjects + strconv.Itoa(partition) + ".*.*.*"},
 		Storage:     jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		Replicas: l.config.Replicas, Duplicates: l.config.DuplicateWindow,
 		DenyDelete: true, DenyPurge: true, AllowDirect: true, AllowAtomicPublish: true,
