@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // scanEvents reads a body in the very form that [EncodeEvents] gives it: every load and every projection goes through
@@ -119,7 +121,7 @@ func (s *scanner) event(before *CloudEvent) (CloudEvent, bool) {
 // value takes a JSON value up to the end of the object that holds it.
 func (s *scanner) value() (json.RawMessage, bool) {
 	value, ok := s.raw()
-	return json.RawMessage(value), ok && json.Valid(value)
+	return json.RawMessage(value), ok && jsonv1.Valid(value)
 }
 
 // raw takes what looks like a value.

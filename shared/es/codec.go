@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Marshal encodes a payload or a state. All JSON of events, commands, states and documents goes through
@@ -26,7 +28,7 @@ func Marshal(v any) (json.RawMessage, error) {
 // Unmarshal decodes what the system itself has written. Fields that the type no longer has are ignored: an
 // old event may hold more than today's struct.
 func Unmarshal(data []byte, into any) error {
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := jsonv1.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadPayload, err)
 	}
 	return nil
@@ -38,7 +40,7 @@ func UnmarshalStrict(data []byte, into any) error {
 	if !utf8.Valid(data) {
 		return fmt.Errorf("%w: not valid UTF-8", ErrBadPayload)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := jsonv1.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		if errors.Is(err, io.EOF) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Commit is the events of one accepted command: the unit of append, and one entry of the log.
@@ -81,7 +83,7 @@ func (c *Commit) Check() error {
 		return fmt.Errorf("%w: %s: a commit holds at least one event", ErrBadPayload, c.Stream)
 	}
 	for i, e := range c.Events {
-		if e.Type == "" || e.Schema < 1 || !json.Valid(e.Data) {
+		if e.Type == "" || e.Schema < 1 || !jsonv1.Valid(e.Data) {
 			return fmt.Errorf("%w: %s: event %d of the commit (type %q, schema version %d) needs a type, a schema version from 1 and JSON data",
 				ErrBadPayload, c.Stream, i+1, e.Type, e.Schema)
 		}

@@ -8,5 +8,5 @@
 // The ports ([EventStore], [Feed], [Snapshots], [ViewStore]) say what a log and a read side must do; the
 // adapters (memory, jetstream, postgres) do it, and the suites of package estest hold them to it.
 //
-// The package imports only the standard library.
+// The package imports the standard library, and encoding/json as Go 1.27 will have it.
 package es

@@ -1,9 +1,11 @@
 package schema
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"orchestrix/shared/es"
 )
@@ -53,13 +55,16 @@ func expected(names string) string {
 	return "expected " + names
 }
 
+// indexes are the elements of arrays in what the decoder calls a field: lines.0.quantity.
+var indexes = regexp.MustCompile(`\.([0-9]+)\b`)
+
 // decodeError says what a type did not take.
 func decodeError(root string, err error) error {
 	field := FieldError{Location: root, Message: cut(err.Error(), maxText)}
-	var wrong *json.UnmarshalTypeError
+	var wrong *jsonv1.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		if wrong.Field != "" {
-			field.Location += "." + cut(wrong.Field, maxText)
+			field.Location += cut(indexes.ReplaceAllString("."+wrong.Field, "[$1]"), maxText)
 		}
 		field.Message = fmt.Sprintf("%s does not fit %v", cut(wrong.Value, maxValue), wrong.Type.Kind())
 	}
