@@ -14,6 +14,11 @@ type Deadline struct {
 	// ID tells this setting from every other of the name. A deadline that fires says which setting it was.
 	ID string
 	At time.Time // UTC
+
+	// What has set it, for what it sets off: as in a [Commit]. Each may be empty.
+	CorrelationID string
+	CausationID   string
+	Trace         Trace
 }
 
 // Deadlines wake process instances in time, or late, but never not at all.

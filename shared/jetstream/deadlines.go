@@ -49,6 +49,11 @@ type deadlineBody struct {
 	Name string    `json:"name"`
 	ID   string    `json:"id"`
 	At   time.Time `json:"at"`
+
+	CorrelationID string `json:"correlation_id,omitempty"`
+	CausationID   string `json:"causation_id,omitempty"`
+	TraceParent   string `json:"traceparent,omitempty"`
+	TraceState    string `json:"tracestate,omitempty"`
 }
 
 // OpenDeadlines opens the deadlines that go with a bus and its log, and creates their stream where it is missing. It
@@ -130,7 +135,11 @@ func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error
 		return err
 	}
 	deadline.At = deadline.At.UTC()
-	body, err := json.Marshal(deadlineBody{Name: deadline.Name, ID: deadline.ID, At: deadline.At})
+	body, err := json.Marshal(deadlineBody{
+		Name: deadline.Name, ID: deadline.ID, At: deadline.At,
+		CorrelationID: deadline.CorrelationID, CausationID: deadline.CausationID,
+		TraceParent: deadline.Trace.Parent, TraceState: deadline.Trace.State,
+	})
 	if err != nil {
 		return err
 	}
@@ -275,7 +284,10 @@ func decodeDeadline(of es.Stream, body []byte) (es.Deadline, error) {
 	if err := json.Unmarshal(body, &b); err != nil {
 		return es.Deadline{}, fmt.Errorf("%w: deadline of %s: %w", es.ErrCorrupt, of, err)
 	}
-	deadline := es.Deadline{Of: of, Name: b.Name, ID: b.ID, At: b.At.UTC()}
+	deadline := es.Deadline{
+		Of: of, Name: b.Name, ID: b.ID, At: b.At.UTC(), CorrelationID: b.CorrelationID, CausationID: b.CausationID,
+		Trace: es.Trace{Parent: b.TraceParent, State: b.TraceState},
+	}
 	if err := deadline.Check(); err != nil {
 		return es.Deadline{}, fmt.Errorf("%w: %w", es.ErrCorrupt, err)
 	}

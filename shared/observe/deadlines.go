@@ -76,14 +76,14 @@ func (m *Metrics) pendingDeadlines(next es.Deadlines) {
 // processOf is the name of an instance's process.
 func processOf(instance es.Stream) string { return strings.TrimPrefix(instance.Category, "process-") }
 
-// Due implements [es.Deadlines]. What a deadline sets off is a trace of its own: what has set it may be long over.
+// Due implements [es.Deadlines]. What a deadline sets off continues the trace of what has set it.
 func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(context.Context, es.Deadline) error) error {
 	work := tracing.Work{System: "nats", Name: s.Group, Destination: "deadlines", Partition: -1}
 	return d.Deadlines.Due(ctx, s, func(ctx context.Context, due es.Deadline) error {
 		series := d.fired.of(processOf(due.Of))
 		series.total.Inc()
 		series.lateness.Observe(max(0, time.Since(due.At)).Seconds())
-		ctx, span := work.Process(ctx, es.Trace{})
+		ctx, span := work.Process(ctx, due.Trace)
 		err := handle(ctx, due)
 		tracing.End(span, err)
 		return err

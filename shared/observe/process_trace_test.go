@@ -34,8 +34,9 @@ var mirror = es.Process[struct{}]{
 			return s, []es.Effect{es.Send("image", count(e))}
 		}),
 		es.OnOutcome(func(s struct{}, _ count, _ es.CommandOutcome) (struct{}, []es.Effect) {
-			return s, []es.Effect{es.Complete()}
+			return s, []es.Effect{es.After("soon", 0)}
 		}),
+		es.OnDeadline("soon", func(s struct{}, _ es.Meta) (struct{}, []es.Effect) { return s, []es.Effect{es.Complete()} }),
 	},
 }
 
@@ -47,7 +48,8 @@ func runMirror(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	log, views, bus := memory.NewLog(1), memory.NewViews(), observe.NewMetrics("test").Bus(memory.NewBus())
+	metrics := observe.NewMetrics("test")
+	log, views, bus, deadlines := memory.NewLog(1), memory.NewViews(), metrics.Bus(memory.NewBus()), metrics.Deadlines(memory.NewDeadlines())
 	executor, err := runtime.NewExecutor(registry, log, nil, runtime.ExecutorConfig{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +58,7 @@ func runMirror(ctx context.Context, t *testing.T) {
 		Check:   func(*es.CommandType, []byte) error { return nil },
 		Explain: func(err error) (runtime.Refusal, bool) { return runtime.Refusal{Detail: err.Error()}, false }, Logger: quiet,
 	})
-	runner := runtime.NewProcessRunner(registry, log, executor, views, bus, memory.NewDeadlines(), runtime.ProcessConfig{Logger: quiet, System: "nats"})
+	runner := runtime.NewProcessRunner(registry, log, executor, views, bus, deadlines, runtime.ProcessConfig{Logger: quiet, System: "nats"})
 	running, stop := context.WithCancel(t.Context())
 	var parts sync.WaitGroup
 	parts.Go(func() { _ = queue.Run(running) })
@@ -103,6 +105,7 @@ func TestAProcessGoesOnInTheTraceThatSetItOff(t *testing.T) {
 	for _, want := range []string{
 		effects + " > execute > append",
 		effects + " > send orx.out > process process > execute > append",
+		effects + " > send orx.out > process process > execute > append > process process > execute > append", // the deadline
 	} {
 		if !ways[want] {
 			t.Errorf("no span at the end of\n%s\namong\n%s", want, strings.Join(slices.Sorted(maps.Keys(ways)), "\n"))

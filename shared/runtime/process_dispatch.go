@@ -77,7 +77,11 @@ func (d *dispatch) cancel(ctx context.Context, deadlines []es.SetDeadline) error
 }
 
 func (d *dispatch) schedule(ctx context.Context, set es.SetDeadline) error {
-	err := d.runner.deadlines.SetDeadline(ctx, es.Deadline{Of: d.commit.Stream, Name: set.Key(), ID: set.ID, At: set.Due(d.commit.Time)})
+	from := d.from()
+	err := d.runner.deadlines.SetDeadline(ctx, es.Deadline{
+		Of: d.commit.Stream, Name: set.Key(), ID: set.ID, At: set.Due(d.commit.Time),
+		CorrelationID: from.CorrelationID, CausationID: from.CausationID, Trace: from.Trace,
+	})
 	if err != nil {
 		return err
 	}

@@ -262,7 +262,8 @@ func (r *ProcessRunner) due(ctx context.Context, d es.Deadline) error {
 	if err := r.config.Failpoint(PointDue); err != nil {
 		return err
 	}
-	if err := r.react(ctx, p, d.Of, es.DeadlineTrigger(d), Command{}); err != nil {
+	from := Command{CorrelationID: d.CorrelationID, CausationID: d.CausationID, Trace: d.Trace}
+	if err := r.react(ctx, p, d.Of, es.DeadlineTrigger(d), from); err != nil {
 		return err
 	}
 	return r.config.Failpoint(PointWoken)

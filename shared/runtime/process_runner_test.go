@@ -29,6 +29,13 @@ func TestProcessesMoveAndCompensate(t *testing.T) {
 		if a, b, c := s.total(t, "a"), s.total(t, "b"), s.total(t, "c"); a != 60 || b != full || c != 40 {
 			t.Errorf("a has %d, b %d, c %d", a, b, c)
 		}
+		for _, id := range []string{"works", "waits"} {
+			for c, err := range es.Read(t.Context(), s.log, moveStream(id), 0) {
+				if err != nil || c.CorrelationID != "begin-"+id || c.CausationID == c.Command.ID {
+					t.Errorf("%s version %d is correlated with %q and caused by %q: %v", id, c.Version, c.CorrelationID, c.CausationID, err)
+				}
+			}
+		}
 		if p := s.instance(t, "full"); p.Reason != "full" {
 			t.Errorf("it failed for %q", p.Reason)
 		}

@@ -35,7 +35,10 @@ func Deadlines(t *testing.T, open func(t testing.TB) es.Deadlines) {
 }
 
 func deadline(instance, name, id string, in time.Duration) es.Deadline {
-	return es.Deadline{Of: stream(instance), Name: name, ID: id, At: time.Now().UTC().Add(in).Truncate(time.Microsecond)}
+	return es.Deadline{
+		Of: stream(instance), Name: name, ID: id, At: time.Now().UTC().Add(in).Truncate(time.Microsecond),
+		CorrelationID: "correlation\nof " + id, CausationID: "causation of " + id, Trace: es.Trace{Parent: "parent of " + id, State: "state"},
+	}
 }
 
 func setDeadline(t testing.TB, deadlines es.Deadlines, d es.Deadline) {
