@@ -126,7 +126,7 @@ func freshness(ctx context.Context, _ *bench, s *scope) ([]variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	procs := map[string]*process{"command": p.command, "projection": p.projection, "query": p.query, "nats": p.nats}
+	procs := map[string]*process{"command": p.command, "projection": p.projection, "query": p.query, "nats": p.nats, "postgres": s.bench.postgres.proc}
 	var from atomic.Int64
 	return []variant{{name: ours, procs: procs, run: func(ctx context.Context, d time.Duration) (sample, error) {
 		waits := make([]*hdrhistogram.Histogram, connections)
