@@ -34,6 +34,18 @@ type ViewWriter interface {
 	// It returns [ErrFenced], with nothing written, if the lease or the checkpoint is no longer as u says.
 	// fold may be called again where the transaction is retried.
 	Apply(ctx context.Context, view ViewSpec, u Update, fold FoldFunc) error
+
+	// ApplyTogether is one transaction of several projections, each of another build: all of them are applied, or
+	// none. It gives up soon where another transaction is in the way, and does not say whose fault an error is:
+	// whoever calls it then applies each by itself.
+	ApplyTogether(ctx context.Context, all []Application) error
+}
+
+// Application is what [ViewWriter.Apply] takes.
+type Application struct {
+	View   ViewSpec
+	Update Update
+	Fold   FoldFunc
 }
 
 // WorkerKind says what workers share among each other.
@@ -78,10 +90,11 @@ type Update struct {
 	From, To Position
 	Mark     LogMark // of To
 	CaughtUp bool    // nothing newer is in the partition
-	// Keys are the documents that may change, and Lanes where events of this batch may have to wait: each
-	// once, in order.
-	Keys  []DocumentKey
-	Lanes []Lane
+	// Keys are the documents that may change, each once, in order.
+	Keys []DocumentKey
+	// Lanes are where events of this batch may have to wait, each once. It is only called where events of the build wait;
+	// nil is none.
+	Lanes func() []Lane
 }
 
 // FoldFunc turns what is there into what is to be written.

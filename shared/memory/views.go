@@ -198,40 +198,57 @@ func (s *Views) Leave(_ context.Context, owner string) error {
 
 // Apply implements [es.ViewWriter].
 func (s *Views) Apply(ctx context.Context, spec es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+	return s.ApplyTogether(ctx, []es.Application{{View: spec, Update: u, Fold: fold}})
+}
+
+// ApplyTogether implements [es.ViewWriter].
+func (s *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", es.ErrUnavailable, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.heldBy(u.Lease)
-	if c == nil || c.Position != u.From {
-		return fmt.Errorf("%s, partition %d: %w", spec.Build(), u.Lease.Partition, es.ErrFenced)
+	outcomes := make([]es.Outcome, len(all))
+	for i, a := range all {
+		c := s.heldBy(a.Update.Lease)
+		if c == nil || c.Position != a.Update.From {
+			return fmt.Errorf("%s, partition %d: %w", a.View.Build(), a.Update.Lease.Partition, es.ErrFenced)
+		}
+		var err error
+		if outcomes[i], err = a.Fold(s.current(s.built(a.View), a.Update.Keys, a.Update.Lanes)); err != nil {
+			return err
+		}
 	}
-	b := s.views[spec.Name].find(spec.Build())
-	outcome, err := fold(s.current(b, u.Keys, u.Lanes))
-	if err != nil {
-		return err
-	}
-	s.write(b, outcome)
-	c.Position, c.Mark = u.To, u.Mark
-	if u.CaughtUp {
-		c.CaughtUp = time.Now()
+	for i, a := range all {
+		s.write(s.built(a.View), outcomes[i])
+		c := s.heldBy(a.Update.Lease)
+		c.Position, c.Mark = a.Update.To, a.Update.Mark
+		if a.Update.CaughtUp {
+			c.CaughtUp = time.Now()
+		}
 	}
 	return nil
 }
 
-func (s *Views) current(b *build, keys []es.DocumentKey, lanes []es.Lane) es.Current {
+// built is a build that is there, since somebody holds a lease of it.
+func (s *Views) built(spec es.ViewSpec) *build { return s.views[spec.Name].find(spec.Build()) }
+
+func (s *Views) current(b *build, keys []es.DocumentKey, lanes func() []es.Lane) es.Current {
 	current := es.Current{Documents: make(map[es.DocumentKey]json.RawMessage, len(keys)), Waiting: map[es.Lane]bool{}}
 	for _, key := range keys {
 		if document, ok := b.documents[key]; ok {
 			current.Documents[key] = document.Data
 		}
 	}
+	parked := s.parked[b.spec.Build()]
+	if len(parked) == 0 || lanes == nil {
+		return current
+	}
 	waiting := map[es.Lane]bool{}
-	for _, p := range s.parked[b.spec.Build()] {
+	for _, p := range parked {
 		waiting[p.Lane] = true
 	}
-	for _, lane := range lanes {
+	for _, lane := range lanes() {
 		if waiting[lane] {
 			current.Waiting[lane] = true
 		}

@@ -107,7 +107,7 @@ func (s *Views) Drain(_ context.Context, spec es.ViewSpec, d es.Drain, apply es.
 	for i, key := range d.Keys {
 		lanes[i] = es.DocumentLane(key)
 	}
-	outcome, done, failure, err := apply(s.current(b, d.Keys, lanes))
+	outcome, done, failure, err := apply(s.current(b, d.Keys, func() []es.Lane { return lanes }))
 	if err != nil {
 		return err
 	}

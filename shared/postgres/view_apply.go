@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,23 +18,33 @@ import (
 )
 
 const (
-	// lockCheckpoint is the fence: until the transaction ends, nobody can take the lease or move the checkpoint.
-	lockCheckpoint = `
-select position, owner, epoch from orchestrix.checkpoints
-where view = $1 and version = $2 and rebuild = $3 and partition = $4 for update`
+	// lockToApply is the fence: until the transaction ends, nobody can take these leases or move the checkpoints. The rows
+	// are locked in the order in which they are asked for.
+	lockToApply = `
+select w.n, c.position, c.owner, c.epoch
+from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[]) with ordinality as w (view, version, rebuild, partition, n)
+cross join lateral (
+	select position, owner, epoch from orchestrix.checkpoints
+	where view = w.view and version = w.version and rebuild = w.rebuild and partition = w.partition for update
+) c`
 
-	moveCheckpoint = `
-update orchestrix.checkpoints
-set position = $5, log_created = $6, commit_sha256 = $7, updated_at = clock_timestamp(),
-	caught_up_at = case when $8 then clock_timestamp() else caught_up_at end
-where view = $1 and version = $2 and rebuild = $3 and partition = $4`
+	// whereParked are the builds of which events wait: hardly ever any.
+	whereParked = `
+select w.n from unnest($1::text[], $2::integer[], $3::integer[]) with ordinality as w (view, version, rebuild, n)
+where exists (select from orchestrix.parked p where p.view = w.view and p.version = w.version and p.rebuild = w.rebuild)`
 
-	// takenLanes costs one look at an empty table where nothing is parked.
+	moveCheckpoints = `
+update orchestrix.checkpoints c
+set position = m.position, log_created = m.created, commit_sha256 = m.digest, updated_at = clock_timestamp(),
+	caught_up_at = case when m.caught_up then clock_timestamp() else c.caught_up_at end
+from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::bigint[], $6::timestamptz[], $7::bytea[], $8::boolean[])
+	as m (view, version, rebuild, partition, position, created, digest, caught_up)
+where c.view = m.view and c.version = m.version and c.rebuild = m.rebuild and c.partition = m.partition`
+
 	takenLanes = `
 select distinct p.tenant, p.lane from orchestrix.parked p
 join unnest($4::text[], $5::text[]) as wanted (tenant, lane) on p.tenant = wanted.tenant collate "C" and p.lane = wanted.lane collate "C"
-where p.view = $1 and p.version = $2 and p.rebuild = $3
-and exists (select from orchestrix.parked where view = $1 and version = $2 and rebuild = $3)`
+where p.view = $1 and p.version = $2 and p.rebuild = $3`
 
 	// A worker that is stopped in the middle of a transaction must not hold others up for ever.
 	limitIdle = `set local idle_in_transaction_session_timeout = '4s'`
@@ -40,17 +52,25 @@ and exists (select from orchestrix.parked where view = $1 and version = $2 and r
 	// beginApply also leaves the sync of the transaction log to Postgres, which does it within a second: a crash of
 	// Postgres then takes the newest transactions back, rows and checkpoint together, and the log is read again from
 	// there. Whatever is committed later with a sync has all of them on disk too.
-	beginApply = `select set_config('idle_in_transaction_session_timeout', '4s', true), set_config('synchronous_commit', 'off', true)`
+	beginApply = `
+select set_config('idle_in_transaction_session_timeout', '4s', true), set_config('synchronous_commit', 'off', true), set_config('lock_timeout', $1, true)`
 )
 
-const applyAttempts = 5
+const (
+	applyAttempts = 5
+
+	// How long a transaction waits for a lock: one of several views must not hold all of them up for what one waits for.
+	waitAlone    = "0" // as long as it may take
+	waitTogether = "1s"
+)
 
 // Apply implements [es.ViewWriter]. It takes two round trips: one that locks and reads, one that writes and commits.
 func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	all := []es.Application{{View: view, Update: u, Fold: fold}}
 	for attempt := 1; ; attempt++ {
-		err := v.applyOnce(ctx, view, u, fold)
+		err := v.applyOnce(ctx, waitAlone, all)
 		if attempt == applyAttempts || !hasCode(err, serialization, deadlock) {
 			return err
 		}
@@ -62,11 +82,19 @@ func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold e
 	}
 }
 
-func (v *Views) applyOnce(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) (err error) {
-	what := fmt.Sprintf("apply to %s, partition %d", view.Build(), u.Lease.Partition)
+// ApplyTogether implements [es.ViewWriter]. Views are locked in the order of their names, so that no two transactions wait
+// for each other.
+func (v *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	sorted := slices.SortedFunc(slices.Values(all), func(a, b es.Application) int { return a.View.Build().Compare(b.View.Build()) })
+	return v.applyOnce(ctx, waitTogether, sorted)
+}
+
+func (v *Views) applyOnce(ctx context.Context, wait string, all []es.Application) (err error) {
 	conn, err := v.db.pool.Acquire(ctx)
 	if err != nil {
-		return translate(what, err)
+		return translate(applying(all), err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
 	defer func() {
@@ -74,22 +102,60 @@ func (v *Views) applyOnce(ctx context.Context, view es.ViewSpec, u es.Update, fo
 			rollback(ctx, conn)
 		}
 	}()
-	current, err := lockAndRead(ctx, conn, view, u)
+	current, err := lockAndRead(ctx, conn, wait, all)
 	if err != nil {
 		if errors.Is(err, es.ErrFenced) {
-			return fmt.Errorf("%s: %w", what, err)
+			return fmt.Errorf("%s: %w", applying(all), err)
 		}
-		return translate(what, err)
-	}
-	outcome, err := fold(current)
-	if err != nil {
-		return err
+		return translate(applying(all), err)
 	}
 	batch := &pgx.Batch{}
-	queueWrites(batch, view, u.Keys, current, outcome)
-	batch.Queue(moveCheckpoint, view.Name, view.Version, view.Rebuild, u.Lease.Partition, u.To.Sequence, orNull(u.Mark.Created), u.Mark.Commit, u.CaughtUp)
+	for i, a := range all {
+		outcome, err := a.Fold(current[i])
+		if err != nil {
+			return err
+		}
+		queueWrites(batch, a.View, a.Update.Keys, current[i], outcome)
+	}
+	queueMoves(batch, all)
 	batch.Queue("commit")
-	return translate(what, conn.SendBatch(ctx, batch).Close())
+	return translate(applying(all), conn.SendBatch(ctx, batch).Close())
+}
+
+// applying says what is being done.
+func applying(all []es.Application) string {
+	names := make([]string, len(all))
+	for i, a := range all {
+		names[i] = a.View.Build().String()
+	}
+	return fmt.Sprintf("apply to %s, partition %d", strings.Join(names, ", "), all[0].Update.Lease.Partition)
+}
+
+// buildRows are the builds of updates by column.
+type buildRows struct {
+	views                          []string
+	versions, rebuilds, partitions []int
+}
+
+func buildsOf(all []es.Application) (rows buildRows) {
+	for _, a := range all {
+		rows.views = append(rows.views, a.View.Name)
+		rows.versions = append(rows.versions, a.View.Version)
+		rows.rebuilds = append(rows.rebuilds, a.View.Rebuild)
+		rows.partitions = append(rows.partitions, a.Update.Lease.Partition)
+	}
+	return rows
+}
+
+func queueMoves(batch *pgx.Batch, all []es.Application) {
+	rows := buildsOf(all)
+	positions, caughtUp := make([]int64, len(all)), make([]bool, len(all))
+	created, digests := make([]*time.Time, len(all)), make([][]byte, len(all))
+	for i, a := range all {
+		positions[i], caughtUp[i] = int64(a.Update.To.Sequence), a.Update.CaughtUp
+		created[i], digests[i] = orNull(a.Update.Mark.Created), a.Update.Mark.Commit
+	}
+	batch.Queue(moveCheckpoints, rows.views, rows.versions, rows.rebuilds, rows.partitions, positions, created, digests, caughtUp)
 }
 
 // orNull makes the zero time null.
@@ -107,59 +173,87 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) {
 	_, _ = conn.Exec(ctx, "rollback")
 }
 
-func lockAndRead(ctx context.Context, conn *pgxpool.Conn, view es.ViewSpec, u es.Update) (es.Current, error) {
+// lockAndRead begins the transaction, and returns what each fold has to know. What is parked is looked at last: another
+// partition may park an event of a document that this transaction waits for.
+func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []es.Application) ([]es.Current, error) {
+	rows := buildsOf(all)
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
-	batch.Queue(beginApply)
-	batch.Queue(lockCheckpoint, view.Name, view.Version, view.Rebuild, u.Lease.Partition).QueryRow(func(row pgx.Row) error {
-		var at uint64
-		held := es.Lease{}
-		err := row.Scan(&at, &held.Owner, &held.Epoch)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: nobody has claimed the partition", es.ErrFenced)
-		}
-		if err == nil && (at != u.From.Sequence || held.Owner != u.Lease.Owner || held.Epoch != u.Lease.Epoch) {
-			return fmt.Errorf("%w: the checkpoint is at %d and belongs to %q in epoch %d, not at %d and to %q in epoch %d",
-				es.ErrFenced, at, held.Owner, held.Epoch, u.From.Sequence, u.Lease.Owner, u.Lease.Epoch)
-		}
+	batch.Queue(beginApply, wait)
+	batch.Queue(lockToApply, rows.views, rows.versions, rows.rebuilds, rows.partitions).Query(func(rows pgx.Rows) error { return checkFences(rows, all) })
+	current := make([]es.Current, len(all))
+	for i, a := range all {
+		current[i] = queueReads(batch, a.View, a.Update.Keys)
+	}
+	var parked []int
+	batch.Queue(whereParked, rows.views, rows.versions, rows.rebuilds).Query(func(rows pgx.Rows) (err error) {
+		parked, err = pgx.CollectRows(rows, pgx.RowTo[int])
 		return err
 	})
-	current := queueReads(batch, view, u.Keys, u.Lanes)
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil || len(parked) == 0 {
+		return current, err
+	}
+	batch = &pgx.Batch{}
+	for _, n := range parked {
+		if a := all[n-1]; a.Update.Lanes != nil {
+			queueLanes(batch, a.View, a.Update.Lanes(), current[n-1])
+		}
+	}
 	return current, conn.SendBatch(ctx, batch).Close()
 }
 
-// queueReads locks the documents of a shared view and reads what a fold has to know. The result is filled when the
-// batch is sent.
-func queueReads(batch *pgx.Batch, view es.ViewSpec, wanted []es.DocumentKey, lanes []es.Lane) es.Current {
+// checkFences compares the checkpoints that were locked with what is known of them.
+func checkFences(rows pgx.Rows, all []es.Application) error {
+	var n, found int
+	var at uint64
+	held := es.Lease{}
+	_, err := pgx.ForEachRow(rows, []any{&n, &at, &held.Owner, &held.Epoch}, func() error {
+		found++
+		if u := all[n-1].Update; at != u.From.Sequence || held.Owner != u.Lease.Owner || held.Epoch != u.Lease.Epoch {
+			return fmt.Errorf("%w: the checkpoint is at %d and belongs to %q in epoch %d, not at %d and to %q in epoch %d",
+				es.ErrFenced, at, held.Owner, held.Epoch, u.From.Sequence, u.Lease.Owner, u.Lease.Epoch)
+		}
+		return nil
+	})
+	if err == nil && found < len(all) {
+		return fmt.Errorf("%w: nobody has claimed the partition", es.ErrFenced)
+	}
+	return err
+}
+
+// queueReads locks the documents of a shared view and reads those that are there. The result is filled when the batch is
+// sent.
+func queueReads(batch *pgx.Batch, view es.ViewSpec, wanted []es.DocumentKey) es.Current {
 	current := es.Current{Documents: make(map[es.DocumentKey]json.RawMessage, len(wanted)), Waiting: map[es.Lane]bool{}}
+	if len(wanted) == 0 {
+		return current
+	}
 	tenants, keys := columns(wanted)
 	table := tableName(view.Build())
-	if view.Shared && len(keys) > 0 {
+	if view.Shared {
 		// New keys get an empty row, and rows that are there are locked without being written: all in the order
 		// of the keys, so that no two transactions wait for each other.
 		batch.Queue("insert into "+table+` as old (tenant, key, partition, sequence)
 select tenant, key, 0, 0 from unnest($1::text[], $2::text[]) with ordinality as wanted (tenant, key, n) order by n
 on conflict (tenant, key) do update set key = old.key where false`, tenants, keys)
 	}
-	if len(keys) > 0 {
-		batch.Queue("select d.tenant, d.key, d.data from unnest($1::text[], $2::text[]) as wanted (tenant, key) join "+table+
-			` d on d.tenant = wanted.tenant collate "C" and d.key = wanted.key collate "C" where d.data is not null`, tenants, keys).
-			Query(func(rows pgx.Rows) error { return scanCurrent(rows, current.Documents) })
-	}
-	if len(lanes) > 0 {
-		laneTenants, names := laneColumns(lanes)
-		batch.Queue(takenLanes, view.Name, view.Version, view.Rebuild, laneTenants, names).Query(func(rows pgx.Rows) error {
-			for rows.Next() {
-				var lane es.Lane
-				if err := rows.Scan(&lane.Tenant, &lane.Name); err != nil {
-					return err
-				}
-				current.Waiting[lane] = true
-			}
-			return rows.Err()
-		})
-	}
+	batch.Queue("select d.tenant, d.key, d.data from unnest($1::text[], $2::text[]) as wanted (tenant, key) join "+table+
+		` d on d.tenant = wanted.tenant collate "C" and d.key = wanted.key collate "C" where d.data is not null`, tenants, keys).
+		Query(func(rows pgx.Rows) error { return scanCurrent(rows, current.Documents) })
 	return current
+}
+
+// queueLanes reads in which of these lanes events wait.
+func queueLanes(batch *pgx.Batch, view es.ViewSpec, lanes []es.Lane, current es.Current) {
+	tenants, names := laneColumns(lanes)
+	batch.Queue(takenLanes, view.Name, view.Version, view.Rebuild, tenants, names).Query(func(rows pgx.Rows) error {
+		var lane es.Lane
+		_, err := pgx.ForEachRow(rows, []any{&lane.Tenant, &lane.Name}, func() error {
+			current.Waiting[lane] = true
+			return nil
+		})
+		return err
+	})
 }
 
 func laneColumns(lanes []es.Lane) (tenants, names []string) {

@@ -24,7 +24,7 @@ from orchestrix.view_builds b left join orchestrix.views v on v.name = b.view or
 with old as materialized (
 	select c.partition, c.position, c.log_created, c.lease_until from orchestrix.checkpoints c
 	join orchestrix.views v on v.name = c.view and v.active_version = c.version and v.active_rebuild = c.rebuild
-	where c.view = $1 and c.partition < $4 for update of c
+	where c.view = $1 and c.partition < $4 order by c.partition for update of c
 ), switched as (
 	update orchestrix.views v set active_version = $2, active_rebuild = $3, activated_at = now()
 	where name = $1 and (active_version, active_rebuild) < ($2, $3)

@@ -37,19 +37,25 @@ returning c.position, c.log_created, c.commit_sha256, c.caught_up_at, c.epoch, c
 
 	// mine are the checkpoints that leases, given by column, still give the right to write.
 	mine = `
-from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::text[], $6::bigint[]) with ordinality
+unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::text[], $6::bigint[]) with ordinality
 	as mine (view, version, rebuild, partition, owner, epoch, n)
 where c.view = mine.view and c.version = mine.version and c.rebuild = mine.rebuild and c.partition = mine.partition
 and c.owner = mine.owner and c.epoch = mine.epoch`
 
+	// renew locks in the order in which transactions of several views do, so that none waits for the other.
 	renew = `
+with held as materialized (
+	select c.view, c.version, c.rebuild, c.partition, mine.n from orchestrix.checkpoints c,` + mine + `
+	order by c.view collate "C", c.version, c.rebuild, c.partition for update of c
+)
 update orchestrix.checkpoints c
 set lease_until = clock_timestamp() + $7::interval, updated_at = clock_timestamp(),
-	caught_up_at = case when ($8::boolean[])[mine.n] then clock_timestamp() else c.caught_up_at end` + mine + `
+	caught_up_at = case when ($8::boolean[])[held.n] then clock_timestamp() else c.caught_up_at end
+from held where c.view = held.view and c.version = held.version and c.rebuild = held.rebuild and c.partition = held.partition
 returning c.view, c.version, c.rebuild, c.partition, c.owner, c.epoch, c.lease_until`
 
 	release = `
-update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', updated_at = clock_timestamp()` + mine
+update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', updated_at = clock_timestamp() from` + mine
 
 	join = `
 insert into orchestrix.workers (name, kind, lives_until) values ($1, $2, clock_timestamp() + $3::interval)

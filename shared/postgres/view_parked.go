@@ -144,7 +144,8 @@ func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view es.ViewSpec, d es.
 		waiting, err = pgx.CollectRows(rows, scanParked)
 		return err
 	})
-	current = queueReads(batch, view, d.Keys, lanes)
+	current = queueReads(batch, view, d.Keys)
+	queueLanes(batch, view, lanes, current)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return es.Parked{}, es.Current{}, err
 	}

@@ -101,12 +101,11 @@ type parkedStep struct {
 
 func (f *folding) step(i int) {
 	s := &f.steps[i]
-	lane := s.streamLane()
 	switch {
-	case f.waiting[lane]:
-		f.park(i, lane, nil)
+	case f.waits(s.streamLane):
+		f.park(i, s.streamLane(), nil)
 	case s.err != nil:
-		f.park(i, lane, s.err)
+		f.park(i, s.streamLane(), s.err)
 	default:
 		for _, key := range s.keys {
 			f.apply(i, key)
@@ -114,24 +113,27 @@ func (f *folding) step(i int) {
 	}
 }
 
+// waits reports whether events wait in the lane. Nearly always none do, and then it need not be known which one it is.
+func (f *folding) waits(lane func() es.Lane) bool { return len(f.waiting) > 0 && f.waiting[lane()] }
+
 func (f *folding) apply(i int, key es.DocumentKey) {
-	lane := es.DocumentLane(key)
-	if f.waiting[lane] {
-		f.park(i, lane, nil)
+	lane := func() es.Lane { return es.DocumentLane(key) }
+	if f.waits(lane) {
+		f.park(i, lane(), nil)
 		return
 	}
 	d := f.documents[key]
 	if d == nil {
 		d = &document{view: f.view, key: key, base: f.current.Documents[key]}
 		if err := d.open(); err != nil {
-			f.park(i, lane, err)
+			f.park(i, lane(), err)
 			return
 		}
 		f.documents[key] = d
 		f.order = append(f.order, d)
 	}
 	if err := d.apply(&f.steps[i]); err != nil {
-		f.park(i, lane, err)
+		f.park(i, lane(), err)
 	}
 }
 

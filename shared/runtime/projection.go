@@ -123,7 +123,7 @@ func (p *projection) follow(ctx context.Context) error {
 			err = p.handle(ctx, part)
 		} else {
 			// A transaction that has begun comes to its end: it is short, and bounded by the store.
-			err = p.apply(context.WithoutCancel(ctx), part)
+			err = p.apply(context.WithoutCancel(ctx), part, p.applier(reading, part))
 		}
 		if err != nil {
 			return err
@@ -224,23 +224,37 @@ func (p *projection) handle(ctx context.Context, b part) error {
 		return err
 	}
 	nothing := &batchFold{view: p.view}
-	return p.transact(context.WithoutCancel(ctx), b, nothing, nothing.fold)
+	return p.transact(context.WithoutCancel(ctx), b, nothing, nothing.fold, p.alone)
+}
+
+// applier is how what was read is applied.
+type applier func(context.Context, es.Application) error
+
+func (p *projection) applier(reading *reader, b part) applier {
+	if len(b.entries) <= togetherMost {
+		return reading.apply
+	}
+	return p.alone
+}
+
+func (p *projection) alone(ctx context.Context, a es.Application) error {
+	return p.projector.views.Apply(ctx, a.View, a.Update, a.Fold)
 }
 
 // apply applies what was read as one transaction. Where the store refuses it for what it holds, it is applied commit
 // by commit, and what is refused then is parked.
-func (p *projection) apply(ctx context.Context, b part) error {
+func (p *projection) apply(ctx context.Context, b part, by applier) error {
 	fold := newBatchFold(p.view, b.entries)
-	err := p.transact(ctx, b, fold, fold.fold)
+	err := p.transact(ctx, b, fold, fold.fold, by)
 	if err == nil || !refused(err) {
 		return err
 	}
 	if len(b.entries) == 1 {
-		return p.transact(ctx, b, fold, fold.refuse(err))
+		return p.transact(ctx, b, fold, fold.refuse(err), p.alone)
 	}
 	for i := range b.entries {
 		one := part{entries: b.entries[i : i+1], pending: b.pending + uint64(len(b.entries)-i-1)}
-		if err := p.apply(ctx, one); err != nil {
+		if err := p.apply(ctx, one, p.alone); err != nil {
 			return err
 		}
 	}
@@ -252,7 +266,7 @@ func refused(err error) bool {
 	return !errors.Is(err, es.ErrUnavailable) && !errors.Is(err, es.ErrFenced) && !errors.Is(err, context.Canceled)
 }
 
-func (p *projection) transact(ctx context.Context, b part, fold *batchFold, apply es.FoldFunc) error {
+func (p *projection) transact(ctx context.Context, b part, fold *batchFold, apply es.FoldFunc, by applier) error {
 	last := b.entries[len(b.entries)-1]
 	caughtUp := b.pending == 0
 	p.mu.Lock()
@@ -262,11 +276,11 @@ func (p *projection) transact(ctx context.Context, b part, fold *batchFold, appl
 	}
 	update := es.Update{
 		Lease: *p.lease, From: p.position, To: last.Position, Mark: markOf(p.created, &last.Commit), CaughtUp: caughtUp,
-		Keys: fold.keys(), Lanes: fold.lanes(),
+		Keys: fold.keys(), Lanes: fold.lanes,
 	}
 	p.mu.Unlock()
 	if err := p.observed(ctx, b, fold, func(ctx context.Context) error {
-		return p.projector.views.Apply(ctx, p.spec, update, apply)
+		return by(ctx, es.Application{View: p.spec, Update: update, Fold: apply})
 	}); err != nil {
 		return err
 	}

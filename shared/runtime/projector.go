@@ -91,7 +91,7 @@ func newProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, ke
 		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, heads: make([]*es.Head, feed.Partitions()),
 	}
 	for partition := range feed.Partitions() {
-		p.reads = append(p.reads, newReads(registry, feed, partition, p.config.Batch))
+		p.reads = append(p.reads, newReads(registry, feed, views, partition, p.config.Batch))
 	}
 	return p
 }

@@ -105,12 +105,21 @@ type frozen struct {
 }
 
 func (f *frozen) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+	return f.transact(func() error { return f.ViewStore.Apply(ctx, view, u, fold) })
+}
+
+func (f *frozen) ApplyTogether(ctx context.Context, all []es.Application) error {
+	return f.transact(func() error { return f.ViewStore.ApplyTogether(ctx, all) })
+}
+
+// transact runs a transaction, though late where the worker is asleep.
+func (f *frozen) transact(transact func() error) error {
 	if !f.freeze.Load() {
-		return f.ViewStore.Apply(ctx, view, u, fold)
+		return transact()
 	}
 	f.once.Do(func() { close(f.asleep) })
 	<-f.wake
-	err := f.ViewStore.Apply(ctx, view, u, fold)
+	err := transact()
 	select {
 	case f.late <- err:
 	default:

@@ -26,6 +26,7 @@ type reads struct {
 	feed      es.Feed
 	partition int
 	batch     int
+	together  *together
 	running   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -46,20 +47,22 @@ type cursor struct {
 
 // reader is a projection's place in a cursor.
 type reader struct {
+	place
 	reads  *reads
 	cursor *cursor
 	at     uint64
+	waits  bool // for something new
 }
 
-func newReads(registry *es.Registry, feed es.Feed, partition, batch int) *reads {
-	return &reads{registry: registry, feed: feed, partition: partition, batch: batch}
+func newReads(registry *es.Registry, feed es.Feed, views es.ViewWriter, partition, batch int) *reads {
+	return &reads{registry: registry, feed: feed, together: &together{views: views}, partition: partition, batch: batch}
 }
 
 // join reads on after a sequence, together with others where that is near.
 func (r *reads) join(ctx context.Context, after uint64) *reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := &reader{reads: r, at: after}
+	m := &reader{place: place{together: r.together}, reads: r, at: after}
 	c := r.near(after)
 	if c == nil {
 		c = r.open(ctx, after)
@@ -116,6 +119,7 @@ func (m *reader) enter(c *cursor) {
 
 // leave ends a reader. The last one closes the cursor.
 func (m *reader) leave() {
+	m.dismiss()
 	m.reads.mu.Lock()
 	defer m.reads.mu.Unlock()
 	m.exit()
@@ -154,6 +158,11 @@ func (r *reads) add(ctx context.Context, c *cursor, b es.Batch) error {
 	c.window = append(c.window, entries...)
 	c.bytes += size
 	c.pending = b.Pending
+	for m := range c.readers {
+		if m.waits {
+			m.expect()
+		}
+	}
 	c.wake()
 	return nil
 }
@@ -234,17 +243,25 @@ func (m *reader) next(ctx context.Context, after uint64) (part, error) {
 			return part{}, errBehind
 		case i < len(c.window):
 			n := min(len(c.window)-i, m.reads.batch)
+			if n <= togetherMost {
+				m.expect()
+			} else {
+				m.dismiss()
+			}
 			return part{entries: c.window[i : i+n : i+n], pending: c.pending + uint64(len(c.window)-i-n)}, nil
 		case c.err != nil:
 			return part{}, c.err
 		}
 		changed := c.changed
+		m.waits = true
+		m.dismiss()
 		m.reads.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
 		}
 		m.reads.mu.Lock()
+		m.waits = false
 		if ctx.Err() != nil {
 			return part{}, context.Cause(ctx)
 		}

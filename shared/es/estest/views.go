@@ -29,6 +29,8 @@ func Views(t *testing.T, open func(t testing.TB) es.ViewStore) {
 		"a lease that ran out":                     viewLeaseEnds,
 		"renewing and releasing":                   viewRenew,
 		"a fenced worker writes nothing":           viewFenced,
+		"several views in one transaction":         viewTogether,
+		"transactions of several views at once":    viewTogetherRace,
 		"partitions that share documents":          viewShared,
 		"new keys from all partitions at once":     viewSharedNewKeys,
 		"the newer version is seen when it is due": viewActivate,

@@ -26,13 +26,15 @@ func failed(message string) *es.Failure {
 	return &es.Failure{Message: message, Causes: []string{message, "the cause"}, Group: "group-of-" + message}
 }
 
+func lanes(all ...es.Lane) func() []es.Lane { return func() []es.Lane { return all } }
+
 // park parks events of one lane, each at a position of its own.
 func (w *worker) park(lane es.Lane, failures ...*es.Failure) {
 	w.t.Helper()
 	for _, failure := range failures {
 		next := w.at
 		next.Sequence++
-		u := es.Update{Lease: w.lease, From: w.at, To: next, Lanes: []es.Lane{lane}}
+		u := es.Update{Lease: w.lease, From: w.at, To: next, Lanes: lanes(lane)}
 		err := w.store.Apply(w.t.Context(), w.view, u, func(es.Current) (es.Outcome, error) {
 			return es.Outcome{Parked: []es.Parking{parking(lane, next.Sequence, failure)}}, nil
 		})
@@ -95,7 +97,7 @@ func viewParked(t *testing.T, store es.ViewStore) {
 	}
 	// Whoever applies the next events sees which lanes are taken.
 	u := es.Update{Lease: w.lease, From: w.at, To: es.Position{Sequence: w.at.Sequence + 1}, Keys: []es.DocumentKey{stuckKey}}
-	u.Lanes = []es.Lane{stuckLane, es.DocumentLane(es.DocumentKey{Tenant: es.DefaultTenant, Key: "free"}), other}
+	u.Lanes = lanes(stuckLane, es.DocumentLane(es.DocumentKey{Tenant: es.DefaultTenant, Key: "free"}), other)
 	err = store.Apply(t.Context(), things, u, func(c es.Current) (es.Outcome, error) {
 		if len(c.Waiting) != 2 || !c.Waiting[stuckLane] || !c.Waiting[other] {
 			t.Errorf("the lanes %v are taken", c.Waiting)

@@ -1,0 +1,135 @@
+package estest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"orchestrix/shared/es"
+)
+
+// other is a second view of the suite, whose documents are written from all partitions.
+var other = es.ViewSpec{Name: "others-by-name", Version: 1, Shared: true, Fields: es.Fields{{Name: "name", Kind: es.Text}}}
+
+// application moves a worker on by one, and writes the same document.
+func (w *worker) application(key, data string) es.Application {
+	next := es.Position{Partition: w.at.Partition, Sequence: w.at.Sequence + 1}
+	k := es.DocumentKey{Tenant: es.DefaultTenant, Key: key}
+	return es.Application{
+		View: w.view, Update: es.Update{Lease: w.lease, From: w.at, To: next, CaughtUp: true, Keys: []es.DocumentKey{k}},
+		Fold: func(es.Current) (es.Outcome, error) {
+			return es.Outcome{Writes: []es.DocumentWrite{{DocumentKey: k, Position: next, Data: json.RawMessage(data)}}}, nil
+		},
+	}
+}
+
+func viewTogether(t *testing.T, store es.ViewStore) {
+	first, second := prepare(t, store, things, 2), prepare(t, store, other, 2)
+	want := func(position es.Position, data string) {
+		t.Helper()
+		for _, w := range []*worker{first, second} {
+			got, err := store.Get(t.Context(), w.view.Name, es.DefaultTenant, "a")
+			if err != nil || string(got.Data) != data || got.Position != position {
+				t.Errorf("%s: the document is %s at %s, %v, not %s at %s", w.view.Name, got.Data, got.Position, err, data, position)
+			}
+			c, err := store.Checkpoints(t.Context(), w.view.Name)
+			if err != nil || len(c) != 1 || c[0].Position != position || c[0].CaughtUp.IsZero() {
+				t.Errorf("%s: the checkpoints are %+v, %v", w.view.Name, c, err)
+			}
+		}
+	}
+	both := func(data string) []es.Application {
+		return []es.Application{second.application("a", data), first.application("a", data)}
+	}
+	if err := store.ApplyTogether(t.Context(), both(`{"n":1}`)); err != nil {
+		t.Fatalf("ApplyTogether: %v", err)
+	}
+	first.at.Sequence, second.at.Sequence = 1, 1
+	want(es.Position{Partition: 2, Sequence: 1}, `{"n":1}`)
+
+	fenced := both(`{"n":2}`)
+	fenced[0].Update.From.Sequence = 7
+	wantErr(t, "ApplyTogether with a checkpoint that has moved", store.ApplyTogether(t.Context(), fenced), es.ErrFenced)
+	broken, cause := both(`{"n":3}`), errors.New("can't fold")
+	broken[1].Fold = func(es.Current) (es.Outcome, error) { return es.Outcome{}, cause }
+	wantErr(t, "ApplyTogether with a fold that fails", store.ApplyTogether(t.Context(), broken), cause)
+	want(es.Position{Partition: 2, Sequence: 1}, `{"n":1}`)
+
+	// Each view has lanes of its own.
+	first.park(stuckLane, failed("one"))
+	all := both(`{"n":4}`)
+	for i := range all {
+		fold := all[i].Fold
+		all[i].Update.Lanes = lanes(stuckLane)
+		all[i].Fold = func(c es.Current) (es.Outcome, error) {
+			if c.Waiting[stuckLane] != (all[i].View.Name == things.Name) {
+				t.Errorf("%s: the lanes %v are taken", all[i].View.Name, c.Waiting)
+			}
+			return fold(c)
+		}
+	}
+	if err := store.ApplyTogether(t.Context(), all); err != nil {
+		t.Errorf("ApplyTogether: %v", err)
+	}
+}
+
+// Transactions of several views on all partitions come out as if there were one after the other, though others renew the
+// leases meanwhile.
+func viewTogetherRace(t *testing.T, store es.ViewStore) {
+	const partitions, rounds = 4, 30
+	another := other
+	another.Name = "another"
+	var leases []es.Lease
+	var working, renewing sync.WaitGroup
+	for p := range partitions {
+		workers := []*worker{prepare(t, store, other, p), prepare(t, store, another, p)}
+		leases = append(leases, workers[0].lease, workers[1].lease)
+		working.Go(func() {
+			for n := range rounds {
+				var all []es.Application
+				for _, w := range workers {
+					key := es.DocumentKey{Tenant: es.DefaultTenant, Key: fmt.Sprint("k", n%3)}
+					a := w.application(key.Key, "")
+					a.Fold = count([]es.DocumentKey{key}, w.at).outcome
+					all = append(all, a)
+				}
+				if n%2 == 1 {
+					all[0], all[1] = all[1], all[0]
+				}
+				if err := store.ApplyTogether(t.Context(), all); err != nil {
+					t.Errorf("ApplyTogether: %v", err)
+					return
+				}
+				for _, w := range workers {
+					w.at.Sequence++
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	renewing.Go(func() {
+		for {
+			if held, err := store.Renew(t.Context(), leases, make([]bool, len(leases)), longLease); err != nil || len(held) != len(leases) {
+				t.Errorf("Renew: %d leases, %v", len(held), err)
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	working.Wait()
+	close(done)
+	renewing.Wait()
+	want := fmt.Sprintf(`{"price":%d}`, partitions*rounds/3)
+	for _, view := range []string{other.Name, another.Name} {
+		for _, key := range []string{"k0", "k1", "k2"} {
+			if d, err := store.Get(t.Context(), view, es.DefaultTenant, key); err != nil || string(d.Data) != want {
+				t.Errorf("%s: document %s is %s, %v, not %s", view, key, d.Data, err, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"orchestrix/shared/es"
+)
+
+// joint counts the transactions of several views, and may refuse them.
+type joint struct {
+	es.ViewStore
+	refuse  bool
+	applied atomic.Int64
+}
+
+func (j *joint) ApplyTogether(ctx context.Context, all []es.Application) error {
+	if j.refuse {
+		return errors.New("somebody is in the way")
+	}
+	err := j.ViewStore.ApplyTogether(ctx, all)
+	if err == nil && len(all) > 1 {
+		j.applied.Add(1)
+	}
+	return err
+}
+
+// Views that have got the same commits share transactions. Where that does not work, each has its own.
+func TestViewsShareTransactions(t *testing.T) {
+	t.Parallel()
+	for _, refuse := range []bool{false, true} {
+		t.Run(fmt.Sprint("refused ", refuse), func(t *testing.T) {
+			t.Parallel()
+			onStacks(t, func(t *testing.T, s stack) {
+				views := &joint{ViewStore: s.views, refuse: refuse}
+				startProjector(t, counting(t, 1, nil), s.log, views, "one")
+				want := map[string]tally{}
+				for n := 0; n == 0 || !refuse && views.applied.Load() == 0; n++ {
+					want = merge(want, feedCounters(t, s.log, fmt.Sprint("round", n, "-"), 3, 5))
+					awaitTallies(t, s.views, want)
+				}
+			})
+		})
+	}
+}
