@@ -26,7 +26,11 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 		return err
 	}
 	defer backends.Close()
-	admin.bus.Store(&backends.Bus)
+	if backends.Bus == nil {
+		admin.running.Store(&deadLetters{})
+	} else {
+		admin.running.Store(&deadLetters{bus: backends.Bus, actions: backends.Views})
+	}
 	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
 		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})

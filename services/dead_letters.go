@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -11,45 +12,44 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
-	"orchestrix/shared/service"
 )
 
 // deadLetterAdmin is how operators deal with messages that could not be handled, over HTTP on the admin port.
 type deadLetterAdmin struct {
-	logger *slog.Logger
-	bus    atomic.Pointer[es.MessageBus] // nil until the service has started, and points to nil where there is no bus
+	logger  *slog.Logger
+	running atomic.Pointer[deadLetters]
 }
+
+// deadLetters are what there is to deal with, once the service has started.
+type deadLetters struct {
+	bus     es.DeadLetters // nil where the log is in Postgres
+	actions es.ActionLog
+}
+
+// errWithoutBus is the answer where the log is in Postgres.
+var errWithoutBus = errors.New("the log is in Postgres: there is no message bus")
 
 // CommandPaths are the roots of the admin routes of the command service.
 var CommandPaths = []string{"/dead-letters", "/deadlines"}
 
 // routes adds the admin routes.
 func (a *deadLetterAdmin) routes(mux *http.ServeMux) {
-	for pattern, handle := range map[string]func(*http.Request, es.MessageBus) (any, error){
+	routes := map[string]adminHandler[deadLetters]{
 		"GET /dead-letters":                 a.list,
 		"GET /dead-letters/{number}":        a.show,
 		"POST /dead-letters/{number}/retry": a.retry,
 		"POST /dead-letters/{number}/drop":  a.drop,
 		"POST /dead-letters/retry":          a.retryAll,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			bus := a.bus.Load()
-			if bus == nil {
-				service.WriteProblem(w, http.StatusServiceUnavailable, "starting", "the bus is not open yet")
-				return
-			}
-			if *bus == nil {
-				service.WriteProblem(w, http.StatusNotFound, "no-bus", "the log is in Postgres: there is no message bus")
-				return
-			}
-			answer, err := handle(r, *bus)
-			if err != nil {
-				writeError(w, err)
-				return
-			}
-			service.WriteJSON(w, http.StatusOK, answer)
-		})
 	}
+	for pattern, handle := range routes {
+		routes[pattern] = func(r *http.Request, d *deadLetters) (any, error) {
+			if d.bus == nil {
+				return nil, errWithoutBus
+			}
+			return handle(r, d)
+		}
+	}
+	serveAdmin(mux, "the bus is not open yet", &a.running, routes)
 }
 
 // DeadLetterList is the answer of GET /dead-letters, oldest first.
@@ -104,14 +104,14 @@ func deadLetterQuery(r *http.Request) (es.DeadLetterQuery, error) {
 	return q, err
 }
 
-func (a *deadLetterAdmin) list(r *http.Request, bus es.MessageBus) (any, error) {
+func (a *deadLetterAdmin) list(r *http.Request, running *deadLetters) (any, error) {
 	q, err := deadLetterQuery(r)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := withTimeout(r)
 	defer cancel()
-	found, err := bus.DeadLetters(ctx, q)
+	found, err := running.bus.DeadLetters(ctx, q)
 	list := DeadLetterList{Items: []DeadLetterItem{}}
 	for _, d := range found {
 		list.Items = append(list.Items, deadLetterItem(d))
@@ -127,12 +127,12 @@ func deadLetterNumber(r *http.Request) (uint64, error) {
 	return number, nil
 }
 
-func (a *deadLetterAdmin) show(r *http.Request, bus es.MessageBus) (any, error) {
+func (a *deadLetterAdmin) show(r *http.Request, running *deadLetters) (any, error) {
 	number, err := deadLetterNumber(r)
 	if err != nil {
 		return nil, err
 	}
-	d, err := bus.DeadLetter(r.Context(), number)
+	d, err := running.bus.DeadLetter(r.Context(), number)
 	if err != nil {
 		return nil, err
 	}
@@ -151,16 +151,16 @@ type DeadLettersAnswer struct {
 	More bool `json:"more,omitempty"` // there are others: ask again
 }
 
-func (a *deadLetterAdmin) retry(r *http.Request, bus es.MessageBus) (any, error) {
-	return a.act(r, bus, "retry", false, bus.RetryDeadLetter)
+func (a *deadLetterAdmin) retry(r *http.Request, running *deadLetters) (any, error) {
+	return a.act(r, running, "retry", false, running.bus.RetryDeadLetter)
 }
 
-func (a *deadLetterAdmin) drop(r *http.Request, bus es.MessageBus) (any, error) {
-	return a.act(r, bus, "drop", true, bus.DropDeadLetter)
+func (a *deadLetterAdmin) drop(r *http.Request, running *deadLetters) (any, error) {
+	return a.act(r, running, "drop", true, running.bus.DropDeadLetter)
 }
 
 // act does something with the dead letter that the path names, and records who wanted it.
-func (a *deadLetterAdmin) act(r *http.Request, bus es.MessageBus, did string, needsReason bool, do func(context.Context, uint64) error) (any, error) {
+func (a *deadLetterAdmin) act(r *http.Request, running *deadLetters, did string, needsReason bool, do func(context.Context, uint64) error) (any, error) {
 	number, err := deadLetterNumber(r)
 	if err != nil {
 		return nil, err
@@ -171,19 +171,18 @@ func (a *deadLetterAdmin) act(r *http.Request, bus es.MessageBus, did string, ne
 	}
 	ctx, cancel := withTimeout(r)
 	defer cancel()
-	d, err := bus.DeadLetter(ctx, number)
+	d, err := running.bus.DeadLetter(ctx, number)
 	if err != nil {
 		return nil, err
 	}
-	if err := do(ctx, number); err != nil {
+	if err := a.record(ctx, running, by, d); err != nil {
 		return nil, err
 	}
-	a.record(ctx, by, d)
-	return DeadLettersAnswer{Done: 1}, nil
+	return DeadLettersAnswer{Done: 1}, do(ctx, number)
 }
 
 // retryAll retries the dead letters of a topic or a group, in order. Those that die again meanwhile are not among them.
-func (a *deadLetterAdmin) retryAll(r *http.Request, bus es.MessageBus) (any, error) {
+func (a *deadLetterAdmin) retryAll(r *http.Request, running *deadLetters) (any, error) {
 	q, err := deadLetterQuery(r)
 	if err != nil {
 		return nil, err
@@ -198,27 +197,35 @@ func (a *deadLetterAdmin) retryAll(r *http.Request, bus es.MessageBus) (any, err
 	q.Limit = maxListed
 	ctx, cancel := withTimeout(r)
 	defer cancel()
-	found, err := bus.DeadLetters(ctx, q)
+	found, err := running.bus.DeadLetters(ctx, q)
 	answer := DeadLettersAnswer{More: len(found) == maxListed}
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range found {
-		err := bus.RetryDeadLetter(ctx, d.Number)
+		if err := a.record(ctx, running, by, d); err != nil {
+			return nil, err
+		}
+		err := running.bus.RetryDeadLetter(ctx, d.Number)
 		if errors.Is(err, es.ErrNotFound) { // somebody else was faster
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		a.record(ctx, by, d)
 		answer.Done++
 	}
 	return answer, nil
 }
 
-// record tells in the log who did what. The actions on views are kept beside the views; the bus has no such place.
-func (a *deadLetterAdmin) record(ctx context.Context, by es.Action, d es.DeadLetter) {
+// record keeps who is about to do what, beside the actions on views and in the log of the service. The bus and the record
+// are in two places: what can't be recorded is not done, and what is recorded may then still fail.
+func (a *deadLetterAdmin) record(ctx context.Context, running *deadLetters, by es.Action, d es.DeadLetter) error {
+	by.Object = fmt.Sprintf("dead letter %d: %s of %s, id %s", d.Number, d.Topic, d.To, d.ID)
+	if err := running.actions.Record(ctx, by); err != nil {
+		return fmt.Errorf("nothing was done, since it can't be recorded: %w", err)
+	}
 	a.logger.WarnContext(ctx, "dead letter: "+by.Did, "who", by.Who, "reason", by.Reason,
 		"number", d.Number, "topic", d.Topic, "group", d.Group, "to", d.To.Path(), "id", d.ID, "error", d.Error)
+	return nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
-	"orchestrix/shared/service"
 )
 
 // processAdmin is how operators look at process instances and deal with those that are stuck, over HTTP on the admin port.
@@ -33,27 +32,13 @@ var ProcessPaths = []string{"/processes"}
 
 // routes adds the admin routes.
 func (a *processAdmin) routes(mux *http.ServeMux) {
-	for pattern, handle := range map[string]func(*http.Request, *processes) (any, error){
+	serveAdmin(mux, "the processes have not started yet", &a.running, map[string]adminHandler[processes]{
 		"GET /processes":                        a.list,
 		"GET /processes/{process}/{id}":         a.show,
 		"POST /processes/{process}/{id}/retry":  a.retry,
 		"POST /processes/{process}/{id}/cancel": a.cancel,
 		"GET /processes/partitions":             a.partitions,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			running := a.running.Load()
-			if running == nil {
-				service.WriteProblem(w, http.StatusServiceUnavailable, "starting", "the processes have not started yet")
-				return
-			}
-			answer, err := handle(r, running)
-			if err != nil {
-				writeError(w, err)
-				return
-			}
-			service.WriteJSON(w, http.StatusOK, answer)
-		})
-	}
+	})
 }
 
 // ProcessList is the answer of GET /processes: instances as the view "processes" has them, the last to change first.

@@ -30,10 +30,10 @@ const (
 func Users(partitions int) []User {
 	log := jetstream.Config{Partitions: partitions}
 	read := log.ReadRights().And(log.BusRights(), jetstream.BucketOpenRights(outcomesBucket))
-	executor := postgres.Rights{ReadSnapshots: true, WriteSnapshots: true, ReadLog: true, AppendLog: true}
+	command := postgres.Rights{RecordActions: true, ReadSnapshots: true, WriteSnapshots: true, ReadLog: true, AppendLog: true}
 	users := []User{
 		{
-			Name: CommandUser, Postgres: executor,
+			Name: CommandUser, Postgres: command,
 			NATS: read.And(log.AppendRights(), log.PublishRights(es.CommandTopic), log.SubscribeRights(es.CommandTopic),
 				log.PublishRights(es.OutcomeTopic), log.DeadLetterRights(), log.ListDeadlineRights(), jetstream.BucketRights(outcomesBucket),
 				jetstream.ReplyRights()),

@@ -96,7 +96,7 @@ func newActions(admin *adminPort) *cobra.Command {
 	var limit int
 	command := &cobra.Command{
 		Use:   "actions",
-		Short: "Show who did what to the projections, newest first",
+		Short: "Show who did what to the projections and to dead letters, newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list services.ActionList

@@ -79,16 +79,25 @@ type BuildStore interface {
 	// is empty. It returns what it has removed.
 	Drop(ctx context.Context, view string, before time.Time, by Action) ([]Build, error)
 
-	// Actions are what people have done, newest first; on all views where view is empty.
+	ActionLog
+}
+
+// ActionLog keeps what people have done.
+type ActionLog interface {
+	// Record keeps an action that is about no view; those that are, are recorded together with their effect. It returns
+	// [ErrUnavailable].
+	Record(ctx context.Context, a Action) error
+
+	// Actions are what people have done, newest first; to anything where view is empty.
 	Actions(ctx context.Context, view string, limit int) ([]Action, error)
 }
 
-// Action is what a person did to a projection.
+// Action is what a person did to a projection, or to a message of the bus.
 type Action struct {
 	At     time.Time // given by the store
 	Who    string
 	Did    string // "retry", "skip", "rebuild", "cancel", "pause", "resume", "drop"
-	View   string
-	Object string // what it was done to: a build, an event
+	View   string // empty: it was about none
+	Object string // what it was done to: a build, an event, a dead letter
 	Reason string
 }

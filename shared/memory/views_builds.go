@@ -165,7 +165,15 @@ func (s *Views) Drop(_ context.Context, name string, before time.Time, by es.Act
 	return dropped, nil
 }
 
-// Actions implements [es.BuildStore].
+// Record implements [es.ActionLog].
+func (s *Views) Record(_ context.Context, a es.Action) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(a, "", a.Object)
+	return nil
+}
+
+// Actions implements [es.ActionLog].
 func (s *Views) Actions(_ context.Context, name string, limit int) (newest []es.Action, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

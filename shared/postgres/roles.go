@@ -16,6 +16,7 @@ type Rights struct {
 	ReadParked     bool   // events that a view could not apply
 	WriteViews     bool   // all of that, and what operators do to them; make tables for documents
 	OnlyView       string // whose tables WriteViews is about; empty: all but those that are another role's
+	RecordActions  bool   // what operators do to anything else
 	ReadSnapshots  bool
 	WriteSnapshots bool
 	ReadLog        bool // where the log is in Postgres
@@ -48,6 +49,7 @@ func (r Rights) grants() []grant {
 	add(r.ReadViews, "select", readTables)
 	add(r.ReadParked, "select", "orchestrix.parked")
 	add(r.WriteViews, "select, insert, update, delete", viewTables)
+	add(r.RecordActions, "insert", "orchestrix.actions")
 	add(r.ReadSnapshots, "select", "orchestrix.snapshots")
 	add(r.WriteSnapshots, "select, insert, update", "orchestrix.snapshots")
 	add(r.ReadLog, "select", logTables)

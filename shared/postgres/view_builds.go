@@ -235,7 +235,15 @@ func drop(ctx context.Context, tx pgx.Tx, b es.Build) error {
 	return nil
 }
 
-// Actions implements [es.BuildStore].
+// Record implements [es.ActionLog].
+func (v *Views) Record(ctx context.Context, a es.Action) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := v.db.pool.Exec(ctx, recordAction, a.Who, a.Did, "", a.Object, a.Reason)
+	return translate("record an action", err)
+}
+
+// Actions implements [es.ActionLog].
 func (v *Views) Actions(ctx context.Context, view string, limit int) ([]es.Action, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

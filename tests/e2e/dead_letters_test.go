@@ -50,6 +50,12 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 	if log := dev.log.String(); strings.Count(log, "dead letter: ") != 2 || !strings.Contains(log, "written by hand") {
 		t.Errorf("on record is\n%s", log)
 	}
+	actions := tool(t, append([]string{"projections", "actions"}, admin...)...)
+	for _, want := range []string{"ada  drop   dead letter " + number + ": cmd of order-lost, id ", "  written by hand\n", "ada  retry  dead letter " + fmt.Sprint(one.Number) + ": "} {
+		if !strings.Contains(actions, want) {
+			t.Errorf("no %q among the actions:\n%s", want, actions)
+		}
+	}
 }
 
 // publishNonsense publishes what is no command, and where no message of the stream belongs.

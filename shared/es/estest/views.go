@@ -37,6 +37,7 @@ func Views(t *testing.T, open func(t testing.TB) es.ViewStore) {
 		"fields that are declared later":           viewNewField,
 		"preparing by many at once":                viewPrepareRace,
 		"building again beside the old one":        viewRebuild,
+		"what people have done":                    viewActions,
 		"calling a build off":                      viewCancel,
 		"pausing and resuming":                     viewPause,
 		"how many workers live":                    viewWorkers,

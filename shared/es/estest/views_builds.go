@@ -45,6 +45,27 @@ func lastAction(t testing.TB, store es.ViewStore, did string) es.Action {
 
 func by(did string) es.Action { a := ada; a.Did = did; return a }
 
+func viewActions(t *testing.T, store es.ViewStore) {
+	prepare(t, store, things, 0)
+	if err := store.Pause(t.Context(), things.Name, true, by("pause")); err != nil {
+		t.Fatal(err)
+	}
+	letter := by("drop")
+	letter.Object = "dead letter 7"
+	if err := store.Record(t.Context(), letter); err != nil {
+		t.Fatal(err)
+	}
+	lastAction(t, store, "pause")
+	all, err := store.Actions(t.Context(), "", 10)
+	if err != nil || len(all) != 2 || all[0].At.IsZero() || all[1].Did != "pause" {
+		t.Fatalf("all actions are %+v, %v", all, err)
+	}
+	letter.At = all[0].At
+	if all[0] != letter {
+		t.Errorf("recorded is %+v, not %+v", all[0], letter)
+	}
+}
+
 func viewRebuild(t *testing.T, store es.ViewStore) {
 	const partitions = 1
 	old := prepare(t, store, things, 0)
