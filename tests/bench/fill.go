@@ -41,31 +41,55 @@ func (s *scope) ordersLog(ctx context.Context, orders int) (*process, *jetstream
 	return nats, log, fillOrders(ctx, log, orders)
 }
 
-// fillOrders appends what placing an order writes, without the command service.
+// fillOrders appends what placing so many orders writes, without the command service.
 func fillOrders(ctx context.Context, log *jetstream.Log, orders int) error {
 	progress("filling the log with %d orders", orders)
-	registry, err := es.NewRegistry(modules("")...)
+	f, err := newOrderFiller(log)
 	if err != nil {
 		return err
+	}
+	return f.fill(ctx, orders)
+}
+
+// orderFiller appends orders to a log, each a stream of its own.
+type orderFiller struct {
+	log    *jetstream.Log
+	placed es.Recorded
+	filled int64
+}
+
+func newOrderFiller(log *jetstream.Log) (*orderFiller, error) {
+	registry, err := es.NewRegistry(modules("")...)
+	if err != nil {
+		return nil, err
 	}
 	aggregate, _ := registry.Aggregate("order")
 	var event ordering.OrderPlaced
 	if err := json.Unmarshal([]byte(placeBody), &event); err != nil {
-		return err
+		return nil, err
 	}
-	recorded, err := aggregate.Encode(event)
-	if err != nil {
-		return err
-	}
-	r := loadgen.Run(ctx, loadgen.Options{Concurrency: 4 * connections, Count: int64(orders)}, func(ctx context.Context, _ int, n int64) error {
-		id := strconv.FormatInt(n, 10)
-		_, err := log.Append(ctx, es.Revision{}, es.Commit{
+	placed, err := aggregate.Encode(event)
+	return &orderFiller{log: log, placed: placed}, err
+}
+
+// fill appends so many more.
+func (f *orderFiller) fill(ctx context.Context, orders int) error {
+	first := f.filled
+	f.filled += int64(orders)
+	return fillWith(ctx, loadgen.Options{Concurrency: 4 * connections, Count: int64(orders)}, func(ctx context.Context, n int64) error {
+		id := strconv.FormatInt(first+n, 10)
+		_, err := f.log.Append(ctx, es.Revision{}, es.Commit{
 			Stream: es.Stream{Tenant: es.DefaultTenant, Category: "order", ID: "f" + id}, Time: time.Now().UTC(),
 			Command: es.CommandRef{ID: "place-" + id}, CorrelationID: "place-" + id, CausationID: "place-" + id,
-			Events: []es.Recorded{recorded},
+			Events: []es.Recorded{f.placed},
 		})
 		return err
 	})
+}
+
+// fillWith does something so many times.
+func fillWith(ctx context.Context, o loadgen.Options, do func(ctx context.Context, n int64) error) error {
+	r := loadgen.Run(ctx, o, func(ctx context.Context, _ int, n int64) error { return do(ctx, n) })
 	if r.Failed > 0 {
 		return fmt.Errorf("filling the log: %w", r.Err)
 	}
@@ -77,21 +101,17 @@ func tallyStream(commits int, n int64) es.Stream {
 	return es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: fmt.Sprintf("c%d-%d", commits, n)}
 }
 
-// fillTallies gives so many tallies so many commits each, in turns, so that those of one lie apart in the log.
-func fillTallies(ctx context.Context, x *runtime.Executor, tallies, commits int) error {
-	progress("filling the log with %d aggregates of %d commits", tallies, commits)
-	for round := range commits {
-		r := loadgen.Run(ctx, loadgen.Options{Concurrency: min(connections, tallies), Count: int64(tallies)}, func(ctx context.Context, _ int, n int64) error {
+// countTallies gives each of so many tallies of a size the commits up to one of them.
+func countTallies(ctx context.Context, x *runtime.Executor, tallies, commits, from, to int) error {
+	for n := from; n < to; n++ {
+		err := fillWith(ctx, loadgen.Options{Concurrency: min(connections, tallies), Count: int64(tallies)}, func(ctx context.Context, tally int64) error {
 			_, err := x.Execute(ctx, runtime.Command{
-				Stream: tallyStream(commits, n), Name: "count", ID: "c" + strconv.Itoa(round), Body: json.RawMessage(countBody),
+				Stream: tallyStream(commits, tally), Name: "count", ID: "c" + strconv.Itoa(n), Body: json.RawMessage(countBody),
 			})
 			return err
 		})
-		if r.Failed > 0 {
-			return fmt.Errorf("filling the log: %w", r.Err)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -11,8 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
 	"orchestrix/shared/loadgen"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/runtime"
@@ -123,10 +125,8 @@ func newLoading(ctx context.Context, b *bench, s *scope) (*loading, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, size := range sizes {
-		if err := fillTallies(ctx, x, l.count(size.commits), size.commits); err != nil {
-			return nil, err
-		}
+	if err := l.fillLog(ctx, log, x); err != nil {
+		return nil, err
 	}
 	ended, end := context.WithCancel(ctx)
 	end()
@@ -139,6 +139,37 @@ func natsConnect(s *scope, url string) (*nats.Conn, error) {
 		s.atEnd(func() error { conn.Close(); return nil })
 	}
 	return conn, err
+}
+
+// fillRounds is how often all that is in the log gets some of its commits.
+const fillRounds = 100
+
+// fillLog gives the aggregates their commits in turns, and puts those of others between them: a log is shared by many,
+// and what lies between the commits of one is what a read of its subject has to get past.
+func (l *loading) fillLog(ctx context.Context, log *jetstream.Log, x *runtime.Executor) error {
+	between, err := newOrderFiller(log)
+	if err != nil {
+		return err
+	}
+	others := l.bench.settings.scale(500_000, 80_000)
+	for _, size := range sizes {
+		progress("filling the log with %d aggregates of %d commits", l.count(size.commits), size.commits)
+	}
+	progress("and with %d commits of others between them", others)
+	for round := range fillRounds {
+		work, ctx := errgroup.WithContext(ctx)
+		work.Go(func() error { return between.fill(ctx, others/fillRounds) })
+		for _, size := range sizes {
+			work.Go(func() error {
+				from, to := size.commits*round/fillRounds, size.commits*(round+1)/fillRounds
+				return countTallies(ctx, x, l.count(size.commits), size.commits, from, to)
+			})
+		}
+		if err := work.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fillRows makes the same history as rows.
@@ -178,15 +209,17 @@ func (l *loading) byRows(ctx context.Context, stream es.Stream) (int, error) {
 // bySubject reads the messages of one subject, as stores on JetStream without back-pointers do: one batch direct get,
 // which is the cheapest of the ways to filter by subject.
 func (l *loading) bySubject(ctx context.Context, stream es.Stream) (int, error) {
+	const most = 128 // messages
 	partition := strconv.Itoa(es.PartitionOf(stream.Tenant, stream.ID, l.partitions))
 	subject := "orx.evt." + partition + "." + stream.Tenant + "." + stream.Category + "." + stream.ID
 	inbox := l.conn.NewRespInbox()
-	messages, err := l.conn.SubscribeSync(inbox)
+	messages := make(chan *nats.Msg, most+1) // a synchronous subscription would make room for 64 Ki messages each time
+	subscription, err := l.conn.ChanSubscribe(inbox, messages)
 	if err != nil {
 		return 0, err
 	}
-	defer messages.Unsubscribe() //nolint:errcheck // the connection is closed at the end
-	request := fmt.Sprintf(`{"seq":1,"batch":1000,"next_by_subj":%q}`, subject)
+	defer subscription.Unsubscribe() //nolint:errcheck // the connection is closed at the end
+	request := fmt.Sprintf(`{"seq":1,"batch":%d,"next_by_subj":%q}`, most, subject)
 	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET.ORX_EVENTS_"+partition, inbox, []byte(request)); err != nil {
 		return 0, err
 	}
@@ -194,9 +227,11 @@ func (l *loading) bySubject(ctx context.Context, stream es.Stream) (int, error) 
 	defer cancel()
 	var tally Tally
 	for {
-		m, err := messages.NextMsgWithContext(ctx)
-		if err != nil {
-			return 0, err
+		var m *nats.Msg
+		select {
+		case m = <-messages:
+		case <-ctx.Done():
+			return 0, ctx.Err()
 		}
 		if m.Header.Get("Status") == "204" { // the end of the batch
 			return tally.Times, nil

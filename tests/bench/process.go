@@ -21,6 +21,7 @@ type process struct {
 	children bool   // its child processes count as a part of it
 	url      string // of its API, where it has one
 	admin    string // URL of its admin port
+	pprof    string // URL of the port that gives profiles, where it has one
 
 	cmd    *exec.Cmd
 	output printed
@@ -150,6 +151,14 @@ func (s *scope) natsServer(ctx context.Context, sync string) (*process, error) {
 	}
 	s.atEnd(func() error { return os.RemoveAll(dir) })
 	config := fmt.Sprintf("listen: %q\nhttp: %q\njetstream { store_dir: %q, sync_interval: %s }\n", addr, monitor, dir, sync)
+	profiles := ""
+	if s.bench.settings.profile != "" {
+		if profiles, err = freeAddr(); err != nil {
+			return nil, err
+		}
+		_, port, _ := net.SplitHostPort(profiles)
+		config, profiles = config+"prof_port: "+port+"\n", "http://"+profiles
+	}
 	file := filepath.Join(dir, "nats.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
@@ -158,7 +167,7 @@ func (s *scope) natsServer(ctx context.Context, sync string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.url, p.admin = "nats://"+addr, "http://"+monitor
+	p.url, p.admin, p.pprof = "nats://"+addr, "http://"+monitor, profiles
 	return p, p.await(ctx, p.admin+"/healthz?js-enabled-only=true")
 }
 
@@ -191,5 +200,8 @@ func (s *scope) serve(ctx context.Context, name, program string, env []string) (
 		return nil, err
 	}
 	p.url, p.admin = "http://"+addr, "http://"+admin
+	if name != roleBaseline {
+		p.pprof = p.admin
+	}
 	return p, p.await(ctx, p.admin+"/readyz")
 }

@@ -2,38 +2,52 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// profileRuns takes one more run of each variant, which does not count, and the profiles of its services meanwhile.
+// profileRuns takes one more run of each variant, which does not count, and meanwhile the profiles of this process, of
+// the services and of NATS.
 func (b *bench) profileRuns(ctx context.Context, g group, variants []variant) error {
 	if err := os.MkdirAll(b.settings.profile, 0o750); err != nil {
 		return err
 	}
 	for _, v := range variants {
 		work, ctx := errgroup.WithContext(ctx)
+		fileOf := func(process string) string {
+			return filepath.Join(b.settings.profile, strings.ReplaceAll(g.name+"-"+v.name+"-"+process, " ", "_")+".pprof")
+		}
 		for name, p := range v.procs {
-			if p.admin == "" || name == "nats" || p.name == roleBaseline {
+			if p.pprof == "" {
 				continue
 			}
-			file := filepath.Join(b.settings.profile, strings.ReplaceAll(g.name+"-"+v.name+"-"+name, " ", "_")+".pprof")
+			file := fileOf(name)
 			seconds := int(math.Ceil(b.settings.seconds))
 			work.Go(func() error {
-				return fetch(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.admin, seconds), file)
+				return fetch(ctx, fmt.Sprintf("%s/debug/pprof/profile?seconds=%d", p.pprof, seconds), file)
 			})
 		}
 		work.Go(func() error {
-			_, err := v.run(ctx, time.Duration(math.Ceil(b.settings.seconds))*time.Second)
-			return err
+			own, err := os.Create(fileOf(loader))
+			if err != nil {
+				return err
+			}
+			if err := pprof.StartCPUProfile(own); err != nil {
+				return errors.Join(err, own.Close())
+			}
+			_, err = v.run(ctx, time.Duration(math.Ceil(b.settings.seconds))*time.Second)
+			pprof.StopCPUProfile()
+			return errors.Join(err, own.Close())
 		})
 		if err := work.Wait(); err != nil {
 			return fmt.Errorf("%s: %w", v.name, err)
