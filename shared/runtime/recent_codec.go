@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,84 +8,64 @@ import (
 	"orchestrix/shared/es"
 )
 
-// In a snapshot, recent commands are one text: five words for each. A snapshot may hold 128 of them, and a cold load
-// should not spend its time on their JSON.
+// In a snapshot, each recent command is a line of words: version, position, hash, kinds, id. There may be 128 of them,
+// and a cold load should not spend its time on their JSON.
 
 const (
-	recentWords = 5   // version, position, hash, kinds, id
-	noWord      = "-" // in the place of an empty one
+	noWord     = "-" // in the place of an empty one
+	recentSize = 128 // bytes that a line rarely exceeds
 )
 
-// MarshalJSON implements [json.Marshaler]. A command that a foreign writer has named in a way that no request could is
-// left out: it can't be repeated.
-func (r recentCommands) MarshalJSON() ([]byte, error) {
-	var text strings.Builder
+// encode appends the commands to data. A command that a foreign writer has named in a way that no request could is left
+// out: it can't be repeated.
+func (r recentCommands) encode(data []byte) []byte {
 	for _, c := range r {
-		words := [recentWords]string{c.Version.String(), c.Position.String(), c.Hash, strings.Join(c.Events, ","), c.ID}
-		if strings.ContainsAny(strings.Join(words[2:], ""), " \n") || es.CheckCommandID(c.ID) != nil {
+		kinds := strings.Join(c.Events, ",")
+		if strings.ContainsAny(c.Hash, " \n") || strings.ContainsAny(kinds, " \n") || es.CheckCommandID(c.ID) != nil {
 			continue
 		}
-		for _, word := range words {
-			if word == "" {
-				word = noWord
-			}
-			if text.Len() > 0 {
-				text.WriteByte(' ')
-			}
-			text.WriteString(word)
-		}
+		data = append(strconv.AppendUint(data, uint64(c.Version), 10), ' ')
+		data = append(strconv.AppendInt(data, int64(c.Position.Partition), 10), '-')
+		data = append(strconv.AppendUint(data, c.Position.Sequence, 10), ' ')
+		data = append(append(data, orElse(c.Hash, noWord)...), ' ')
+		data = append(append(data, orElse(kinds, noWord)...), ' ')
+		data = append(append(data, c.ID...), '\n')
 	}
-	return es.Marshal(text.String())
+	return data
 }
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (r *recentCommands) UnmarshalJSON(data []byte) error {
-	text, err := plainText(data)
-	if err != nil {
-		return err
-	}
-	*r = nil
-	if text == "" {
-		return nil
-	}
-	count := strings.Count(text, " ") + 1
-	if count%recentWords != 0 {
-		return fmt.Errorf("recent commands have %d words, which is no multiple of %d", count, recentWords)
-	}
-	commands := make(recentCommands, count/recentWords)
+// decodeRecent reads what encode writes.
+func decodeRecent(text string) (recentCommands, error) {
+	commands := make(recentCommands, 0, strings.Count(text, "\n"))
 	var kinds string
-	for i := range commands {
-		c := &commands[i]
-		var words [recentWords]string
-		for n := range words {
-			words[n], text, _ = strings.Cut(text, " ")
+	for text != "" {
+		line, rest, ended := strings.Cut(text, "\n")
+		text = rest
+		version, line, _ := strings.Cut(line, " ")
+		position, line, _ := strings.Cut(line, " ")
+		hash, line, _ := strings.Cut(line, " ")
+		words, id, _ := strings.Cut(line, " ")
+		if !ended || id == "" || strings.IndexByte(id, ' ') >= 0 {
+			return nil, fmt.Errorf("recent command %d is no line of five words", len(commands)+1)
 		}
-		version, err := strconv.ParseUint(words[0], 10, 64)
+		c := recentCommand{ID: id}
+		v, err := strconv.ParseUint(version, 10, 64)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if c.Position, err = es.ParsePosition(words[1]); err != nil {
-			return err
+		if c.Position, err = es.ParsePosition(position); err != nil {
+			return nil, err
 		}
-		c.Version, c.ID = es.Version(version), words[4]
-		if words[2] != noWord {
-			c.Hash = words[2]
+		c.Version = es.Version(v)
+		if hash != noWord {
+			c.Hash = hash
 		}
-		if i > 0 && words[3] == kinds {
-			c.Events = commands[i-1].Events // nobody changes them
-		} else if kinds = words[3]; kinds != noWord {
+		if n := len(commands); n > 0 && words == kinds {
+			c.Events = commands[n-1].Events // nobody changes them
+		} else if kinds = words; kinds != noWord {
 			c.Events = strings.Split(kinds, ",")
 		}
+		commands = append(commands, c)
 	}
-	*r = commands
-	return nil
-}
-
-// plainText reads a JSON string; one without escapes is what stands between its quotes.
-func plainText(data []byte) (text string, err error) {
-	if n := len(data); n >= 2 && data[0] == '"' && bytes.IndexByte(data, '\\') < 0 {
-		return string(data[1 : n-1]), nil
-	}
-	err = json.Unmarshal(data, &text)
-	return text, err
+	return commands, nil
 }
