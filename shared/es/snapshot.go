@@ -2,7 +2,6 @@ package es
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 )
 
@@ -12,7 +11,7 @@ type Snapshot struct {
 	Version Version // of the stream that the state has folded
 	// Schema is the form of State: [Aggregate.StateHash] with the runtime's own envelope.
 	Schema string
-	State  json.RawMessage
+	State  []byte // only who has taken the snapshot reads it
 	Time   time.Time
 }
 

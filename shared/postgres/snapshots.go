@@ -5,20 +5,18 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"orchestrix/shared/es"
 )
 
 // Snapshots keeps snapshots in Postgres.
 type Snapshots struct {
-	db *DB
+	db    *DB
+	reads snapshotReads
 }
 
 var _ es.Snapshots = (*Snapshots)(nil)
@@ -26,29 +24,21 @@ var _ es.Snapshots = (*Snapshots)(nil)
 // NewSnapshots returns the snapshots of a migrated database.
 func NewSnapshots(db *DB) *Snapshots { return &Snapshots{db: db} }
 
-const loadSnapshot = `
-select version, state, sha256, taken_at from orchestrix.snapshots
-where tenant = $1 and category = $2 and id = $3 and schema = $4`
-
-// Load implements [es.Snapshots].
+// Load implements [es.Snapshots]. Loads that come while others are being read share one statement.
 func (s *Snapshots) Load(ctx context.Context, stream es.Stream, schema string) (es.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	snapshot := es.Snapshot{Stream: stream, Schema: schema}
-	var state, sum []byte
-	err := s.db.pool.QueryRow(ctx, loadSnapshot, stream.Tenant, stream.Category, stream.ID, schema).
-		Scan(&snapshot.Version, &state, &sum, &snapshot.Time)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return es.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, es.ErrNotFound)
-	}
-	if err != nil {
+	r := &snapshotRead{stream: stream, schema: schema, lead: make(chan struct{}), done: make(chan struct{})}
+	if err := s.reads.read(ctx, s.db, r); err != nil {
 		return es.Snapshot{}, translate("snapshot of "+stream.Path(), err)
 	}
-	if !bytes.Equal(sum, checksum(stream, snapshot.Version, schema, state)) {
+	if !r.found {
+		return es.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, es.ErrNotFound)
+	}
+	if !bytes.Equal(r.sum, checksum(stream, r.version, schema, r.state)) {
 		return es.Snapshot{}, fmt.Errorf("snapshot of %s does not match its checksum: %w", stream, es.ErrNotFound)
 	}
-	snapshot.State, snapshot.Time = state, snapshot.Time.UTC()
-	return snapshot, nil
+	return es.Snapshot{Stream: stream, Version: r.version, Schema: schema, State: r.state, Time: r.time.UTC()}, nil
 }
 
 // checksum covers everything that the state's meaning rests on.

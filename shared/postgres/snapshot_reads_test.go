@@ -1,0 +1,174 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/local/localtest"
+)
+
+func openSnapshots(t testing.TB) *Snapshots {
+	t.Helper()
+	open := func(url string) (*DB, error) { return Connect(url, Options{Conns: 8}) }
+	url := localtest.Template(t, "orchestrix", func(url string) error {
+		db, err := open(url)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.Migrate(context.Background())
+	})
+	db, err := open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return NewSnapshots(db)
+}
+
+func counter(n int) es.Stream {
+	return es.Stream{Tenant: "default", Category: "counter", ID: fmt.Sprint(n)}
+}
+
+// save keeps snapshots of so many counters, whose versions are their numbers.
+func save(t testing.TB, s *Snapshots, counters int) {
+	t.Helper()
+	var all []es.Snapshot
+	for n := 1; n <= counters; n++ {
+		all = append(all, es.Snapshot{Stream: counter(n), Version: es.Version(n), Schema: "s", State: fmt.Append(nil, n), Time: time.Now()})
+	}
+	if err := s.Save(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkLoad(ctx context.Context, s *Snapshots, n int) error {
+	got, err := s.Load(ctx, counter(n), "s")
+	if err == nil && (got.Version != es.Version(n) || string(got.State) != fmt.Sprint(n) || got.Stream != counter(n)) {
+		err = fmt.Errorf("counter %d came as %+v", n, got)
+	}
+	return err
+}
+
+func TestSnapshotsThatAreReadTogetherAreKeptApart(t *testing.T) {
+	t.Parallel()
+	s := openSnapshots(t)
+	const counters = 300
+	save(t, s, counters)
+	var loading sync.WaitGroup
+	for reader := range 100 {
+		loading.Go(func() {
+			for i := range 20 {
+				n := 1 + (reader*31+i*7)%counters
+				if err := checkLoad(t.Context(), s, n); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Load(t.Context(), counter(n+counters), "s"); !errors.Is(err, es.ErrNotFound) {
+					t.Errorf("what is not there got %v", err)
+				}
+				if _, err := s.Load(t.Context(), counter(n), "other"); !errors.Is(err, es.ErrNotFound) {
+					t.Errorf("another schema got %v", err)
+				}
+			}
+		})
+	}
+	loading.Wait()
+	if s.reads.reading != 0 || len(s.reads.waiting) != 0 {
+		t.Errorf("%d read and %d wait when all is done", s.reads.reading, len(s.reads.waiting))
+	}
+}
+
+// holdReads lets every read of a snapshot wait until it is called.
+func holdReads(t testing.TB, s *Snapshots) (release func()) {
+	t.Helper()
+	tx, err := s.db.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "lock table orchestrix.snapshots in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// caller is one load that can be called off.
+type caller struct {
+	leave context.CancelFunc
+	err   chan error
+}
+
+func call(t testing.TB, s *Snapshots, n int) caller {
+	ctx, leave := context.WithCancel(t.Context())
+	c := caller{leave: leave, err: make(chan error, 1)}
+	go func() { c.err <- checkLoad(ctx, s, n) }()
+	return c
+}
+
+func awaitReads(t testing.TB, s *Snapshots, reading, waiting int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		s.reads.mu.Lock()
+		gotReading, gotWaiting := s.reads.reading, len(s.reads.waiting)
+		s.reads.mu.Unlock()
+		if gotReading == reading && gotWaiting == waiting {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d read and %d wait, not %d and %d", gotReading, gotWaiting, reading, waiting)
+		}
+	}
+}
+
+func wantLeft(t testing.TB, c caller) {
+	t.Helper()
+	c.leave()
+	if err := <-c.err; !errors.Is(err, context.Canceled) {
+		t.Errorf("who was called off got %v", err)
+	}
+}
+
+func wantLoaded(t testing.TB, callers ...caller) {
+	t.Helper()
+	for _, c := range callers {
+		if err := <-c.err; err != nil {
+			t.Error(err)
+		}
+		c.leave()
+	}
+}
+
+// Whoever is called off, reading or waiting, takes nobody else with him.
+func TestAReaderOfSnapshotsWhoIsCalledOff(t *testing.T) {
+	t.Parallel()
+	s := openSnapshots(t)
+	save(t, s, 9)
+	release := holdReads(t, s)
+	first, second := call(t, s, 1), call(t, s, 2)
+	awaitReads(t, s, snapshotReaders, 0)
+	leader := call(t, s, 3)
+	awaitReads(t, s, snapshotReaders, 1)
+	left := call(t, s, 4)
+	awaitReads(t, s, snapshotReaders, 2)
+	with := []caller{call(t, s, 5), call(t, s, 6)}
+	awaitReads(t, s, snapshotReaders, 4)
+
+	wantLeft(t, left) // while it waits
+	awaitReads(t, s, snapshotReaders, 3)
+	wantLeft(t, first) // while it reads: the leader reads for all who wait
+	awaitReads(t, s, snapshotReaders, 0)
+	wantLeft(t, leader) // while it reads for others, who then read for themselves
+	awaitReads(t, s, snapshotReaders-1, 0)
+	release()
+	wantLoaded(t, append(with, second)...)
+	awaitReads(t, s, 0, 0)
+	wantLoaded(t, call(t, s, 7))
+}
