@@ -173,7 +173,10 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	p.startServices() // they wait for who migrates
 	services, processAdmin := p.services(), "http://"+localtest.FreeAddr(t)
 	if !logInPostgres() { // processes need the bus
+		linkBank(t)
+		p.binaries = bankBinaries // it waits for an answer for seconds, and not for half a minute
 		services = append(services, p.startService("process", "", processAdmin))
+		p.binaries = ""
 	}
 	awaitStatus(t, p.commandAdmin+"/healthz", http.StatusOK)
 	awaitStatus(t, p.queryAdmin+"/readyz", http.StatusServiceUnavailable)
@@ -196,6 +199,7 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 
 	if !logInPostgres() {
 		awaitStatus(t, processAdmin+"/readyz", http.StatusOK)
+		p.moveMoney(services[3], processAdmin)
 	}
 	p.as("operator", "verify", "--sample", "0")
 	p.as("operator", "backup", filepath.Join(t.TempDir(), "backup"))
@@ -228,4 +232,41 @@ func (p *lockedPlatform) useBus() {
 	tool(p.t, append([]string{"dead-letters", "retry", fmt.Sprint(one.Number), "--by", "ada"}, admin...)...)
 	again := awaitDeadLetter(p.t, admin, one.Number)
 	tool(p.t, append([]string{"dead-letters", "drop", fmt.Sprint(again.Number), "--by", "ada", "--reason", "nonsense"}, admin...)...)
+}
+
+// moveMoney has the process service use all that it has rights to: a transfer whose answers come, and one that no account
+// answers, so that its deadline passes and it is undone.
+func (p *lockedPlatform) moveMoney(processes *process, admin string) {
+	p.t.Helper()
+	p.post("account/from/open", openAccount)
+	p.post("account/to/open", openAccount)
+	p.post("account/from/deposit", `{"amount":"100"}`)
+	const transfer = `{"from":"from","to":"to","amount":"1","currency":"EUR"}`
+	p.post("transfer/answered/request", transfer)
+	p.awaitTransfer("answered", "completed", nil)
+
+	processes.stop()
+	p.post("transfer/late/request", transfer)
+	p.command.stop()
+	processes.start()
+	eventually(p.t, "the deadline", func() error {
+		a, err := request(p.t.Context(), http.MethodGet, admin+"/processes/transfer/late", "")
+		if err == nil && a.field("instance.step") != "revoke-debit" {
+			err = fmt.Errorf("the process is %v", a)
+		}
+		return err
+	})
+	p.command.start()
+	p.awaitTransfer("late", "failed", "debit-not-answered")
+}
+
+func (p *lockedPlatform) awaitTransfer(id, status string, reason any) {
+	p.t.Helper()
+	eventually(p.t, "transfer "+id, func() error {
+		a, err := request(p.t.Context(), http.MethodGet, p.queryURL+"/v1/views/transfers/"+id, "")
+		if err == nil && (a.field("data.status") != status || a.field("data.reason") != reason) {
+			err = fmt.Errorf("it is %v", a)
+		}
+		return err
+	})
 }
