@@ -11,8 +11,8 @@ import (
 	"orchestrix/tests/k8s"
 )
 
-// The dev overlay comes up on a real node, takes commands, and loses nothing while each of its pods is deleted and
-// while its services are updated, all under load.
+// The dev overlay comes up on a real node, takes commands, and loses nothing while each of its pods is deleted, while the
+// process service is killed, and while its services are updated, all under load: orders, and transfers of money.
 func TestTheDevOverlayLosesNothing(t *testing.T) {
 	inNamespaces(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -22,13 +22,15 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 		installDev(t, s, dir)
 		l := newLoad(t, s)
 		sendNorthwind(t, l, filepath.Join(dir, "bin", "orchestrix"))
-		l.start(t)
+		b := openBank(t, l)
+		b.start(l.start(t))
 		for _, workload := range []string{"command", "query", "projection", "process", "nats", "postgres"} {
 			l.progress(t, 50)
 			t.Logf("deleting the pods of %s, after %d commands", workload, l.acknowledged.Load())
 			s.must(t, "", "-n", "orchestrix", "delete", "pod", "-l", "app.kubernetes.io/name="+workload)
 			s.rolledOut(t)
 		}
+		b.killProcesses(t, s)
 		l.progress(t, 50)
 		failed := l.failed.Load()
 		t.Logf("updating, after %d commands; %d requests had to be sent again so far", l.acknowledged.Load(), failed)
@@ -41,6 +43,7 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 			t.Errorf("%d requests failed during the update", now-failed)
 		}
 		l.check(t)
+		b.check(t)
 	})
 }
 

@@ -35,7 +35,8 @@ func newLoad(t *testing.T, s *server) *load {
 	return &load{command: url("command"), query: url("query"), positions: map[string]string{}}
 }
 
-func (l *load) start(t *testing.T) {
+// start begins to send. The context ends with the load.
+func (l *load) start(t *testing.T) context.Context {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	l.stop = stop
@@ -48,19 +49,27 @@ func (l *load) start(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() { stop(); l.clients.Wait() })
+	return ctx
 }
 
 func (l *load) send(ctx context.Context, id string) {
 	const order = `{"customer_id":"C","customer_name":"Customer","country":"Here","ordered_at":"2026-01-02","required_at":"2026-02-02",
 		"freight":"1.00","lines":[{"product_id":"p","product":"Product","unit_price":"2.00","quantity":1,"discount":"0.00"}]}`
+	if position, ok := l.sendUntilAcknowledged(ctx, "order/"+id+"/place", order); ok {
+		l.mu.Lock()
+		l.positions[id] = position
+		l.mu.Unlock()
+		l.acknowledged.Add(1)
+	}
+}
+
+// sendUntilAcknowledged sends a command, always with the same key, and returns its position; false when the context ends
+// before.
+func (l *load) sendUntilAcknowledged(ctx context.Context, command, body string) (position string, ok bool) {
 	for ctx.Err() == nil {
-		position, err := l.post(l.command+"/v1/commands/order/"+id+"/place", "place-"+id, order)
+		position, err := l.post(l.command+"/v1/commands/"+command, strings.ReplaceAll(command, "/", "-"), body)
 		if err == nil {
-			l.mu.Lock()
-			l.positions[id] = position
-			l.mu.Unlock()
-			l.acknowledged.Add(1)
-			return
+			return position, true
 		}
 		l.mu.Lock()
 		l.last = err.Error()
@@ -68,6 +77,7 @@ func (l *load) send(ctx context.Context, id string) {
 		l.failed.Add(1)
 		time.Sleep(100 * time.Millisecond) // not to flood what is down
 	}
+	return "", false
 }
 
 // post ends what it has begun, also when the load ends.
@@ -106,11 +116,15 @@ func (l *load) progress(t *testing.T, more int64) {
 	})
 }
 
+func (l *load) end() {
+	l.stop()
+	l.clients.Wait()
+}
+
 // check ends the load and compares the log and the view with what was acknowledged.
 func (l *load) check(t *testing.T) {
 	t.Helper()
-	l.stop()
-	l.clients.Wait()
+	l.end()
 	for id, position := range l.positions {
 		stream, view := l.get(t, "/v1/streams/order/"+id, position), l.get(t, "/v1/views/order-summary/"+id, position)
 		if stream["version"] != float64(1) || stream["position"] != position {

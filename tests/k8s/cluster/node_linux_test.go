@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -117,6 +118,8 @@ clientConnection: {kubeconfig: `+s.config+`}
 	return s
 }
 
+const containerdSocket = "containerd.sock"
+
 // startContainerd starts a containerd of our own and loads images into it.
 func startContainerd(t *testing.T, dir string, imageFiles []string) string {
 	t.Helper()
@@ -126,7 +129,7 @@ func startContainerd(t *testing.T, dir string, imageFiles []string) string {
   {"type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
    "ipam": {"type": "host-local", "dataDir": "`+filepath.Join(dir, "addresses")+`", "ranges": [[{"subnet": "10.88.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
   {"type": "portmap", "capabilities": {"portMappings": true}}]}`)
-	socket, config := filepath.Join(dir, "containerd.sock"), filepath.Join(dir, "containerd.toml")
+	socket, config := filepath.Join(dir, containerdSocket), filepath.Join(dir, "containerd.toml")
 	write(t, config, fmt.Sprintf(`version = 2
 root = %q
 state = %q
@@ -141,18 +144,20 @@ bin_dir = "/usr/lib/cni"
 conf_dir = %q
 `, filepath.Join(dir, "containerd"), filepath.Join(dir, "containerd-state"), socket, network))
 	start(t, dir, "containerd", "containerd", "--config", config)
-	ctr := func(args ...string) error {
-		out, err := exec.CommandContext(t.Context(), "ctr", append([]string{"-a", socket, "-n", "k8s.io"}, args...)...).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("ctr %v: %w: %s", args, err, out)
-		}
-		return nil
-	}
-	await(t, "containerd", func() error { return ctr("images", "ls") })
+	await(t, "containerd", func() error { return ctr(t.Context(), socket, "images", "ls") })
 	for _, file := range imageFiles {
-		must(t, ctr("images", "import", file))
+		must(t, ctr(t.Context(), socket, "images", "import", file))
 	}
 	return socket
+}
+
+// ctr tells a containerd to do something with what belongs to Kubernetes.
+func ctr(ctx context.Context, socket string, args ...string) error {
+	out, err := exec.CommandContext(ctx, "ctr", append([]string{"-a", socket, "-n", "k8s.io"}, args...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ctr %v: %w: %s", args, err, out)
+	}
+	return nil
 }
 
 // removeGroups removes what is left of the control groups of pods.
