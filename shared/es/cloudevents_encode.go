@@ -13,7 +13,7 @@ import (
 func EncodeEvents(c *Commit) ([]byte, error) {
 	size := 2
 	for i := range c.Events {
-		size += 400 + len(c.Events[i].Data)
+		size += envelopeSize(c, &c.Events[i]) + len(c.Events[i].Data)
 	}
 	at, err := c.Time.MarshalJSON()
 	if err != nil {
@@ -57,6 +57,13 @@ func EncodeEvents(c *Commit) ([]byte, error) {
 		version++
 	}
 	return append(out, ']'), nil
+}
+
+// envelopeSize is about how many bytes an event takes besides its payload: so much memory is got at once.
+func envelopeSize(c *Commit, e *Recorded) int {
+	const fixed = 320 // names, marks, the time and numbers
+	stream := len(c.Stream.Category) + len(c.Stream.ID)
+	return fixed + 2*stream + len(c.Stream.Tenant) + 3*len(e.Type) + len(c.Command.ID) + len(c.CorrelationID) + len(c.CausationID)
 }
 
 // appendString appends the parts as one JSON string.

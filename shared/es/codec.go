@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 
 	jsonv1 "github.com/go-json-experiment/json/v1"
@@ -16,13 +17,34 @@ import (
 // Marshal encodes a payload or a state. All JSON of events, commands, states and documents goes through
 // Marshal and [Unmarshal], so that the encoder can be changed in one place.
 func Marshal(v any) (json.RawMessage, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false) // what is stored is no HTML, and should come back as it was
-	if err := encoder.Encode(v); err != nil {
+	e := encoders.Get().(*encoder)
+	defer e.free()
+	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode %T: %w", v, err)
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte{'\n'}), nil
+	return bytes.Clone(bytes.TrimSuffix(e.out.Bytes(), []byte{'\n'})), nil
+}
+
+// encoder is a JSON encoder with its buffer, which every command needs several times.
+type encoder struct {
+	*json.Encoder
+	out bytes.Buffer
+}
+
+var encoders = sync.Pool{New: func() any {
+	e := &encoder{}
+	e.Encoder = json.NewEncoder(&e.out)
+	e.SetEscapeHTML(false) // what is stored is no HTML, and should come back as it was
+	return e
+}}
+
+// free gives the encoder back, unless it holds the memory of something uncommonly large.
+func (e *encoder) free() {
+	const largest = 64 << 10
+	if e.out.Cap() <= largest {
+		e.out.Reset()
+		encoders.Put(e)
+	}
 }
 
 // Unmarshal decodes what the system itself has written. Fields that the type no longer has are ignored: an
