@@ -35,7 +35,8 @@ type Page struct {
 }
 
 // ViewReader reads the documents of views. A view is read in the version that is active, which may be an
-// older one than the program's while the new one is being built.
+// older one than the program's while the new one is being built. For a second after a switch, a store may still
+// answer from the build before; not after it has returned checkpoints of the new one.
 type ViewReader interface {
 	// Get returns one document, or [ErrNotFound].
 	Get(ctx context.Context, view, tenant, key string) (Document, error)

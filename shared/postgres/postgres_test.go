@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -253,6 +254,44 @@ func TestListsUseIndexes(t *testing.T) {
 		}
 		if !strings.Contains(plan.String(), "view_field_") || strings.Contains(plan.String(), "Seq Scan") {
 			t.Errorf("%s:\n%s", what, &plan)
+		}
+	}
+}
+
+// Whoever has seen the checkpoints of a new build is not answered from the one before.
+func TestNoReadGoesBackBehindASwitch(t *testing.T) {
+	t.Parallel()
+	db := connect(t, migrated(t))
+	writing, reading := postgres.NewViews(db), postgres.NewViews(db)
+	key := es.DocumentKey{Tenant: es.DefaultTenant, Key: "k"}
+	for version := 1; version <= 5; version++ {
+		view := es.ViewSpec{Name: "v", Version: version}
+		if err := writing.Prepare(t.Context(), view); err != nil {
+			t.Fatal(err)
+		}
+		c, err := writing.Claim(t.Context(), view, 0, "me", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strconv.Itoa(version)
+		update := es.Update{Lease: c.Lease, To: es.Position{Sequence: uint64(version)}, Keys: []es.DocumentKey{key}}
+		err = writing.Apply(t.Context(), view, update, func(es.Current) (es.Outcome, error) {
+			return es.Outcome{Writes: []es.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(want)}}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writing.Activate(t.Context(), view, 1); err != nil {
+			t.Fatal(err)
+		}
+		checkpoints, err := reading.Checkpoints(t.Context(), "v")
+		if err != nil || len(checkpoints) != 1 || checkpoints[0].Version != version {
+			t.Fatalf("the checkpoints are %+v, %v", checkpoints, err)
+		}
+		for range 2 {
+			if d, err := reading.Get(t.Context(), "v", key.Tenant, key.Key); err != nil || string(d.Data) != want {
+				t.Errorf("the document is %s, %v, not %s", d.Data, err, want)
+			}
 		}
 	}
 }

@@ -107,6 +107,7 @@ func (v *Views) Activate(ctx context.Context, view es.ViewSpec, partitions int) 
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err = v.db.pool.QueryRow(ctx, activate, view.Name, view.Version, view.Rebuild, partitions).Scan(&active)
+	v.forget(view.Name)
 	return active, translate("activate "+view.Build().String(), err)
 }
 

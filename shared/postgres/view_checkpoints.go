@@ -13,9 +13,12 @@ const (
 	checkpointColumns = `
 c.view, c.version, c.rebuild, c.partition, c.position, c.log_created, c.commit_sha256, c.caught_up_at, c.owner, c.epoch, nullif(c.lease_until, '-infinity')`
 
-	selectActiveCheckpoints = `select` + checkpointColumns + `
-from orchestrix.checkpoints c
-join orchestrix.views a on a.name = c.view and a.active_version = c.version and a.active_rebuild = c.rebuild
+	// selectActiveCheckpoints makes one row, for no partition, where the active build has no checkpoints.
+	selectActiveCheckpoints = `
+select a.name, a.active_version, a.active_rebuild, coalesce(c.partition, -1), coalesce(c.position, 0), c.log_created, c.commit_sha256, c.caught_up_at,
+	coalesce(c.owner, ''), coalesce(c.epoch, 0), nullif(c.lease_until, '-infinity')
+from orchestrix.views a
+left join orchestrix.checkpoints c on c.view = a.name and c.version = a.active_version and c.rebuild = a.active_rebuild
 where a.name = $1 order by c.partition`
 
 	selectAllCheckpoints = `select` + checkpointColumns + ` from orchestrix.checkpoints c order by c.view, c.version, c.rebuild, c.partition`
@@ -25,19 +28,21 @@ where a.name = $1 order by c.partition`
 func (v *Views) Checkpoints(ctx context.Context, view string) ([]es.Checkpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	var built bool
-	var checkpoints []es.Checkpoint
-	batch := &pgx.Batch{}
-	batch.Queue("select exists (select from orchestrix.views where name = $1)", view).QueryRow(func(row pgx.Row) error { return row.Scan(&built) })
-	batch.Queue(selectActiveCheckpoints, view).Query(func(rows pgx.Rows) (err error) {
-		checkpoints, err = pgx.CollectRows(rows, scanCheckpoint)
-		return err
-	})
-	if err := v.db.pool.SendBatch(ctx, batch).Close(); err != nil {
+	started := time.Now()
+	rows, err := v.db.pool.Query(ctx, selectActiveCheckpoints, view)
+	if err != nil {
 		return nil, translate("checkpoints of view "+view, err)
 	}
-	if !built {
+	checkpoints, err := pgx.CollectRows(rows, scanCheckpoint)
+	if err != nil {
+		return nil, translate("checkpoints of view "+view, err)
+	}
+	if len(checkpoints) == 0 {
 		return nil, notBuilt(view)
+	}
+	v.saw(checkpoints[0].Build, started)
+	if checkpoints[0].Position.Partition < 0 {
+		return nil, nil
 	}
 	return checkpoints, nil
 }

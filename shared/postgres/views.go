@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,20 +17,26 @@ import (
 type Views struct {
 	db *DB
 
-	mu     sync.Mutex
-	active map[string]activeBuild // as last seen, by view: each read checks it
+	mu      sync.Mutex
+	active  map[string]*activeBuild // as last seen, by view
+	changes uint64                  // how often one was found to be another
 }
 
 // activeBuild is what readers see of a view.
 type activeBuild struct {
 	es.ViewSpec
 	prepared time.Time // moves when the declared fields change
+	seen     time.Time // when it was certainly active; guarded by Views.mu
 }
+
+// seenAge is for how long a build is read after it was last seen to be the active one. Whoever waits for a position
+// looks at the checkpoints first, and thereby at the active build.
+const seenAge = time.Second
 
 var _ es.ViewStore = (*Views)(nil)
 
 // NewViews returns the views of a migrated database.
-func NewViews(db *DB) *Views { return &Views{db: db, active: map[string]activeBuild{}} }
+func NewViews(db *DB) *Views { return &Views{db: db, active: map[string]*activeBuild{}} }
 
 const (
 	selectActive = `
@@ -51,14 +56,10 @@ type statement struct {
 	sql  string
 	args []any
 	scan func(pgx.Rows) error
-	// one, where it is set, takes the place of scan: the statement itself says in its first columns which build is
-	// active (version and rebuild), and makes one row.
-	one func(row pgx.Row, active ...any) error
 }
 
-// read runs the statement that build makes for the active build, in one round trip with a look whether that is
-// still active. A build that has just been switched away from is not answered from: it may lack what a request
-// has waited for.
+// read runs the statement that build makes for the active build. Where that was not seen to be active for a while, it is
+// in one round trip with a look whether it still is.
 func (v *Views) read(ctx context.Context, view string, build func(es.ViewSpec) (statement, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -86,35 +87,49 @@ func (v *Views) read(ctx context.Context, view string, build func(es.ViewSpec) (
 }
 
 // readFrom reports whether known was stale: the answer then does not count.
-func (v *Views) readFrom(ctx context.Context, known activeBuild, s statement) (stale bool, err error) {
+func (v *Views) readFrom(ctx context.Context, known *activeBuild, s statement) (stale bool, err error) {
+	if v.isFresh(known) {
+		rows, err := v.db.pool.Query(ctx, s.sql, s.args...)
+		if err == nil {
+			err = s.scan(rows)
+		}
+		return false, translate("read view "+known.Name, err)
+	}
+	started := time.Now()
 	now := es.Build{View: known.Name}
 	var prepared time.Time
-	active := []any{&now.Version, &now.Rebuild, &prepared}
-	if s.one != nil {
-		err = s.one(v.db.pool.QueryRow(ctx, s.sql, s.args...), active[:2]...)
-		stale = errors.Is(err, pgx.ErrNoRows) || err == nil && now != known.Build()
-	} else {
-		batch := &pgx.Batch{}
-		batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(active...)
-			stale = errors.Is(err, pgx.ErrNoRows) || now != known.Build() || !prepared.Equal(known.prepared)
-			return err
-		})
-		batch.Queue(s.sql, s.args...).Query(s.scan)
-		err = v.db.pool.SendBatch(ctx, batch).Close()
+	batch := &pgx.Batch{}
+	batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&now.Version, &now.Rebuild, &prepared)
+		stale = errors.Is(err, pgx.ErrNoRows) || now != known.Build() || !prepared.Equal(known.prepared)
+		return err
+	})
+	batch.Queue(s.sql, s.args...).Query(s.scan)
+	err = v.db.pool.SendBatch(ctx, batch).Close()
+	if err == nil && !stale {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		known.seen = started
 	}
 	return stale, translate("read view "+known.Name, err)
 }
 
+func (v *Views) isFresh(known *activeBuild) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return time.Since(known.seen) < seenAge
+}
+
 // lookUp returns what is known of the view, and whether that was just read.
-func (v *Views) lookUp(ctx context.Context, view string) (known activeBuild, isNew bool, err error) {
+func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, isNew bool, err error) {
 	v.mu.Lock()
 	known, ok := v.active[view]
+	changes := v.changes
 	v.mu.Unlock()
 	if ok {
 		return known, false, nil
 	}
-	known.Name = view
+	known = &activeBuild{ViewSpec: es.ViewSpec{Name: view}, seen: time.Now()}
 	var fields []byte
 	err = v.db.pool.QueryRow(ctx, selectSpec, view).Scan(&known.Version, &known.Rebuild, &known.prepared, &fields, &known.Shared)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -128,7 +143,9 @@ func (v *Views) lookUp(ctx context.Context, view string) (known activeBuild, isN
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.active[view] = known
+	if v.changes == changes { // somebody may have seen another one meanwhile
+		v.active[view] = known
+	}
 	return known, true, nil
 }
 
@@ -136,32 +153,41 @@ func notBuilt(view string) error {
 	return fmt.Errorf("%w: view %q is not built yet: the projection service builds it", es.ErrUnavailable, view)
 }
 
+// forget drops what is known of a view.
 func (v *Views) forget(view string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.changes++
 	delete(v.active, view)
 }
 
-// selectDocument is which build is active and its document, in one statement: a read by key is what most reads are. It
-// needs not know whether the fields of the build have changed.
-const selectDocument = `
-select a.active_version, a.active_rebuild, d.partition, d.sequence, d.data from orchestrix.views a
-left join %s d on d.tenant = $2 and d.key = $3 and d.data is not null where a.name = $1`
+// saw notes which build is active: from now on, none is read that was active before.
+func (v *Views) saw(active es.Build, at time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	known, ok := v.active[active.View]
+	switch {
+	case !ok || known.Build() != active:
+		v.changes++
+		delete(v.active, active.View)
+	case at.After(known.seen):
+		known.seen = at
+	}
+}
 
 // Get implements [es.ViewReader].
 func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
-	document := es.Document{Key: key}
+	var document es.Document
+	found := false
 	err := v.read(ctx, view, func(spec es.ViewSpec) (statement, error) {
 		return statement{
-			sql:  fmt.Sprintf(selectDocument, tableName(spec.Build())),
-			args: []any{view, tenant, key},
-			one: func(row pgx.Row, active ...any) error {
-				document = es.Document{Key: key} // of this attempt
-				var partition *int
-				var sequence *uint64
-				err := row.Scan(append(slices.Clip(active), &partition, &sequence, (*[]byte)(&document.Data))...)
-				if err == nil && partition != nil && sequence != nil {
-					document.Position = es.Position{Partition: *partition, Sequence: *sequence}
+			sql:  "select key, partition, sequence, data from " + tableName(spec.Build()) + " where tenant = $1 and key = $2 and data is not null",
+			args: []any{tenant, key},
+			scan: func(rows pgx.Rows) (err error) {
+				document, err = pgx.CollectExactlyOneRow(rows, scanDocument)
+				found = err == nil
+				if errors.Is(err, pgx.ErrNoRows) {
+					err = nil
 				}
 				return err
 			},
@@ -170,7 +196,7 @@ func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document,
 	if err != nil {
 		return es.Document{}, err
 	}
-	if document.Data == nil {
+	if !found {
 		return es.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, es.ErrNotFound)
 	}
 	return document, nil
