@@ -51,9 +51,12 @@ where p.view = $1 and p.version = $2 and p.rebuild = $3`
 
 	// beginApply also leaves the sync of the transaction log to Postgres, which does it within a second: a crash of
 	// Postgres then takes the newest transactions back, rows and checkpoint together, and the log is read again from
-	// there. Whatever is committed later with a sync has all of them on disk too.
+	// there. Whatever is committed later with a sync has all of them on disk too. Each statement looks up some rows by
+	// their keys, and is planned once for that, whatever the tables hold at the time.
 	beginApply = `
-select set_config('idle_in_transaction_session_timeout', '4s', true), set_config('synchronous_commit', 'off', true), set_config('lock_timeout', $1, true)`
+select set_config('idle_in_transaction_session_timeout', '4s', true), set_config('synchronous_commit', 'off', true), set_config('lock_timeout', $1, true),
+	set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
 )
 
 const (

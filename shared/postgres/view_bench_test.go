@@ -1,0 +1,77 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/postgres"
+)
+
+// applications are what one commit does to eight views: to one of its own documents, to three shared ones, and to four
+// views nothing.
+func applications(b *testing.B, views *postgres.Views) (all []es.Application, next func()) {
+	b.Helper()
+	n := uint64(0)
+	for i := range 8 {
+		view := es.ViewSpec{Name: fmt.Sprint("view", i), Version: 1, Shared: i > 0}
+		if i < 4 {
+			view.Fields = es.Fields{{Name: "name", Kind: es.Text}, {Name: "n", Kind: es.Number}}
+		}
+		if err := views.Prepare(b.Context(), view); err != nil {
+			b.Fatal(err)
+		}
+		c, err := views.Claim(b.Context(), view, 0, "me", time.Hour)
+		if err != nil {
+			b.Fatal(err)
+		}
+		a := es.Application{View: view, Update: es.Update{Lease: c.Lease, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: true}}
+		a.Fold = func(es.Current) (o es.Outcome, _ error) {
+			for _, key := range all[i].Update.Keys {
+				data := fmt.Sprintf(`{"name":"a name of some length","n":%d,"more":"%0200d"}`, n, 0)
+				o.Writes = append(o.Writes, es.DocumentWrite{DocumentKey: key, Position: all[i].Update.To, Data: json.RawMessage(data)})
+			}
+			return o, nil
+		}
+		all = append(all, a)
+	}
+	return all, func() {
+		n++
+		for i := range all {
+			u := &all[i].Update
+			u.From, u.To = u.To, es.Position{Sequence: n}
+			switch {
+			case i == 0:
+				u.Keys = []es.DocumentKey{{Tenant: es.DefaultTenant, Key: fmt.Sprint(n)}}
+			case i < 4:
+				u.Keys = []es.DocumentKey{{Tenant: es.DefaultTenant, Key: "the same"}}
+			}
+		}
+	}
+}
+
+func BenchmarkApplyTogether(b *testing.B) {
+	views := postgres.NewViews(connect(b, migrated(b)))
+	all, next := applications(b, views)
+	for b.Loop() {
+		next()
+		if err := views.ApplyTogether(b.Context(), all); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkApplyEach(b *testing.B) {
+	views := postgres.NewViews(connect(b, migrated(b)))
+	all, next := applications(b, views)
+	for b.Loop() {
+		next()
+		for _, a := range all {
+			if err := views.Apply(b.Context(), a.View, a.Update, a.Fold); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
