@@ -110,7 +110,7 @@ func (r *Registry) addProcesses(modules []Module, typed map[reflect.Type]*EventT
 
 // addInstances registers what all processes share: the events of their instances, and the view of them.
 func (r *Registry) addInstances(typed map[reflect.Type]*EventType) error {
-	a, err := Decider[ProcessInstance]{Category: "process", Evolve: processEvents()}.compile("process")
+	a, err := Decider[ProcessInstance]{Category: processCategory, Evolve: processEvents()}.compile("process")
 	if err != nil {
 		return err
 	}
@@ -172,6 +172,12 @@ func (r *Registry) Aggregates() []*Aggregate { return r.aggregates }
 func (r *Registry) Aggregate(category string) (*Aggregate, bool) {
 	a, ok := r.categories[category]
 	return a, ok
+}
+
+// Knows reports whether a module applies events of this full name, in whichever schema version.
+func (r *Registry) Knows(eventName string) bool {
+	_, ok := r.events[eventName]
+	return ok
 }
 
 // Decode turns any module's recorded event into today's event. Its error wraps [ErrUnknownEvent] or

@@ -10,6 +10,9 @@ import (
 // "process-transfer".
 const ProcessCategory = "process-"
 
+// processCategory is the category, in the registry, of what the instances of all processes have in common.
+const processCategory = "process"
+
 // ProcessType is a process with its type parameter erased: what the runtime works with.
 type ProcessType struct {
 	Module    string

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -94,8 +95,9 @@ type ViewType struct {
 	Module  string
 	DocType reflect.Type
 
-	folds  map[string]viewFold // by the event's full name
-	newDoc func() any
+	folds      map[string]viewFold // by the event's full name
+	categories map[string]bool     // of the aggregates whose events it folds
+	newDoc     func() any
 }
 
 type viewFold struct {
@@ -130,6 +132,15 @@ func (v ViewSpec) Field(name string) (Field, bool) {
 func (v *ViewType) Folds(eventName string) bool {
 	_, ok := v.folds[eventName]
 	return ok
+}
+
+// FoldsFrom reports whether the view is made of events of such streams. It may then be about one whose kind this program
+// does not know.
+func (v *ViewType) FoldsFrom(s Stream) bool {
+	if strings.HasPrefix(s.Category, ProcessCategory) {
+		return v.categories[processCategory]
+	}
+	return v.categories[s.Category]
 }
 
 // Keys are the keys of the documents that the event changes, each once, in the order of the view. The
@@ -183,11 +194,12 @@ type ViewDef interface {
 
 func (v View[D]) compile(module string, events map[reflect.Type]*EventType) (*ViewType, error) {
 	t := &ViewType{
-		ViewSpec: ViewSpec{Name: v.Name, Version: v.Version, Fields: v.Fields},
-		Module:   module,
-		DocType:  reflect.TypeFor[D](),
-		folds:    map[string]viewFold{},
-		newDoc:   func() any { return new(D) },
+		ViewSpec:   ViewSpec{Name: v.Name, Version: v.Version, Fields: v.Fields},
+		Module:     module,
+		DocType:    reflect.TypeFor[D](),
+		folds:      map[string]viewFold{},
+		categories: map[string]bool{},
+		newDoc:     func() any { return new(D) },
 	}
 	if err := t.check(); err != nil {
 		return nil, err
@@ -201,6 +213,7 @@ func (v View[D]) compile(module string, events map[reflect.Type]*EventType) (*Vi
 			return nil, fmt.Errorf("view %q folds %s twice", v.Name, event.Name)
 		}
 		t.Shared = t.Shared || f.shared
+		t.categories[event.Aggregate.Category] = true
 		t.folds[event.Name] = viewFold{
 			keys: f.keys,
 			fold: func(d any, e Event, m Meta) error { return f.fold(d.(*D), e, m) },

@@ -9,12 +9,13 @@ import (
 // entry is a commit of the log with its events decoded, once for all views. Folds share the events and change none.
 type entry struct {
 	es.Commit
-	events []es.Event // nil where errs says why
-	errs   []error    // by event; nil where all could be decoded
+	registry *es.Registry
+	events   []es.Event // nil where errs says why
+	errs     []error    // by event; nil where all could be decoded
 }
 
 func newEntry(registry *es.Registry, c es.Commit) entry {
-	e := entry{Commit: c}
+	e := entry{Commit: c, registry: registry}
 	if c.Err != nil {
 		return e
 	}
@@ -55,8 +56,8 @@ type step struct {
 	err    error // why its documents are not known
 }
 
-// steps are the events that the view has to do with: those that it folds, and those that can't be read, since nobody
-// knows what they say.
+// steps are the events that the view has to do with: those that it folds, and those that can't be read and that it may
+// have to fold.
 func (e *entry) steps(view *es.ViewType) []step {
 	if e.Err != nil {
 		return []step{{commit: &e.Commit, index: wholeCommit, err: e.Err}}
@@ -65,10 +66,10 @@ func (e *entry) steps(view *es.ViewType) []step {
 	for i, recorded := range e.Events {
 		s := step{commit: &e.Commit, index: i, event: e.events[i], name: recorded.Type}
 		switch {
+		case !e.concerns(view, i):
+			continue
 		case e.errs != nil && e.errs[i] != nil:
 			s.err = e.errs[i]
-		case !view.Folds(recorded.Type):
-			continue
 		default:
 			s.meta = es.Meta{Stream: e.Stream, Version: e.First() + es.Version(i), Position: e.Position, Time: e.Time}
 			s.keys, s.err = s.findKeys(view)
@@ -76,6 +77,13 @@ func (e *entry) steps(view *es.ViewType) []step {
 		steps = append(steps, s)
 	}
 	return steps
+}
+
+// concerns reports whether the view is about an event. Of a kind that this program does not know, a view may be that folds
+// others of such streams: the version of the program that has written it may fold it there.
+func (e *entry) concerns(view *es.ViewType, i int) bool {
+	name := e.Events[i].Type
+	return view.Folds(name) || !e.registry.Knows(name) && view.FoldsFrom(e.Stream)
 }
 
 func (s *step) findKeys(view *es.ViewType) (keys []es.DocumentKey, err error) {

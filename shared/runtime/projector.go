@@ -69,6 +69,7 @@ type Projector struct {
 	builds      []es.BuildStatus // as last seen
 	heads       []*es.Head       // by partition, as last seen; nil is not known
 	prepared    map[es.Build]bool
+	passedOver  map[string]bool // kinds of events of which somebody was told
 
 	// Only Run touches these.
 	workers int // that live
@@ -88,10 +89,10 @@ func NewProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, co
 func newProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, kept []*es.ViewType, kind es.WorkerKind, config ProjectorConfig) *Projector {
 	p := &Projector{
 		config: config.withDefaults(), registry: registry, feed: feed, views: views, kept: kept, kind: kind,
-		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, heads: make([]*es.Head, feed.Partitions()),
+		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, passedOver: map[string]bool{}, heads: make([]*es.Head, feed.Partitions()),
 	}
 	for partition := range feed.Partitions() {
-		p.reads = append(p.reads, newReads(registry, feed, views, partition, p.config.Batch))
+		p.reads = append(p.reads, newReads(registry, feed, views, partition, p.config.Batch, p.passOver))
 	}
 	return p
 }

@@ -27,6 +27,7 @@ type reads struct {
 	partition int
 	batch     int
 	together  *together
+	undecoded func(context.Context, *entry) // is told of entries with events that can't be decoded
 	running   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -54,8 +55,10 @@ type reader struct {
 	waits  bool // for something new
 }
 
-func newReads(registry *es.Registry, feed es.Feed, views es.ViewWriter, partition, batch int) *reads {
-	return &reads{registry: registry, feed: feed, together: &together{views: views}, partition: partition, batch: batch}
+func newReads(registry *es.Registry, feed es.Feed, views es.ViewWriter, partition, batch int, undecoded func(context.Context, *entry)) *reads {
+	return &reads{
+		registry: registry, feed: feed, together: &together{views: views}, partition: partition, batch: batch, undecoded: undecoded,
+	}
 }
 
 // join reads on after a sequence, together with others where that is near.
@@ -147,6 +150,9 @@ func (r *reads) add(ctx context.Context, c *cursor, b es.Batch) error {
 	size := 0
 	for i, commit := range b.Commits {
 		e := newEntry(r.registry, commit)
+		if e.errs != nil {
+			r.undecoded(ctx, &e)
+		}
 		entries[i] = &e
 		size += e.size()
 	}

@@ -1,0 +1,113 @@
+package runtime_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/runtime"
+)
+
+type (
+	leftSeen    struct{}
+	leftIgnored struct{}
+	rightSeen   struct{}
+)
+
+// twoContexts are a left one, a right one, and views of the left one, of the right one and of both.
+func twoContexts(t testing.TB) *es.Registry {
+	t.Helper()
+	left := es.Decider[bool]{Category: "left", Evolve: es.Events[bool]{
+		es.Apply("Seen", func(bool, leftSeen) bool { return true }), es.Apply("Ignored", func(bool, leftIgnored) bool { return true }),
+	}}
+	right := es.Decider[bool]{Category: "right", Evolve: es.Events[bool]{es.Apply("Seen", func(bool, rightSeen) bool { return true })}}
+	onLeft := es.On(func(d *tally, _ leftSeen, _ es.Meta) error { d.Adds++; return nil })
+	onRight := es.On(func(d *tally, _ rightSeen, _ es.Meta) error { d.Adds++; return nil })
+	registry, err := es.NewRegistry(
+		es.Module{Name: "left", Deciders: []es.DeciderDef{left}, Views: []es.ViewDef{
+			es.View[tally]{Name: "lefts", Version: 1, On: es.Folds[tally]{onLeft}},
+		}},
+		es.Module{Name: "right", Deciders: []es.DeciderDef{right}, Views: []es.ViewDef{
+			es.View[tally]{Name: "rights", Version: 1, On: es.Folds[tally]{onRight}},
+			es.View[tally]{Name: "both", Version: 1, On: es.Folds[tally]{onLeft, onRight}},
+		}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry
+}
+
+// An event that can't be read is parked where it may be folded, and nowhere else. What nobody is about is told of once.
+func TestAnUnknownEventConcernsTheViewsOfItsStreams(t *testing.T) {
+	t.Parallel()
+	registry, log, views := twoContexts(t), memory.NewLog(1), memory.NewViews()
+	for i, e := range []struct {
+		category, id, kind string
+		schema             int
+	}{
+		{"left", "unknown", "left.Forgotten", 1},
+		{"left", "newer", "left.Seen", 9},
+		{"left", "newer-ignored", "left.Ignored", 9},
+		{"gone", "1", "gone.Happened", 1},
+		{"gone", "2", "gone.Happened", 1},
+		{"left", "fine", "left.Seen", 1},
+		{"right", "fine", "right.Seen", 1},
+	} {
+		_, err := log.Append(t.Context(), es.Revision{}, es.Commit{
+			Stream: es.Stream{Tenant: es.DefaultTenant, Category: e.category, ID: e.id}, Version: 1,
+			Command: es.CommandRef{ID: fmt.Sprint("c", i)}, Events: []es.Recorded{{Type: e.kind, Schema: e.schema, Data: json.RawMessage("{}")}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var lines bytes.Buffer
+	p := runtime.NewProjector(registry, log, views, runtime.ProjectorConfig{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	eventually(t, "all views are at the end", func() error {
+		all := p.Status()
+		for _, r := range all {
+			if len(r.Partitions) != 1 || r.Partitions[0].Position.Sequence != 7 || r.State != es.Active {
+				return fmt.Errorf("%+v", r)
+			}
+		}
+		if len(all) != 3 {
+			return fmt.Errorf("there are %d views", len(all))
+		}
+		return nil
+	})
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	for view, want := range map[string]string{"lefts": "left-unknown left-newer", "both": "left-unknown left-newer", "rights": ""} {
+		parked, err := views.Parked(t.Context(), es.ParkedQuery{View: view, Limit: 10})
+		var streams []string
+		for _, event := range parked {
+			streams = append(streams, event.Stream.String())
+		}
+		if got := strings.Join(streams, " "); err != nil || got != want {
+			t.Errorf("%s has parked %q, not %q: %v", view, got, want, err)
+		}
+		if d, err := views.Get(t.Context(), view, es.DefaultTenant, "fine"); err != nil {
+			t.Errorf("%s: %+v, %v", view, d, err)
+		}
+	}
+	for _, kind := range []string{"type=gone.Happened", "type=left.Ignored"} {
+		if strings.Count(lines.String(), kind) != 1 {
+			t.Errorf("%s is not told of once:\n%s", kind, lines.String())
+		}
+	}
+	if strings.Contains(lines.String(), "type=left.Forgotten") || strings.Contains(lines.String(), "type=left.Seen") {
+		t.Errorf("what is parked is said to be passed over:\n%s", lines.String())
+	}
+}
