@@ -96,16 +96,18 @@ func (l *Log) partitionOf(s es.Stream) int { return es.PartitionOf(s.Tenant, s.I
 // streamOf reads a subject. Its error says that no commit belongs there.
 func (l *Log) streamOf(subject string) (es.Stream, error) {
 	name, ours := strings.CutPrefix(subject, l.subjects)
-	parts := strings.Split(name, ".")
-	if !ours || len(parts) != 4 {
+	partition, rest, _ := strings.Cut(name, ".")
+	var s es.Stream
+	s.Tenant, rest, _ = strings.Cut(rest, ".")
+	s.Category, s.ID, _ = strings.Cut(rest, ".")
+	if !ours || strings.Count(name, ".") != 3 {
 		return es.Stream{}, fmt.Errorf("%w: subject %q is not %s<partition>.<tenant>.<category>.<id>", es.ErrCorrupt, subject, l.subjects)
 	}
-	s := es.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}
 	if err := s.Check(); err != nil {
 		return es.Stream{}, fmt.Errorf("%w: subject %q: %w", es.ErrCorrupt, subject, err)
 	}
-	if belongs := l.partitionOf(s); strconv.Itoa(belongs) != parts[0] {
-		return s, fmt.Errorf("%w: %s is in partition %s, it belongs into %d", es.ErrCorrupt, s, parts[0], belongs)
+	if belongs := l.partitionOf(s); strconv.Itoa(belongs) != partition {
+		return s, fmt.Errorf("%w: %s is in partition %s, it belongs into %d", es.ErrCorrupt, s, partition, belongs)
 	}
 	return s, nil
 }

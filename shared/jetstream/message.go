@@ -132,12 +132,14 @@ func splitSequences(text string) ([]uint64, error) {
 	if text == "" {
 		return nil, nil
 	}
-	parts := strings.SplitN(text, ",", es.MaxPrevious+1)
-	if len(parts) > es.MaxPrevious {
+	count := strings.Count(text, ",") + 1
+	if count > es.MaxPrevious {
 		return nil, fmt.Errorf("%s names more than %d commits", headerPrevious, es.MaxPrevious)
 	}
-	sequences := make([]uint64, len(parts))
-	for i, part := range parts {
+	sequences := make([]uint64, count)
+	for i, rest := 0, text; i < count; i++ {
+		var part string
+		part, rest, _ = strings.Cut(rest, ",")
 		s, err := strconv.ParseUint(part, 10, 64)
 		if err != nil || s == 0 || i > 0 && s >= sequences[i-1] {
 			return nil, fmt.Errorf("%s is %q: sequences must fall", headerPrevious, text)

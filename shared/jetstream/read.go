@@ -67,8 +67,9 @@ var errStopped = errors.New("stopped")
 // reading is one read of a stream's history.
 type reading struct {
 	log     *Log
-	last    es.Commit  // where it ends
-	version es.Version // up to which the reader has everything
+	last    es.Commit            // where it ends
+	version es.Version           // up to which the reader has everything
+	known   map[uint64]es.Commit // by sequence: some that were read to find the others
 	yield   func(es.Commit) bool
 }
 
@@ -127,31 +128,46 @@ func (r *reading) trail(ctx context.Context) ([]uint64, error) {
 			return nil, err
 		}
 		oldest = earlier[0]
+		if r.known == nil {
+			r.known = map[uint64]es.Commit{}
+		}
+		if len(r.known) < fetchWindow {
+			r.known[oldest.Position.Sequence] = oldest
+		}
 	}
 	slices.Reverse(sequences)
 	return sequences, nil
 }
 
-// fetch reads commits of the stream by their sequences, at the same time.
+// fetch reads commits of the stream by their sequences, at the same time, but for those that are known.
 func (r *reading) fetch(ctx context.Context, sequences []uint64) ([]es.Commit, error) {
-	commits := make([]es.Commit, len(sequences))
+	commits := make([]es.Commit, 0, len(sequences))
 	partition := r.last.Position.Partition
-	messages, err := r.log.getMany(ctx, partition, sequences)
+	missing := sequences
+	if len(r.known) > 0 {
+		missing = slices.DeleteFunc(slices.Clone(sequences), func(s uint64) bool { _, known := r.known[s]; return known })
+	}
+	messages, err := r.log.getMany(ctx, partition, missing)
 	if errors.Is(err, errNoMessage) {
 		return nil, fmt.Errorf("%w: %s: a message is missing of those at %d-%d", es.ErrCorrupt, r.last.Stream, partition, sequences)
 	}
 	if err != nil {
 		return nil, unavailable("read "+r.last.Stream.String(), err)
 	}
-	for i, m := range messages {
-		c, err := r.log.decode(partition, m)
+	for _, sequence := range sequences {
+		if c, known := r.known[sequence]; known {
+			delete(r.known, sequence)
+			commits = append(commits, c)
+			continue
+		}
+		c, err := r.log.decode(partition, messages[0])
 		if err != nil {
 			return nil, err
 		}
 		if c.Stream != r.last.Stream {
 			return nil, fmt.Errorf("%w: %s: the message at %s is of %s", es.ErrCorrupt, r.last.Stream, c.Position, c.Stream)
 		}
-		commits[i] = c
+		commits, messages = append(commits, c), messages[1:]
 	}
 	return commits, nil
 }

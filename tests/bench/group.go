@@ -24,6 +24,8 @@ type variant struct {
 	procs map[string]*process
 	// run measures once, for about so long. The first, shorter call warms up and does not count.
 	run func(ctx context.Context, d time.Duration) (sample, error)
+	// whole says that run does all of a task, however long it takes: a quick benchmark does without a first one.
+	whole bool
 }
 
 // sample is one measurement.
@@ -86,6 +88,9 @@ func (b *bench) measure(ctx context.Context, g group) (m measured, err error) {
 		return m, err
 	}
 	for _, v := range m.variants {
+		if v.whole && b.settings.quick {
+			continue
+		}
 		if _, err := v.run(ctx, b.settings.duration()/3); err != nil {
 			return m, fmt.Errorf("%s: %w", v.name, err)
 		}

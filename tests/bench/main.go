@@ -32,9 +32,9 @@ func main() {
 		os.Exit(runRole(role))
 	}
 	var s settings
-	flag.BoolVar(&s.quick, "quick", false, "less of everything: some 3 minutes instead of half an hour, and rougher")
+	flag.BoolVar(&s.quick, "quick", false, "less of everything: under 3 minutes instead of half an hour, and rougher")
 	flag.IntVar(&s.runs, "runs", 0, "interleaved runs of each row; their median counts (default 5, quick 3)")
-	flag.Float64Var(&s.seconds, "seconds", 0, "length of one run (default 3, quick 0.7)")
+	flag.Float64Var(&s.seconds, "seconds", 0, "length of one run (default 3, quick 0.5)")
 	flag.StringVar(&s.only, "only", "", "rows to measure, separated by commas")
 	flag.StringVar(&s.output, "o", "table", "table or json")
 	flag.StringVar(&s.svg, "svg", "", "also draw latency against throughput into this file")
@@ -59,7 +59,7 @@ func main() {
 func (s settings) withDefaults() settings {
 	standard := settings{runs: 5, seconds: 3}
 	if s.quick {
-		standard = settings{runs: 3, seconds: 0.7}
+		standard = settings{runs: 3, seconds: 0.5}
 	}
 	if s.runs <= 0 {
 		s.runs = standard.runs

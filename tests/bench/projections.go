@@ -167,7 +167,7 @@ func project(ctx context.Context, b *bench, s *scope) ([]variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []variant{{name: ours, run: p.run}, {name: rawUpserts, run: e.run}}, nil
+	return []variant{{name: ours, run: p.run, whole: true}, {name: rawUpserts, run: e.run, whole: true}}, nil
 }
 
 const rawUpserts = "(e) upserts"
@@ -270,7 +270,7 @@ func fourViews(ctx context.Context, b *bench, s *scope) ([]variant, error) {
 	}
 	one := &projected{bench: b, nats: nats, orders: orders, views: orderSummary, count: 1}
 	four := &projected{bench: b, nats: nats, orders: orders, count: 4}
-	return []variant{{name: oneView, run: one.run}, {name: allViews, run: four.run}}, nil
+	return []variant{{name: oneView, run: one.run, whole: true}, {name: allViews, run: four.run, whole: true}}, nil
 }
 
 const (
@@ -296,8 +296,8 @@ func rebuild(ctx context.Context, b *bench, s *scope) ([]variant, error) {
 	small := &projected{bench: b, nats: nats, orders: orders, views: "sales-by-country", count: 1}
 	large := &projected{bench: b, nats: nats, orders: orders, views: orderSummary, count: 1}
 	return []variant{
-		{name: fewDocuments, run: small.run}, {name: manyDocuments, run: large.run},
-		{name: rawConsumer, procs: map[string]*process{"nats": nats}, run: func(ctx context.Context, _ time.Duration) (sample, error) {
+		{name: fewDocuments, run: small.run, whole: true}, {name: manyDocuments, run: large.run, whole: true},
+		{name: rawConsumer, procs: map[string]*process{"nats": nats}, whole: true, run: func(ctx context.Context, _ time.Duration) (sample, error) {
 			return consume(ctx, js, nats, orders)
 		}},
 	}, nil
