@@ -14,6 +14,9 @@ import (
 const (
 	snapshotTimeout = 500 * time.Millisecond // for the read of one snapshot: the log can do without
 	snapshotPause   = 2 * time.Second        // without snapshots after a failed read
+	// longReplay is from how many events on a snapshot is asked for even then: under load, when a read fails because
+	// it is late, replaying what is long instead would make it later still for all.
+	longReplay = 256
 )
 
 // loader folds aggregates from the log, with the help of snapshots where there are any.
@@ -31,9 +34,17 @@ type loader struct {
 // state.
 func (l *loader) load(ctx context.Context, a *es.Aggregate, s es.Stream, newest func() (es.Commit, error)) (folded, error) {
 	found := make(chan *es.Snapshot, 1)
-	go func() { found <- l.snapshot(ctx, a, s) }()
+	asks := time.Now().UnixNano() >= l.skipUntil.Load()
+	if asks {
+		go func() { found <- l.snapshot(ctx, a, s) }()
+	}
 	last, err := newest()
-	snapshot := <-found
+	var snapshot *es.Snapshot
+	if asks {
+		snapshot = <-found
+	} else if err == nil && last.Version >= longReplay {
+		snapshot = l.snapshot(ctx, a, s)
+	}
 
 	f := newFolded(a, s)
 	if errors.Is(err, es.ErrNoStream) {
@@ -109,7 +120,7 @@ func (l *loader) refresh(ctx context.Context, f *folded) error {
 }
 
 func (l *loader) snapshot(ctx context.Context, a *es.Aggregate, s es.Stream) *es.Snapshot {
-	if l.snapshots == nil || a.Snapshot.Every < 0 || time.Now().UnixNano() < l.skipUntil.Load() {
+	if l.snapshots == nil || a.Snapshot.Every < 0 {
 		return nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
@@ -120,8 +131,10 @@ func (l *loader) snapshot(ctx context.Context, a *es.Aggregate, s es.Stream) *es
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			l.skipUntil.Store(time.Now().Add(snapshotPause).UnixNano())
-			l.logger.WarnContext(ctx, "snapshots can't be read, replaying the log", "pause", snapshotPause, "error", err)
+			now := time.Now()
+			if l.skipUntil.Swap(now.Add(snapshotPause).UnixNano()) < now.UnixNano() {
+				l.logger.WarnContext(ctx, "snapshots can't be read, replaying the log", "pause", snapshotPause, "error", err)
+			}
 		}
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"testing"
 
@@ -132,5 +133,49 @@ func TestCommandsGoOnWithoutSnapshots(t *testing.T) {
 	}
 	if got := total(t, log, "a"); got != 15 {
 		t.Errorf("total is %d, not 15", got)
+	}
+}
+
+// late snapshots can't be read at first.
+type late struct {
+	*memory.Snapshots
+	mu       sync.Mutex
+	failures int // still to come
+	asked    []string
+}
+
+func (l *late) Load(ctx context.Context, s es.Stream, schema string) (es.Snapshot, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = append(l.asked, s.ID)
+	if l.failures > 0 {
+		l.failures--
+		return es.Snapshot{}, context.DeadlineExceeded
+	}
+	return l.Snapshots.Load(ctx, s, schema)
+}
+
+// After a failed read, short streams are not kept waiting for snapshots for a while, and long ones are not replayed.
+func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
+	t.Parallel()
+	log, snapshots := &counted{Log: memory.NewLog(4)}, &late{Snapshots: memory.NewSnapshots()}
+	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	runAndStop(t, x, func() {
+		for id, commits := range map[string]int{"first": 2, "short": 3, "long": 300} {
+			for n := range commits {
+				mustExecute(t, x, addCommand(id, fmt.Sprint(n), 1))
+			}
+		}
+	})
+	log.after, snapshots.asked, snapshots.failures = nil, nil, 1
+	x = newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	for _, id := range []string{"first", "short", "long"} {
+		mustExecute(t, x, addCommand(id, "0", 1)) // what an aggregate has done already, so that it is not taken for new
+	}
+	if want := []string{"first", "long"}; !slices.Equal(snapshots.asked, want) {
+		t.Errorf("snapshots of %v were asked for, not of %v", snapshots.asked, want)
+	}
+	if len(log.after) != 2 {
+		t.Errorf("%d streams were replayed, not 2", len(log.after))
 	}
 }
