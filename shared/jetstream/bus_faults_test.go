@@ -33,7 +33,7 @@ func startWorker(t testing.TB, url string, s es.Subscription, handle es.Handler)
 	bus := openBus(t, conn, jetstream.BusConfig{})
 	s.Group = "workers"
 	if s.AckWait == 0 {
-		s.AckWait = time.Second
+		s.AckWait = 2 * time.Second
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
@@ -114,8 +114,11 @@ func TestAMessageThatKillsWorkersDies(t *testing.T) {
 				behind <- struct{}{}
 				return nil
 			}
-			attempts <- d.Attempt
-			<-leave
+			select {
+			case attempts <- d.Attempt:
+				<-leave
+			case <-leave:
+			}
 			return errors.New("dead by then")
 		})
 		select {
