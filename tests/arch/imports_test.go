@@ -43,6 +43,7 @@ var rules = []rule{
 	{"cmd/*", []string{"services", "shared/*", "domain"}},
 	{"tests/bench", []string{"services", "shared/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
+	{"tests/compose/*", nil}, // stand-ins for the programs of others
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},
 }
 
@@ -60,7 +61,7 @@ var drivers = map[string][]string{
 	"go.opentelemetry.io/otel/sdk":             {"shared/observe"},
 	"github.com/exaring/otelpgx":               {"shared/observe"},
 	"github.com/nats-io/nats-server/v2/server": {"shared/local"},
-	"net/http":     {"shared/httpapi", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench"},
+	"net/http":     {"shared/httpapi", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
 	"database/sql": {"shared/postgres"},
 }
 

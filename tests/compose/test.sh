@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Tries deploy/compose for real: builds the images, brings the stack up, sends the Northwind orders, kills containers, and
-# compares the totals each time. It installs Docker where there is none and it may, starts an engine of its own where none
+# Tries deploy/compose for real: builds the images, brings the stack up with what observes it, sends the Northwind orders
+# and transfers of money, kills containers, and compares the totals each time; then the same on three NATS servers. It
+# holds Prometheus to what dashboards and alerts ask of it, and looks for traces in Jaeger. Grafana alone is not started:
+# it can't be built from a module of Go, nor is it in Debian. It installs Docker where there is none and it may, starts an engine of its own where none
 # runs, and builds stand-ins for the images of others where no registry can be reached. Where Docker can't run it says so
 # and succeeds.
 #
@@ -28,7 +30,7 @@ finish() {
 	fi
 	if [ -n "${compose:-}" ] && [ -f "$work/env" ]; then
 		[ $code = 0 ] || compose logs --no-color --tail 30 >&2
-		compose --profile cluster down --volumes --timeout 40
+		compose --profile '*' down --volumes --timeout 40
 	fi
 	if [ -n "$engine" ]; then
 		kill "$engine"
@@ -98,8 +100,48 @@ postgres() {
 	cp tests/compose/postgres/Dockerfile tests/compose/postgres/entrypoint.sh "$work/postgres/"
 	build -t "$1" "$work/postgres" >/dev/null
 }
-standin "$(sed -n 's/^ *image: \(nats:.*\)/\1/p' deploy/compose/compose.yaml | head -n 1)" nats
-standin "$(sed -n 's/^ *image: \(postgres:.*\)/\1/p' deploy/compose/compose.yaml)" postgres
+# from_module DIR MODULE@VERSION copies the source of another module there, to build programs of it.
+from_module() {
+	mkdir -p "$1"
+	cp -r "$(go mod download -json "$2" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')" "$1/source"
+	chmod -R u+w "$1/source"
+}
+prometheus() {
+	mkdir -p "$work/prometheus/data"
+	from_module "$work/prometheus" github.com/prometheus/prometheus@v0.307.3 # v3.7.3
+	# It needs no other way to find its targets, and the others are most of what there is to compile.
+	printf 'package plugins\n\nimport _ "github.com/prometheus/prometheus/discovery/dns"\n' >"$work/prometheus/source/plugins/plugins.go"
+	(cd "$work/prometheus/source" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../prometheus ./cmd/prometheus)
+	cp tests/compose/prometheus/Dockerfile "$work/prometheus/"
+	build -t "$1" "$work/prometheus" >/dev/null
+}
+jaeger() {
+	mkdir -p "$work/jaeger/tmp"
+	from_module "$work/jaeger" github.com/jaegertracing/jaeger@v1.74.0 # v2.11.0
+	(cd "$work/jaeger/source" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../jaeger ./cmd/jaeger)
+	cp tests/compose/jaeger/Dockerfile "$work/jaeger/"
+	build -t "$1" "$work/jaeger" >/dev/null
+}
+nats_exporter() {
+	mkdir -p "$work/natsexporter"
+	CGO_ENABLED=0 go build -o "$work/natsexporter/" ./tests/compose/natsexporter
+	cp tests/compose/natsexporter/Dockerfile "$work/natsexporter/"
+	build -t "$1" "$work/natsexporter" >/dev/null
+}
+postgres_exporter() {
+	mkdir -p "$work/postgresexporter/root"
+	(cd "$work/postgresexporter" && apt-get download prometheus-postgres-exporter libc6 >/dev/null 2>&1 &&
+		for package in *.deb; do dpkg -x "$package" root; done)
+	cp tests/compose/postgresexporter/Dockerfile "$work/postgresexporter/"
+	build -t "$1" "$work/postgresexporter" >/dev/null
+}
+image() { sed -n "s|^ *image: \(.*$1:.*\)|\1|p" deploy/compose/compose.yaml | head -n 1; }
+standin "$(image nats)" nats
+standin "$(image postgres)" postgres
+standin "$(image prometheus)" prometheus
+standin "$(image jaeger)" jaeger
+standin "$(image prometheus-nats-exporter)" nats_exporter
+standin "$(image postgres-exporter)" postgres_exporter
 
 say "up"
 dist/rootfs/orchestrix keys init deploy/compose/keys.test --env "$work/env"
@@ -109,9 +151,16 @@ cat >>"$work/env" <<-EOF
 	ORCHESTRIX_VERSION=test
 	COMMAND_PORT=${COMMAND_PORT:-18080}
 	QUERY_PORT=${QUERY_PORT:-18081}
+	PROMETHEUS_PORT=${PROMETHEUS_PORT:-19090}
+	JAEGER_PORT=${JAEGER_PORT:-26686}
+	OTEL_TRACES_EXPORTER=otlp
 EOF
-up() { compose up --detach --no-build --wait --wait-timeout 300; }
-up
+services=(nats postgres command projection process query)
+observers=(nats-exporter postgres-exporter prometheus jaeger)
+up() { compose up --detach --no-build --wait --wait-timeout 300 "${services[@]}" "$@"; }
+up "${observers[@]}"
+say "Grafana is left out: there is no image of it here, and nothing to build one from"
+prometheus_url=http://127.0.0.1:${PROMETHEUS_PORT:-19090} jaeger_url=http://127.0.0.1:${JAEGER_PORT:-26686}
 command_url=http://127.0.0.1:${COMMAND_PORT:-18080} query_url=http://127.0.0.1:${QUERY_PORT:-18081}
 send() { dist/rootfs/orchestrix send --command-url "$command_url" "$commands"; }
 
@@ -130,34 +179,115 @@ print(sum(i["data"]["orders"] for i in items), sum(decimal.Decimal(i["data"]["ne
 	return 1
 }
 
+# transfer moves money from one account to another, which the process service does, and waits until it has arrived. The
+# accounts then hold what all transfers so far come to.
+transfers=0
+transfer() {
+	transfers=$((transfers + 1))
+	if [ $transfers = 1 ]; then
+		order account/ada/open '{"owner":"Ada","currency":"EUR"}'
+		order account/bob/open '{"owner":"Bob","currency":"EUR"}'
+		order account/ada/deposit '{"amount":"100"}'
+	fi
+	order "transfer/t-$transfers/request" '{"from":"ada","to":"bob","amount":"1","currency":"EUR"}'
+	for _ in $(seq 120); do
+		got=$(curl -sf "$query_url/v1/views/transfers/t-$transfers" "$query_url/v1/views/account-balance/bob" "$query_url/v1/views/bank-total/EUR" || true)
+		case $got in
+		*'"status":"completed"'*"\"balance\":\"$transfers.0000\""*'"total":"100.0000"'*'"in_flight":"0.0000"'*) say "$transfers transfers" && return ;;
+		esac
+		sleep 1
+	done
+	say "after $transfers transfers: $got"
+	return 1
+}
+# late has a deadline pass: the process service asks an account for money, and no command service is there to answer.
+late() {
+	say "a transfer that nobody answers"
+	compose stop process
+	order transfer/late/request '{"from":"ada","to":"bob","amount":"1","currency":"EUR"}'
+	compose stop command
+	compose start process
+	for _ in $(seq 120); do
+		curl -sf "$prometheus_url/api/v1/query?query=orchestrix_deadlines_fired_total" | grep -q '"process":"transfer"' && break
+		sleep 1
+	done
+	compose start command
+	for _ in $(seq 120); do
+		got=$(curl -sf "$query_url/v1/views/transfers/late" || true)
+		case $got in *'"status":"failed"'*debit-not-answered*) return ;; esac
+		sleep 1
+	done
+	say "the transfer that nobody answered is $got"
+	return 1
+}
+order() { curl -sSf --retry 10 --retry-all-errors -H 'Content-Type: application/json' -H "Idempotency-Key: ${1//\//-}" -d "$2" "$command_url/v1/commands/$1" >/dev/null; }
+
+# observed holds Prometheus to what dashboards and alerts use, and waits until Jaeger has a trace of every service.
+observed() {
+	ORCHESTRIX_PROMETHEUS=$prometheus_url go test -count=1 -v -run TestAPrometheusHasWhatIsUsed ./deploy/observe/generate >&2
+	for _ in $(seq 60); do
+		together=$(curl -sf "$jaeger_url/api/traces?service=orchestrix-command&limit=200&lookback=1h" | python3 -c '
+import json, sys
+for trace in json.load(sys.stdin)["data"]:
+    print(*sorted({p["serviceName"] for p in trace["processes"].values()}))' | sort | uniq -c || true)
+		case $together in *command*process*projection*) say "traces in Jaeger, by service:"$'\n'"$together" && return ;; esac
+		sleep 1
+	done
+	say "no trace goes through the services: $together"
+	return 1
+}
+
 # healthy waits until every container that goes on running is healthy.
 healthy() {
 	for _ in $(seq 120); do
-		[ -z "$(compose ps --format '{{.Name}} {{.Health}}' | grep -v ' healthy$')" ] && return
+		[ -z "$(compose ps --format '{{.Name}} {{.Health}}' "${services[@]}" | grep -v ' healthy$')" ] && return
 		sleep 1
 	done
 	compose ps >&2
 	return 1
 }
 
-send
-check
-compose run --rm --no-deps tool verify --sample 0
+# round sends everything, and looks at what has become of it.
+round() {
+	send
+	check
+	transfer
+}
 
-for service in nats postgres command projection process query; do
-	say "killing $service"
-	ids=$(compose ps --quiet "$service")
+# kill kills a service and waits until it works again.
+kill_service() {
+	say "killing $1"
+	ids=$(compose ps --quiet "$1")
 	# shellcheck disable=SC2086 # there may be several
 	docker kill $ids >/dev/null
 	# shellcheck disable=SC2086 # the engine starts nothing again that was killed by hand
 	docker start $ids >/dev/null
 	healthy
-	send
-	check
-done
+	round
+}
+
+round
+compose run --rm --no-deps tool verify --sample 0
+for service in "${services[@]}"; do kill_service "$service"; done
+late
+round
+observed
 say "all containers down and up again, with their volumes"
-compose down --timeout 40
+compose --profile '*' down --timeout 40
 up
 check
+transfer
+compose run --rm --no-deps tool verify --sample 0
+
+say "three NATS servers"
+compose --profile '*' down --volumes --timeout 40
+cat >>"$work/env" <<-EOF
+	ORCHESTRIX_REPLICAS=3
+	OTEL_TRACES_EXPORTER=none
+EOF
+services+=(nats-2 nats-3) transfers=0
+up
+round
+for service in nats nats-2 nats-3 process; do kill_service "$service"; done
 compose run --rm --no-deps tool verify --sample 0
 say "passed"
