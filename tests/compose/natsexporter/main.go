@@ -61,7 +61,7 @@ func (e exporter) get(path string, into any) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: status %d", path, response.StatusCode)
 	}
@@ -113,8 +113,8 @@ type samples []string
 // add adds a sample; labels are names and values by turns.
 func (s *samples) add(name string, value float64, labels ...string) {
 	var text []string
-	for i := 0; i < len(labels); i += 2 {
-		text = append(text, fmt.Sprintf("%s=%q", labels[i], labels[i+1]))
+	for pair := range slices.Chunk(labels, 2) {
+		text = append(text, fmt.Sprintf("%s=%q", pair[0], pair[1]))
 	}
 	*s = append(*s, fmt.Sprintf("%s{%s} %v\n", name, strings.Join(text, ","), value))
 }
