@@ -25,6 +25,8 @@ type Backends struct {
 	Bus       es.MessageBus
 	Deadlines es.Deadlines
 	Outcomes  es.KeyValue // of the commands that were sent over the bus
+	// OutcomesSize is how much the outcomes take, in bytes; nil where nobody counts.
+	OutcomesSize func(context.Context) (uint64, error)
 	// Reply publishes to an inbox of NATS; nil where there is none.
 	Reply func(ctx context.Context, subject string, body []byte) error
 	// Prepare returns when the views and the snapshots can be used.
@@ -113,6 +115,7 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	env.Admin.Health.Add(service.Check{Name: "log", Probe: streams.log.Ping})
 	env.Admin.Metrics.NATS(func() (bool, uint64) { return connection.IsConnected(), connection.Stats().Reconnects })
 	backends.Log, backends.Bus, backends.Outcomes, backends.Deadlines = streams.log, streams.bus, streams.outcomes, streams.deadlines
+	backends.OutcomesSize = streams.outcomes.Size
 	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
 	closeOthers := backends.Close
 	backends.Close = func() { connection.Close(); closeOthers() }

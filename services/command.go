@@ -43,6 +43,9 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	if backends.Bus != nil {
 		bus := env.Admin.Metrics.Bus(backends.Bus)
 		outcomes := runtime.NewOutcomes(backends.Outcomes)
+		if backends.OutcomesSize != nil {
+			outcomes.LimitTo(config.OutcomesBytes, backends.OutcomesSize)
+		}
 		options.Async = runtime.NewSubmitter(bus, outcomes)
 		queue.Run = runtime.NewCommandQueue(registry, executor, bus, outcomes, runtime.CommandQueueConfig{
 			Check: schemas.CheckCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,

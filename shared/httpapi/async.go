@@ -116,7 +116,7 @@ func (a *commandAPI) outcomeBody(h http.Header, o runtime.Outcome) ([]byte, erro
 }
 
 // passing are the kinds of problem that go away by themselves, or when a fault of ours is mended.
-var passing = []*kind{conflict, internal, unavailable, overloaded, notReached}
+var passing = []*kind{conflict, internal, unavailable, overloaded, outcomesFull, notReached}
 
 // Explain says what a client is told of a command's error that comes over the bus, and whether the error is final.
 // Otherwise the command is tried again.

@@ -88,6 +88,7 @@ func TestWhatIsWrongIsSaidBeforeACommandIsTaken(t *testing.T) {
 	}{
 		{runtime.ErrCommandReused, 422, "command-reused"},
 		{fmt.Errorf("the queue is full: %w", es.ErrUnavailable), 503, "unavailable"},
+		{runtime.ErrOutcomesFull, 503, "outcomes-full"},
 		{es.ErrTooLarge, 413, "too-large"},
 	} {
 		failure = c.err
@@ -173,7 +174,7 @@ func TestWhatIsFinal(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		es.ErrUnavailable, es.ErrConflict, runtime.ErrOverloaded, context.DeadlineExceeded, context.Canceled,
+		es.ErrUnavailable, es.ErrConflict, runtime.ErrOverloaded, runtime.ErrOutcomesFull, context.DeadlineExceeded, context.Canceled,
 		es.ErrCorrupt, es.ErrUnknownEvent, es.ErrBadPayload, errors.New("a panic"),
 	} {
 		if r, final := httpapi.Explain(fmt.Errorf("x: %w", err)); final {

@@ -67,7 +67,7 @@ var documented = []*kind{
 	badRequest, malformedJSON, unknownField, badToken, badHeader, badPosition, badQuery,
 	unknownRoute, unknownName, documentNotFound, streamNotFound, versionNotFound, commandNotFound, methodNotAllowed, bodyTimeout,
 	conflict, preconditionFailed, bodyTooLarge, notJSON, validationFailed, rejected, commandReused,
-	internal, unavailable, overloaded, notReached,
+	internal, unavailable, overloaded, outcomesFull, notReached,
 }
 
 func (s *server) typeOf(t reflect.Type) *huma.Schema {

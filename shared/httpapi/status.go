@@ -41,7 +41,9 @@ var (
 	internal           = &kind{status: 500, code: "internal", title: "Internal error", detail: "something is broken on this side; the log names it under the trace_id"}
 	unavailable        = &kind{status: 503, code: "unavailable", title: "A part of the system can't be reached",
 		detail: "the log or the read side did not answer in time; a command may or may not have been written: send it again under the same Idempotency-Key, and it is written once", retryAfter: 2}
-	overloaded = &kind{status: 503, code: "overloaded", title: "Too much is in flight", detail: "nothing was done; send the request again", retryAfter: 1}
+	overloaded   = &kind{status: 503, code: "overloaded", title: "Too much is in flight", detail: "nothing was done; send the request again", retryAfter: 1}
+	outcomesFull = &kind{status: 503, code: "outcomes-full", title: "No more commands can be taken for later",
+		detail: "what became of earlier ones takes all the room that it may; nothing was done: send the command without Prefer: respond-async, or later", retryAfter: 60}
 	notReached = &kind{status: 504, code: "position-not-reached", title: "The view has not reached the position in time"}
 )
 
@@ -67,6 +69,7 @@ var kinds = []struct {
 	{runtime.ErrCommandReused, commandReused},
 	{es.ErrTooLarge, commitTooLarge},
 	{runtime.ErrOverloaded, overloaded},
+	{runtime.ErrOutcomesFull, outcomesFull},
 	{es.ErrUnavailable, unavailable},
 	{es.ErrConflict, conflict},
 	{context.DeadlineExceeded, unavailable},
@@ -132,7 +135,7 @@ func (s *server) logFailure(r *http.Request, k *kind, p Problem, err error) {
 	case r.Context().Err() != nil:
 	case k == internal:
 		level = slog.LevelError
-	case k == unavailable:
+	case k == unavailable, k == outcomesFull:
 		level = slog.LevelWarn
 	}
 	s.options.Logger.Log(r.Context(), level, "request failed",

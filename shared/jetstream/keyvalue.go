@@ -177,6 +177,17 @@ func filters(prefix string) []string {
 	return []string{prefix, prefix + ".>"}
 }
 
+// Size is how much the bucket takes, in bytes, as its leader knows it. It returns [es.ErrUnavailable].
+func (k *KeyValue) Size(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	defer cancel()
+	stream, err := k.js.Stream(ctx, "KV_"+k.bucket.Bucket())
+	if err != nil {
+		return 0, unavailable("size of bucket "+k.bucket.Bucket(), err)
+	}
+	return stream.CachedInfo().State.Bytes, nil
+}
+
 // Keys implements [es.KeyValue].
 func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {

@@ -1,6 +1,7 @@
 package jetstream_test
 
 import (
+	"fmt"
 	"testing"
 
 	"orchestrix/shared/es"
@@ -18,4 +19,22 @@ func TestKeyValue(t *testing.T) {
 		}
 		return kv
 	})
+}
+
+func TestTheSizeOfABucket(t *testing.T) {
+	t.Parallel()
+	kv, err := jetstream.OpenKeyValue(t.Context(), connect(t, localtest.NATS(t).URL()), "bucket", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const value = 10_000
+	for n := range uint64(3) {
+		size, err := kv.Size(t.Context())
+		if err != nil || size < n*value || size > n*value+1000 {
+			t.Errorf("with %d values it takes %d bytes, %v", n, size, err)
+		}
+		if _, err := kv.Set(t.Context(), fmt.Sprint("key", n), make([]byte, value), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -24,7 +24,8 @@ func NewSubmitter(bus es.Publisher, outcomes *Outcomes) *Submitter {
 
 // Submit sends a command, and returns its outcome so far. The command is known before it is sent: where Submit is cut off
 // in between, the command stays pending until it is submitted again. It returns [ErrCommandReused] where the id belongs to
-// another command, [es.ErrBadToken], [es.ErrTooLarge] and [es.ErrUnavailable]; after the last it may have been sent.
+// another command, [ErrOutcomesFull], [es.ErrBadToken], [es.ErrTooLarge] and [es.ErrUnavailable]; after the last it may
+// have been sent.
 func (s *Submitter) Submit(ctx context.Context, m CommandMessage) (Outcome, error) {
 	message, err := m.Encode()
 	if err != nil {
@@ -136,6 +137,11 @@ func (q *CommandQueue) outcome(ctx context.Context, m *CommandMessage) (Outcome,
 	case before.Outcome.Final():
 		return before.Outcome, nil
 	}
+	if before.revision == 0 {
+		if err := q.outcomes.limit.roomOnTheBus(ctx); err != nil {
+			return Outcome{}, err
+		}
+	}
 	outcome, err := q.execute(ctx, m)
 	if err != nil {
 		return Outcome{}, err
@@ -187,7 +193,7 @@ func (q *CommandQueue) rejected(m *CommandMessage, err error) (Outcome, error) {
 
 // mayPass reports whether an error goes away with time: what is down comes back, and what is busy gets done.
 func mayPass(err error) bool {
-	for _, passing := range []error{es.ErrUnavailable, es.ErrConflict, ErrOverloaded, context.DeadlineExceeded, context.Canceled} {
+	for _, passing := range []error{es.ErrUnavailable, es.ErrConflict, ErrOverloaded, ErrOutcomesFull, context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, passing) {
 			return true
 		}

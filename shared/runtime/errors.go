@@ -15,6 +15,8 @@ var (
 	ErrCommandReused = errors.New("command id reused with another body")
 	// ErrOverloaded says that as much is in flight as the configuration allows: try again later.
 	ErrOverloaded = errors.New("too much in flight")
+	// ErrOutcomesFull says that no more commands can be taken for later until outcomes of earlier ones are forgotten.
+	ErrOutcomesFull = errors.New("there is no room for more outcomes of commands")
 	// ErrFuture says that a stream has not had this version, or no event at this time.
 	ErrFuture = errors.New("the stream has no such version")
 )

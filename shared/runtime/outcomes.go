@@ -19,6 +19,7 @@ const keepOutcome = 26 * time.Hour
 // command of the tenant.
 type Outcomes struct {
 	values es.KeyValue
+	limit  outcomesLimit
 }
 
 // NewOutcomes keeps outcomes as values.
@@ -75,12 +76,15 @@ func (o *Outcomes) of(ctx context.Context, m *CommandMessage) (outcomeRecord, er
 	return r, nil
 }
 
-// expect makes the command known before it is sent. It returns its outcome, where it has one already.
+// expect makes the command known before it is sent, if there is room. It returns its outcome, where it has one already.
 func (o *Outcomes) expect(ctx context.Context, m *CommandMessage) (Outcome, error) {
 	for {
 		r, err := o.of(ctx, m)
 		if err != nil || r.revision != 0 {
 			return r.Outcome, err
+		}
+		if err := o.limit.roomForClients(ctx); err != nil {
+			return Outcome{}, err
 		}
 		err = o.write(ctx, m, r)
 		if !errors.Is(err, es.ErrConflict) { // then another request has just made it known

@@ -84,8 +84,9 @@ type HTTP struct {
 type CommandConfig struct {
 	Common
 	HTTP
-	CacheSize     int `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
-	SnapshotEvery int `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
+	CacheSize     int    `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
+	SnapshotEvery int    `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
+	OutcomesBytes uint64 `split_words:"true" default:"1073741824" desc:"what became of commands for later is kept a day, and may take so much; more are answered 503 then"`
 }
 
 // ProjectionConfig configures the projection service.

@@ -126,6 +126,33 @@ func TestOutcomesOfCommandsForLater(t *testing.T) {
 	}
 }
 
+// When the outcomes take what they may, commands are still decided at once, and those that are known keep their outcome.
+func TestNoRoomForOutcomes(t *testing.T) {
+	t.Parallel()
+	skipWithoutBus(t)
+	p := newPlatform(t, localtest.Postgres(t))
+	p.env = []string{"ORCHESTRIX_OUTCOMES_BYTES=1"}
+	p.startNATS()
+	p.startServices()
+	p.awaitReady()
+	open := later(t, p.commandURL, "account/a/open", "open", openAccount)
+	var refused answer
+	eventually(t, "there is no more room", func() error {
+		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/account/b/open", openAccount, "Prefer", "respond-async")
+		if refused = a; err != nil || a.Status != http.StatusServiceUnavailable {
+			return fmt.Errorf("%v, %w", a, err)
+		}
+		return nil
+	})
+	if refused.field("code") != "outcomes-full" || refused.Header.Get("Retry-After") == "" || refused.Header.Get("Location") != "" {
+		t.Errorf("refused with %v, %v", refused, refused.Header)
+	}
+	if o := outcomeAt(t, p.commandURL, open); o.field("status") != "accepted" {
+		t.Errorf("the outcome of what was taken: %v", o)
+	}
+	p.post("account/c/open", openAccount)
+}
+
 // A client of NATS that knows the subject and the headers sends a command, and is answered at its inbox.
 func TestCommandsOverNATS(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,55 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// While there is no room, no command is taken for later, one that came over the bus by itself waits a while later, and one
+// that is known is decided.
+func TestThereIsRoomForSoManyOutcomes(t *testing.T) {
+	t.Parallel()
+	const most = 1000
+	for _, c := range []struct {
+		used                 uint64
+		forClients, onTheBus bool
+	}{
+		{most - 1, true, true}, {most, false, true}, {most + most/4 - 1, false, true}, {most + most/4, false, false},
+	} {
+		s := newQueueStack(t)
+		known := runtime.CommandMessage{Command: addCommand("a", "known", 1)}
+		if _, err := s.submitter.Submit(t.Context(), known); err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		s.outcomes.LimitTo(most, func(context.Context) (uint64, error) { asked++; return c.used, nil })
+		_, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: addCommand("a", "new", 1)})
+		if c.forClients != (err == nil) || !c.forClients && !errors.Is(err, runtime.ErrOutcomesFull) {
+			t.Errorf("with %d bytes, a new command: %v", c.used, err)
+		}
+		if outcome, err := s.submitter.Submit(t.Context(), known); err != nil || outcome.Status != runtime.Pending {
+			t.Errorf("with %d bytes, a known command: %+v, %v", c.used, outcome, err)
+		}
+		q := s.queue(s.executor())
+		if err := q.Handle(t.Context(), s.delivery(known, 1)); err != nil {
+			t.Errorf("with %d bytes, deciding a known command: %v", c.used, err)
+		}
+		s.want("known", runtime.Accepted, 1, "")
+		err = q.Handle(t.Context(), s.delivery(runtime.CommandMessage{Command: addCommand("a", "bus", 1)}, 99))
+		if c.onTheBus != (err == nil) || !c.onTheBus && (!errors.Is(err, runtime.ErrOutcomesFull) || es.IsTerminated(err)) {
+			t.Errorf("with %d bytes, a command over the bus: %v", c.used, err)
+		}
+		if asked != 1 {
+			t.Errorf("the size was asked for %d times within a second", asked)
+		}
+	}
+	s := newQueueStack(t)
+	s.outcomes.LimitTo(most, func(context.Context) (uint64, error) { return 0, es.ErrUnavailable })
+	if _, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: addCommand("a", "new", 1)}); !errors.Is(err, es.ErrUnavailable) {
+		t.Errorf("without a size: %v", err)
+	}
+}
