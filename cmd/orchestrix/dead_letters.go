@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,35 +32,16 @@ mended, retry it: it comes after what waits for its stream by then. Or drop it f
 }
 
 func newDeadLettersList(admin *adminPort) *cobra.Command {
-	var topic, group, output string
+	var topic, group string
 	var after uint64
-	var limit int
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List the dead letters, the oldest first",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := url.Values{"topic": {topic}, "group": {group}, "limit": {fmt.Sprint(limit)}, "after": {fmt.Sprint(after)}}
-			var list services.DeadLetterList
-			if err := admin.get(cmd.Context(), "/dead-letters?"+query.Encode(), &list); err != nil {
-				return err
-			}
-			switch output {
-			case "json":
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
-			case "human":
-				return printDeadLetters(cmd.OutOrStdout(), list)
-			}
-			return fmt.Errorf("--output is %q, it may be human or json", output)
-		},
-	}
+	command := &cobra.Command{Use: "list", Short: "List the dead letters, the oldest first"}
 	flags := command.Flags()
 	flags.StringVar(&topic, "topic", "", "only those of this topic: cmd or out")
 	flags.StringVar(&group, "group", "", "only those of this group of workers")
 	flags.Uint64Var(&after, "after", 0, "only those with a greater number")
-	flags.IntVar(&limit, "limit", 100, "at most so many")
-	flags.StringVarP(&output, "output", "o", "human", "human or json")
-	return command
+	return newList(command, admin, "/dead-letters", func() url.Values {
+		return url.Values{"topic": {topic}, "group": {group}, "after": {fmt.Sprint(after)}}
+	}, printDeadLetters)
 }
 
 func printDeadLetters(out io.Writer, list services.DeadLetterList) error {

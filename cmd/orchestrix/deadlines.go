@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -15,34 +14,15 @@ import (
 
 func newDeadlines() *cobra.Command {
 	var admin adminPort
-	var category, id, output string
-	var limit int
-	command := &cobra.Command{
-		Use:   "deadlines",
-		Short: "List the deadlines that processes wait for, soonest first",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := url.Values{"category": {category}, "id": {id}, "limit": {fmt.Sprint(limit)}}
-			var list services.DeadlineList
-			if err := admin.get(cmd.Context(), "/deadlines?"+query.Encode(), &list); err != nil {
-				return err
-			}
-			switch output {
-			case "json":
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
-			case "human":
-				return printDeadlines(cmd.OutOrStdout(), list)
-			}
-			return fmt.Errorf("--output is %q, it may be human or json", output)
-		},
-	}
+	var category, id string
+	command := &cobra.Command{Use: "deadlines", Short: "List the deadlines that processes wait for, soonest first"}
 	flags := command.Flags()
 	admin.flag(flags)
 	flags.StringVar(&category, "category", "", "only those of this category of instances: process-transfer")
 	flags.StringVar(&id, "id", "", "only those of the instance of this id")
-	flags.IntVar(&limit, "limit", 100, "at most so many")
-	flags.StringVarP(&output, "output", "o", "human", "human or json")
-	return command
+	return newList(command, &admin, "/deadlines", func() url.Values {
+		return url.Values{"category": {category}, "id": {id}}
+	}, printDeadlines)
 }
 
 func printDeadlines(out io.Writer, list services.DeadlineList) error {

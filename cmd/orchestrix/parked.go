@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,35 +29,16 @@ documents go on. After the cause is mended, retry it; or skip it for good, with 
 }
 
 func newParkedList(admin *adminPort) *cobra.Command {
-	var view, group, output string
+	var view, group string
 	var after int64
-	var limit int
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List the events that failed, with the group of their failure",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := url.Values{"view": {view}, "group": {group}, "limit": {fmt.Sprint(limit)}, "after": {fmt.Sprint(after)}}
-			var list services.ParkedList
-			if err := admin.get(cmd.Context(), "/parked?"+query.Encode(), &list); err != nil {
-				return err
-			}
-			switch output {
-			case "json":
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
-			case "human":
-				return printParked(cmd.OutOrStdout(), list)
-			}
-			return fmt.Errorf("--output is %q, it may be human or json", output)
-		},
-	}
+	command := &cobra.Command{Use: "list", Short: "List the events that failed, with the group of their failure"}
 	flags := command.Flags()
 	flags.StringVar(&view, "view", "", "only those of this view")
 	flags.StringVar(&group, "group", "", "only those of this failure group")
 	flags.Int64Var(&after, "after", 0, "only those with a greater id")
-	flags.IntVar(&limit, "limit", 100, "at most so many")
-	flags.StringVarP(&output, "output", "o", "human", "human or json")
-	return command
+	return newList(command, admin, "/parked", func() url.Values {
+		return url.Values{"view": {view}, "group": {group}, "after": {fmt.Sprint(after)}}
+	}, printParked)
 }
 
 func printParked(out io.Writer, list services.ParkedList) error {

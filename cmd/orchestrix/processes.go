@@ -33,34 +33,15 @@ Both are recorded in the instance's history.`,
 }
 
 func newProcessesList(admin *adminPort) *cobra.Command {
-	var status, process, cursor, output string
-	var limit int
-	command := &cobra.Command{
-		Use:   "list",
-		Short: "List instances, the last to change first, as the view \"processes\" has them",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := url.Values{"status": {status}, "process": {process}, "cursor": {cursor}, "limit": {fmt.Sprint(limit)}}
-			var list services.ProcessList
-			if err := admin.get(cmd.Context(), "/processes?"+query.Encode(), &list); err != nil {
-				return err
-			}
-			switch output {
-			case "json":
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
-			case "human":
-				return printProcesses(cmd.OutOrStdout(), list)
-			}
-			return fmt.Errorf("--output is %q, it may be human or json", output)
-		},
-	}
+	var status, process, cursor string
+	command := &cobra.Command{Use: "list", Short: "List instances, the last to change first, as the view \"processes\" has them"}
 	flags := command.Flags()
 	flags.StringVar(&status, "status", "", "only those that are running, compensating, parked, completed, failed or cancelled")
 	flags.StringVar(&process, "process", "", "only those of this process")
 	flags.StringVar(&cursor, "cursor", "", "where the page before has ended")
-	flags.IntVar(&limit, "limit", 100, "at most so many")
-	flags.StringVarP(&output, "output", "o", "human", "human or json")
-	return command
+	return newList(command, admin, "/processes", func() url.Values {
+		return url.Values{"status": {status}, "process": {process}, "cursor": {cursor}}
+	}, printProcesses)
 }
 
 func printProcesses(out io.Writer, list services.ProcessList) error {

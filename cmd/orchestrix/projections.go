@@ -30,19 +30,15 @@ Lag is how many commits the log holds that the view does not, and for how long t
 			if err := admin.get(cmd.Context(), "/projections", &list); err != nil {
 				return err
 			}
-			switch output {
-			case "json":
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
-			case "human":
-				return printProjections(cmd.OutOrStdout(), list, partitions)
-			}
-			return fmt.Errorf("--output is %q, it may be human or json", output)
+			return printAs(output, cmd.OutOrStdout(), list, func(out io.Writer, list services.ProjectionList) error {
+				return printProjections(out, list, partitions)
+			})
 		},
 	}
 	admin.flag(command.PersistentFlags())
 	flags := command.Flags()
 	flags.BoolVar(&partitions, "partitions", false, "one line for each partition")
-	flags.StringVarP(&output, "output", "o", "human", "human or json")
+	outputFlag(flags, &output)
 	command.AddCommand(newRebuild(&admin), newProjectionAction(&admin, "cancel", "Call off the build of a view that is being built"),
 		newProjectionAction(&admin, "pause", "Stop all work on a view; readers see it as it stands"),
 		newProjectionAction(&admin, "resume", "Go on after a pause"),
@@ -93,28 +89,18 @@ func newProjectionAction(admin *adminPort, name, short string) *cobra.Command {
 
 func newActions(admin *adminPort) *cobra.Command {
 	var view string
-	var limit int
-	command := &cobra.Command{
-		Use:   "actions",
-		Short: "Show who did what to the projections and to dead letters, newest first",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list services.ActionList
-			query := url.Values{"view": {view}, "limit": {fmt.Sprint(limit)}}
-			if err := admin.get(cmd.Context(), "/actions?"+query.Encode(), &list); err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "AT\tWHO\tDID\tOBJECT\tREASON")
-			for _, a := range list.Items {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.At.Format(time.RFC3339), a.Who, a.Did, a.Object, a.Reason)
-			}
-			return w.Flush()
-		},
-	}
+	command := &cobra.Command{Use: "actions", Short: "Show who did what to the projections and to dead letters, newest first"}
 	command.Flags().StringVar(&view, "view", "", "only those on this view")
-	command.Flags().IntVar(&limit, "limit", 100, "at most so many")
-	return command
+	return newList(command, admin, "/actions", func() url.Values { return url.Values{"view": {view}} }, printActions)
+}
+
+func printActions(out io.Writer, list services.ActionList) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "AT\tWHO\tDID\tOBJECT\tREASON")
+	for _, a := range list.Items {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.At.Format(time.RFC3339), a.Who, a.Did, a.Object, a.Reason)
+	}
+	return w.Flush()
 }
 
 func printProjections(out io.Writer, list services.ProjectionList, partitions bool) error {
