@@ -1,6 +1,7 @@
 package es
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -35,9 +36,10 @@ type ViewWriter interface {
 	// fold may be called again where the transaction is retried.
 	Apply(ctx context.Context, view ViewSpec, u Update, fold FoldFunc) error
 
-	// ApplyTogether is one transaction of several projections, each of another build: all of them are applied, or
-	// none. It gives up soon where another transaction is in the way, and does not say whose fault an error is:
-	// whoever calls it then applies each by itself.
+	// ApplyTogether is one transaction of several projections, each of another partition or build: all of them are
+	// applied, or none. Those of one build are applied one after the other, in the order of their partitions: a fold
+	// finds what those before it have left behind. It gives up soon where another transaction is in the way, and does
+	// not say whose fault an error is: whoever calls it then applies each by itself.
 	ApplyTogether(ctx context.Context, all []Application) error
 }
 
@@ -46,6 +48,11 @@ type Application struct {
 	View   ViewSpec
 	Update Update
 	Fold   FoldFunc
+}
+
+// Compare orders applications by build and partition.
+func (a Application) Compare(b Application) int {
+	return cmp.Or(a.View.Build().Compare(b.View.Build()), cmp.Compare(a.Update.Lease.Partition, b.Update.Lease.Partition))
 }
 
 // WorkerKind says what workers share among each other.
@@ -104,6 +111,20 @@ type FoldFunc func(current Current) (Outcome, error)
 type Current struct {
 	Documents map[DocumentKey]json.RawMessage // a key that has no document is missing
 	Waiting   map[Lane]bool                   // the lanes in which events wait
+}
+
+// Add notes what a fold has left behind, for the next one in the same transaction.
+func (c Current) Add(o Outcome) {
+	for _, w := range o.Writes {
+		if w.Data == nil {
+			delete(c.Documents, w.DocumentKey)
+		} else {
+			c.Documents[w.DocumentKey] = w.Data
+		}
+	}
+	for _, p := range o.Parked {
+		c.Waiting[p.Lane] = true
+	}
 }
 
 // Outcome is what a fold leaves behind.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,14 +209,21 @@ func (s *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	all = slices.SortedFunc(slices.Values(all), es.Application.Compare)
 	outcomes := make([]es.Outcome, len(all))
 	for i, a := range all {
 		c := s.heldBy(a.Update.Lease)
 		if c == nil || c.Position != a.Update.From {
 			return fmt.Errorf("%s, partition %d: %w", a.View.Build(), a.Update.Lease.Partition, es.ErrFenced)
 		}
+		current := s.current(s.built(a.View), a.Update.Keys, a.Update.Lanes)
+		for before := range i {
+			if all[before].View.Build() == a.View.Build() {
+				current.Add(outcomes[before])
+			}
+		}
 		var err error
-		if outcomes[i], err = a.Fold(s.current(s.built(a.View), a.Update.Keys, a.Update.Lanes)); err != nil {
+		if outcomes[i], err = a.Fold(current); err != nil {
 			return err
 		}
 	}

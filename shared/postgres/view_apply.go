@@ -85,13 +85,12 @@ func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold e
 	}
 }
 
-// ApplyTogether implements [es.ViewWriter]. Views are locked in the order of their names, so that no two transactions wait
-// for each other.
+// ApplyTogether implements [es.ViewWriter]. Views are locked in the order of their names, and partitions and keys in theirs, so
+// that no two transactions wait for each other.
 func (v *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	sorted := slices.SortedFunc(slices.Values(all), func(a, b es.Application) int { return a.View.Build().Compare(b.View.Build()) })
-	return v.applyOnce(ctx, waitTogether, sorted)
+	return v.applyOnce(ctx, waitTogether, slices.SortedFunc(slices.Values(all), es.Application.Compare))
 }
 
 func (v *Views) applyOnce(ctx context.Context, wait string, all []es.Application) (err error) {
@@ -105,7 +104,8 @@ func (v *Views) applyOnce(ctx context.Context, wait string, all []es.Application
 			rollback(ctx, conn)
 		}
 	}()
-	current, err := lockAndRead(ctx, conn, wait, all)
+	builds := byBuild(all)
+	err = lockAndRead(ctx, conn, wait, all, builds)
 	if err != nil {
 		if errors.Is(err, es.ErrFenced) {
 			return fmt.Errorf("%s: %w", applying(all), err)
@@ -113,12 +113,12 @@ func (v *Views) applyOnce(ctx context.Context, wait string, all []es.Application
 		return translate(applying(all), err)
 	}
 	batch := &pgx.Batch{}
-	for i, a := range all {
-		outcome, err := a.Fold(current[i])
+	for _, b := range builds {
+		outcome, err := b.fold()
 		if err != nil {
 			return err
 		}
-		queueWrites(batch, a.View, a.Update.Keys, current[i], outcome)
+		queueWrites(batch, b.view, b.keys, b.found, outcome)
 	}
 	queueMoves(batch, all)
 	batch.Queue("commit")
@@ -140,18 +140,22 @@ type buildRows struct {
 	versions, rebuilds, partitions []int
 }
 
-func buildsOf(all []es.Application) (rows buildRows) {
+func (r *buildRows) add(view es.ViewSpec, partition int) {
+	r.views = append(r.views, view.Name)
+	r.versions = append(r.versions, view.Version)
+	r.rebuilds = append(r.rebuilds, view.Rebuild)
+	r.partitions = append(r.partitions, partition)
+}
+
+func rowsOf(all []es.Application) (rows buildRows) {
 	for _, a := range all {
-		rows.views = append(rows.views, a.View.Name)
-		rows.versions = append(rows.versions, a.View.Version)
-		rows.rebuilds = append(rows.rebuilds, a.View.Rebuild)
-		rows.partitions = append(rows.partitions, a.Update.Lease.Partition)
+		rows.add(a.View, a.Update.Lease.Partition)
 	}
 	return rows
 }
 
 func queueMoves(batch *pgx.Batch, all []es.Application) {
-	rows := buildsOf(all)
+	rows := rowsOf(all)
 	positions, caughtUp := make([]int64, len(all)), make([]bool, len(all))
 	created, digests := make([]*time.Time, len(all)), make([][]byte, len(all))
 	for i, a := range all {
@@ -176,33 +180,39 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) {
 	_, _ = conn.Exec(ctx, "rollback")
 }
 
-// lockAndRead begins the transaction, and returns what each fold has to know. What is parked is looked at last: another
-// partition may park an event of a document that this transaction waits for.
-func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []es.Application) ([]es.Current, error) {
-	rows := buildsOf(all)
+// lockAndRead begins the transaction, and reads what each fold has to know. What is parked is looked at last: another
+// worker may park an event of a document that this transaction waits for.
+func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []es.Application, builds []*build) error {
+	rows := rowsOf(all)
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
 	batch.Queue(beginApply, wait)
 	batch.Queue(lockToApply, rows.views, rows.versions, rows.rebuilds, rows.partitions).Query(func(rows pgx.Rows) error { return checkFences(rows, all) })
-	current := make([]es.Current, len(all))
-	for i, a := range all {
-		current[i] = queueReads(batch, a.View, a.Update.Keys)
+	for _, b := range builds {
+		b.found = queueReads(batch, b.view, b.keys)
 	}
 	var parked []int
+	rows = buildRows{}
+	for _, b := range builds {
+		rows.add(b.view, 0)
+	}
 	batch.Queue(whereParked, rows.views, rows.versions, rows.rebuilds).Query(func(rows pgx.Rows) (err error) {
 		parked, err = pgx.CollectRows(rows, pgx.RowTo[int])
 		return err
 	})
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil || len(parked) == 0 {
-		return current, err
+		return err
 	}
 	batch = &pgx.Batch{}
 	for _, n := range parked {
-		if a := all[n-1]; a.Update.Lanes != nil {
-			queueLanes(batch, a.View, a.Update.Lanes(), current[n-1])
+		b := builds[n-1]
+		for _, a := range b.all {
+			if a.Update.Lanes != nil {
+				queueLanes(batch, b.view, a.Update.Lanes(), b.found)
+			}
 		}
 	}
-	return current, conn.SendBatch(ctx, batch).Close()
+	return conn.SendBatch(ctx, batch).Close()
 }
 
 // checkFences compares the checkpoints that were locked with what is known of them.

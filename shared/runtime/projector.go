@@ -91,8 +91,9 @@ func newProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, ke
 		config: config.withDefaults(), registry: registry, feed: feed, views: views, kept: kept, kind: kind,
 		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, passedOver: map[string]bool{}, heads: make([]*es.Head, feed.Partitions()),
 	}
+	shared := &together{views: views}
 	for partition := range feed.Partitions() {
-		p.reads = append(p.reads, newReads(registry, feed, views, partition, p.config.Batch, p.passOver))
+		p.reads = append(p.reads, newReads(registry, feed, shared, partition, p.config.Batch, p.passOver))
 	}
 	return p
 }

@@ -55,10 +55,8 @@ type reader struct {
 	waits  bool // for something new
 }
 
-func newReads(registry *es.Registry, feed es.Feed, views es.ViewWriter, partition, batch int, undecoded func(context.Context, *entry)) *reads {
-	return &reads{
-		registry: registry, feed: feed, together: &together{views: views}, partition: partition, batch: batch, undecoded: undecoded,
-	}
+func newReads(registry *es.Registry, feed es.Feed, t *together, partition, batch int, undecoded func(context.Context, *entry)) *reads {
+	return &reads{registry: registry, feed: feed, together: t, partition: partition, batch: batch, undecoded: undecoded}
 }
 
 // join reads on after a sequence, together with others where that is near.

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	togetherMost     = 64                    // commits: more are worth a transaction of their own
+	togetherMost     = 32                    // commits: more are worth a transaction of their own
 	togetherPatience = 10 * time.Millisecond // with projections that have got the same commits and have not handed in yet
 	slowFold         = 100 * time.Millisecond
 	aloneFor         = 10 * time.Second // is a projection that has held the others up
 )
 
-// together puts what the projections of a partition do with the same few commits into one transaction: most of what it
-// costs is the same for one view and for ten. One transaction runs at a time, and who comes meanwhile is in the next.
+// together puts what the projections of a worker do with few commits into one transaction: most of what it costs is the
+// same for one view and for ten, and documents that several partitions write are locked once. One transaction runs at a time, and who comes meanwhile is in the next.
 type together struct {
 	views es.ViewWriter
 

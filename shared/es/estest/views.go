@@ -30,6 +30,7 @@ func Views(t *testing.T, open func(t testing.TB) es.ViewStore) {
 		"renewing and releasing":                   viewRenew,
 		"a fenced worker writes nothing":           viewFenced,
 		"several views in one transaction":         viewTogether,
+		"partitions of a view in one transaction":  viewTogetherPartitions,
 		"transactions of several views at once":    viewTogetherRace,
 		"partitions that share documents":          viewShared,
 		"new keys from all partitions at once":     viewSharedNewKeys,

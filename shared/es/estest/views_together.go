@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -13,14 +14,18 @@ import (
 // other is a second view of the suite, whose documents are written from all partitions.
 var other = es.ViewSpec{Name: "others-by-name", Version: 1, Shared: true, Fields: es.Fields{{Name: "name", Kind: es.Text}}}
 
-// application moves a worker on by one, and writes the same document.
+// application moves a worker on by one, and writes a document, or removes it where data is empty.
 func (w *worker) application(key, data string) es.Application {
 	next := es.Position{Partition: w.at.Partition, Sequence: w.at.Sequence + 1}
 	k := es.DocumentKey{Tenant: es.DefaultTenant, Key: key}
 	return es.Application{
 		View: w.view, Update: es.Update{Lease: w.lease, From: w.at, To: next, CaughtUp: true, Keys: []es.DocumentKey{k}},
 		Fold: func(es.Current) (es.Outcome, error) {
-			return es.Outcome{Writes: []es.DocumentWrite{{DocumentKey: k, Position: next, Data: json.RawMessage(data)}}}, nil
+			write := es.DocumentWrite{DocumentKey: k, Position: next}
+			if data != "" {
+				write.Data = json.RawMessage(data)
+			}
+			return es.Outcome{Writes: []es.DocumentWrite{write}}, nil
 		},
 	}
 }
@@ -75,7 +80,53 @@ func viewTogether(t *testing.T, store es.ViewStore) {
 	}
 }
 
-// Transactions of several views on all partitions come out as if there were one after the other, though others renew the
+// Partitions of one view in one transaction find what those before them have left behind.
+func viewTogetherPartitions(t *testing.T, store es.ViewStore) {
+	key := es.DocumentKey{Tenant: es.DefaultTenant, Key: "a"}
+	first, second, third := prepare(t, store, other, 0), prepare(t, store, other, 1), prepare(t, store, other, 2)
+	apply := func(all ...es.Application) {
+		t.Helper()
+		if err := store.ApplyTogether(t.Context(), all); err != nil {
+			t.Fatalf("ApplyTogether: %v", err)
+		}
+		for _, w := range []*worker{first, second, third} {
+			w.at.Sequence++
+		}
+	}
+	parks, waits, removes := first.application("a", `{"n":1}`), second.application("a", ""), third.application("b", "")
+	inner := parks.Fold
+	parks.Fold = func(c es.Current) (es.Outcome, error) {
+		o, err := inner(c)
+		o.Parked = []es.Parking{parking(stuckLane, 1, failed("one"))}
+		return o, err
+	}
+	waits.Fold = func(c es.Current) (es.Outcome, error) {
+		if !c.Waiting[stuckLane] || string(c.Documents[key]) != `{"n":1}` {
+			t.Errorf("the second partition finds %s, and the lanes %v are taken", c.Documents[key], c.Waiting)
+		}
+		return es.Outcome{}, nil
+	}
+	apply(removes, waits, parks)
+	got, err := store.Get(t.Context(), other.Name, es.DefaultTenant, "a")
+	if err != nil || string(got.Data) != `{"n":1}` || got.Position != (es.Position{Sequence: 1}) {
+		t.Errorf("the document is %s at %s, %v", got.Data, got.Position, err)
+	}
+	// What one writes, the next leaves as it is, and the last removes.
+	apply(first.application("b", `{"n":2}`), second.application("b", `{"n":2}`), third.application("a", ""))
+	got, err = store.Get(t.Context(), other.Name, es.DefaultTenant, "b")
+	if err != nil || string(got.Data) != `{"n":2}` || got.Position != (es.Position{Sequence: 2}) {
+		t.Errorf("the document is %s at %s, %v", got.Data, got.Position, err)
+	}
+	_, err = store.Get(t.Context(), other.Name, es.DefaultTenant, "a")
+	wantErr(t, "Get of what was removed", err, es.ErrNotFound)
+	apply(first.application("c", `{"n":3}`), second.application("c", ""), third.application("c", `{"n":4}`))
+	got, err = store.Get(t.Context(), other.Name, es.DefaultTenant, "c")
+	if err != nil || string(got.Data) != `{"n":4}` || got.Position != (es.Position{Partition: 2, Sequence: 3}) {
+		t.Errorf("the document is %s at %s, %v", got.Data, got.Position, err)
+	}
+}
+
+// Transactions of several views and partitions come out as if there were one after the other, though others renew the
 // leases meanwhile.
 func viewTogetherRace(t *testing.T, store es.ViewStore) {
 	const partitions, rounds = 4, 30
@@ -83,9 +134,14 @@ func viewTogetherRace(t *testing.T, store es.ViewStore) {
 	another.Name = "another"
 	var leases []es.Lease
 	var working, renewing sync.WaitGroup
-	for p := range partitions {
-		workers := []*worker{prepare(t, store, other, p), prepare(t, store, another, p)}
-		leases = append(leases, workers[0].lease, workers[1].lease)
+	for p := 0; p < partitions; p += 2 {
+		var workers []*worker
+		for _, view := range []es.ViewSpec{other, another} {
+			workers = append(workers, prepare(t, store, view, p), prepare(t, store, view, p+1))
+		}
+		for _, w := range workers {
+			leases = append(leases, w.lease)
+		}
 		working.Go(func() {
 			for n := range rounds {
 				var all []es.Application
@@ -96,7 +152,7 @@ func viewTogetherRace(t *testing.T, store es.ViewStore) {
 					all = append(all, a)
 				}
 				if n%2 == 1 {
-					all[0], all[1] = all[1], all[0]
+					slices.Reverse(all)
 				}
 				if err := store.ApplyTogether(t.Context(), all); err != nil {
 					t.Errorf("ApplyTogether: %v", err)
