@@ -33,12 +33,12 @@ func TestMain(m *testing.M) {
 		err = build(dir)
 	}
 	if err != nil {
+		_ = os.RemoveAll(dir)
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	bin = dir
-	defer os.RemoveAll(dir)
-	localtest.Main(m)
+	localtest.Main(m, dir)
 }
 
 func build(dir string) error {

@@ -31,12 +31,19 @@ type template struct {
 }
 
 // Main runs a package's tests and then stops the Postgres they shared. It does not return. Without it, Postgres is
-// stopped whenever no test uses it, and started anew for the next one.
-func Main(m *testing.M) { os.Exit(run(m)) }
+// stopped whenever no test uses it, and started anew for the next one. At last it removes what the tests were given: files
+// or directories, with all that is in them.
+func Main(m *testing.M, remove ...string) { os.Exit(run(m, remove)) }
 
-func run(m *testing.M) int {
+func run(m *testing.M, remove []string) int {
 	shared.keep()
 	code := m.Run()
+	for _, path := range remove {
+		if err := os.RemoveAll(path); err != nil {
+			fmt.Fprintln(os.Stderr, "localtest:", err)
+			code = max(code, 1)
+		}
+	}
 	if err := shared.release(); err != nil {
 		fmt.Fprintln(os.Stderr, "localtest:", err)
 		code = max(code, 1)
