@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"orchestrix/shared/es"
@@ -20,6 +21,7 @@ type queryAPI struct {
 	registry *es.Registry
 	schemas  *schema.Schemas
 	router   QueryRouter
+	asOf     atomic.Pointer[asOfText] // as of the newest answer
 }
 
 // NewQueryAPI returns the handler of the query service: every view, query and stream category of the

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
@@ -38,7 +39,7 @@ func (a *queryAPI) document(ctx context.Context, r readRequest) ([]byte, error) 
 		return nil, err
 	}
 	position := document.Position.String()
-	setAsOf(r.header, fresh)
+	a.setAsOf(r.header, fresh)
 	r.header.Set("ETag", quoted(position))
 	r.header.Set(headerPosition, position)
 	if noneMatch(r.Header, quoted(position)) {
@@ -61,7 +62,7 @@ func (a *queryAPI) list(ctx context.Context, r readRequest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	setAsOf(r.header, fresh)
+	a.setAsOf(r.header, fresh)
 	return appendPage(page)
 }
 
@@ -108,21 +109,44 @@ func listQuery(view *es.ViewType, values url.Values) (es.ListQuery, error) {
 // asOfFormat is RFC 3339 in UTC, with milliseconds.
 const asOfFormat = "2006-01-02T15:04:05.000Z"
 
+// asOfText is a time as the header has it. It is the same for many answers.
+type asOfText struct {
+	time time.Time
+	text string
+}
+
 // setAsOf tells how old an answer from a view may be, where that is known.
-func setAsOf(h http.Header, fresh runtime.Freshness) {
-	if !fresh.AsOf.IsZero() {
-		h.Set(headerAsOf, fresh.AsOf.UTC().Format(asOfFormat))
+func (a *queryAPI) setAsOf(h http.Header, fresh runtime.Freshness) {
+	if fresh.AsOf.IsZero() {
+		return
 	}
+	last := a.asOf.Load()
+	if last == nil || !last.time.Equal(fresh.AsOf) {
+		last = &asOfText{fresh.AsOf, fresh.AsOf.UTC().Format(asOfFormat)}
+		a.asOf.Store(last)
+	}
+	h.Set(headerAsOf, last.text)
+}
+
+// appendKey writes a key as JSON.
+func appendKey(to []byte, key string) ([]byte, error) {
+	for i := range len(key) {
+		if c := key[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
+			text, err := es.Marshal(key)
+			return append(to, text...), err
+		}
+	}
+	to = append(to, '"')
+	to = append(to, key...)
+	return append(to, '"'), nil
 }
 
 // appendDocument writes a document whose data is passed on byte for byte, as the view store has it.
 func appendDocument(to []byte, d es.Document) ([]byte, error) {
-	key, err := es.Marshal(d.Key)
+	to, err := appendKey(append(to, `{"key":`...), d.Key)
 	if err != nil {
 		return nil, err
 	}
-	to = append(to, `{"key":`...)
-	to = append(to, key...)
 	to = append(to, `,"position":"`...)
 	to = append(to, d.Position.String()...)
 	to = append(to, `","data":`...)

@@ -16,7 +16,8 @@ import (
 func (v *Views) List(ctx context.Context, view, tenant string, q es.ListQuery) (es.Page, error) {
 	var items []es.Document
 	var sort es.Field
-	err := v.read(ctx, view, func(spec es.ViewSpec) (statement, error) {
+	err := v.read(ctx, view, func(known *activeBuild) (statement, error) {
+		spec := known.ViewSpec
 		cursor, err := spec.CheckList(tenant, q)
 		if err != nil {
 			return statement{}, err

@@ -26,6 +26,7 @@ type Views struct {
 type activeBuild struct {
 	es.ViewSpec
 	prepared time.Time // moves when the declared fields change
+	get      string    // selects one document
 	seen     time.Time // when it was certainly active; guarded by Views.mu
 }
 
@@ -60,7 +61,7 @@ type statement struct {
 
 // read runs the statement that build makes for the active build. Where that was not seen to be active for a while, it is
 // in one round trip with a look whether it still is.
-func (v *Views) read(ctx context.Context, view string, build func(es.ViewSpec) (statement, error)) error {
+func (v *Views) read(ctx context.Context, view string, build func(*activeBuild) (statement, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
@@ -68,7 +69,7 @@ func (v *Views) read(ctx context.Context, view string, build func(es.ViewSpec) (
 		if err != nil {
 			return err
 		}
-		s, err := build(known.ViewSpec)
+		s, err := build(known)
 		stale := false
 		if err == nil {
 			stale, err = v.readFrom(ctx, known, s)
@@ -141,6 +142,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 	if err := json.Unmarshal(fields, &known.Fields); err != nil {
 		return known, true, fmt.Errorf("fields of view %s: %w", view, err)
 	}
+	known.get = "select key, partition, sequence, data from " + tableName(known.Build()) + " where tenant = $1 and key = $2 and data is not null"
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.changes == changes { // somebody may have seen another one meanwhile
@@ -179,10 +181,9 @@ func (v *Views) saw(active es.Build, at time.Time) {
 func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
 	var document es.Document
 	found := false
-	err := v.read(ctx, view, func(spec es.ViewSpec) (statement, error) {
+	err := v.read(ctx, view, func(known *activeBuild) (statement, error) {
 		return statement{
-			sql:  "select key, partition, sequence, data from " + tableName(spec.Build()) + " where tenant = $1 and key = $2 and data is not null",
-			args: []any{tenant, key},
+			sql: known.get, args: []any{tenant, key},
 			scan: func(rows pgx.Rows) (err error) {
 				document, err = pgx.CollectExactlyOneRow(rows, scanDocument)
 				found = err == nil
