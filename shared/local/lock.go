@@ -38,7 +38,7 @@ func (l *DirLock) Unlock() error {
 	if l.file == nil {
 		return nil
 	}
-	err := l.file.Close()
+	err := errors.Join(unlock(l.file), l.file.Close())
 	l.file = nil
 	return err
 }

@@ -18,3 +18,7 @@ func tryLock(f *os.File) error {
 		}
 	}
 }
+
+// unlock gives the lock back for every descriptor of the file. A child that is about to be started by others has one for a
+// moment, between fork and exec: closing ours alone would leave the lock with it.
+func unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
