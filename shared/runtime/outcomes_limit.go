@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -9,6 +10,9 @@ import (
 
 // sizeAge is how long a size counts that was asked for.
 const sizeAge = time.Second
+
+// DefaultOutcomesBytes is how much outcomes may take, where nothing else is said.
+const DefaultOutcomesBytes = 1 << 30
 
 // outcomesLimit bounds how much the outcomes take; without size there is no limit.
 type outcomesLimit struct {
@@ -21,11 +25,11 @@ type outcomesLimit struct {
 }
 
 // LimitTo lets nobody have commands taken for later while the outcomes that are kept, as size tells it in bytes, take most
-// or more. Commands that come over the bus by themselves, as those of processes do, have a quarter more; then they wait
+// or more; 0 is [DefaultOutcomesBytes]. Commands that come over the bus by themselves, as those of processes do, have a quarter more; then they wait
 // in their queue. A command that is known is decided and its outcome kept in any case. size is asked once a second at
 // most, so that a little more than the limit may be kept. It returns o.
 func (o *Outcomes) LimitTo(most uint64, size func(context.Context) (uint64, error)) *Outcomes {
-	o.limit.most, o.limit.size = most, size
+	o.limit.most, o.limit.size = cmp.Or(most, DefaultOutcomesBytes), size
 	return o
 }
 

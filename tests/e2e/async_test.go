@@ -58,7 +58,8 @@ func TestDevTakesCommandsForLater(t *testing.T) {
 // A file of commands is sent for later, and each line's outcome is reported. Sent again, it changes nothing.
 func TestAFileIsSentForLater(t *testing.T) {
 	t.Parallel()
-	p, b := startDev(t, "--memory")
+	skipWithoutBus(t)
+	p, b := startDev(t, "--ephemeral")
 	var lines strings.Builder
 	for i := range 40 { // the deposits of an account come after it was opened, and the withdrawal after them
 		account := fmt.Sprint("later-", i)
