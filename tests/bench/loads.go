@@ -151,7 +151,7 @@ func (l *loading) fillLog(ctx context.Context, log *jetstream.Log, x *runtime.Ex
 	if err != nil {
 		return err
 	}
-	others := l.bench.settings.scale(500_000, 50_000)
+	others := l.bench.settings.scale(100_000, 50_000)
 	for _, size := range sizes {
 		progress("filling the log with %d aggregates of %d commits", l.count(size.commits), size.commits)
 	}
