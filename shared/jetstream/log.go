@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
 
 	"orchestrix/shared/es"
 )
@@ -21,6 +22,7 @@ type Log struct {
 	conn       *nats.Conn
 	js         jetstream.JetStream
 	inboxes    *inboxes
+	asking     *semaphore.Weighted // for messages, by reads of many
 	steer      *steer
 	subjects   string // what those of events begin with
 	partitions int
@@ -50,7 +52,7 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{config: config.withDefaults(), conn: conn, js: js, inboxes: &inboxes{conn: conn}}
+	l := &Log{config: config.withDefaults(), conn: conn, js: js, inboxes: &inboxes{conn: conn}, asking: semaphore.NewWeighted(askedAtOnce)}
 	if err := l.config.check(); err != nil {
 		return nil, err
 	}
