@@ -28,6 +28,7 @@ func (p *partition) next(place string, settled *entry) *entry {
 	p.state.Lock()
 	defer p.state.Unlock()
 	p.drop(settled)
+	p.settled.add(settled.sequence, settled.delivery.Published)
 	lane := p.waiting[place][1:]
 	if len(lane) == 0 {
 		delete(p.waiting, place)
@@ -40,6 +41,9 @@ func (p *partition) next(place string, settled *entry) *entry {
 // settle tries a message until it is done or dead, and acknowledged: only then may the next of its stream start, or the
 // two could come again in the wrong order. It returns false where the partition has to be given away before.
 func (p *partition) settle(place string, e *entry) bool {
+	if e.settled {
+		return p.acknowledge(e)
+	}
 	err := e.misplace
 	if err == nil {
 		err = p.try(e)

@@ -38,6 +38,7 @@ type partition struct {
 	bytes       int
 	released    chan struct{}  // closed, and replaced, when bytes has fallen
 	tries       map[uint64]int // of messages that have failed before, or were being handled when a worker died
+	settled     settled
 }
 
 // entry is a message that is held.
@@ -49,6 +50,7 @@ type entry struct {
 
 	remembered bool // its attempts are written down
 	suspected  bool // a worker died while it had it
+	settled    bool // it only has to be acknowledged once more
 }
 
 func newPartition(w *worker, number int) *partition {
@@ -230,6 +232,7 @@ func (p *partition) take(m jetstream.Msg, meta *jetstream.MsgMetadata) {
 	place := strings.TrimPrefix(m.Subject(), p.bus.subjectPrefix(p.topic))
 	e.delivery.Message, e.misplace = p.bus.decodeMessage(place, sequence, m.Headers(), m.Data())
 	e.delivery.Published = meta.Timestamp.UTC()
+	e.settled = p.settled.has(sequence, e.delivery.Published)
 	p.held[sequence] = e
 	p.bytes += len(e.delivery.Data)
 	lane, busy := p.waiting[place]
