@@ -143,6 +143,12 @@ func (v *ViewType) FoldsFrom(s Stream) bool {
 	return v.categories[s.Category]
 }
 
+// Begins reports whether the commit is the first of anything that its document is made of: there is none yet then. Each
+// document has to be that of one stream, and of no stream of another category with the same id.
+func (v *ViewType) Begins(c *Commit) bool {
+	return c.First() == 1 && !v.Shared && len(v.categories) == 1 && !v.categories[processCategory]
+}
+
 // Keys are the keys of the documents that the event changes, each once, in the order of the view. The
 // error says that a key can't be stored.
 func (v *ViewType) Keys(eventName string, e Event, m Meta) ([]string, error) {

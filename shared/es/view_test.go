@@ -110,3 +110,27 @@ func TestDocumentKeysAreOrdered(t *testing.T) {
 		}
 	}
 }
+
+type slammed struct{}
+
+// Only where nothing else can have written the document is it certain that there is none yet.
+func TestWhereDocumentsBegin(t *testing.T) {
+	t.Parallel()
+	windows := es.Decider[int]{Category: "window", Evolve: es.Events[int]{es.Apply("Slammed", func(n int, _ slammed) int { return n + 1 })}}
+	byStream := es.On((*log).opened)
+	registry := register(t, es.Module{Name: "house", Deciders: []es.DeciderDef{doors(), windows}, Views: []es.ViewDef{
+		es.View[log]{Name: "one", Version: 1, On: es.Folds[log]{byStream}},
+		es.View[log]{Name: "two", Version: 1, On: es.Folds[log]{byStream, es.On(func(*log, slammed, es.Meta) error { return nil })}},
+		logs(),
+	}})
+	first := es.Commit{Version: 2, Events: make([]es.Recorded, 2)}
+	second := es.Commit{Version: 3, Events: make([]es.Recorded, 1)}
+	for _, v := range registry.Views() {
+		if got := v.Begins(&first); got != (v.Name == "one") {
+			t.Errorf("%s begins with the first commit: %v", v.Name, got)
+		}
+		if v.Begins(&second) {
+			t.Errorf("%s begins with the second commit", v.Name)
+		}
+	}
+}

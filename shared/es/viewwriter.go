@@ -97,7 +97,7 @@ type Update struct {
 	From, To Position
 	Mark     LogMark // of To
 	CaughtUp bool    // nothing newer is in the partition
-	// Keys are the documents that may change, each once, in order.
+	// Keys are the documents that may be there and may change, each once, in order; of a shared view, all that may change.
 	Keys []DocumentKey
 	// Lanes are where events of this batch may have to wait, each once. It is only called where events of the build wait;
 	// nil is none.

@@ -34,10 +34,13 @@ func (b *batchFold) commits(yield func(*es.Commit) bool) {
 	}
 }
 
-// keys are the documents that the batch may change, each once, in order.
+// keys are the documents that the batch finds, each once, in order.
 func (b *batchFold) keys() []es.DocumentKey {
 	var keys []es.DocumentKey
 	for i := range b.steps {
+		if b.view.Begins(b.steps[i].commit) {
+			continue // there is nothing to read, and nobody else to lock it for
+		}
 		keys = append(keys, b.steps[i].keys...)
 	}
 	slices.SortFunc(keys, es.DocumentKey.Compare)
