@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -137,6 +138,20 @@ const (
 
 // natsServer starts a nats-server. Its url is for clients, its admin URL the monitoring port.
 func (s *scope) natsServer(ctx context.Context, sync string) (*process, error) {
+	return onFreePorts(func() (*process, error) { return s.tryNATS(ctx, sync) })
+}
+
+// onFreePorts starts a program anew where somebody else has taken one of its ports before it listened.
+func onFreePorts(start func() (*process, error)) (p *process, err error) {
+	for range 3 {
+		if p, err = start(); err == nil || !strings.Contains(err.Error(), "address already in use") {
+			break
+		}
+	}
+	return p, err
+}
+
+func (s *scope) tryNATS(ctx context.Context, sync string) (*process, error) {
 	dir, err := s.bench.dir("nats")
 	if err != nil {
 		return nil, err
@@ -186,6 +201,10 @@ func (s *scope) role(ctx context.Context, role string, env ...string) (*process,
 }
 
 func (s *scope) serve(ctx context.Context, name, program string, env []string) (*process, error) {
+	return onFreePorts(func() (*process, error) { return s.tryServe(ctx, name, program, env) })
+}
+
+func (s *scope) tryServe(ctx context.Context, name, program string, env []string) (*process, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
