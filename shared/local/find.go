@@ -54,10 +54,16 @@ func (c *cluster) findPrograms(ctx context.Context, f finder) error {
 			return nil
 		}
 	}
+	if ctx.Err() != nil {
+		return ctx.Err() // nothing was looked at
+	}
 	bin, err := c.downloaded(ctx, f, wanted)
 	if err == nil {
 		c.bin = bin
 		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if len(found) > 0 {
 		return fmt.Errorf("%w: the cluster was made by Postgres %d, of those installed the first is %d (in %s), and downloading failed (%w); "+
