@@ -144,7 +144,7 @@ func TestOneCommandIDOnTwoAggregates(t *testing.T) {
 func TestAnAppendThatNobodyTakes(t *testing.T) {
 	t.Parallel()
 	var seen counts
-	log, conn := openLog(t, jetstream.Config{Partitions: 1, AppendBudget: 300 * time.Millisecond, Observer: seen.observer()})
+	log, conn := openLog(t, jetstream.Config{Partitions: 1, AppendBudget: 2 * time.Second, Observer: seen.observer()})
 	js, _ := njs.New(conn)
 	if err := js.DeleteStream(t.Context(), "ORX_EVENTS_0"); err != nil {
 		t.Fatal(err)
