@@ -5,7 +5,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"orchestrix/shared/es"
+	"orchestrix/shared/tracing"
 )
 
 const (
@@ -16,7 +19,8 @@ const (
 )
 
 // together puts what the projections of a worker do with few commits into one transaction: most of what it costs is the
-// same for one view and for ten, and documents that several partitions write are locked once. One transaction runs at a time, and who comes meanwhile is in the next.
+// same for one view and for ten, and documents that several partitions write are locked once. One transaction runs at a
+// time, and who comes meanwhile is in the next.
 type together struct {
 	views es.ViewWriter
 
@@ -37,13 +41,15 @@ type place struct {
 type handedIn struct {
 	es.Application
 	*place
-	lead chan []*handedIn // it is told to run these, its own among them
-	done chan outcome
+	traced bool             // its spans are kept
+	lead   chan []*handedIn // it is told to run these, its own among them
+	done   chan outcome
 }
 
 type outcome struct {
 	err   error
-	apart bool // nothing was done: it has to be applied by itself
+	apart bool              // nothing was done: it has to be applied by itself
+	span  trace.SpanContext // of the projection in whose name the transaction ran
 }
 
 // expect says that the place will hand something in, or [place.dismiss] itself.
@@ -75,21 +81,27 @@ func (t *together) dismiss(p *place) {
 	}
 }
 
-// start lets the newest of those who wait run a transaction, where nobody else is expected.
+// start lets the newest of those who wait run a transaction, where nobody else is expected: of those whose spans are kept,
+// where there are any, so that the others have something to name.
 func (t *together) start() {
 	if t.running || t.coming > 0 || len(t.queue) == 0 {
 		return
 	}
 	t.running = true
-	t.queue[len(t.queue)-1].lead <- t.queue
+	leader := t.queue[len(t.queue)-1]
+	for _, h := range t.queue {
+		if h.traced {
+			leader = h
+		}
+	}
+	leader.lead <- t.queue
 	t.queue = nil
 }
 
 // apply applies an update together with those of others, or alone where that did not work.
 func (p *place) apply(ctx context.Context, a es.Application) error {
 	t := p.together
-	h := &handedIn{place: p, lead: make(chan []*handedIn, 1), done: make(chan outcome, 1)}
-	h.Application = a
+	h := &handedIn{Application: a, place: p, traced: tracing.On(ctx), lead: make(chan []*handedIn, 1), done: make(chan outcome, 1)}
 	t.mu.Lock()
 	t.dismiss(p)
 	alone := time.Now().Before(p.alone)
@@ -116,6 +128,7 @@ func (p *place) apply(ctx context.Context, a es.Application) error {
 			if o.apart {
 				return t.views.Apply(ctx, a.View, a.Update, a.Fold)
 			}
+			tracing.Link(ctx, o.span)
 			return o.err
 		}
 	}
@@ -132,7 +145,7 @@ func (t *together) giveUp() {
 // run applies all in one transaction. Who was in it is expected in the next one: there is something new already, or it
 // goes back to waiting.
 func (t *together) run(ctx context.Context, all []*handedIn) {
-	var o outcome
+	o := outcome{span: trace.SpanContextFromContext(ctx)}
 	if len(all) == 1 {
 		a := all[0].Application
 		o.err = t.views.Apply(ctx, a.View, a.Update, a.Fold)

@@ -59,6 +59,14 @@ func (w Work) Process(ctx context.Context, t es.Trace) (context.Context, trace.S
 	return start(ctx, "process "+w.Name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(w.attributes(1)...))
 }
 
+// Link lets the span of ctx name the one, where that is another, under which its work was done.
+func Link(ctx context.Context, other trace.SpanContext) {
+	span := trace.SpanFromContext(ctx)
+	if other.IsValid() && !other.Equal(span.SpanContext()) {
+		span.AddLink(trace.Link{SpanContext: other})
+	}
+}
+
 // Enabled reports whether spans are kept at all. Without a provider, the tracer of this program makes none.
 func Enabled() bool { return on.Load() }
 
