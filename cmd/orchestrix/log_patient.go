@@ -22,10 +22,10 @@ type patientLog struct {
 
 // Head implements [es.Feed].
 func (l patientLog) Head(ctx context.Context, partition int) (head es.Head, err error) {
-	trouble := trouble{patience: l.patience}
+	away := outage{patience: l.patience}
 	for {
 		head, err = l.Log.Head(ctx, partition)
-		if err == nil || !trouble.wait(ctx, err) {
+		if err == nil || !away.wait(ctx, err) {
 			return head, err
 		}
 	}
@@ -33,12 +33,12 @@ func (l patientLog) Head(ctx context.Context, partition int) (head es.Head, err 
 
 // Follow implements [es.Feed]: after an interruption it follows on from the last position that was handled.
 func (l patientLog) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
-	trouble := trouble{patience: l.patience}
+	away := outage{patience: l.patience}
 	for {
 		var failed error
 		err := l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, batch es.Batch) error {
 			if failed = handle(ctx, batch); failed == nil {
-				trouble.over()
+				away.over()
 				after = batch.Commits[len(batch.Commits)-1].Position
 			}
 			return failed
@@ -46,37 +46,39 @@ func (l patientLog) Follow(ctx context.Context, after es.Position, maxBatch int,
 		switch {
 		case failed != nil:
 			return failed
-		case err == nil || !trouble.wait(ctx, err):
-			return err
+		case err != nil && away.wait(ctx, err):
 		case ctx.Err() != nil:
 			return nil
+		default:
+			return err
 		}
 	}
 }
 
-// trouble is a time in which the log does not answer.
-type trouble struct {
+// outage is a time in which the log does not answer.
+type outage struct {
 	patience time.Duration
 	began    time.Time
 	attempts int
 }
 
-func (t *trouble) over() { t.attempts = 0 }
+func (o *outage) over() { o.attempts = 0 }
 
-// wait says whether to try again after err, once it is time to. It does not wait on when ctx has ended.
-func (t *trouble) wait(ctx context.Context, err error) bool {
+// wait says whether to try again after err, once it is time to: not where ctx has ended.
+func (o *outage) wait(ctx context.Context, err error) bool {
 	if !errors.Is(err, es.ErrUnavailable) {
 		return false
 	}
-	if t.attempts++; t.attempts == 1 {
-		t.began = time.Now()
+	if o.attempts++; o.attempts == 1 {
+		o.began = time.Now()
 	}
-	if t.patience > 0 && time.Since(t.began) > t.patience {
+	if o.patience > 0 && time.Since(o.began) > o.patience {
 		return false
 	}
 	select {
-	case <-time.After(toolPauses.Pause(t.attempts)):
+	case <-time.After(toolPauses.Pause(o.attempts)):
+		return true
 	case <-ctx.Done():
+		return false
 	}
-	return true
 }

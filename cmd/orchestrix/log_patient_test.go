@@ -63,6 +63,20 @@ func TestAPatientLogGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+// Whoever interrupts the tool does not wait for the log, however patient it is.
+func TestPatienceEndsWithItsContext(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	log := patientLog{&cutLog{cuts: 1 << 30}, 0}
+	if _, err := log.Head(ctx, 0); !errors.Is(err, es.ErrUnavailable) {
+		t.Errorf("Head = %v", err)
+	}
+	nothing := func(context.Context, es.Batch) error { return nil }
+	if err := log.Follow(ctx, es.Position{Sequence: 3}, 1, nothing); err != nil {
+		t.Errorf("Follow = %v", err)
+	}
+}
+
 func TestPatienceEnds(t *testing.T) {
 	log := patientLog{&cutLog{cuts: 1 << 30}, time.Nanosecond}
 	if _, err := log.Head(t.Context(), 0); !errors.Is(err, es.ErrUnavailable) {
