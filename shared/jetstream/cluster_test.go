@@ -131,6 +131,34 @@ func TestThreeReplicas(t *testing.T) {
 	if err := untilAvailable(t.Context(), log.Ping); err != nil {
 		t.Errorf("two of three servers are there, and a ping got %v", err)
 	}
+	goesSilent(t, log, js, servers)
+}
+
+// goesSilent leaves one server of those that are up. It soon answers in the place of the leaders that it does not reach,
+// and must not be believed.
+func goesSilent(t testing.TB, log *jetstream.Log, js njs.JetStream, servers []*server.Server) {
+	t.Helper()
+	for _, s := range servers {
+		if s.Running() {
+			s.Shutdown()
+			break
+		}
+	}
+	err := untilAvailable(t.Context(), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		stream, err := js.Stream(ctx, "ORX_EVENTS_0")
+		if err != nil || stream.CachedInfo().Cluster.Leader != "" {
+			return es.ErrUnavailable
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("the last server does not answer for a stream without leader: %v", err)
+	}
+	if head, err := log.Head(t.Context(), 0); !errors.Is(err, es.ErrUnavailable) {
+		t.Errorf("a head without a leader is %+v, %v", head, err)
+	}
 }
 
 // triedAtOnce has many try one commit: one is written, and all learn where.

@@ -160,18 +160,41 @@ func (f *follower) wait(ctx context.Context) (jetstream.Msg, error) {
 		f.held = nil
 		return m, nil
 	}
-	select {
-	case m := <-f.messages:
-		return m, nil
-	case err := <-f.failed:
-		return nil, unavailable("follow partition "+strconv.Itoa(f.partition), err)
-	case <-f.lost:
-		return nil, unavailable("follow partition "+strconv.Itoa(f.partition), nats.ErrDisconnected)
-	case <-f.consume.Closed():
-		return nil, unavailable("follow partition "+strconv.Itoa(f.partition), errors.New("the subscription ended"))
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	silent := time.NewTimer(f.log.config.LostAfter)
+	defer silent.Stop()
+	var what error
+	for end := f.last; ; silent.Reset(f.log.config.LostAfter) {
+		select {
+		case m := <-f.messages:
+			return m, nil
+		case what = <-f.failed:
+		case <-f.lost:
+			what = nats.ErrDisconnected
+		case <-f.consume.Closed():
+			what = errors.New("the subscription ended")
+		case <-silent.C:
+			if end == f.last {
+				end = f.end(ctx)
+				continue
+			}
+			what = fmt.Errorf("its consumer has given nothing for %s, and the log goes on to %d", f.log.config.LostAfter, end)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		return nil, unavailable("follow partition "+strconv.Itoa(f.partition), what)
 	}
+}
+
+// end is the sequence at which the partition ends, as far as a leader says so. A consumer lives on one replica, and goes on
+// with its heartbeats when that gets nothing new any more.
+func (f *follower) end(ctx context.Context) uint64 {
+	ctx, cancel := context.WithTimeout(ctx, followHeartbeat)
+	defer cancel()
+	head, err := f.log.Head(ctx, f.partition)
+	if err != nil {
+		return f.last
+	}
+	return head.Position.Sequence
 }
 
 // add decodes a message into the batch. What can't be decoded is handed on as such, in its place.

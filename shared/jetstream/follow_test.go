@@ -93,6 +93,37 @@ func TestAFollowLeavesNothingBehind(t *testing.T) {
 	})
 }
 
+// A consumer can stand still and go on with its heartbeats: one whose replica gets nothing new does. The follower finds out
+// that the log goes on without it.
+func TestAConsumerThatStandsStillIsLeft(t *testing.T) {
+	t.Parallel()
+	log, conn := openLog(t, jetstream.Config{Partitions: 1, LostAfter: 3 * time.Second})
+	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
+	following := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- log.Follow(t.Context(), es.Position{}, 1, func(context.Context, es.Batch) error {
+			following <- struct{}{}
+			return nil
+		})
+	}()
+	<-following
+	js, _ := njs.New(conn)
+	stream, err := js.Stream(t.Context(), "ORX_EVENTS_0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range stream.ConsumerNames(t.Context()).Name() {
+		if _, err := stream.PauseConsumer(t.Context(), name, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustAppend(t, log, revision, happened(thing("a"), "c2"))
+	if err := <-ended; !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), "the log goes on to 2") {
+		t.Errorf("the follower ended with %v", err)
+	}
+}
+
 // followGoroutines counts the goroutines of this package and of the client's consumers.
 func followGoroutines() int {
 	stacks := make([]byte, 4<<20)

@@ -172,6 +172,9 @@ func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
 	stream, err := l.js.Stream(ctx, l.streamName(partition))
+	if err == nil && leaderless(stream.CachedInfo()) {
+		err = errLeaderless
+	}
 	if err != nil {
 		l.steer.failed(ctx, err)
 		return es.Head{}, unavailable("partition "+l.streamName(partition), err)

@@ -57,6 +57,15 @@ func (s *steer) failed(ctx context.Context, err error) {
 	_ = s.conn.ForceReconnect() // it fails on a closed connection, which nobody uses any more
 }
 
+// errLeaderless is that a stream has no leader, as far as the server knows that was asked.
+var errLeaderless = errors.New("it has no leader")
+
+// leaderless reports whether a replica speaks only for itself: where it knows of no leader, it answers in the leader's
+// place, and what it knows may be old.
+func leaderless(info *jetstream.StreamInfo) bool {
+	return info.Cluster != nil && info.Cluster.Leader == ""
+}
+
 // lost reports whether an error says that no leader was reached.
 func lost(err error) bool {
 	var refused *jetstream.APIError
@@ -66,6 +75,6 @@ func lost(err error) bool {
 	case errors.As(err, &refused):
 		return refused.ErrorCode == errCodeUnavailable
 	}
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+	return errors.Is(err, errLeaderless) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse)
 }
