@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/shopspring/decimal"
+	"github.com/quagmt/udecimal"
 
 	"orchestrix/domain/banking"
 	"orchestrix/shared/es"
@@ -12,7 +12,7 @@ import (
 )
 
 func money(text string) banking.Money {
-	return banking.Money{Decimal: decimal.RequireFromString(text)}
+	return banking.Money{Decimal: udecimal.MustParse(text)}
 }
 
 func movement(transfer, amount string) banking.Movement {

@@ -251,7 +251,7 @@ func (w *world) disturb() {
 	case 1:
 		_ = w.decide(to, banking.Open{Owner: "x", Currency: []string{"EUR", "USD"}[w.random.IntN(2)]})
 	case 2, 3:
-		if a, ok := w.states[to].(banking.Account); ok && a.Balance.IsPositive() {
+		if a, ok := w.states[to].(banking.Account); ok && a.Balance.IsPos() {
 			_ = w.decide(to, banking.Withdraw{Amount: a.Balance})
 		}
 	case 4:
@@ -289,7 +289,7 @@ func (w *world) check() {
 		}
 	}
 	for to, state := range w.states {
-		if a, ok := state.(banking.Account); ok && (len(a.Entries) > 0 || a.Balance.IsNegative()) {
+		if a, ok := state.(banking.Account); ok && (len(a.Entries) > 0 || a.Balance.IsNeg()) {
 			w.t.Errorf("%s is left as %+v", to, a)
 		}
 	}

@@ -37,7 +37,7 @@ func TestAmounts(t *testing.T) {
 				t.Errorf("%T of %q is refused: %v", command, amount, errs)
 			}
 			var decoded banking.Deposit
-			if err := es.UnmarshalStrict([]byte(body), &decoded); err != nil || !decoded.Amount.IsPositive() {
+			if err := es.UnmarshalStrict([]byte(body), &decoded); err != nil || !decoded.Amount.IsPos() {
 				t.Errorf("%q is read as %s, %v", amount, decoded.Amount, err)
 			}
 		}

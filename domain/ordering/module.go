@@ -3,13 +3,13 @@
 package ordering
 
 import (
-	"github.com/shopspring/decimal"
+	"github.com/quagmt/udecimal"
 
 	"orchestrix/shared/es"
 )
 
 // DefaultPaymentLimit is the largest payment that is not declined, where a program sets no other.
-var DefaultPaymentLimit = Money{decimal.NewFromInt(20_000)}
+var DefaultPaymentLimit = Money{udecimal.MustFromInt64(20_000, 0)}
 
 // Option changes how ordering decides. It is read once, when the program puts its modules together: a decision depends
 // on nothing that may change while it runs.

@@ -3,7 +3,7 @@ package ordering_test
 import (
 	"testing"
 
-	"github.com/shopspring/decimal"
+	"github.com/quagmt/udecimal"
 
 	"orchestrix/domain/ordering"
 	"orchestrix/shared/es"
@@ -29,8 +29,8 @@ var (
 	cancelled = ordering.OrderCancelled{Sale: sale, Reason: "out of stock"}
 )
 
-func number(text string) decimal.Decimal { return decimal.RequireFromString(text) }
-func money(text string) ordering.Money   { return ordering.Money{Decimal: number(text)} }
+func number(text string) udecimal.Decimal { return udecimal.MustParse(text) }
+func money(text string) ordering.Money    { return ordering.Money{Decimal: number(text)} }
 
 func given(t *testing.T, events ...es.Event) *estest.Scenario[ordering.Order] {
 	t.Helper()

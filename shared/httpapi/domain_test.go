@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/shopspring/decimal"
+	"github.com/quagmt/udecimal"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/httpapi"
@@ -33,15 +33,15 @@ type (
 		Number int `json:"number" minimum:"1"`
 	}
 	line struct {
-		Quantity int             `json:"quantity" minimum:"1"`
-		Price    decimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
+		Quantity int              `json:"quantity" minimum:"1"`
+		Price    udecimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
 	}
 	placed struct {
 		Lines []line `json:"lines"`
 	}
 	summary struct {
-		Country string          `json:"country"`
-		Total   decimal.Decimal `json:"total"`
+		Country string           `json:"country"`
+		Total   udecimal.Decimal `json:"total"`
 	}
 	topParams struct {
 		Limit int `json:"limit" minimum:"1" maximum:"100" default:"10"`

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/shopspring/decimal"
+	"github.com/quagmt/udecimal"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
@@ -29,9 +29,9 @@ type (
 	}
 
 	line struct {
-		Quantity int             `json:"quantity" minimum:"1"`
-		Price    decimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
-		Weight   float64         `json:"weight,omitempty"`
+		Quantity int              `json:"quantity" minimum:"1"`
+		Price    udecimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
+		Weight   float64          `json:"weight,omitempty"`
 	}
 
 	touch struct{}
