@@ -86,14 +86,9 @@ func (p *partition) create(ctx context.Context, name string) (jetstream.Consumer
 // evict removes the consumers of the partition whose owner is gone, and earlier ones of this worker. It returns errTaken
 // where an owner is there, and, where the partition has none, all other consumers of the queue.
 func (p *partition) evict(ctx context.Context) (others []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, p.bus.log.config.AckTimeout)
-	defer cancel()
-	names := p.queue().ConsumerNames(ctx)
-	for name := range names.Name() {
-		others = append(others, name)
-	}
-	if err := names.Err(); err != nil {
-		return nil, unavailable("list the consumers of topic "+string(p.topic), err)
+	others, err = p.consumers(ctx)
+	if err != nil {
+		return nil, err
 	}
 	owned := false
 	for _, name := range others {
@@ -110,13 +105,27 @@ func (p *partition) evict(ctx context.Context) (others []string, err error) {
 	return others, nil
 }
 
+// consumers are the names of all consumers of the queue.
+func (w *worker) consumers(ctx context.Context) (all []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, w.bus.log.config.AckTimeout)
+	defer cancel()
+	names := w.queue().ConsumerNames(ctx)
+	for name := range names.Name() {
+		all = append(all, name)
+	}
+	if err := names.Err(); err != nil {
+		return nil, unavailable("list the consumers of topic "+string(w.topic), err)
+	}
+	return all, nil
+}
+
 func (p *partition) evictOne(ctx context.Context, name string, h holder) error {
 	if h.worker == p.id {
 		return p.remove(ctx, name)
 	}
 	last, heard, silent := p.hears(h.worker)
 	switch {
-	case heard && h.group != p.Group:
+	case heard && h.group < p.Group: // both have started at once, and one has to go
 		return p.rival(h.group)
 	case !silent && !heard || slices.Contains(last.Owns, p.number):
 		return errTaken
@@ -149,4 +158,4 @@ func (p *partition) remove(ctx context.Context, name string) error {
 	return nil
 }
 
-func (p *partition) queue() jetstream.Stream { return p.bus.queues[p.topic] }
+func (w *worker) queue() jetstream.Stream { return w.bus.queues[w.topic] }

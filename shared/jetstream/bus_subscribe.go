@@ -89,6 +89,11 @@ func (w *worker) run(ctx context.Context) error {
 		return unavailable("subscribe to "+w.bus.helloSubject(w.topic), err)
 	}
 	defer hellos.Unsubscribe() //nolint:errcheck // it fails where the connection is closed, and then there is nothing to undo
+	if err := w.enter(ctx); err != nil || ctx.Err() != nil {
+		w.note(true, nil)
+		w.say(hello{})
+		return err
+	}
 	owning, release := context.WithCancel(ctx)
 	defer release()
 	owned := map[int]context.CancelFunc{}
@@ -118,6 +123,45 @@ func (w *worker) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// enter waits until it is known that no other group has the topic, before this worker takes a partition that the other has
+// not got yet.
+func (w *worker) enter(ctx context.Context) error {
+	tick := time.NewTicker(w.beat())
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		w.say(hello{})
+		others, err := w.consumers(ctx)
+		if err == nil {
+			var known bool
+			if known, err = w.only(others); known || err != nil {
+				return err
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-w.nudged:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// only reports whether the topic's consumers are of this group or of workers that are gone. It returns the error of a
+// subscription whose topic has another group.
+func (w *worker) only(consumers []string) (known bool, err error) {
+	known = true
+	for _, name := range consumers {
+		if h, ok := parseHolder(name); ok && h.group != w.Group {
+			_, heard, silent := w.hears(h.worker)
+			if heard {
+				return false, w.rival(h.group)
+			}
+			known = known && silent
+		}
+	}
+	return known, nil
 }
 
 // ending is what became of the ownership of a partition.

@@ -123,6 +123,13 @@ func busOneGroup(t *testing.T, bus es.MessageBus) {
 	if id := await(t, "a message of the next group", entered); id != "2" {
 		t.Errorf("%s came", id)
 	}
+	if err := bus.Subscribe(t.Context(), es.CommandTopic, es.Subscription{Group: "another"}, handler); err == nil {
+		t.Error("a third group was let in, whose name comes first")
+	}
+	publish(t, bus, es.CommandTopic, busMessage("b", "3"))
+	if id := await(t, "a message, after a third group was refused", entered); id != "3" {
+		t.Errorf("%s came", id)
+	}
 }
 
 // While workers come and go, each message is done once, and those of a stream in order.
