@@ -11,6 +11,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
@@ -50,11 +51,17 @@ func (e *encoder) free() {
 // Unmarshal decodes what the system itself has written. Fields that the type no longer has are ignored: an
 // old event may hold more than today's struct.
 func Unmarshal(data []byte, into any) error {
-	if err := jsonv1.Unmarshal(data, into); err != nil {
+	if jsonv2.Unmarshal(data, into, atOnce) == nil {
+		return nil
+	}
+	if err := jsonv1.Unmarshal(data, into); err != nil { // what is wrong, in the words that callers know
 		return fmt.Errorf("%w: %w", ErrBadPayload, err)
 	}
 	return nil
 }
+
+// atOnce decodes as encoding/json does, but does not go through the whole input first to see whether it is JSON at all.
+var atOnce = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
 
 // UnmarshalStrict decodes what came from outside: one JSON value in valid UTF-8, without fields that the
 // type doesn't have.

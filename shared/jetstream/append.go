@@ -69,44 +69,55 @@ func (l *Log) appendCommit(ctx context.Context, expected es.Revision, c es.Commi
 
 // appendWithin tries until there is an answer, or the budget is used up.
 func (l *Log) appendWithin(ctx context.Context, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.config.AppendBudget)
-	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return es.Revision{}, unavailable("append to "+c.Stream.String(), err)
 	}
+	end := time.Now().Add(l.config.AppendBudget)
+	revision, err := l.publish(ctx, end, expected, c, m)
+	if !errors.Is(err, errTryAgain) {
+		return revision, err
+	}
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		revision, err := l.publish(ctx, expected, c, m)
-		if !errors.Is(err, errTryAgain) {
-			return revision, err
-		}
 		if !sleep(ctx, pause/2+rand.N(pause/2)) {
 			return es.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the outcome is unknown: %w: %w",
 				es.ErrUnavailable, c.Stream, ctx.Err(), err)
 		}
 		l.config.Observer.Retry(c.Stream)
+		if revision, err = l.publish(ctx, end, expected, c, m); !errors.Is(err, errTryAgain) {
+			return revision, err
+		}
 	}
 }
 
 // errTryAgain says that the commit is not in the log as far as can be told, and may be published again.
 var errTryAgain = errors.New("not in the log so far")
 
-// publish tries once, and looks the outcome up where the answer leaves it open.
-func (l *Log) publish(ctx context.Context, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
-	attempt, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
+// publish tries once, and looks the outcome up where the answer leaves it open, until end.
+func (l *Log) publish(ctx context.Context, end time.Time, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
+	attempt, cancel := context.WithTimeout(ctx, min(l.config.AckTimeout, time.Until(end)))
 	ack, err := l.js.PublishMsg(attempt, m, jetstream.WithRetryAttempts(0))
 	cancel()
-	if err == nil {
+	if err == nil && !ack.Duplicate {
 		l.steer.works()
-	} else {
-		l.steer.failed(ctx, err)
-	}
-	var refused *jetstream.APIError
-	switch {
-	case err == nil && !ack.Duplicate:
 		c.Position = es.Position{Partition: l.partitionOf(c.Stream), Sequence: ack.Sequence}
 		return c.Revision(), nil
-	case err == nil: // the message id is known: of this commit, or of the same command elsewhere in the stream
+	}
+	ctx, cancel = context.WithDeadline(ctx, end)
+	defer cancel()
+	if err == nil { // the message id is known: of this commit, or of the same command elsewhere in the stream
+		l.steer.works()
 		return l.landed(ctx, expected, c, conflict(expected, c, nil))
+	}
+	l.steer.failed(ctx, err)
+	return l.unanswered(ctx, expected, c, err)
+}
+
+// unanswered makes what it can of a publish that brought no sequence.
+func (l *Log) unanswered(ctx context.Context, expected es.Revision, c *es.Commit, err error) (es.Revision, error) {
+	var refused *jetstream.APIError
+	switch {
 	case errors.As(err, &refused):
 		return l.refused(ctx, expected, c, refused)
 	case errors.Is(err, jetstream.ErrNoStreamResponse): // nobody listens: no leader, or a server that is starting

@@ -37,6 +37,7 @@ type field struct {
 type textRule struct {
 	minLength, maxLength *int
 	pattern              *regexp.Regexp
+	table                *pattern // of the same, where there is one
 	date                 bool
 }
 
@@ -76,11 +77,11 @@ func newAcceptor(types huma.Registry, s *huma.Schema, path []*huma.Schema) *acce
 			return nil
 		}
 		if s.Pattern != "" {
-			pattern, err := regexp.Compile(s.Pattern)
+			expression, err := regexp.Compile(s.Pattern)
 			if err != nil {
 				return nil
 			}
-			a.texts.pattern = pattern
+			a.texts.pattern, a.texts.table = expression, newPattern(s.Pattern)
 		}
 	case huma.TypeBoolean:
 	default:
@@ -231,7 +232,15 @@ func (t *textRule) fits(text []byte) bool {
 			return false
 		}
 	}
-	return t.pattern == nil || t.pattern.Match(text)
+	if t.pattern == nil {
+		return true
+	}
+	if t.table != nil {
+		if matches, known := t.table.match(text); known {
+			return matches
+		}
+	}
+	return t.pattern.Match(text)
 }
 
 const safeDigits = 15 // that a float64 holds exactly
