@@ -53,3 +53,9 @@ func hasCode(err error, codes ...string) bool {
 	}
 	return false
 }
+
+// isRefused reports whether Postgres took offence at the values of a statement.
+func isRefused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code[:2] == "22"
+}

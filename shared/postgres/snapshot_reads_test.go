@@ -83,14 +83,14 @@ func TestSnapshotsThatAreReadTogetherAreKeptApart(t *testing.T) {
 	}
 }
 
-// holdReads lets every read of a snapshot wait until it is called.
-func holdReads(t testing.TB, s *Snapshots) (release func()) {
+// holdTable lets every read of a table wait until it is called.
+func holdTable(t testing.TB, db *DB, table string) (release func()) {
 	t.Helper()
-	tx, err := s.db.pool.Begin(t.Context())
+	tx, err := db.pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), "lock table orchestrix.snapshots in access exclusive mode"); err != nil {
+	if _, err := tx.Exec(t.Context(), "lock table "+table+" in access exclusive mode"); err != nil {
 		t.Fatal(err)
 	}
 	return func() {
@@ -113,12 +113,12 @@ func call(t testing.TB, s *Snapshots, n int) caller {
 	return c
 }
 
-func awaitReads(t testing.TB, s *Snapshots, reading, waiting int) {
+func awaitReads[T any](t testing.TB, g *gathering[T], reading, waiting int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		s.reads.mu.Lock()
-		gotReading, gotWaiting := s.reads.reading, len(s.reads.waiting)
-		s.reads.mu.Unlock()
+		g.mu.Lock()
+		gotReading, gotWaiting := g.reading, len(g.waiting)
+		g.mu.Unlock()
 		if gotReading == reading && gotWaiting == waiting {
 			return
 		}
@@ -151,24 +151,24 @@ func TestAReaderOfSnapshotsWhoIsCalledOff(t *testing.T) {
 	t.Parallel()
 	s := openSnapshots(t)
 	save(t, s, 9)
-	release := holdReads(t, s)
+	release := holdTable(t, s.db, "orchestrix.snapshots")
 	first, second := call(t, s, 1), call(t, s, 2)
-	awaitReads(t, s, snapshotReaders, 0)
+	awaitReads(t, &s.reads, gatheringReaders, 0)
 	leader := call(t, s, 3)
-	awaitReads(t, s, snapshotReaders, 1)
+	awaitReads(t, &s.reads, gatheringReaders, 1)
 	left := call(t, s, 4)
-	awaitReads(t, s, snapshotReaders, 2)
+	awaitReads(t, &s.reads, gatheringReaders, 2)
 	with := []caller{call(t, s, 5), call(t, s, 6)}
-	awaitReads(t, s, snapshotReaders, 4)
+	awaitReads(t, &s.reads, gatheringReaders, 4)
 
 	wantLeft(t, left) // while it waits
-	awaitReads(t, s, snapshotReaders, 3)
+	awaitReads(t, &s.reads, gatheringReaders, 3)
 	wantLeft(t, first) // while it reads: the leader reads for all who wait
-	awaitReads(t, s, snapshotReaders, 0)
+	awaitReads(t, &s.reads, gatheringReaders, 0)
 	wantLeft(t, leader) // while it reads for others, who then read for themselves
-	awaitReads(t, s, snapshotReaders-1, 0)
+	awaitReads(t, &s.reads, gatheringReaders-1, 0)
 	release()
 	wantLoaded(t, append(with, second)...)
-	awaitReads(t, s, 0, 0)
+	awaitReads(t, &s.reads, 0, 0)
 	wantLoaded(t, call(t, s, 7))
 }

@@ -16,7 +16,7 @@ import (
 // Snapshots keeps snapshots in Postgres.
 type Snapshots struct {
 	db    *DB
-	reads snapshotReads
+	reads gathering[snapshotRead]
 }
 
 var _ es.Snapshots = (*Snapshots)(nil)
@@ -28,8 +28,8 @@ func NewSnapshots(db *DB) *Snapshots { return &Snapshots{db: db} }
 func (s *Snapshots) Load(ctx context.Context, stream es.Stream, schema string) (es.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	r := &snapshotRead{stream: stream, schema: schema, lead: make(chan struct{}), done: make(chan struct{})}
-	if err := s.reads.read(ctx, s.db, r); err != nil {
+	r := &snapshotRead{stream: stream, schema: schema}
+	if err := s.reads.read(ctx, r, s.readAll); err != nil {
 		return es.Snapshot{}, translate("snapshot of "+stream.Path(), err)
 	}
 	if !r.found {

@@ -16,19 +16,20 @@ import (
 func (v *Views) List(ctx context.Context, view, tenant string, q es.ListQuery) (es.Page, error) {
 	var items []es.Document
 	var sort es.Field
-	err := v.read(ctx, view, func(known *activeBuild) (statement, error) {
+	err := v.read(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
 		spec := known.ViewSpec
 		cursor, err := spec.CheckList(tenant, q)
 		if err != nil {
-			return statement{}, err
+			return false, err
 		}
 		items, sort = make([]es.Document, 0, q.Limit+1), es.Field{}
 		sort, _ = spec.Field(q.Sort)
 		sql, args := listStatement(spec, tenant, q, cursor)
-		return statement{sql: sql, args: args, scan: func(rows pgx.Rows) error {
+		stale, err = v.readFrom(ctx, known, statement{sql: sql, args: args, scan: func(rows pgx.Rows) error {
 			items, err = pgx.AppendRows(items, rows, scanDocument)
 			return err
-		}}, nil
+		}})
+		return stale, translate("read view "+view, err)
 	})
 	if err != nil {
 		return es.Page{}, err
@@ -41,7 +42,7 @@ func (v *Views) List(ctx context.Context, view, tenant string, q es.ListQuery) (
 }
 
 func scanDocument(row pgx.CollectableRow) (d es.Document, err error) {
-	err = row.Scan(&d.Key, &d.Position.Partition, &d.Position.Sequence, &d.Data)
+	err = row.Scan(&d.Key, &d.Position.Partition, &d.Position.Sequence, (*[]byte)(&d.Data))
 	return d, err
 }
 

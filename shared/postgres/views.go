@@ -26,8 +26,9 @@ type Views struct {
 type activeBuild struct {
 	es.ViewSpec
 	prepared time.Time // moves when the declared fields change
-	get      string    // selects one document
 	seen     time.Time // when it was certainly active; guarded by Views.mu
+	selects  documentSelects
+	reads    gathering[documentRead]
 }
 
 // seenAge is for how long a build is read after it was last seen to be the active one. Whoever waits for a position
@@ -59,9 +60,8 @@ type statement struct {
 	scan func(pgx.Rows) error
 }
 
-// read runs the statement that build makes for the active build. Where that was not seen to be active for a while, it is
-// in one round trip with a look whether it still is.
-func (v *Views) read(ctx context.Context, view string, build func(*activeBuild) (statement, error)) error {
+// read lets do read from the active build, and again where that is another one by then.
+func (v *Views) read(ctx context.Context, view string, do func(context.Context, *activeBuild) (stale bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
@@ -69,11 +69,7 @@ func (v *Views) read(ctx context.Context, view string, build func(*activeBuild) 
 		if err != nil {
 			return err
 		}
-		s, err := build(known)
-		stale := false
-		if err == nil {
-			stale, err = v.readFrom(ctx, known, s)
-		}
+		stale, err := do(ctx, known)
 		if stale || (err != nil && !isNew && (errors.Is(err, es.ErrBadQuery) || hasCode(err, undefinedTable))) {
 			v.forget(view)
 			if attempt < lookups {
@@ -87,14 +83,15 @@ func (v *Views) read(ctx context.Context, view string, build func(*activeBuild) 
 	}
 }
 
-// readFrom reports whether known was stale: the answer then does not count.
+// readFrom runs a statement on a build. Where that was not seen to be active for a while, it is in one round trip with a
+// look whether it still is. It reports whether known was stale: the answer then does not count.
 func (v *Views) readFrom(ctx context.Context, known *activeBuild, s statement) (stale bool, err error) {
 	if v.isFresh(known) {
 		rows, err := v.db.pool.Query(ctx, s.sql, s.args...)
 		if err == nil {
 			err = s.scan(rows)
 		}
-		return false, translate("read view "+known.Name, err)
+		return false, err
 	}
 	started := time.Now()
 	now := es.Build{View: known.Name}
@@ -112,7 +109,7 @@ func (v *Views) readFrom(ctx context.Context, known *activeBuild, s statement) (
 		defer v.mu.Unlock()
 		known.seen = started
 	}
-	return stale, translate("read view "+known.Name, err)
+	return stale, err
 }
 
 func (v *Views) isFresh(known *activeBuild) bool {
@@ -142,7 +139,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 	if err := json.Unmarshal(fields, &known.Fields); err != nil {
 		return known, true, fmt.Errorf("fields of view %s: %w", view, err)
 	}
-	known.get = "select key, partition, sequence, data from " + tableName(known.Build()) + " where tenant = $1 and key = $2 and data is not null"
+	known.selects = selectsOf(known.Build())
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.changes == changes { // somebody may have seen another one meanwhile
@@ -175,30 +172,4 @@ func (v *Views) saw(active es.Build, at time.Time) {
 	case at.After(known.seen):
 		known.seen = at
 	}
-}
-
-// Get implements [es.ViewReader].
-func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
-	var document es.Document
-	found := false
-	err := v.read(ctx, view, func(known *activeBuild) (statement, error) {
-		return statement{
-			sql: known.get, args: []any{tenant, key},
-			scan: func(rows pgx.Rows) (err error) {
-				document, err = pgx.CollectExactlyOneRow(rows, scanDocument)
-				found = err == nil
-				if errors.Is(err, pgx.ErrNoRows) {
-					err = nil
-				}
-				return err
-			},
-		}, nil
-	})
-	if err != nil {
-		return es.Document{}, err
-	}
-	if !found {
-		return es.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, es.ErrNotFound)
-	}
-	return document, nil
 }

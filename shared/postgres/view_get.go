@@ -1,0 +1,84 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+// documentRead is one read of a document and what came of it.
+type documentRead struct {
+	tenant, key string
+
+	stale    bool // the build is not the active one any more
+	found    bool
+	position es.Position
+	data     []byte
+}
+
+// documentSelects are the statements that read documents of a build.
+type documentSelects struct{ one, many string }
+
+func selectsOf(b es.Build) documentSelects {
+	from := "from " + tableName(b) + " d where d.data is not null and "
+	return documentSelects{
+		one: "select 1::bigint, d.partition, d.sequence, d.data " + from + "d.tenant = $1 and d.key = $2",
+		many: `select w.n, d.* from unnest($1::text[], $2::text[]) with ordinality as w (tenant, key, n)
+cross join lateral (
+	select d.partition, d.sequence, d.data ` + from + `d.tenant = w.tenant collate "C" and d.key = w.key collate "C" limit 1
+) d`,
+	}
+}
+
+// Get implements [es.ViewReader]. Documents that are asked for while others of the view are being read share one statement.
+func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
+	var r *documentRead
+	err := v.read(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
+		r = &documentRead{tenant: tenant, key: key}
+		err = known.reads.read(ctx, r, func(ctx context.Context, all []*documentRead) error { return v.readDocuments(ctx, known, all) })
+		if err != nil {
+			return false, translate("read view "+view, err)
+		}
+		return r.stale, nil
+	})
+	if err != nil {
+		return es.Document{}, err
+	}
+	if !r.found {
+		return es.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, es.ErrNotFound)
+	}
+	return es.Document{Key: key, Position: r.position, Data: json.RawMessage(r.data)}, nil
+}
+
+// readDocuments fills in those that are there.
+func (v *Views) readDocuments(ctx context.Context, known *activeBuild, reads []*documentRead) error {
+	s := statement{sql: known.selects.one, args: []any{reads[0].tenant, reads[0].key}}
+	if n := len(reads); n > 1 {
+		tenants, keys := make([]string, n), make([]string, n)
+		for i, r := range reads {
+			tenants[i], keys[i] = r.tenant, r.key
+		}
+		s.sql, s.args = known.selects.many, []any{tenants, keys}
+	}
+	s.scan = func(rows pgx.Rows) error { return scanDocuments(rows, reads) }
+	stale, err := v.readFrom(ctx, known, s)
+	for _, r := range reads {
+		r.stale = stale
+	}
+	return err
+}
+
+func scanDocuments(rows pgx.Rows, reads []*documentRead) error {
+	var n int
+	var found documentRead
+	_, err := pgx.ForEachRow(rows, []any{&n, &found.position.Partition, &found.position.Sequence, &found.data}, func() error {
+		r := reads[n-1]
+		r.found, r.position, r.data = true, found.position, found.data
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// numbersView is a version of a view whose documents tell it and their numbers.
+func numbersView(version int) es.ViewSpec { return es.ViewSpec{Name: "numbers", Version: version} }
+
+func numberData(version, n int) string { return fmt.Sprintf(`{"version":%d,"n":%d}`, version, n) }
+
+// fill makes a version of the view, with so many documents, and lets it be read.
+func fill(t testing.TB, v *Views, version, documents int) {
+	t.Helper()
+	spec := numbersView(version)
+	if err := v.Prepare(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	claimed, err := v.Claim(t.Context(), spec, 0, "me", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := es.Position{Sequence: uint64(documents)}
+	u := es.Update{Lease: claimed.Lease, To: to, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: true}
+	err = v.Apply(t.Context(), spec, u, func(es.Current) (o es.Outcome, _ error) {
+		for n := range documents {
+			o.Writes = append(o.Writes, es.DocumentWrite{
+				DocumentKey: es.DocumentKey{Tenant: es.DefaultTenant, Key: fmt.Sprint(n)}, Position: to,
+				Data: json.RawMessage(numberData(version, n)),
+			})
+		}
+		return o, nil
+	})
+	if err == nil && version > 1 {
+		var active bool
+		if active, err = v.Activate(t.Context(), spec, 1); err == nil && !active {
+			err = errors.New("the build is not active")
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// get reads a document, which is expected to be that of one version.
+func get(t testing.TB, v *Views, version, n int) caller {
+	ctx, leave := context.WithCancel(t.Context())
+	c := caller{leave: leave, err: make(chan error, 1)}
+	go func() {
+		d, err := v.Get(ctx, "numbers", es.DefaultTenant, fmt.Sprint(n))
+		if err == nil && (string(d.Data) != numberData(version, n) || d.Key != fmt.Sprint(n)) {
+			err = fmt.Errorf("document %d of version %d came as %s: %s", n, version, d.Key, d.Data)
+		}
+		c.err <- err
+	}()
+	return c
+}
+
+// gathers is where the reads of the view gather.
+func gathers(t testing.TB, v *Views) *activeBuild {
+	t.Helper()
+	known, _, err := v.lookUp(t.Context(), "numbers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
+func TestDocumentsThatAreReadTogetherAreKeptApart(t *testing.T) {
+	t.Parallel()
+	v := NewViews(openSnapshots(t).db)
+	const documents = 200
+	fill(t, v, 1, documents)
+	known := gathers(t, v)
+	release := holdTable(t, v.db, tableName(known.Build()))
+	callers := []caller{get(t, v, 1, 0), get(t, v, 1, 1)}
+	awaitReads(t, &known.reads, gatheringReaders, 0)
+	for n := range documents {
+		callers = append(callers, get(t, v, 1, n))
+	}
+	missing := get(t, v, 1, documents)
+	refused := make(chan error, 1)
+	go func() {
+		_, err := v.Get(t.Context(), "numbers", es.DefaultTenant, "a key that is no text:\x00")
+		refused <- err
+	}()
+	awaitReads(t, &known.reads, gatheringReaders, documents+2)
+	release()
+	wantLoaded(t, callers...)
+	if err := <-missing.err; !errors.Is(err, es.ErrNotFound) {
+		t.Errorf("what is not there got %v", err)
+	}
+	if err := <-refused; err == nil || errors.Is(err, es.ErrUnavailable) {
+		t.Errorf("what Postgres refuses got %v", err)
+	}
+	awaitReads(t, &known.reads, 0, 0)
+}
+
+// awaitHeld waits until so many statements wait for a lock.
+func awaitHeld(t testing.TB, db *DB, statements int) {
+	t.Helper()
+	for held := 0; held < statements; {
+		err := db.pool.QueryRow(t.Context(), `select count(*) from pg_locks l
+join pg_database d on d.oid = l.database and d.datname = current_database() where not l.granted`).Scan(&held)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Who waits while readers are switched is not left with the build before.
+func TestDocumentsThatWaitWhileReadersAreSwitched(t *testing.T) {
+	t.Parallel()
+	db := openSnapshots(t).db
+	v := NewViews(db)
+	fill(t, v, 1, 5)
+	known := gathers(t, v)
+	release := holdTable(t, db, tableName(known.Build()))
+	early := []caller{get(t, v, 1, 0), get(t, v, 1, 1)}
+	awaitHeld(t, db, len(early))
+	late := []caller{get(t, v, 2, 2), get(t, v, 2, 3), get(t, v, 2, 4)}
+	awaitReads(t, &known.reads, gatheringReaders, 3)
+	fill(t, NewViews(db), 2, 5)
+	for v.isFresh(known) {
+		time.Sleep(time.Millisecond)
+	}
+	release()
+	wantLoaded(t, early...)
+	wantLoaded(t, late...)
+}
