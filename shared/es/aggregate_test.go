@@ -46,6 +46,17 @@ func TestFold(t *testing.T) {
 	}
 }
 
+func BenchmarkFold(b *testing.B) {
+	a := aggregate(b, doors(), "door")
+	commit := &es.Commit{Version: 1, Events: []es.Recorded{{Type: "house.Opened", Schema: 1, Data: json.RawMessage(`{"By":"Ada"}`)}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := a.Fold(door{}, commit, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestStateSurvivesSnapshots(t *testing.T) {
 	t.Parallel()
 	a := aggregate(t, doors(), "door")
