@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// Three nodes with three replicas: leaders are killed and paused, a node is cut off, all under load. What was
+// Three nodes with three replicas: leaders are killed and paused, each node is cut off in turn, all under load. What was
 // acknowledged is there, once; and who is cut off acknowledges nothing.
 func TestThreeNodes(t *testing.T) {
 	if testing.Short() {
@@ -50,17 +50,25 @@ func TestThreeNodes(t *testing.T) {
 	resume()
 	n.awaitCurrent()
 
-	lonely := n.awaitLeader(random.IntN(4))
+	for lonely := range nodeCount { // whichever node a service is connected to, it is cut off once
+		n.awaitCurrent()
+		p.awaitWorksWhileCut(n, lonely)
+	}
+	l.end()
+	checkJournal(t, p, l)
+	t.Log(l.report(fmt.Sprintf("%d leaders killed, one paused for 15 s, each node cut off", kills)))
+}
+
+// awaitWorksWhileCut cuts a node off until a command is acknowledged and seen without it.
+func (p *platform) awaitWorksWhileCut(n *nodes, lonely int) {
+	p.t.Helper()
 	heal := n.cut(lonely)
 	defer heal()
-	p.awaitWorks("cut")
+	p.awaitWorks(fmt.Sprintf("cut-%d", lonely))
 	n.wantNoAcknowledgement(lonely)
 	heal()
 	n.awaitCurrent()
-	p.awaitWorks("healed")
-	l.end()
-	checkJournal(t, p, l)
-	t.Log(l.report(fmt.Sprintf("%d leaders killed, one paused for 15 s, one cut off", kills)))
+	p.awaitWorks(fmt.Sprintf("healed-%d", lonely))
 }
 
 // awaitWorks waits until a command is acknowledged and seen.
@@ -94,7 +102,7 @@ func (n *nodes) wantNoAcknowledgement(node int) {
 		n.t.Fatal(err)
 	}
 	for partition := range 4 {
-		commit := lonelyCommit(partition)
+		commit := lonelyCommit(node, partition)
 		body, err := es.EncodeEvents(&commit)
 		if err != nil {
 			n.t.Fatal(err)
@@ -110,11 +118,11 @@ func (n *nodes) wantNoAcknowledgement(node int) {
 	}
 }
 
-// lonelyCommit is the first commit of a stream in a partition.
-func lonelyCommit(partition int) es.Commit {
+// lonelyCommit is the first commit of a stream in a partition, another for each node.
+func lonelyCommit(node, partition int) es.Commit {
 	stream := es.Stream{Tenant: es.DefaultTenant, Category: "stock"}
 	for n := 0; stream.ID == "" || es.PartitionOf(stream.Tenant, stream.ID, 4) != partition; n++ {
-		stream.ID = fmt.Sprint("lonely-", n)
+		stream.ID = fmt.Sprintf("lonely-%d-%d", node, n)
 	}
 	return es.Commit{
 		Stream: stream, Version: 1, Time: time.Now().UTC(), Command: es.CommandRef{ID: "lonely"}, CorrelationID: "lonely", CausationID: "lonely",
