@@ -36,6 +36,9 @@ func scanEvents(body []byte, subject string) ([]CloudEvent, bool) {
 	}
 }
 
+// What stands after the last event's data, and what stands between two events.
+var lastEnd, nextEvent = []byte("}]"), []byte(`},{"specversion":`)
+
 // scanner goes through a text from its start.
 type scanner struct {
 	rest    []byte
@@ -118,8 +121,12 @@ func (s *scanner) event(before *CloudEvent) (CloudEvent, bool) {
 	return e, ok && s.skip("}")
 }
 
-// value takes a JSON value up to the end of the object that holds it.
+// value takes a JSON value up to the end of the object that holds it. Where no event comes after this one, its end is known.
 func (s *scanner) value() (json.RawMessage, bool) {
+	if value, ok := bytes.CutSuffix(s.rest, lastEnd); ok && !bytes.Contains(s.rest, nextEvent) && jsonv1.Valid(value) {
+		s.rest = s.rest[len(value):]
+		return json.RawMessage(value[:len(value):len(value)]), true
+	}
 	value, ok := s.raw()
 	return json.RawMessage(value), ok && jsonv1.Valid(value)
 }

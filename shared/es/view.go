@@ -153,17 +153,21 @@ func (v *ViewType) Begins(c *Commit) bool {
 // error says that a key can't be stored.
 func (v *ViewType) Keys(eventName string, e Event, m Meta) ([]string, error) {
 	keys := v.folds[eventName].keys(e, m)
-	unique := keys[:0:0]
-	seen := make(map[string]bool, len(keys))
 	for _, k := range keys {
-		if seen[k] {
-			continue
-		}
 		if err := CheckKey(k); err != nil {
 			return nil, fmt.Errorf("view %s on %s: %w", v.Name, eventName, err)
 		}
-		seen[k] = true
-		unique = append(unique, k)
+	}
+	if len(keys) < 2 {
+		return keys, nil
+	}
+	unique := keys[:0:0] // the slice may be a part of the event
+	seen := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		if !seen[k] {
+			seen[k] = true
+			unique = append(unique, k)
+		}
 	}
 	return unique, nil
 }

@@ -302,7 +302,7 @@ type changedRows struct {
 	tenants, keys []string
 	partitions    []int
 	sequences     []int64
-	data          []string
+	data          [][]byte
 }
 
 // queueWrites queues what a fold leaves behind. keys are the documents that were locked.
@@ -340,7 +340,7 @@ func sortOut(current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWri
 			changed.keys = append(changed.keys, w.Key)
 			changed.partitions = append(changed.partitions, w.Position.Partition)
 			changed.sequences = append(changed.sequences, int64(w.Position.Sequence))
-			changed.data = append(changed.data, string(w.Data))
+			changed.data = append(changed.data, w.Data)
 		}
 	}
 	return changed, gone

@@ -56,13 +56,12 @@ type step struct {
 	err    error // why its documents are not known
 }
 
-// steps are the events that the view has to do with: those that it folds, and those that can't be read and that it may
-// have to fold.
-func (e *entry) steps(view *es.ViewType) []step {
+// appendSteps adds the events that the view has to do with: those that it folds, and those that can't be read and that it
+// may have to fold.
+func (e *entry) appendSteps(steps []step, view *es.ViewType) []step {
 	if e.Err != nil {
-		return []step{{commit: &e.Commit, index: wholeCommit, err: e.Err}}
+		return append(steps, step{commit: &e.Commit, index: wholeCommit, err: e.Err})
 	}
-	var steps []step
 	for i, recorded := range e.Events {
 		s := step{commit: &e.Commit, index: i, event: e.events[i], name: recorded.Type}
 		switch {

@@ -15,9 +15,13 @@ type batchFold struct {
 }
 
 func newBatchFold(view *es.ViewType, entries []*entry) *batchFold {
-	b := &batchFold{view: view}
+	events := 0
 	for _, e := range entries {
-		b.steps = append(b.steps, e.steps(view)...)
+		events += max(1, len(e.Events))
+	}
+	b := &batchFold{view: view, steps: make([]step, 0, events)}
+	for _, e := range entries {
+		b.steps = e.appendSteps(b.steps, view)
 	}
 	return b
 }
@@ -66,7 +70,10 @@ func compareLanes(a, b es.Lane) int {
 
 // fold implements [es.FoldFunc]. What can't be applied is parked, and what comes after it in the same lane waits.
 func (b *batchFold) fold(current es.Current) (es.Outcome, error) {
-	f := folding{batchFold: b, current: current, waiting: map[es.Lane]bool{}, documents: map[es.DocumentKey]*document{}}
+	f := folding{
+		batchFold: b, current: current, waiting: map[es.Lane]bool{},
+		documents: make(map[es.DocumentKey]*document, len(b.steps)), order: make([]*document, 0, len(b.steps)),
+	}
 	for lane := range current.Waiting {
 		f.waiting[lane] = true
 	}
@@ -127,7 +134,7 @@ func (f *folding) apply(i int, key es.DocumentKey) {
 	}
 	d := f.documents[key]
 	if d == nil {
-		d = &document{view: f.view, key: key, base: f.current.Documents[key]}
+		d = newDocument(f.view, key, f.current.Documents[key])
 		if err := d.open(); err != nil {
 			f.park(i, lane(), err)
 			return

@@ -15,6 +15,13 @@ type document struct {
 	base    json.RawMessage // as it was; nil where it was not there
 	value   any             // nil where it is not there
 	applied []*step
+	first   [1]*step // is most often all that is applied
+}
+
+func newDocument(view *es.ViewType, key es.DocumentKey, base json.RawMessage) *document {
+	d := &document{view: view, key: key, base: base}
+	d.applied = d.first[:0]
+	return d
 }
 
 // open decodes the document as it was.

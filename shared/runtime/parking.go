@@ -127,7 +127,7 @@ func (p *Parking) steps(ctx context.Context, view *es.ViewType, w es.Parked) ([]
 		return nil, fmt.Errorf("read the event %d again: %w", w.ID, err)
 	}
 	e := newEntry(p.registry, commit)
-	steps := e.steps(view)
+	steps := e.appendSteps(nil, view)
 	if w.Event != wholeCommit {
 		steps = slices.DeleteFunc(steps, func(s step) bool { return s.index != w.Event && s.index != wholeCommit })
 	}
@@ -209,7 +209,7 @@ func (r *draining) document(key es.DocumentKey) (*document, error) {
 	if d := r.documents[key]; d != nil {
 		return d, nil
 	}
-	d := &document{view: r.view, key: key, base: r.current.Documents[key]}
+	d := newDocument(r.view, key, r.current.Documents[key])
 	if err := d.open(); err != nil {
 		return nil, err
 	}

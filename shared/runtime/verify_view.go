@@ -43,7 +43,7 @@ func (v *viewCheck) fold(e *entry) {
 	if e.Position.Sequence > v.until[e.Position.Partition] {
 		return
 	}
-	steps := e.steps(v.view)
+	steps := e.appendSteps(nil, v.view)
 	for i := range steps {
 		s := &steps[i]
 		if s.err != nil {
@@ -77,7 +77,7 @@ func (v *viewCheck) document(key es.DocumentKey) *document {
 	if hash > v.threshold {
 		return nil
 	}
-	d := &document{view: v.view, key: key}
+	d := newDocument(v.view, key, nil)
 	v.documents[key] = d
 	if v.limit > 0 && len(v.documents) >= 2*v.limit {
 		v.thin()
