@@ -188,7 +188,7 @@ func memory(ctx context.Context, b *bench, s *scope) ([]variant, error) {
 		}
 		return got, nil
 	}}}
-	cached := b.settings.scale(50_000, 5_000)
+	cached := b.settings.scale(50_000, 20_000)
 	nats, err := s.natsServer(ctx, syncRelaxed)
 	if err != nil {
 		return nil, err
