@@ -81,9 +81,13 @@ func (d dashboard) grafana() object {
 	return object{
 		"uid": d.uid, "title": d.title, "tags": []string{"orchestrix"}, "schemaVersion": 39, "version": 1, "editable": true,
 		"refresh": "30s", "time": object{"from": "now-1h", "to": "now"}, "timezone": "", "graphTooltip": 1, "annotations": object{"list": []any{}},
-		"links": []object{{"type": "dashboards", "title": "Orchestrix", "tags": []string{"orchestrix"}, "asDropdown": true, "keepTime": true}},
+		"links": []object{{
+			"type": "dashboards", "title": "Orchestrix", "icon": "external link", "tooltip": "", "tags": []string{"orchestrix"},
+			"asDropdown": true, "targetBlank": false, "includeVars": false, "keepTime": true,
+		}},
 		"templating": object{"list": []object{{
-			"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "current": object{}, "hide": 0,
+			"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0,
+			"current": object{"text": "default", "value": "default"},
 		}}},
 		"panels": panels,
 	}
@@ -100,12 +104,22 @@ func (p panel) size() (width, height int) {
 	return width, height
 }
 
+// options are those of a kind of panel, with all that Grafana does not fill in by itself.
+var options = map[string]object{
+	"timeseries": {
+		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}},
+		"tooltip": object{"mode": "multi", "sort": "desc"},
+	},
+	"stat": {
+		"graphMode": "area", "colorMode": "value", "justifyMode": "auto", "textMode": "auto", "wideLayout": true, "orientation": "auto",
+		"showPercentChange": false, "percentChangeColorMode": "standard", "reduceOptions": object{"calcs": []string{"lastNotNull"}},
+	},
+}
+
 func (p panel) grafana(id int) object {
 	kind := p.kind
-	options := object{}
 	if kind == "" {
 		kind = "timeseries"
-		options = object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true}, "tooltip": object{"mode": "multi", "sort": "desc"}}
 	}
 	targets := []object{}
 	for i, q := range p.queries {
@@ -114,7 +128,7 @@ func (p panel) grafana(id int) object {
 		})
 	}
 	return object{
-		"id": id, "type": kind, "title": p.title, "description": p.about, "datasource": source, "targets": targets, "options": options,
+		"id": id, "type": kind, "title": p.title, "description": p.about, "datasource": source, "targets": targets, "options": options[kind],
 		"fieldConfig": object{"defaults": object{"unit": p.unit, "min": 0}, "overrides": []any{}},
 	}
 }
