@@ -19,12 +19,13 @@ import (
 
 // modules hold the definitions of operators' resources, as their makers publish them.
 var modules = map[string][]string{
-	"github.com/kedacore/keda/v2@v2.18.0": {"config/crd/bases/keda.sh_scaledobjects.yaml"},
-	"sigs.k8s.io/gateway-api@v1.4.1":      {"config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"},
+	"github.com/kedacore/keda/v2@v2.18.0":                        {"config/crd/bases/keda.sh_scaledobjects.yaml"},
+	"github.com/prometheus-operator/prometheus-operator@v0.85.0": {"example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml"},
+	"sigs.k8s.io/gateway-api@v1.4.1":                             {"config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"},
 }
 
-// defineResources applies the definitions: those of modules, and our own short ones for operators whose module does
-// not hold them or can't be had.
+// defineResources applies the definitions: those of modules, and our own short one for an operator whose module can't be
+// had.
 func defineResources(t *testing.T, s *server) {
 	t.Helper()
 	files, err := filepath.Glob("crds/*.yaml")
