@@ -13,38 +13,36 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// arrow is a connection: from one party to a port of another.
-type arrow struct {
-	from, to string
-	port     int32
+// Arrow is a connection: from one party to a port of another.
+type Arrow struct {
+	From, To string
+	Port     int32
 }
 
-func (a arrow) String() string { return fmt.Sprintf("%s → %s:%d", a.from, a.to, a.port) }
+func (a Arrow) String() string { return fmt.Sprintf("%s → %s:%d", a.From, a.To, a.Port) }
 
-type arrows map[arrow]bool
+// Arrows are a set of them.
+type Arrows map[Arrow]bool
 
-func (a arrows) add(from, to string, port int32) { a[arrow{from, to, port}] = true }
+func (a Arrows) add(from, to string, port int32) { a[Arrow{from, to, port}] = true }
 
-// outsiders are the parties outside the namespace that a policy may name: by their namespace, and "/" and a label of
-// their pods where the policy has to say that.
-var outsiders = []struct {
-	name, namespace string
-	pod             map[string]string
-}{
-	{"dns", "kube-system", map[string]string{"k8s-app": "kube-dns"}},
-	{"prometheus", "monitoring", map[string]string{"app.kubernetes.io/name": "prometheus"}},
-	{"otel-collector", "monitoring", map[string]string{"app.kubernetes.io/name": "opentelemetry-collector"}},
-	{"gateway", "gateway", nil},
-	{"ingress", "ingress-nginx", nil},
-	{"postgres-operator", "cnpg-system", map[string]string{"app.kubernetes.io/name": "cloudnative-pg"}},
+// Outsiders are the parties outside the namespace that a policy may name: by their namespace, and by the labels of their
+// pods where the policy has to say that.
+var Outsiders = []Party{
+	{Name: "dns", Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}, Ports: ports(53)},
+	{Name: "prometheus", Namespace: "monitoring", Labels: map[string]string{"app.kubernetes.io/name": "prometheus"}},
+	{Name: "otel-collector", Namespace: "monitoring", Labels: map[string]string{"app.kubernetes.io/name": "opentelemetry-collector"}, Ports: ports(4318)},
+	{Name: "gateway", Namespace: "gateway"},
+	{Name: "ingress", Namespace: "ingress-nginx"},
+	{Name: "postgres-operator", Namespace: "cnpg-system", Labels: map[string]string{"app.kubernetes.io/name": "cloudnative-pg"}},
 }
 
-// anywhere is a peer without a selector, network one of addresses.
-const anywhere, network = "anywhere", "a network"
+// Anywhere is a peer without a selector, Network one of addresses.
+const Anywhere, Network = "anywhere", "network"
 
-// needed are the arrows that the programs use, as their configuration says.
-func needed(in *Installation) arrows {
-	need := arrows{}
+// Needed are the arrows that the programs use, as their configuration says.
+func Needed(in *Installation) Arrows {
+	need := Arrows{}
 	eachContainer(in, func(_ string, w Workload, container corev1.Container) {
 		environment := in.environment(container)
 		for _, variable := range []string{"NATS_URL", "DATABASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
@@ -81,7 +79,7 @@ func edgeOf(in *Installation, b backend) string {
 }
 
 // needURL adds the arrow to the host of an URL, and the one to DNS that finds it.
-func needURL(in *Installation, need arrows, from string, u *url.URL) {
+func needURL(in *Installation, need Arrows, from string, u *url.URL) {
 	need.add(from, "dns", 53)
 	labels := strings.Split(u.Hostname(), ".")
 	for _, name := range []string{labels[0], labels[min(1, len(labels)-1)]} { // nats, or nats-0.nats-nodes
@@ -97,13 +95,13 @@ func needURL(in *Installation, need arrows, from string, u *url.URL) {
 			return
 		}
 	}
-	for _, o := range outsiders {
-		if len(labels) == 2 && labels[0] == o.name && labels[1] == o.namespace {
-			need.add(from, o.name, number(u.Port()))
+	for _, o := range Outsiders {
+		if len(labels) == 2 && labels[0] == o.Name && labels[1] == o.Namespace {
+			need.add(from, o.Name, number(u.Port()))
 			return
 		}
 	}
-	need.add(from, network, number(u.Port()))
+	need.add(from, Network, number(u.Port()))
 }
 
 func number(port string) int32 {
@@ -123,7 +121,7 @@ func resolve(in *Installation, s *corev1.Service, port string) (string, int32) {
 }
 
 // needNATS adds the routes between the servers of a cluster.
-func needNATS(in *Installation, need arrows) {
+func needNATS(in *Installation, need Arrows) {
 	for _, m := range all[*corev1.ConfigMap](in) {
 		for text := range strings.FieldsSeq(m.Data["nats.conf"]) {
 			if u, err := url.Parse(text); err == nil && u.Scheme == "nats-route" {
@@ -135,14 +133,14 @@ func needNATS(in *Installation, need arrows) {
 
 // needPostgres adds what CloudNativePG's instances do: follow each other, answer the operator and each other about how
 // they are, and ask the API server who is the primary.
-func needPostgres(in *Installation, need arrows) {
+func needPostgres(in *Installation, need Arrows) {
 	for _, c := range all[*Cluster](in) {
 		need.add(c.Name, c.Name, 5432)
 		need.add(c.Name, c.Name, 8000)
 		need.add("postgres-operator", c.Name, 8000)
 		need.add(c.Name, "dns", 53)
-		need.add(c.Name, anywhere, 443)
-		need.add(c.Name, anywhere, 6443)
+		need.add(c.Name, Anywhere, 443)
+		need.add(c.Name, Anywhere, 6443)
 	}
 }
 
@@ -152,11 +150,11 @@ func checkArrows(in *Installation) (found []string) {
 	for _, direction := range []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress} {
 		c.require(slices.ContainsFunc(all[*policy](in), func(p *policy) bool { return denies(p, direction) }), direction, "is not denied where no policy allows it")
 	}
-	need := needed(in)
+	need := Needed(in)
 	out, into := permitted(in, &found)
 	for a := range need {
-		c.require(!insider(in, a.from) || out[a], a, "is needed, and may not go out")
-		c.require(!insider(in, a.to) || into[a], a, "is needed, and may not come in")
+		c.require(!insider(in, a.From) || out[a], a, "is needed, and may not go out")
+		c.require(!insider(in, a.To) || into[a], a, "is needed, and may not come in")
 	}
 	for a := range out {
 		c.require(need[a], a, "may go out, and nothing needs it")
@@ -174,23 +172,5 @@ func denies(p *policy, direction networkingv1.PolicyType) bool {
 }
 
 func insider(in *Installation, name string) bool {
-	return slices.ContainsFunc(parties(in), func(p party) bool { return p.name == name })
-}
-
-// party is what has pods in the namespace: a workload, or a cluster of Postgres.
-type party struct {
-	name   string
-	labels map[string]string
-	port   func(name string) int32
-}
-
-func parties(in *Installation) (found []party) {
-	for _, w := range in.Workloads {
-		found = append(found, party{w.Name, w.Pod.Labels, w.port})
-	}
-	for _, c := range all[*Cluster](in) {
-		labels := map[string]string{"cnpg.io/cluster": c.Name} // which the operator gives to its pods
-		found = append(found, party{c.Name, labels, func(string) int32 { return 0 }})
-	}
-	return found
+	return slices.ContainsFunc(Insiders(in), func(p Party) bool { return p.Name == name })
 }

@@ -163,10 +163,8 @@ func (in *Installation) environment(c corev1.Container) map[string]string {
 // port is the number of a named port of a workload; 0: it has none.
 func (w Workload) port(name string) int32 {
 	for _, c := range w.Pod.Spec.Containers {
-		for _, p := range c.Ports {
-			if p.Name == name {
-				return p.ContainerPort
-			}
+		if n := portNamed(c.Ports, name); n != 0 {
+			return n
 		}
 	}
 	return 0

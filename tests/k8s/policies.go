@@ -1,6 +1,7 @@
 package k8s
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -11,26 +12,26 @@ import (
 )
 
 // permitted are the arrows that may leave and that may enter a pod of the namespace. A connection needs both.
-func permitted(in *Installation, found *[]string) (out, into arrows) {
+func permitted(in *Installation, found *[]string) (out, into Arrows) {
 	c := (*complaints)(found)
-	out, into = arrows{}, arrows{}
+	out, into = Arrows{}, Arrows{}
 	for _, p := range all[*policy](in) {
 		subject := "NetworkPolicy " + p.Name
 		self := matching(in, &p.Spec.PodSelector)
 		c.require(len(self) > 0, subject, "is about no pod")
 		for _, rule := range p.Spec.Egress {
 			peers, ports := peersOf(in, rule.To, c, subject), portsOf(rule.Ports, c, subject)
-			pairs(self, peers, ports, func(s, peer party, port intstr.IntOrString) { out.add(s.name, peer.name, peer.number(port)) })
+			pairs(self, peers, ports, func(s, peer Party, port intstr.IntOrString) { out.add(s.Name, peer.Name, peer.number(port)) })
 		}
 		for _, rule := range p.Spec.Ingress {
 			peers, ports := peersOf(in, rule.From, c, subject), portsOf(rule.Ports, c, subject)
-			pairs(self, peers, ports, func(s, peer party, port intstr.IntOrString) { into.add(peer.name, s.name, s.number(port)) })
+			pairs(self, peers, ports, func(s, peer Party, port intstr.IntOrString) { into.add(peer.Name, s.Name, s.number(port)) })
 		}
 	}
 	return out, into
 }
 
-func pairs(selves, peers []party, ports []intstr.IntOrString, visit func(self, peer party, port intstr.IntOrString)) {
+func pairs(selves, peers []Party, ports []intstr.IntOrString, visit func(self, peer Party, port intstr.IntOrString)) {
 	for _, self := range selves {
 		for _, peer := range peers {
 			for _, port := range ports {
@@ -38,13 +39,6 @@ func pairs(selves, peers []party, ports []intstr.IntOrString, visit func(self, p
 			}
 		}
 	}
-}
-
-func (p party) number(port intstr.IntOrString) int32 {
-	if port.Type == intstr.Int {
-		return port.IntVal
-	}
-	return p.port(port.StrVal)
 }
 
 func portsOf(ports []networkingv1.NetworkPolicyPort, c *complaints, subject string) (found []intstr.IntOrString) {
@@ -60,13 +54,13 @@ func portsOf(ports []networkingv1.NetworkPolicyPort, c *complaints, subject stri
 }
 
 // matching are the parties in the namespace that a selector matches.
-func matching(in *Installation, selector *metav1.LabelSelector) (found []party) {
+func matching(in *Installation, selector *metav1.LabelSelector) (found []Party) {
 	matches, err := metav1.LabelSelectorAsSelector(selector)
 	if err != nil {
 		return nil
 	}
-	for _, p := range parties(in) {
-		if matches.Matches(labels.Set(p.labels)) {
+	for _, p := range Insiders(in) {
+		if matches.Matches(labels.Set(p.Labels)) {
 			found = append(found, p)
 		}
 	}
@@ -74,33 +68,32 @@ func matching(in *Installation, selector *metav1.LabelSelector) (found []party) 
 }
 
 // peersOf are the parties that a rule names. A peer that means nobody known is a complaint.
-func peersOf(in *Installation, peers []networkingv1.NetworkPolicyPeer, c *complaints, subject string) (found []party) {
-	outside := func(name string) party { return party{name: name, port: func(string) int32 { return 0 }} }
+func peersOf(in *Installation, peers []networkingv1.NetworkPolicyPeer, c *complaints, subject string) (found []Party) {
 	if len(peers) == 0 {
-		return []party{outside(anywhere)}
+		return []Party{{Name: Anywhere}}
 	}
 	for _, peer := range peers {
 		before := len(found)
 		switch {
 		case peer.IPBlock != nil:
 			c.require(peer.IPBlock.CIDR != "0.0.0.0/0" && peer.IPBlock.CIDR != "::/0", subject, "names every address there is")
-			found = append(found, outside(network))
+			found = append(found, Party{Name: Network})
 		case peer.NamespaceSelector == nil:
 			found = append(found, matching(in, peer.PodSelector)...)
 		default:
-			for _, o := range outsiders {
+			for _, o := range Outsiders {
 				pod := &metav1.LabelSelector{}
 				if peer.PodSelector != nil {
 					pod = peer.PodSelector
 				}
-				exactly := len(pod.MatchExpressions) == 0 && maps.Equal(pod.MatchLabels, o.pod)
-				if peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] == o.namespace && exactly {
-					found = append(found, outside(o.name))
+				exactly := len(pod.MatchExpressions) == 0 && maps.Equal(pod.MatchLabels, o.Labels)
+				if peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] == o.Namespace && exactly {
+					found = append(found, o)
 				}
 			}
 		}
 		c.require(len(found) > before, subject, "names a peer that is nobody we know: %s", peer.String())
 	}
-	slices.SortFunc(found, func(a, b party) int { return slices.Compare([]byte(a.name), []byte(b.name)) })
+	slices.SortFunc(found, func(a, b Party) int { return cmp.Compare(a.Name, b.Name) })
 	return found
 }

@@ -61,21 +61,21 @@ func TestTheManifestsAreAccepted(t *testing.T) {
 	defineResources(t, s)
 	for _, i := range k8s.Installations {
 		t.Run(i.String(), func(t *testing.T) {
-			tree, err := k8s.LoadTree("../" + k8s.Dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			objects, err := tree.Render(i.Overlay, i.Components...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			in, err := k8s.Decode(objects)
-			if err != nil {
-				t.Fatal(err)
-			}
+			in, objects := render(t, i)
 			s.apply(t, in, objects)
 		})
 	}
+}
+
+func render(t *testing.T, i k8s.Variant) (in *k8s.Installation, objects [][]byte) {
+	t.Helper()
+	tree, err := k8s.LoadTree("../" + k8s.Dir)
+	must(t, err)
+	objects, err = tree.Render(i.Overlay, i.Components...)
+	must(t, err)
+	in, err = k8s.Decode(objects)
+	must(t, err)
+	return in, objects
 }
 
 func (s *server) apply(t *testing.T, in *k8s.Installation, objects [][]byte) {

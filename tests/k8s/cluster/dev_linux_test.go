@@ -11,7 +11,7 @@ import (
 	"orchestrix/tests/k8s"
 )
 
-// The dev overlay comes up on a real node, takes commands, and loses nothing while each of its pods is deleted, while the
+// The dev overlay comes up on a real node that enforces its policies, keeps strangers out, takes commands, and loses nothing while each of its pods is deleted, while the
 // process service is killed, and while its services are updated, all under load: orders, and transfers of money.
 func TestTheDevOverlayLosesNothing(t *testing.T) {
 	inNamespaces(t, func(t *testing.T) {
@@ -19,7 +19,7 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 		files := images(t, dir)
 		s := startNode(t, files)
 		volumes(t, s, "one", "two")
-		installDev(t, s, dir)
+		s.keepOut(t, installDev(t, s, dir))
 		l := newLoad(t, s)
 		sendNorthwind(t, l, filepath.Join(dir, "bin", "orchestrix"))
 		b := openBank(t, l)
@@ -80,19 +80,14 @@ func sendNorthwind(t *testing.T, l *load, tool string) {
 }
 
 // installDev does what the README says.
-func installDev(t *testing.T, s *server, dir string) {
+func installDev(t *testing.T, s *server, dir string) *k8s.Installation {
 	t.Helper()
 	keys := filepath.Join(dir, "keys")
 	tool := filepath.Join(dir, "bin", "orchestrix")
 	if out, err := exec.CommandContext(t.Context(), tool, "keys", "init", keys, "--nats-host", "nats").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	tree, err := k8s.LoadTree("../" + k8s.Dir)
-	must(t, err)
-	objects, err := tree.Render("dev")
-	must(t, err)
-	in, err := k8s.Decode(objects)
-	must(t, err)
+	in, objects := render(t, k8s.Variant{Overlay: "dev"})
 	s.must(t, `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "orchestrix"}}`, "apply", "--server-side", "-f", "-")
 	for _, name := range []string{"command", "projection", "query", "process", "migrate", "nats", "postgres"} {
 		s.must(t, "", "-n", "orchestrix", "create", "secret", "generic", "orchestrix-"+name, "--from-file="+filepath.Join(keys, name))
@@ -100,11 +95,12 @@ func installDev(t *testing.T, s *server, dir string) {
 	s.must(t, joined(objects), "apply", "--server-side", "-f", "-")
 	t.Cleanup(func() {
 		if t.Failed() {
-			s.tell(t, in)
+			s.tell(t, "orchestrix")
 		}
 	})
 	s.rolledOut(t)
 	s.must(t, "", "-n", "orchestrix", "wait", "--for=condition=Complete", "--timeout=300s", "job/migrate")
+	return in
 }
 
 // rolledOut waits until everything is as the manifests say, and ready.
@@ -115,18 +111,15 @@ func (s *server) rolledOut(t *testing.T) {
 	}
 }
 
-// tell shows what the cluster knows of what went wrong.
-func (s *server) tell(t *testing.T, in *k8s.Installation) {
+// tell shows what the cluster knows of what went wrong in a namespace.
+func (s *server) tell(t *testing.T, namespace string) {
 	t.Helper()
 	for _, args := range []string{"get pods -o wide", "describe pods", "get events --sort-by=.lastTimestamp"} {
-		out, err := s.kubectl("", append([]string{"-n", "orchestrix"}, strings.Fields(args)...)...)
+		out, err := s.kubectl("", append([]string{"-n", namespace}, strings.Fields(args)...)...)
 		t.Log(args, err, out)
 	}
-	for _, w := range in.Workloads {
-		logs := glob(t, filepath.Join(s.dir, "pod-logs", "orchestrix_"+w.Name+"-*", "*", "*.log"))
-		for _, file := range logs {
-			content, _ := os.ReadFile(file)
-			t.Logf("%s:\n%s", file, content[max(0, len(content)-3000):])
-		}
+	for _, file := range glob(t, filepath.Join(s.dir, "pod-logs", namespace+"_*", "*", "*.log")) {
+		content, _ := os.ReadFile(file)
+		t.Logf("%s:\n%s", file, content[max(0, len(content)-3000):])
 	}
 }

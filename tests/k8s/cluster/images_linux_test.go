@@ -92,13 +92,6 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // build compiles static programs of the product, or of this module, into a directory.
 func build(t *testing.T, module, dir string, packages ...string) {
 	t.Helper()
@@ -121,13 +114,17 @@ func images(t *testing.T, dir string) []string {
 	for _, program := range []string{"command", "projection", "query", "process", "orchestrix"} {
 		ours["/"+program] = filepath.Join(bin, program)
 	}
-	all := []image{
+	return archives(t, dir, append(systemImages(t, bin), []image{
 		{name: "orchestrix:dev", files: ours},
 		{name: "orchestrix:next", files: ours, text: map[string]string{"/next": "another image"}},
 		{name: "nats:2.15.2-alpine", files: map[string]string{"/nats-server": filepath.Join(bin, "nats-server")}, entrypoint: []string{"/nats-server"}},
-		{name: "pause:here", files: map[string]string{"/pause": filepath.Join(bin, "pause")}, entrypoint: []string{"/pause"}},
 		postgresImage(t, filepath.Join(bin, "start-postgres")),
-	}
+	}...))
+}
+
+// archives writes the archives of images into a directory.
+func archives(t *testing.T, dir string, all []image) []string {
+	t.Helper()
 	var paths []string
 	for n, i := range all {
 		path := filepath.Join(dir, fmt.Sprintf("image-%d.tar", n))

@@ -33,6 +33,9 @@ func inNamespaces(t *testing.T, test func(t *testing.T)) {
 		}
 	}
 	kube(t) // built outside, where the network is
+	for name := range others {
+		other(t, name)
+	}
 	command := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$", "-test.timeout=45m")
 	t.Cleanup(removeGroups)                                        // the containers end with the namespaces; their groups don't
 	command.Env = append(os.Environ(), inside+"="+shortTempDir(t)) // what is mounted there is not when it is removed
@@ -66,10 +69,23 @@ func enter(t *testing.T) {
 	must(t, os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0))
 }
 
+// queue hands the first packet of each connection from or to a pod to the agent that enforces NetworkPolicies, which
+// then lets it through or drops it; without the agent it is dropped. The agent's own rule does the same by nftables,
+// and needs a module of the kernel that is not everywhere.
+func queue(t *testing.T) {
+	t.Helper()
+	rule := []string{"-t", "mangle", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "NEW", "-j", "NFQUEUE", "--queue-num", "100"}
+	if out, err := exec.CommandContext(t.Context(), "iptables", rule...).CombinedOutput(); err != nil {
+		t.Fatalf("iptables %v: %v: %s", rule, err, out)
+	}
+}
+
 // startNode starts a whole cluster of one node.
 func startNode(t *testing.T, imageFiles []string) *server {
 	t.Helper()
-	s := startServer(t, "--advertise-address", nodeAddr, "--allow-privileged")
+	queue(t)
+	s := startServer(t, "--advertise-address", nodeAddr, "--bind-address", "0.0.0.0", "--allow-privileged",
+		"--kubelet-preferred-address-types", "InternalIP")
 	runtimeSocket := startContainerd(t, s.dir, imageFiles)
 	ca := filepath.Join(s.dir, "certificates", "apiserver.crt")
 	start(t, s.dir, "kube-controller-manager", s.kube, "kube-controller-manager", "--kubeconfig", s.config, "--leader-elect=false",
@@ -86,7 +102,7 @@ failSwapOn: false
 failCgroupV1: false
 enforceNodeAllocatable: []
 containerRuntimeEndpoint: unix://`+runtimeSocket+`
-clusterDNS: [`+nodeAddr+`]
+clusterDNS: [10.96.0.10]
 clusterDomain: cluster.local
 resolvConf: ""
 authentication: {anonymous: {enabled: true}, webhook: {enabled: false}}
@@ -107,7 +123,6 @@ conntrack: {maxPerCore: 0, min: 0}
 clientConnection: {kubeconfig: `+s.config+`}
 `)
 	start(t, s.dir, "kube-proxy", s.kube, "kube-proxy", "--config", proxy)
-	serveDNS(t, s)
 	await(t, "the node", func() error {
 		out, err := s.kubectl("", "get", "node", "here", "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
 		if err == nil && out != "True" {
@@ -115,6 +130,7 @@ clientConnection: {kubeconfig: `+s.config+`}
 		}
 		return err
 	})
+	s.installSystem(t)
 	return s
 }
 

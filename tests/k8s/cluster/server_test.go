@@ -30,12 +30,8 @@ func kube(t *testing.T) string {
 	if path := os.Getenv("ORCHESTRIX_KUBE"); path != "" {
 		return path
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(cache, "orchestrix-k8s", "kube-"+kubeVersion)
-	if _, err := os.Stat(path); err == nil {
+	path, ok := inCache(t, "kube-"+kubeVersion)
+	if ok {
 		return path
 	}
 	t.Log("building Kubernetes; that takes minutes")
@@ -48,6 +44,18 @@ func kube(t *testing.T) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return path
+}
+
+// inCache is where the user's cache has a program, and whether it is there.
+func inCache(t *testing.T, name string) (path string, ok bool) {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(cache, "orchestrix-k8s", name)
+	_, err = os.Stat(path)
+	return path, err == nil
 }
 
 // inside names the directory of a process that is the first of its namespaces: of networks, mounts and processes. All
@@ -198,6 +206,13 @@ func writeKey(t *testing.T, path string) {
 func write(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
 		t.Fatal(err)
 	}
 }
