@@ -37,8 +37,11 @@ var Outsiders = []Party{
 	{Name: "postgres-operator", Namespace: "cnpg-system", Labels: map[string]string{"app.kubernetes.io/name": "cloudnative-pg"}},
 }
 
-// Anywhere is a peer without a selector, Network one of addresses.
-const Anywhere, Network = "anywhere", "network"
+// Peers that are no party: one without a selector, and one of addresses.
+const (
+	Anywhere = "anywhere"
+	Network  = "network"
+)
 
 // Needed are the arrows that the programs use, as their configuration says.
 func Needed(in *Installation) Arrows {
