@@ -3,6 +3,7 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -57,5 +58,5 @@ func hasCode(err error, codes ...string) bool {
 // isRefused reports whether Postgres took offence at the values of a statement.
 func isRefused(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code[:2] == "22"
+	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22")
 }
