@@ -198,9 +198,14 @@ func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 	first.Go(func() { mustExecute(t, x, addCommand("a", "c1", 1)) })
 	<-log.entered
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var second sync.WaitGroup
 	second.Go(func() {
-		if _, err := x.Execute(ctx, addCommand("a", "c2", 1)); !errors.Is(err, es.ErrUnavailable) {
+		_, err := x.Execute(ctx, addCommand("a", "c2", 1))
+		for errors.Is(err, runtime.ErrOverloaded) { // the third was there just then, and took the only place
+			_, err = x.Execute(ctx, addCommand("a", "c2", 1))
+		}
+		if !errors.Is(err, es.ErrUnavailable) {
 			t.Errorf("a command whose client left while it waited got %v", err)
 		}
 	})
