@@ -16,6 +16,7 @@ const (
 	undefinedSchema    = "3F000"
 	serialization      = "40001"
 	deadlock           = "40P01"
+	uniqueViolation    = "23505"
 	insufficientRights = "42501"
 )
 

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,8 +71,13 @@ func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold e
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	all := []es.Application{{View: view, Update: u, Fold: fold}}
+	how := applyHow{wait: waitAlone}
 	for attempt := 1; ; attempt++ {
-		err := v.applyOnce(ctx, waitAlone, all)
+		err := v.applyOnce(ctx, how, all)
+		if hasCode(err, uniqueViolation) && !how.overwrite {
+			how.overwrite = true
+			err = v.applyOnce(ctx, how, all)
+		}
 		if attempt == applyAttempts || !hasCode(err, serialization, deadlock) {
 			return err
 		}
@@ -90,10 +94,16 @@ func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold e
 func (v *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return v.applyOnce(ctx, waitTogether, slices.SortedFunc(slices.Values(all), es.Application.Compare))
+	return v.applyOnce(ctx, applyHow{wait: waitTogether}, slices.SortedFunc(slices.Values(all), es.Application.Compare))
 }
 
-func (v *Views) applyOnce(ctx context.Context, wait string, all []es.Application) (err error) {
+// applyHow is how a transaction is done.
+type applyHow struct {
+	wait      string // for a lock, at most
+	overwrite bool   // there may be documents that were not found: see [build.queueWrites]
+}
+
+func (v *Views) applyOnce(ctx context.Context, how applyHow, all []es.Application) (err error) {
 	conn, err := v.db.pool.Acquire(ctx)
 	if err != nil {
 		return translate(applying(all), err)
@@ -105,7 +115,7 @@ func (v *Views) applyOnce(ctx context.Context, wait string, all []es.Application
 		}
 	}()
 	builds := byBuild(all)
-	err = lockAndRead(ctx, conn, wait, all, builds)
+	err = lockAndRead(ctx, conn, how.wait, all, builds)
 	if err != nil {
 		if errors.Is(err, es.ErrFenced) {
 			return fmt.Errorf("%s: %w", applying(all), err)
@@ -118,7 +128,7 @@ func (v *Views) applyOnce(ctx context.Context, wait string, all []es.Application
 		if err != nil {
 			return err
 		}
-		queueWrites(batch, b.view, b.keys, b.found, outcome)
+		b.queueWrites(batch, outcome, how.overwrite)
 	}
 	queueMoves(batch, all)
 	batch.Queue("commit")
@@ -295,67 +305,4 @@ func columns(keys []es.DocumentKey) (tenants, texts []string) {
 		tenants[i], texts[i] = k.Tenant, k.Key
 	}
 	return tenants, texts
-}
-
-// changedRows are the documents to write, by column.
-type changedRows struct {
-	tenants, keys []string
-	partitions    []int
-	sequences     []int64
-	data          [][]byte
-}
-
-// queueWrites queues what a fold leaves behind. keys are the documents that were locked.
-func queueWrites(batch *pgx.Batch, view es.ViewSpec, keys []es.DocumentKey, current es.Current, outcome es.Outcome) {
-	changed, gone := sortOut(current.Documents, outcome.Writes)
-	if view.Shared {
-		gone = append(gone, unusedRows(keys, current.Documents, changed)...)
-	}
-	table := tableName(view.Build())
-	if len(changed.keys) > 0 {
-		batch.Queue("insert into "+table+` (tenant, key, partition, sequence, data)
-select * from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::json[])
-on conflict (tenant, key) do update set partition = excluded.partition, sequence = excluded.sequence, data = excluded.data`,
-			changed.tenants, changed.keys, changed.partitions, changed.sequences, changed.data)
-	}
-	if len(gone) > 0 {
-		tenants, keys := columns(gone)
-		batch.Queue("delete from "+table+` d using unnest($1::text[], $2::text[]) as gone (tenant, key)
-where d.tenant = gone.tenant collate "C" and d.key = gone.key collate "C"`, tenants, keys)
-	}
-	for _, p := range outcome.Parked { // rare enough
-		queueParking(batch, view.Build(), p)
-	}
-}
-
-// sortOut leaves out what is as it was: a row that is not written costs nothing.
-func sortOut(current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWrite) (changed changedRows, gone []es.DocumentKey) {
-	for _, w := range writes {
-		before, existed := current[w.DocumentKey]
-		switch {
-		case w.Data == nil && existed:
-			gone = append(gone, w.DocumentKey)
-		case w.Data != nil && !(existed && bytes.Equal(before, w.Data)):
-			changed.tenants = append(changed.tenants, w.Tenant)
-			changed.keys = append(changed.keys, w.Key)
-			changed.partitions = append(changed.partitions, w.Position.Partition)
-			changed.sequences = append(changed.sequences, int64(w.Position.Sequence))
-			changed.data = append(changed.data, w.Data)
-		}
-	}
-	return changed, gone
-}
-
-// unusedRows are those that were made to lock a key for which nothing was written.
-func unusedRows(keys []es.DocumentKey, current map[es.DocumentKey]json.RawMessage, changed changedRows) (unused []es.DocumentKey) {
-	written := make(map[es.DocumentKey]bool, len(changed.keys))
-	for i, key := range changed.keys {
-		written[es.DocumentKey{Tenant: changed.tenants[i], Key: key}] = true
-	}
-	for _, key := range keys {
-		if _, existed := current[key]; !existed && !written[key] {
-			unused = append(unused, key)
-		}
-	}
-	return unused
 }

@@ -115,7 +115,8 @@ func (v *Views) Drain(ctx context.Context, view es.ViewSpec, d es.Drain, apply e
 			return err
 		}
 		batch := &pgx.Batch{}
-		queueWrites(batch, view, d.Keys, current, outcome)
+		b := build{view: view, keys: d.Keys, found: current}
+		b.queueWrites(batch, outcome, true)
 		batch.Queue("delete from orchestrix.parked where id = any($1)", d.IDs[:done])
 		if failure != nil {
 			batch.Queue(failAgain, d.IDs[done], failure.Message, failure.Causes, failure.Group)

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/jackc/pgx/v5"
+
+	"orchestrix/shared/es"
+)
+
+// changedRows are the documents to write, by column.
+type changedRows struct {
+	tenants, keys []string
+	partitions    []int
+	sequences     []int64
+	data          [][]byte
+}
+
+func (r *changedRows) add(w es.DocumentWrite) {
+	r.tenants = append(r.tenants, w.Tenant)
+	r.keys = append(r.keys, w.Key)
+	r.partitions = append(r.partitions, w.Position.Partition)
+	r.sequences = append(r.sequences, int64(w.Position.Sequence))
+	r.data = append(r.data, w.Data)
+}
+
+func (r *changedRows) queue(batch *pgx.Batch, statement string) {
+	if len(r.keys) > 0 {
+		batch.Queue(statement, r.tenants, r.keys, r.partitions, r.sequences, r.data)
+	}
+}
+
+// queueWrites queues what a fold leaves behind. A document that was not found is inserted, which costs Postgres less than
+// looking for it first. Nobody but the holder of the lease could have written it meanwhile: it can only be there where
+// somebody has moved a checkpoint back by hand. The transaction then fails, and is done again with overwrite.
+func (b *build) queueWrites(batch *pgx.Batch, outcome es.Outcome, overwrite bool) {
+	added, changed, gone := sortOut(b.found.Documents, outcome.Writes)
+	if b.view.Shared {
+		gone = append(gone, unusedRows(b.keys, b.found.Documents, added)...)
+	}
+	table := tableName(b.view.Build())
+	insert := "insert into " + table + ` (tenant, key, partition, sequence, data)
+select * from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::json[])`
+	upsert := insert + `
+on conflict (tenant, key) do update set partition = excluded.partition, sequence = excluded.sequence, data = excluded.data`
+	if overwrite || b.view.Shared { // a new document of a shared view has a row already, which locks its key
+		insert = upsert
+	}
+	added.queue(batch, insert)
+	changed.queue(batch, upsert)
+	if len(gone) > 0 {
+		tenants, keys := columns(gone)
+		batch.Queue("delete from "+table+` d using unnest($1::text[], $2::text[]) as gone (tenant, key)
+where d.tenant = gone.tenant collate "C" and d.key = gone.key collate "C"`, tenants, keys)
+	}
+	for _, p := range outcome.Parked { // rare enough
+		queueParking(batch, b.view.Build(), p)
+	}
+}
+
+// sortOut leaves out what is as it was: a row that is not written costs nothing.
+func sortOut(current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWrite) (added, changed changedRows, gone []es.DocumentKey) {
+	for _, w := range writes {
+		before, existed := current[w.DocumentKey]
+		switch {
+		case w.Data == nil && existed:
+			gone = append(gone, w.DocumentKey)
+		case w.Data != nil && !existed:
+			added.add(w)
+		case w.Data != nil && !bytes.Equal(before, w.Data):
+			changed.add(w)
+		}
+	}
+	return added, changed, gone
+}
+
+// unusedRows are those that were made to lock a key for which nothing was written.
+func unusedRows(keys []es.DocumentKey, current map[es.DocumentKey]json.RawMessage, added changedRows) (unused []es.DocumentKey) {
+	written := make(map[es.DocumentKey]bool, len(added.keys))
+	for i, key := range added.keys {
+		written[es.DocumentKey{Tenant: added.tenants[i], Key: key}] = true
+	}
+	for _, key := range keys {
+		if _, existed := current[key]; !existed && !written[key] {
+			unused = append(unused, key)
+		}
+	}
+	return unused
+}

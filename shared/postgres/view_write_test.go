@@ -1,0 +1,24 @@
+package postgres
+
+import "testing"
+
+// A checkpoint that was moved back by hand lets commits be applied whose documents are there already.
+func TestDocumentsThatShouldNotBeThereAreOverwritten(t *testing.T) {
+	t.Parallel()
+	v := NewViews(openSnapshots(t).db)
+	const documents = 3
+	fill(t, v, 1, documents)
+	for _, change := range []string{
+		`update orchestrix.checkpoints set position = 0`,
+		`update orchestrix."view_numbers_v1" set data = '{}'`,
+		`delete from orchestrix."view_numbers_v1" where key = '1'`,
+	} {
+		if _, err := v.db.pool.Exec(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill(t, v, 1, documents)
+	for n := range documents {
+		wantLoaded(t, get(t, v, 1, n))
+	}
+}
