@@ -50,10 +50,14 @@ func EncodeEvents(c *Commit) ([]byte, error) {
 		out = append(out, `,"causationid":`...)
 		out = appendString(out, c.CausationID)
 		out = append(out, `,"data":`...)
-		if out, err = appendCompact(out, e.Data); err != nil {
+		data, err := compact(e.Data)
+		if err != nil {
 			return nil, err
 		}
-		out = append(out, '}')
+		if len(data) == 0 {
+			data = []byte("null")
+		}
+		out = append(append(out, data...), '}')
 		version++
 	}
 	return append(out, ']'), nil
@@ -88,23 +92,30 @@ func appendString(out []byte, parts ...string) []byte {
 // plain reports whether a byte stands for itself in a JSON string.
 func plain(b byte) bool { return b >= ' ' && b < 0x7f && b != '"' && b != '\\' }
 
-// appendCompact appends JSON without white space between its tokens. What [Marshal] has written has none.
-func appendCompact(out []byte, data json.RawMessage) ([]byte, error) {
-	quoted := false
+// compact is JSON without white space between its tokens: the same bytes where there is none, as in all that [Marshal] writes.
+func compact(data []byte) ([]byte, error) {
+	if !spaced(data) {
+		return data, nil
+	}
+	var out bytes.Buffer
+	err := json.Compact(&out, data)
+	return out.Bytes(), err
+}
+
+// spaced reports whether there is white space between the tokens of JSON.
+func spaced(data []byte) bool {
 	for i := 0; i < len(data); i++ {
 		switch b := data[i]; {
+		case b > '"': // most are
 		case b == '"':
-			quoted = !quoted
-		case quoted && b == '\\':
-			i++
-		case !quoted && b <= ' ':
-			buffer := bytes.NewBuffer(out)
-			err := json.Compact(buffer, data)
-			return buffer.Bytes(), err
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		case b <= ' ':
+			return true
 		}
 	}
-	if len(data) == 0 {
-		return append(out, "null"...), nil
-	}
-	return append(out, data...), nil
+	return false
 }

@@ -86,13 +86,11 @@ func UnmarshalStrict(data []byte, into any) error {
 // HashCommand is a fingerprint of a command's name and body that ignores white space between tokens: 128
 // bits of SHA-256 in hexadecimal. Two requests with one command id and different hashes are not one command.
 func HashCommand(name string, body []byte) string {
-	compact := make([]byte, 0, len(name)+1+len(body))
-	compact = append(append(compact, name...), 0)
-	if whole, err := appendCompact(compact, body); err == nil && len(body) > 0 {
-		compact = whole
-	} else {
-		compact = append(compact, body...)
+	if whole, err := compact(bytes.Trim(body, " \t\r\n")); err == nil { // a file ends with a line break
+		body = whole
 	}
-	sum := sha256.Sum256(compact)
+	const usual = 1 << 10 // bytes, which need no memory of the heap
+	text := append(append(make([]byte, 0, usual), name...), 0)
+	sum := sha256.Sum256(append(text, body...))
 	return hex.EncodeToString(sum[:16])
 }

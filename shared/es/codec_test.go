@@ -1,6 +1,10 @@
 package es_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -87,4 +91,21 @@ func TestHashCommand(t *testing.T) {
 	if es.HashCommand("cancel", []byte(`{}`)) == es.HashCommand("ship", []byte(`{}`)) {
 		t.Error("two commands have one hash")
 	}
+}
+
+// What is compact by encoding/json has the hash of what it was made of.
+func FuzzHashCommand(f *testing.F) {
+	for _, body := range []string{`{}`, "{\"a\" : [1,\n2],\t\"b\":\"x \\\" y\"}\r\n", `"\\" `, ` 1`, `["\u0020 "]`} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var compact bytes.Buffer
+		if json.Compact(&compact, body) != nil {
+			return
+		}
+		sum := sha256.Sum256(append([]byte("ship\x00"), compact.Bytes()...))
+		if got := es.HashCommand("ship", body); got != hex.EncodeToString(sum[:16]) {
+			t.Errorf("%q has another hash than %q", body, compact.Bytes())
+		}
+	})
 }
