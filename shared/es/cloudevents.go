@@ -54,12 +54,18 @@ func (c *Commit) CloudEvents() []CloudEvent {
 // causation. c.Stream is set before. The events' data are parts of body. The error wraps [ErrCorrupt] where the body is
 // not one that [EncodeEvents] writes for this stream.
 func DecodeEvents(body []byte, c *Commit) error {
+	if scanEvents(body, c) {
+		return nil
+	}
+	return decodeAnyEvents(body, c)
+}
+
+// decodeAnyEvents takes whatever JSON may look like: the body was written by somebody else, or not at all well.
+func decodeAnyEvents(body []byte, c *Commit) error {
 	subject := c.Stream.String()
-	events, ok := scanEvents(body, subject)
-	if !ok { // written by somebody else, or not at all well: whatever JSON may look like is taken
-		if err := json.Unmarshal(body, &events); err != nil {
-			return fmt.Errorf("%w: %s: the body is no batch of CloudEvents: %w", ErrCorrupt, c.Stream, err)
-		}
+	var events []CloudEvent
+	if err := json.Unmarshal(body, &events); err != nil {
+		return fmt.Errorf("%w: %s: the body is no batch of CloudEvents: %w", ErrCorrupt, c.Stream, err)
 	}
 	if len(events) == 0 {
 		return fmt.Errorf("%w: %s: the commit holds no event", ErrCorrupt, c.Stream)

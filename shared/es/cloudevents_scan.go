@@ -3,49 +3,102 @@ package es
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// scanEvents reads a body in the very form that [EncodeEvents] gives it: every load and every projection goes through
-// here. It reports false where anything is otherwise, which [encoding/json] then has to tell from what is wrong. It
-// leaves out id and source, which follow from the rest.
-func scanEvents(body []byte, subject string) ([]CloudEvent, bool) {
-	s := scanner{rest: body, subject: subject}
-	if !s.skip("[") {
-		return nil, false
+// scanEvents reads a body in the very form that [EncodeEvents] gives it into c: every load and every projection goes
+// through here. It reports false, and leaves c alone, where anything is otherwise, which the slow way then has to tell from
+// what is wrong. It passes over id and source, which follow from the rest.
+func scanEvents(body []byte, c *Commit) bool {
+	s := scanner{rest: body}
+	s.expect("[")
+	first, event := s.event(c.Stream)
+	events := append(make([]Recorded, 0, 1), event)
+	for !s.skip("]") {
+		s.expect(",")
+		next, event := s.event(c.Stream)
+		if s.failed || !next.follows(first, len(events)) {
+			return false
+		}
+		events = append(events, event)
 	}
-	events := make([]CloudEvent, 0, 1)
-	for {
-		var before *CloudEvent
-		if n := len(events); n > 0 {
-			before = &events[n-1]
-		}
-		e, ok := s.event(before)
-		if !ok {
-			return nil, false
-		}
-		events = append(events, e)
-		if s.skip("]") {
-			return events, len(s.rest) == 0
-		}
-		if !s.skip(",") {
-			return nil, false
-		}
+	commit := *c
+	if s.failed || len(s.rest) > 0 || commit.Time.UnmarshalText(first.time) != nil {
+		return false
 	}
+	commit.Version = first.version + Version(len(events)-1)
+	commit.Events = events
+	commit.Command.ID = string(first.commandID)
+	commit.CorrelationID = textLike(commit.Command.ID, first.correlationID)
+	commit.CausationID = textLike(commit.Command.ID, first.causationID)
+	*c = commit
+	return true
+}
+
+// textLike is the text, which most often is one that there is already.
+func textLike(known string, text []byte) string {
+	if string(text) == known {
+		return known
+	}
+	return string(text)
+}
+
+// envelope is what an event says besides type and payload. Its texts are parts of the body.
+type envelope struct {
+	version                                     Version
+	time, commandID, correlationID, causationID []byte
+}
+
+// follows reports whether the event stands so many places after the first one of its commit, and has the same envelope.
+func (e *envelope) follows(first envelope, places int) bool {
+	return e.version == first.version+Version(places) && bytes.Equal(e.time, first.time) && bytes.Equal(e.commandID, first.commandID) &&
+		bytes.Equal(e.correlationID, first.correlationID) && bytes.Equal(e.causationID, first.causationID)
 }
 
 // What stands after the last event's data, and what stands between two events.
 var lastEnd, nextEvent = []byte("}]"), []byte(`},{"specversion":`)
 
-// scanner goes through a text from its start.
+// scanner goes through a text from its start. Once something was not as expected, it has failed, and what it returns means
+// nothing.
 type scanner struct {
-	rest    []byte
-	subject string // that is expected
+	rest   []byte
+	failed bool
 }
 
-// skip takes a literal text.
+// event takes one event of the stream.
+func (s *scanner) event(stream Stream) (e envelope, r Recorded) {
+	s.expect(`{"specversion":"1.0","id":`)
+	s.text()
+	s.expect(`,"source":`)
+	s.text()
+	s.expect(`,"type":`)
+	r.Type = string(s.text())
+	s.expect(`,"subject":"`)
+	s.expect(stream.Category)
+	s.expect("-")
+	s.expect(stream.ID)
+	s.expect(`","time":`)
+	e.time = s.text()
+	s.expect(`,"datacontenttype":"application/json","dataschema":"` + schemaPrefix)
+	s.expect(r.Type)
+	s.expect(":")
+	r.Schema = s.positive()
+	s.expect(`","streamversion":`)
+	e.version = Version(s.positive())
+	s.expect(`,"commandid":`)
+	e.commandID = s.text()
+	s.expect(`,"correlationid":`)
+	e.correlationID = s.text()
+	s.expect(`,"causationid":`)
+	e.causationID = s.text()
+	s.expect(`,"data":`)
+	r.Data = s.value()
+	s.expect("}")
+	return e, r
+}
+
+// skip takes a literal text, if it is there.
 func (s *scanner) skip(text string) bool {
 	if len(s.rest) < len(text) || string(s.rest[:len(text)]) != text {
 		return false
@@ -54,85 +107,56 @@ func (s *scanner) skip(text string) bool {
 	return true
 }
 
-// text takes a string of plain characters, after a literal text.
-func (s *scanner) text(before string) ([]byte, bool) {
-	if !s.skip(before) || !s.skip(`"`) {
-		return nil, false
+// expect takes a literal text.
+func (s *scanner) expect(text string) {
+	if !s.skip(text) {
+		s.failed = true
 	}
-	end := bytes.IndexByte(s.rest, '"')
-	if end < 0 {
-		return nil, false
-	}
-	for _, b := range s.rest[:end] {
-		if !plain(b) {
-			return nil, false
-		}
-	}
-	text := s.rest[:end]
-	s.rest = s.rest[end+1:]
-	return text, true
 }
 
-// event takes an object. Texts that the event before it has too are not made anew.
-func (s *scanner) event(before *CloudEvent) (CloudEvent, bool) {
-	if before == nil {
-		before = &CloudEvent{}
-	}
-	e := CloudEvent{SpecVersion: "1.0", DataContentType: "application/json"}
-	var good bool
-	text := func(name string, like string) string {
-		got, ok := s.text(name)
-		good = good && ok
-		if string(got) == like {
-			return like
+// text takes a string of plain characters.
+func (s *scanner) text() []byte {
+	s.expect(`"`)
+	for i, b := range s.rest {
+		if !plain(b) {
+			text := s.rest[:i]
+			s.rest = s.rest[i:]
+			s.expect(`"`)
+			return text
 		}
-		return string(got)
 	}
-	_, hasID := s.text(`{"specversion":"1.0","id":`)
-	_, hasSource := s.text(`,"source":`)
-	good = hasID && hasSource
-	e.Type = text(`,"type":`, before.Type)
-	e.Subject = text(`,"subject":`, s.subject)
-	at, ok := s.text(`,"time":`)
-	good = good && ok
-	e.DataSchema = text(`,"datacontenttype":"application/json","dataschema":`, before.DataSchema)
-	if !good || !s.skip(`,"streamversion":`) {
-		return e, false
+	s.failed = true
+	return nil
+}
+
+// positive takes a number from 1 that is not uncommonly large.
+func (s *scanner) positive() (n int) {
+	const digits = 9
+	i := 0
+	for ; i < len(s.rest) && i <= digits && s.rest[i] >= '0' && s.rest[i] <= '9'; i++ {
+		n = 10*n + int(s.rest[i]-'0')
 	}
-	digits := 0
-	for digits < len(s.rest) && s.rest[digits] >= '0' && s.rest[digits] <= '9' {
-		digits++
+	if i > digits || n == 0 || s.rest[0] == '0' {
+		s.failed = true
 	}
-	version, err := strconv.ParseUint(string(s.rest[:digits]), 10, 64)
-	if err != nil || digits > 1 && s.rest[0] == '0' {
-		return e, false
-	}
-	e.StreamVersion, s.rest = Version(version), s.rest[digits:]
-	e.CommandID = text(`,"commandid":`, before.CommandID)
-	e.CorrelationID = text(`,"correlationid":`, e.CommandID)
-	e.CausationID = text(`,"causationid":`, e.CommandID)
-	if !good || !s.skip(`,"data":`) {
-		return e, false
-	}
-	if err := e.Time.UnmarshalText(at); err != nil {
-		return e, false
-	}
-	e.Data, ok = s.value()
-	return e, ok && s.skip("}")
+	s.rest = s.rest[i:]
+	return n
 }
 
 // value takes a JSON value up to the end of the object that holds it. Where no event comes after this one, its end is known.
-func (s *scanner) value() (json.RawMessage, bool) {
-	if value, ok := bytes.CutSuffix(s.rest, lastEnd); ok && !bytes.Contains(s.rest, nextEvent) && jsonv1.Valid(value) {
+func (s *scanner) value() json.RawMessage {
+	value, last := bytes.CutSuffix(s.rest, lastEnd)
+	if last && !bytes.Contains(value, nextEvent) && jsonv1.Valid(value) {
 		s.rest = s.rest[len(value):]
-		return json.RawMessage(value[:len(value):len(value)]), true
+		return value[:len(value):len(value)]
 	}
-	value, ok := s.raw()
-	return json.RawMessage(value), ok && jsonv1.Valid(value)
+	value = s.raw()
+	s.failed = s.failed || !jsonv1.Valid(value)
+	return value
 }
 
 // raw takes what looks like a value.
-func (s *scanner) raw() ([]byte, bool) {
+func (s *scanner) raw() []byte {
 	depth, quoted := 0, false
 	for i := 0; i < len(s.rest); i++ {
 		switch b := s.rest[i]; {
@@ -151,8 +175,9 @@ func (s *scanner) raw() ([]byte, bool) {
 			}
 			value := s.rest[:i:i]
 			s.rest = s.rest[i:]
-			return value, true
+			return value
 		}
 	}
-	return nil, false
+	s.failed = true
+	return nil
 }

@@ -159,24 +159,17 @@ func (v ViewSpec) CheckDocument(data json.RawMessage) error {
 // making anything of it. Where it says no, nothing is known.
 func (v ViewSpec) plainNumbers(document []byte) bool {
 	s := scanner{rest: document}
-	if !s.skip("{") {
-		return false
-	}
-	for !s.skip("}") {
-		name, ok := s.text("")
-		if !ok || !s.skip(":") {
-			return false
-		}
-		value, ok := s.raw()
-		if !ok {
-			return false
-		}
+	s.expect("{")
+	for !s.failed && !s.skip("}") {
+		name := s.text()
+		s.expect(":")
+		value := s.raw()
 		if f, declared := v.fieldNamed(name); declared && f.Kind == Number && !plainNumber(value) {
 			return false
 		}
 		s.skip(",")
 	}
-	return len(s.rest) == 0
+	return !s.failed && len(s.rest) == 0
 }
 
 func (v ViewSpec) fieldNamed(name []byte) (Field, bool) {
