@@ -53,6 +53,8 @@ func TestDocumentsAreChecked(t *testing.T) {
 	t.Parallel()
 	for data, good := range map[string]bool{
 		`{"name":"x","price":"1.5"}`: true, `{"price":2}`: true, `{"price":null}`: true, `{}`: true,
+		`{"price":"1,5"}`: false, `{"price":"1}`: false, `{"price":[1]}`: false, `{"name":"\"price\":1","price":"cheap"}`: false,
+		`{"price":1,"in":{"price":"cheap"}}`: true, `{"in":{"price":"cheap"},"price":"1"}`: true, `{"in":{"price":1},"price":"cheap"}`: false,
 		`{"price":"cheap"}`: false, `{"price":true}`: false, `{"name":"\u0000"}`: false, `{"name":"\\u0000"}`: true, `[]`: false, `{`: false,
 	} {
 		if err := listed.CheckDocument([]byte(data)); (err == nil) != good || err != nil && !errors.Is(err, es.ErrBadPayload) {
