@@ -97,7 +97,7 @@ var errTryAgain = errors.New("not in the log so far")
 // publish tries once, and looks the outcome up where the answer leaves it open, until end.
 func (l *Log) publish(ctx context.Context, end time.Time, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
 	attempt, cancel := context.WithTimeout(ctx, min(l.config.AckTimeout, time.Until(end)))
-	ack, err := l.js.PublishMsg(attempt, m, jetstream.WithRetryAttempts(0))
+	ack, err := l.publishOnce(attempt, m)
 	cancel()
 	if err == nil && !ack.Duplicate {
 		l.steer.works()

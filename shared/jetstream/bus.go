@@ -163,7 +163,7 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
 		err := ctx.Err()
 		if err == nil {
 			attempt, cancel := context.WithTimeout(ctx, b.log.config.AckTimeout)
-			_, err = b.log.js.PublishMsg(attempt, m, jetstream.WithRetryAttempts(0))
+			_, err = b.log.publishOnce(attempt, m)
 			cancel()
 		}
 		if err == nil {
