@@ -20,12 +20,13 @@ type cache struct {
 	active map[es.Stream]*cached              // in use; not bounded here, but by what is in flight
 	idle   *simplelru.LRU[es.Stream, *cached] // bounded
 	leave  []*cached                          // evicted while mu was held
+	turns  []chan struct{}                    // of aggregates that are idle now
 }
 
 // cached is one aggregate in the cache. All but users belongs to whoever holds turn.
 type cached struct {
 	folded
-	turn   chan struct{} // holds one token while nobody works on the aggregate
+	turn   chan struct{} // holds one token while nobody works on the aggregate; nil while it is idle
 	users  int           // holding or waiting; guarded by cache.mu
 	loaded bool          // folded holds the stream as it was at some moment
 	stale  bool          // others may have written since
@@ -75,13 +76,24 @@ func (c *cache) join(s es.Stream) (*cached, error) {
 			c.idle.Remove(s)
 			entry.users--
 		} else {
-			entry = &cached{folded: folded{stream: s}, turn: make(chan struct{}, 1)}
-			entry.turn <- struct{}{}
+			entry = &cached{folded: folded{stream: s}}
 		}
+		entry.turn = c.takeTurn()
 		c.active[s] = entry
 	}
 	entry.users++
 	return entry, nil
+}
+
+func (c *cache) takeTurn() chan struct{} {
+	if last := len(c.turns) - 1; last >= 0 {
+		turn := c.turns[last]
+		c.turns = c.turns[:last]
+		return turn
+	}
+	turn := make(chan struct{}, 1)
+	turn <- struct{}{}
+	return turn
 }
 
 // release gives the aggregate to the next in line.
@@ -95,6 +107,8 @@ func (c *cache) leaveQueue(entry *cached) {
 	entry.users--
 	if entry.users == 0 {
 		delete(c.active, entry.stream)
+		c.turns = append(c.turns, entry.turn)
+		entry.turn = nil
 		if entry.loaded {
 			c.idle.Add(entry.stream, entry)
 		}

@@ -241,7 +241,11 @@ func (x *Executor) freshen(ctx context.Context, entry *cached, a *es.Aggregate) 
 
 // decide returns the events to write, or else the result without any.
 func decide(f *folded, t *es.CommandType, payload any, c Command, hash string) (events []es.Event, result Result, err error) {
-	if before, ok := f.recent.find(c.ID); ok {
+	before, err := f.recent.find(c.ID)
+	if err != nil {
+		return nil, Result{}, fmt.Errorf("snapshot of %s: %w", f.stream, err)
+	}
+	if before != nil {
 		if before.Hash != hash {
 			return nil, Result{}, fmt.Errorf("%w: %s took command %q at version %d with another name or body", ErrCommandReused, f.stream, c.ID, before.Version)
 		}

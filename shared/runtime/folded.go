@@ -58,23 +58,23 @@ func foldSafely(a *es.Aggregate, state any, c *es.Commit) (result any, err error
 }
 
 // snapshotSchema changes with the aggregate's state and with the form of [folded.snapshot].
-func snapshotSchema(a *es.Aggregate) string { return a.StateHash + ".3" }
+func snapshotSchema(a *es.Aggregate) string { return a.StateHash + ".4" }
 
 // snapshot encodes f: a line that says the position, the time and how many bytes the state has, the state as JSON, and
-// the recent commands. A cold load reads it, and should not spend its time on finding out where what ends.
+// the recent commands as they are. A cold load reads it, and should not spend its time on finding out where what ends.
 func (f *folded) snapshot() (es.Snapshot, error) {
 	state, err := es.Marshal(f.state)
 	if err != nil {
 		return es.Snapshot{}, fmt.Errorf("snapshot of %s: %w", f.stream, err)
 	}
-	data := make([]byte, 0, len(state)+len(f.recent)*recentSize+64)
+	data := make([]byte, 0, len(state)+len(f.recent.entries)+64)
 	data = append(data, f.revision.Position.String()...)
 	data = append(data, ' ')
 	data = f.time.AppendFormat(data, time.RFC3339Nano)
 	data = append(data, ' ')
 	data = strconv.AppendInt(data, int64(len(state)), 10)
 	data = append(data, '\n')
-	data = f.recent.encode(append(data, state...))
+	data = append(append(data, state...), f.recent.entries...)
 	return es.Snapshot{
 		Stream: f.stream, Version: f.revision.Version, Schema: snapshotSchema(f.aggregate), State: data, Time: f.time,
 	}, nil
@@ -106,7 +106,7 @@ func (f *folded) decode(s es.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	recent, err := decodeRecent(string(rest[length:]))
+	recent, err := decodeRecent(bytes.Clone(rest[length:])) // the state need not stay for them
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,6 @@
 package runtime
 
-import (
-	"slices"
-
-	"orchestrix/shared/es"
-)
+import "orchestrix/shared/es"
 
 // MaxRecent is how many commands each aggregate remembers: a command repeated later than that many commits
 // of its aggregate is decided anew.
@@ -19,24 +15,37 @@ type recentCommand struct {
 	Events   []string
 }
 
-// recentCommands are the newest commands of one aggregate, oldest first.
-type recentCommands []recentCommand
+// recentCommands are the newest commands of one aggregate, oldest first, in one piece: every aggregate in the cache has
+// them, and what holds no pointers costs the garbage collector nothing. What is written stays as it is, so that a copy can
+// be read while commands are added to the original.
+type recentCommands struct {
+	entries []byte // see recent_codec.go
+	count   int
+}
 
-func (r recentCommands) find(id string) (recentCommand, bool) {
-	for i := len(r) - 1; i >= 0; i-- {
-		if r[i].ID == id {
-			return r[i], true
+// find returns the newest command of this id, or nil where none is remembered. It returns an error where what a snapshot
+// has brought can't be read.
+func (r recentCommands) find(id string) (*recentCommand, error) {
+	var newest recentEntry
+	for rest := r.entries; len(rest) > 0; {
+		var e recentEntry
+		if e, rest = cutRecent(rest); e.is(id) {
+			newest = e
 		}
 	}
-	return recentCommand{}, false
+	if newest == nil {
+		return nil, nil //nolint:nilnil // there is none, and that is no error
+	}
+	return newest.decode()
 }
 
 // add remembers the command behind a commit and forgets the oldest where there are too many.
 func (r recentCommands) add(c *es.Commit) recentCommands {
-	if len(r) >= MaxRecent {
-		r = slices.Delete(r, 0, len(r)-MaxRecent+1)
+	if r.count == MaxRecent {
+		_, r.entries = cutRecent(r.entries)
+		r.count--
 	}
-	return append(r, recentCommand{
-		ID: c.Command.ID, Hash: c.Command.Hash, Version: c.Version, Position: c.Position, Events: c.Kinds(),
-	})
+	r.entries = appendRecent(r.entries, c)
+	r.count++
+	return r
 }

@@ -1,71 +1,100 @@
 package runtime
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"orchestrix/shared/es"
 )
 
-// In a snapshot, each recent command is a line of words: version, position, hash, kinds, id. There may be 128 of them,
-// and a cold load should not spend its time on their JSON.
+// Each recent command is an entry: how many bytes follow, in four bytes, and in these the id, the hash, the version, the
+// position and the kinds of the events, each text with its length before it. Numbers are those of [binary.AppendUvarint].
+// A snapshot has the entries as they are in memory. There may be 128 of them, and every command looks through all: the
+// length leads from one to the next, and only the one that is asked for is decoded.
 
-const (
-	noWord     = "-" // in the place of an empty one
-	recentSize = 128 // bytes that a line rarely exceeds
-)
+const entryHead = 4 // bytes
 
-// encode appends the commands to data. A command that a foreign writer has named in a way that no request could is left
-// out: it can't be repeated.
-func (r recentCommands) encode(data []byte) []byte {
-	for _, c := range r {
-		kinds := strings.Join(c.Events, ",")
-		if strings.ContainsAny(c.Hash, " \n") || strings.ContainsAny(kinds, " \n") || es.CheckCommandID(c.ID) != nil {
-			continue
-		}
-		data = append(strconv.AppendUint(data, uint64(c.Version), 10), ' ')
-		data = append(strconv.AppendInt(data, int64(c.Position.Partition), 10), '-')
-		data = append(strconv.AppendUint(data, c.Position.Sequence, 10), ' ')
-		data = append(append(data, orElse(c.Hash, noWord)...), ' ')
-		data = append(append(data, orElse(kinds, noWord)...), ' ')
-		data = append(append(data, c.ID...), '\n')
+var errRecentForm = errors.New("the recent commands end in the middle of one")
+
+// appendRecent appends the entry of a commit.
+func appendRecent(entries []byte, c *es.Commit) []byte {
+	var room [256]byte
+	e := appendText(room[:entryHead], c.Command.ID)
+	e = appendText(e, c.Command.Hash)
+	e = binary.AppendUvarint(e, uint64(c.Version))
+	e = binary.AppendUvarint(e, uint64(c.Position.Partition)) //nolint:gosec // partitions are counted from 0
+	e = binary.AppendUvarint(e, c.Position.Sequence)
+	for i := range c.Events {
+		e = appendText(e, c.Events[i].Kind())
 	}
-	return data
+	binary.LittleEndian.PutUint32(e, uint32(len(e)-entryHead)) //nolint:gosec // a commit fits into a message
+	return append(entries, e...)
 }
 
-// decodeRecent reads what encode writes.
-func decodeRecent(text string) (recentCommands, error) {
-	commands := make(recentCommands, 0, strings.Count(text, "\n"))
-	var kinds string
-	for text != "" {
-		line, rest, ended := strings.Cut(text, "\n")
-		text = rest
-		version, line, _ := strings.Cut(line, " ")
-		position, line, _ := strings.Cut(line, " ")
-		hash, line, _ := strings.Cut(line, " ")
-		words, id, _ := strings.Cut(line, " ")
-		if !ended || id == "" || strings.IndexByte(id, ' ') >= 0 {
-			return nil, fmt.Errorf("recent command %d is no line of five words", len(commands)+1)
-		}
-		c := recentCommand{ID: id}
-		v, err := strconv.ParseUint(version, 10, 64)
-		if err != nil {
-			return nil, err
-		}
-		if c.Position, err = es.ParsePosition(position); err != nil {
-			return nil, err
-		}
-		c.Version = es.Version(v)
-		if hash != noWord {
-			c.Hash = hash
-		}
-		if n := len(commands); n > 0 && words == kinds {
-			c.Events = commands[n-1].Events // nobody changes them
-		} else if kinds = words; kinds != noWord {
-			c.Events = strings.Split(kinds, ",")
-		}
-		commands = append(commands, c)
+func appendText(e []byte, text string) []byte {
+	return append(binary.AppendUvarint(e, uint64(len(text))), text...)
+}
+
+// cutRecent cuts the first entry off. Where there is no whole one, it returns nil.
+func cutRecent(entries []byte) (first recentEntry, rest []byte) {
+	if len(entries) < entryHead {
+		return nil, nil
 	}
-	return commands, nil
+	end := entryHead + int(binary.LittleEndian.Uint32(entries))
+	if len(entries) < end {
+		return nil, nil
+	}
+	return entries[entryHead:end], entries[end:]
+}
+
+// recentEntry is what follows the length of an entry.
+type recentEntry []byte
+
+// is reports whether the entry is that of a command.
+func (e recentEntry) is(id string) bool {
+	size, n := binary.Uvarint(e)
+	return n > 0 && size == uint64(len(id)) && len(e) >= n+len(id) && string(e[n:n+len(id)]) == id
+}
+
+func (e recentEntry) decode() (*recentCommand, error) {
+	whole := true
+	number := func() uint64 {
+		value, n := binary.Uvarint(e)
+		if n <= 0 {
+			whole, n = false, len(e)
+		}
+		e = e[n:]
+		return value
+	}
+	text := func() string {
+		size := number()
+		if size > uint64(len(e)) {
+			whole, size = false, 0
+		}
+		value := string(e[:size])
+		e = e[size:]
+		return value
+	}
+	c := &recentCommand{ID: text(), Hash: text(), Version: es.Version(number())}
+	c.Position.Partition, c.Position.Sequence = int(number()), number() //nolint:gosec // as it was written
+	for len(e) > 0 {
+		c.Events = append(c.Events, text())
+	}
+	if !whole {
+		return nil, fmt.Errorf("%w: of %q", errRecentForm, c.ID)
+	}
+	return c, nil
+}
+
+// decodeRecent takes over the entries of a snapshot.
+func decodeRecent(entries []byte) (recentCommands, error) {
+	r := recentCommands{entries: entries}
+	for rest := entries; len(rest) > 0; r.count++ {
+		var first recentEntry
+		if first, rest = cutRecent(rest); first == nil {
+			return recentCommands{}, errRecentForm
+		}
+	}
+	return r, nil
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -11,47 +12,82 @@ import (
 	"orchestrix/shared/es"
 )
 
-func manyRecent() (r recentCommands) {
-	for n := range MaxRecent {
-		c := recentCommand{
-			ID: recentID(n), Hash: fmt.Sprintf("%032x", n), Version: es.Version(2*n + 2),
-			Position: es.Position{Partition: 3, Sequence: uint64(1000 + n)}, Events: []string{"A", "B"},
-		}
-		if n%3 == 0 {
-			c.Hash, c.Events = "", []string{"C"}
-		}
-		r = append(r, c)
+func recentCommit(n int) *es.Commit {
+	events := []es.Recorded{{Type: "m.A"}, {Type: "m.B"}}
+	if n%3 == 0 {
+		events = []es.Recorded{{Type: "m.C"}}
+	}
+	hash := fmt.Sprintf("%032x", n)
+	if n%5 == 0 {
+		hash = "" // a foreign writer has left it out
+	}
+	return &es.Commit{
+		Command: es.CommandRef{ID: recentID(n), Hash: hash}, Version: es.Version(2*n + 2),
+		Position: es.Position{Partition: 3, Sequence: uint64(1000 + n)}, Events: events,
+	}
+}
+
+func recentOf(commits int) (r recentCommands) {
+	for n := range commits {
+		r = r.add(recentCommit(n))
 	}
 	return r
 }
 
-func TestRecentCommandsComeBackFromASnapshot(t *testing.T) {
+func TestTheNewestCommandsAreRemembered(t *testing.T) {
 	t.Parallel()
-	for _, want := range []recentCommands{{}, manyRecent()[:1], manyRecent()} {
-		got, err := decodeRecent(string(want.encode(nil)))
-		if err != nil {
-			t.Fatal(err)
+	const commits = MaxRecent + 20
+	r := recentOf(commits)
+	restored, err := decodeRecent(r.entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []recentCommands{r, restored} {
+		for n := range commits {
+			c := recentCommit(n)
+			var want *recentCommand
+			if n >= commits-MaxRecent {
+				want = &recentCommand{ID: c.Command.ID, Hash: c.Command.Hash, Version: c.Version, Position: c.Position, Events: c.Kinds()}
+			}
+			got, err := r.find(c.Command.ID)
+			if d := cmp.Diff(want, got); d != "" || err != nil {
+				t.Errorf("command %d, (- there, + found)\n%s\n%v", n, d, err)
+			}
 		}
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("(- saved, + restored)\n%s", d)
+	}
+	for _, id := range []string{"", recentID(30)[1:], recentID(30) + "0"} {
+		if got, err := r.find(id); got != nil || err != nil {
+			t.Errorf("%q is taken for %+v, %v", id, got, err)
 		}
 	}
 }
 
-func TestRecentCommandsThatNobodyCanRepeatAreNotSaved(t *testing.T) {
+// What goes on in one copy must not be seen in another: a snapshot is encoded while commands go on.
+func TestCopiesOfTheRecentCommandsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
-	good := manyRecent()[:1]
-	bad := recentCommands{{ID: "two words"}, {ID: ""}, {ID: "a\nb"}, {ID: "a", Hash: "b c"}, {ID: "a", Events: []string{"b\nc"}}}
-	got, err := decodeRecent(string(append(bad, good...).encode(nil)))
-	if err != nil {
-		t.Fatal(err)
+	r := recentOf(MaxRecent)
+	before := bytes.Clone(r.entries)
+	for n := range 2 * MaxRecent {
+		r.add(recentCommit(n))
 	}
-	if d := cmp.Diff(good, got); d != "" {
-		t.Errorf("(- saved, + restored)\n%s", d)
+	if !bytes.Equal(before, r.entries) {
+		t.Error("adding to a copy has changed the original")
 	}
-	for _, text := range []string{"1 0-1 h k\n", "1 0-1 h k i", "1 0-1 h k i j\n", "x 0-1 h k i\n", "1 x h k i\n", "\n"} {
-		if got, err := decodeRecent(text); err == nil {
-			t.Errorf("%q is taken for %+v", text, got)
+}
+
+func TestBrokenRecentCommandsAreRefused(t *testing.T) {
+	t.Parallel()
+	whole := recentOf(2).entries
+	second := len(recentOf(1).entries)
+	for n := 1; n < len(whole); n++ {
+		if _, err := decodeRecent(whole[:n]); err == nil && n != second {
+			t.Errorf("the first %d of %d bytes are taken for whole", n, len(whole))
+		}
+	}
+	e, _ := cutRecent(whole)
+	for n := range len(e) {
+		if c, err := e[:n].decode(); err == nil && n != len(e)-2 { // a kind less is whole, too
+			t.Errorf("the first %d of %d bytes are taken for %+v", n, len(e), c)
 		}
 	}
 }
@@ -69,7 +105,7 @@ func tally(t testing.TB) *es.Aggregate {
 func TestASnapshotComesBack(t *testing.T) {
 	t.Parallel()
 	want := newFolded(tally(t), es.Stream{Tenant: "default", Category: "tally", ID: "a"})
-	want.state, want.time, want.recent = 3, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), manyRecent()
+	want.state, want.time, want.recent = 3, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), recentOf(MaxRecent)
 	want.revision = es.Revision{Version: 9, Position: es.Position{Partition: 3, Sequence: 5}}
 	s, err := want.snapshot()
 	if err != nil {
@@ -80,7 +116,7 @@ func TestASnapshotComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want.saved = 9
-	if d := cmp.Diff(want, got, cmp.AllowUnexported(folded{}), cmpopts.IgnoreFields(folded{}, "aggregate")); d != "" {
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(folded{}, recentCommands{}), cmpopts.IgnoreFields(folded{}, "aggregate")); d != "" {
 		t.Errorf("(- saved, + restored)\n%s", d)
 	}
 	for _, text := range []string{"", "{}", "3-5 2026-01-02T03:04:05Z 2\n3", "3-5 2026-01-02T03:04:05Z -1\n3", "3-5 now 1\n3", "x 2026-01-02T03:04:05Z 1\n3", "3-5 2026-01-02T03:04:05Z 1\nx", "3-5 2026-01-02T03:04:05Z 1\n3x"} {
@@ -93,7 +129,7 @@ func TestASnapshotComesBack(t *testing.T) {
 
 func BenchmarkSnapshot(b *testing.B) {
 	f := newFolded(tally(b), es.Stream{Tenant: "default", Category: "tally", ID: "a"})
-	f.state, f.recent = 3, manyRecent()
+	f.state, f.recent = 3, recentOf(MaxRecent)
 	b.Run("take", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -116,7 +152,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	})
 }
 
-// recentID has characters now and then that other forms would escape.
+// recentID has characters now and then that have a meaning elsewhere.
 func recentID(n int) string {
 	if n%50 == 49 {
 		return fmt.Sprintf(`a"\<%d>`, n)

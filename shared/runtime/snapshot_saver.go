@@ -36,7 +36,6 @@ func (s *snapshotSaver) offer(f folded) bool {
 	if s.snapshots == nil {
 		return false
 	}
-	f.recent = slices.Clone(f.recent)
 	select {
 	case s.queue <- f:
 		return true

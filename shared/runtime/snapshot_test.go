@@ -82,7 +82,7 @@ func TestAnEvictedAggregateIsSavedAndComesBack(t *testing.T) {
 		}
 	}
 	a, _ := counterRegistry(t).Aggregate("counter")
-	if _, err := snapshots.Load(t.Context(), counterStream("0"), a.StateHash+".3"); err != nil {
+	if _, err := snapshots.Load(t.Context(), counterStream("0"), a.StateHash+".4"); err != nil {
 		t.Errorf("the aggregate that left the cache first has no snapshot: %v", err)
 	}
 }
