@@ -35,6 +35,10 @@ type Reader interface {
 	// Since yields the commits of last.Stream that hold events after version after, oldest first, up to
 	// and including last. Versions are contiguous; where they can't be, it ends with [ErrCorrupt].
 	Since(ctx context.Context, after Version, last Commit) iter.Seq2[Commit, error]
+
+	// Created is when the partition that holds s was created, as it was when the log was opened: another time means
+	// another log, and what is remembered of a stream there says nothing about the one here.
+	Created(s Stream) time.Time
 }
 
 // EventStore is a log as aggregates see it.

@@ -26,6 +26,7 @@ type Log struct {
 	steer      *steer
 	subjects   string // what those of events begin with
 	partitions int
+	created    []time.Time               // by partition
 	maxMessage int64                     // bytes that the streams take, 0 for any
 	failures   []atomic.Pointer[failure] // by partition; nil after an append that worked
 }
@@ -66,14 +67,17 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 			ErrPartitions, l.partitions, config.Partitions, l.partitions)
 	}
 	l.failures = make([]atomic.Pointer[failure], l.partitions)
+	l.created = make([]time.Time, l.partitions)
 	for i := range l.partitions {
 		stream, err := l.ensure(ctx, l.partitionConfig(i, l.partitions), create)
 		if err != nil {
 			return nil, err
 		}
-		if err := l.accept(stream.CachedInfo().Config); err != nil {
+		info := stream.CachedInfo()
+		if err := l.accept(info.Config); err != nil {
 			return nil, err
 		}
+		l.created[i] = info.Created
 	}
 	if create {
 		if _, err := l.ensure(ctx, l.readyConfig(), true); err != nil {
@@ -156,6 +160,9 @@ func (l *Log) accept(c jetstream.StreamConfig) error {
 
 // Partitions implements [es.Feed].
 func (l *Log) Partitions() int { return l.partitions }
+
+// Created implements [es.Reader].
+func (l *Log) Created(s es.Stream) time.Time { return l.created[l.partitionOf(s)] }
 
 func (l *Log) checkPartition(partition int) error {
 	if partition < 0 || partition >= l.partitions {

@@ -51,6 +51,9 @@ func (l *Log) of(s es.Stream) (int, *partition) {
 	return i, l.partitions[i]
 }
 
+// Created implements [es.Reader].
+func (l *Log) Created(es.Stream) time.Time { return l.created }
+
 // Append implements [es.Appender].
 func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
 	if err := ctx.Err(); err != nil {

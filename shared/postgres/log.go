@@ -123,6 +123,9 @@ func (l *Log) MaxCommit() int { return l.config.MaxCommit }
 // Partitions implements [es.Feed].
 func (l *Log) Partitions() int { return len(l.created) }
 
+// Created implements [es.Reader].
+func (l *Log) Created(s es.Stream) time.Time { return l.created[l.partitionOf(s)] }
+
 func (l *Log) partitionOf(s es.Stream) int { return es.PartitionOf(s.Tenant, s.ID, len(l.created)) }
 
 func (l *Log) checkPartition(partition int) error {

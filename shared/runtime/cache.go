@@ -30,6 +30,8 @@ type cached struct {
 	users  int           // holding or waiting; guarded by cache.mu
 	loaded bool          // folded holds the stream as it was at some moment
 	stale  bool          // others may have written since
+	// remembered says that folded is a snapshot, which nothing has confirmed so far.
+	remembered bool
 }
 
 func newCache(size, maxWaiting int, evicted func(*cached)) (*cache, error) {

@@ -66,7 +66,7 @@ func NewExecutor(registry *es.Registry, log es.EventStore, snapshots es.Snapshot
 	x := &Executor{
 		config: config, registry: registry, log: log,
 		loader: &loader{log: log, snapshots: snapshots, logger: config.Logger, observer: config.Observer},
-		saver:  newSnapshotSaver(snapshots, config.Logger, config.Observer),
+		saver:  newSnapshotSaver(snapshots, log, config.Logger, config.Observer),
 	}
 	cache, err := newCache(config.CacheSize, config.MaxWaiting, x.save)
 	if err != nil {
@@ -208,6 +208,11 @@ func (x *Executor) freshen(ctx context.Context, entry *cached, a *es.Aggregate) 
 	started := time.Now()
 	ctx, span := tracing.Step(ctx, "load")
 	defer span.End()
+	if !entry.loaded && !entry.stale && x.remember(ctx, entry, a) {
+		x.loaded(ctx, entry, FromSnapshot, started)
+		return false, nil
+	}
+	entry.remembered = false
 	if entry.loaded {
 		err := x.loader.refresh(ctx, &entry.folded)
 		if err == nil {
@@ -285,6 +290,7 @@ func (x *Executor) commit(ctx context.Context, entry *cached, c Command, hash st
 		return Result{}, err
 	}
 	revision, err := x.append(context.WithoutCancel(ctx), entry.revision, next)
+	x.judge(entry, err)
 	if err != nil {
 		entry.stale = true
 		return Result{}, err

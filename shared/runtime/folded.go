@@ -57,12 +57,16 @@ func foldSafely(a *es.Aggregate, state any, c *es.Commit) (result any, err error
 	return a.Fold(state, c, 0)
 }
 
-// snapshotSchema changes with the aggregate's state and with the form of [folded.snapshot].
-func snapshotSchema(a *es.Aggregate) string { return a.StateHash + ".4" }
+// snapshotSchema changes with the aggregate's state, with the form of [folded.snapshot], and with the log: what was folded
+// from another one is of no use, whatever its versions and positions say.
+func snapshotSchema(a *es.Aggregate, created time.Time) string {
+	return a.StateHash + ".4@" + strconv.FormatInt(created.UnixNano(), 36)
+}
 
-// snapshot encodes f: a line that says the position, the time and how many bytes the state has, the state as JSON, and
-// the recent commands as they are. A cold load reads it, and should not spend its time on finding out where what ends.
-func (f *folded) snapshot() (es.Snapshot, error) {
+// snapshot encodes f, of a log that was created then: a line that says the position, the time, the back-pointers and how
+// many bytes the state has, the state as JSON, and the recent commands as they are. A cold load reads it, and should not
+// spend its time on finding out where what ends.
+func (f *folded) snapshot(created time.Time) (es.Snapshot, error) {
 	state, err := es.Marshal(f.state)
 	if err != nil {
 		return es.Snapshot{}, fmt.Errorf("snapshot of %s: %w", f.stream, err)
@@ -72,11 +76,18 @@ func (f *folded) snapshot() (es.Snapshot, error) {
 	data = append(data, ' ')
 	data = f.time.AppendFormat(data, time.RFC3339Nano)
 	data = append(data, ' ')
+	for i, sequence := range f.revision.Previous {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = strconv.AppendUint(data, sequence, 10)
+	}
+	data = append(data, ' ')
 	data = strconv.AppendInt(data, int64(len(state)), 10)
 	data = append(data, '\n')
 	data = append(append(data, state...), f.recent.entries...)
 	return es.Snapshot{
-		Stream: f.stream, Version: f.revision.Version, Schema: snapshotSchema(f.aggregate), State: data, Time: f.time,
+		Stream: f.stream, Version: f.revision.Version, Schema: snapshotSchema(f.aggregate, created), State: data, Time: f.time,
 	}, nil
 }
 
@@ -88,18 +99,19 @@ func (f *folded) restore(s es.Snapshot) error {
 	return nil
 }
 
-var errSnapshotForm = errors.New("it does not begin with a position, a time and a length")
+var errSnapshotForm = errors.New("it does not begin with a position, a time, back-pointers and a length")
 
 func (f *folded) decode(s es.Snapshot) error {
 	head, rest, _ := bytes.Cut(s.State, []byte("\n"))
 	words := strings.Split(string(head), " ")
-	if len(words) != 3 {
+	if len(words) != 4 {
 		return errSnapshotForm
 	}
 	position, errPosition := es.ParsePosition(words[0])
 	at, errTime := time.Parse(time.RFC3339Nano, words[1])
-	length, errLength := strconv.ParseUint(words[2], 10, 31)
-	if errPosition != nil || errTime != nil || errLength != nil || int(length) > len(rest) {
+	previous, errPrevious := parsePrevious(words[2])
+	length, errLength := strconv.ParseUint(words[3], 10, 31)
+	if errPosition != nil || errTime != nil || errPrevious != nil || errLength != nil || int(length) > len(rest) {
 		return errSnapshotForm
 	}
 	state, err := f.aggregate.DecodeState(rest[:length])
@@ -111,9 +123,22 @@ func (f *folded) decode(s es.Snapshot) error {
 		return err
 	}
 	f.state, f.time, f.recent = state, at, recent
-	f.revision = es.Revision{Version: s.Version, Position: position}
+	f.revision = es.Revision{Version: s.Version, Position: position, Previous: previous}
 	f.saved, f.unsaved = s.Version, 0
 	return nil
+}
+
+func parsePrevious(word string) (previous []uint64, err error) {
+	for rest := word; rest != ""; {
+		var number string
+		number, rest, _ = strings.Cut(rest, ",")
+		sequence, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		previous = append(previous, sequence)
+	}
+	return previous, nil
 }
 
 // worthSaving reports whether a snapshot would spare a cold load anything: a stream of one commit is read

@@ -9,32 +9,37 @@ import (
 	"orchestrix/shared/es"
 )
 
-// guesses say, for each command, whether it is worth while to take an aggregate that is in no cache for one without
-// events. Where that is right, nothing has to be read at all: the append itself finds out, since it expects a stream
-// without commits. Where it is wrong, the append was for nothing. A command that starts aggregates is hardly ever sent
-// to one that is there; one that goes on with them soon stops guessing.
+// guesses say whether it is worth while to go on without a look at the log. The append itself finds out, since it expects
+// what was guessed; where that is wrong, the append was for nothing. There are two:
+//
+//   - For a command, that an aggregate in no cache has no events. Where that is right, nothing has to be read at all. A
+//     command that starts aggregates is hardly ever sent to one that is there; one that goes on with them soon stops
+//     guessing.
+//   - For a kind of aggregate, that the snapshot of one in no cache is current. Where that is right, nothing else has to be
+//     read. What leaves the cache gets a snapshot, so that it is right until another service goes on with the aggregate,
+//     or one has ended without saving.
 type guesses struct {
-	byCommand sync.Map // *es.CommandType → *atomic.Int32
+	left sync.Map // *es.CommandType or *es.Aggregate → *atomic.Int32
 }
 
 const (
 	boldest  = 8   // how many wrong guesses in a row it takes to stop
-	tryAgain = 512 // a command that has stopped guessing guesses again once in so many
+	tryAgain = 512 // what has stopped is guessed again once in so many times
 )
 
-func (g *guesses) of(t *es.CommandType) *atomic.Int32 {
-	if known, ok := g.byCommand.Load(t); ok {
+func (g *guesses) of(kind any) *atomic.Int32 {
+	if known, ok := g.left.Load(kind); ok {
 		return known.(*atomic.Int32)
 	}
 	fresh := new(atomic.Int32)
 	fresh.Store(boldest)
-	known, _ := g.byCommand.LoadOrStore(t, fresh)
+	known, _ := g.left.LoadOrStore(kind, fresh)
 	return known.(*atomic.Int32)
 }
 
-// may reports whether the command should guess.
-func (g *guesses) may(t *es.CommandType) bool {
-	left := g.of(t)
+// may reports whether to guess.
+func (g *guesses) may(kind any) bool {
+	left := g.of(kind)
 	if left.Load() > 0 {
 		return true
 	}
@@ -45,13 +50,13 @@ func (g *guesses) may(t *es.CommandType) bool {
 	return true
 }
 
-func (g *guesses) right(t *es.CommandType) {
-	if left := g.of(t); left.Load() != boldest { // most of the time nothing changes, and nobody else's cache has to know
+func (g *guesses) right(kind any) {
+	if left := g.of(kind); left.Load() != boldest { // most of the time nothing changes, and nobody else's cache has to know
 		left.Store(boldest)
 	}
 }
 
-func (g *guesses) wrong(t *es.CommandType) { g.of(t).Add(-1) }
+func (g *guesses) wrong(kind any) { g.of(kind).Add(-1) }
 
 // guess decides a command on an aggregate that is not in memory as if it had no events. It reports false where that
 // came to nothing: the aggregate then has to be loaded. Only an append that has worked counts: a "no", and a command
@@ -77,4 +82,33 @@ func (x *Executor) guess(ctx context.Context, entry *cached, t *es.CommandType, 
 		return Result{}, false, nil
 	}
 	return Result{}, true, err
+}
+
+// remember takes an aggregate that is not in memory for what its snapshot says: it is then as one in the cache that others
+// may have gone on with. It reports false where that came to nothing.
+func (x *Executor) remember(ctx context.Context, entry *cached, a *es.Aggregate) bool {
+	if x.loader.snapshots == nil || a.Snapshot.Every < 0 || !x.guesses.may(a) {
+		return false
+	}
+	f := newFolded(a, entry.stream)
+	if !x.loader.remembered(ctx, &f) {
+		x.guesses.wrong(a)
+		return false
+	}
+	entry.folded, entry.loaded, entry.remembered = f, true, true
+	return true
+}
+
+// judge learns from an append whether a snapshot was current.
+func (x *Executor) judge(entry *cached, err error) {
+	if !entry.remembered {
+		return
+	}
+	entry.remembered = false
+	switch {
+	case err == nil:
+		x.guesses.right(entry.aggregate)
+	case errors.Is(err, es.ErrConflict):
+		x.guesses.wrong(entry.aggregate)
+	}
 }

@@ -34,7 +34,7 @@ type loader struct {
 // state.
 func (l *loader) load(ctx context.Context, a *es.Aggregate, s es.Stream, newest func() (es.Commit, error)) (folded, error) {
 	found := make(chan *es.Snapshot, 1)
-	asks := time.Now().UnixNano() >= l.skipUntil.Load()
+	asks := l.asks()
 	if asks {
 		go func() { found <- l.snapshot(ctx, a, s) }()
 	}
@@ -57,32 +57,55 @@ func (l *loader) load(ctx context.Context, a *es.Aggregate, s es.Stream, newest 
 		if l.fromSnapshot(ctx, &f, *snapshot, last) {
 			return f, nil
 		}
-		l.observer.Snapshots(SnapshotRejected, 1)
 		f = newFolded(a, s)
 	}
 	return f, l.replay(ctx, &f, last)
 }
 
+// remembered makes f what the newest snapshot says, without a look at the log: as what is in the cache, it may be out of
+// date. It reports false where there is no snapshot that can be used.
+func (l *loader) remembered(ctx context.Context, f *folded) bool {
+	if !l.asks() {
+		return false
+	}
+	snapshot := l.snapshot(ctx, f.aggregate, f.stream)
+	return snapshot != nil && l.restore(ctx, f, *snapshot)
+}
+
+// asks reports whether snapshots can be asked for.
+func (l *loader) asks() bool { return time.Now().UnixNano() >= l.skipUntil.Load() }
+
+func (l *loader) restore(ctx context.Context, f *folded, s es.Snapshot) bool {
+	err := f.restore(s)
+	if err != nil {
+		l.reject(ctx, s, err)
+	}
+	return err == nil
+}
+
+func (l *loader) reject(ctx context.Context, s es.Snapshot, err error) {
+	l.logger.WarnContext(ctx, "snapshot ignored, replaying the log", "stream", s.Stream.String(), "error", err)
+	l.observer.Snapshots(SnapshotRejected, 1)
+}
+
 // fromSnapshot folds the commits after the snapshot. It reports false where the snapshot can't be used: the
 // log alone decides then.
 func (l *loader) fromSnapshot(ctx context.Context, f *folded, s es.Snapshot, last es.Commit) bool {
-	if err := f.restore(s); err != nil {
-		l.logger.WarnContext(ctx, "snapshot ignored, replaying the log", "stream", s.Stream.String(), "error", err)
+	if !l.restore(ctx, f, s) {
 		return false
 	}
-	if s.Version == last.Version {
-		if f.revision.Position != last.Position {
-			l.logger.WarnContext(ctx, "snapshot ignored: it is of another log", "stream", s.Stream.String(),
-				"snapshot_position", f.revision.Position.String(), "log_position", last.Position.String())
-			return false
+	if s.Version < last.Version {
+		err := l.replay(ctx, f, last)
+		if err != nil {
+			l.reject(ctx, s, err)
 		}
-		f.revision = last.Revision()
-		return true
+		return err == nil
 	}
-	if err := l.replay(ctx, f, last); err != nil {
-		l.logger.WarnContext(ctx, "snapshot ignored, replaying the log", "stream", s.Stream.String(), "error", err)
+	if f.revision.Position != last.Position {
+		l.reject(ctx, s, fmt.Errorf("it is of another log: it has version %d at %s, the log at %s", s.Version, f.revision.Position, last.Position))
 		return false
 	}
+	f.revision = last.Revision()
 	return true
 }
 
@@ -125,7 +148,7 @@ func (l *loader) snapshot(ctx context.Context, a *es.Aggregate, s es.Stream) *es
 	}
 	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
 	defer cancel()
-	snapshot, err := l.snapshots.Load(bounded, s, snapshotSchema(a))
+	snapshot, err := l.snapshots.Load(bounded, s, snapshotSchema(a, l.log.Created(s)))
 	if errors.Is(err, es.ErrNotFound) {
 		return nil
 	}

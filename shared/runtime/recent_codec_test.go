@@ -106,8 +106,8 @@ func TestASnapshotComesBack(t *testing.T) {
 	t.Parallel()
 	want := newFolded(tally(t), es.Stream{Tenant: "default", Category: "tally", ID: "a"})
 	want.state, want.time, want.recent = 3, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), recentOf(MaxRecent)
-	want.revision = es.Revision{Version: 9, Position: es.Position{Partition: 3, Sequence: 5}}
-	s, err := want.snapshot()
+	want.revision = es.Revision{Version: 9, Position: es.Position{Partition: 3, Sequence: 5}, Previous: []uint64{4, 2}}
+	s, err := want.snapshot(time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,11 @@ func TestASnapshotComesBack(t *testing.T) {
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(folded{}, recentCommands{}), cmpopts.IgnoreFields(folded{}, "aggregate")); d != "" {
 		t.Errorf("(- saved, + restored)\n%s", d)
 	}
-	for _, text := range []string{"", "{}", "3-5 2026-01-02T03:04:05Z 2\n3", "3-5 2026-01-02T03:04:05Z -1\n3", "3-5 now 1\n3", "x 2026-01-02T03:04:05Z 1\n3", "3-5 2026-01-02T03:04:05Z 1\nx", "3-5 2026-01-02T03:04:05Z 1\n3x"} {
+	for _, text := range []string{
+		"", "{}", "3-5 2026-01-02T03:04:05Z 4 2\n3",
+		"3-5 2026-01-02T03:04:05Z 4 -1\n3", "3-5 now 4 1\n3", "x 2026-01-02T03:04:05Z 4 1\n3", "3-5 2026-01-02T03:04:05Z 4,x 1\n3",
+		"3-5 2026-01-02T03:04:05Z 4 1\nx", "3-5 2026-01-02T03:04:05Z 4 1\n3x", "3-5 2026-01-02T03:04:05Z 1\n3",
+	} {
 		s.State = []byte(text)
 		if err := got.restore(s); err == nil {
 			t.Errorf("%q is taken for a snapshot", text)
@@ -133,12 +137,12 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.Run("take", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := f.snapshot(); err != nil {
+			if _, err := f.snapshot(time.Time{}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	s, err := f.snapshot()
+	s, err := f.snapshot(time.Time{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,13 +21,14 @@ const (
 // dropped.
 type snapshotSaver struct {
 	snapshots es.Snapshots // nil: saves nothing
+	log       es.Reader
 	logger    *slog.Logger
 	observer  CommandObserver
 	queue     chan folded
 }
 
-func newSnapshotSaver(snapshots es.Snapshots, logger *slog.Logger, observer CommandObserver) *snapshotSaver {
-	return &snapshotSaver{snapshots: snapshots, logger: logger, observer: observer, queue: make(chan folded, saveQueue)}
+func newSnapshotSaver(snapshots es.Snapshots, log es.Reader, logger *slog.Logger, observer CommandObserver) *snapshotSaver {
+	return &snapshotSaver{snapshots: snapshots, log: log, logger: logger, observer: observer, queue: make(chan folded, saveQueue)}
 }
 
 // offer queues a state. It reports false where the queue is full or nothing is saved at all. The state
@@ -95,7 +96,7 @@ func (s *snapshotSaver) gather(ctx context.Context, first folded) []folded {
 func (s *snapshotSaver) write(ctx context.Context, states []folded) bool {
 	snapshots := make([]es.Snapshot, 0, len(states))
 	for i := range states {
-		snapshot, err := states[i].snapshot()
+		snapshot, err := states[i].snapshot(s.log.Created(states[i].stream))
 		if err != nil {
 			s.logger.WarnContext(ctx, "snapshot not saved", "error", err)
 			continue

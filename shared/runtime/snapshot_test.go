@@ -81,9 +81,91 @@ func TestAnEvictedAggregateIsSavedAndComesBack(t *testing.T) {
 			t.Errorf("counter %d is %d, not 3", id, got)
 		}
 	}
-	a, _ := counterRegistry(t).Aggregate("counter")
-	if _, err := snapshots.Load(t.Context(), counterStream("0"), a.StateHash+".4"); err != nil {
-		t.Errorf("the aggregate that left the cache first has no snapshot: %v", err)
+	unread := &counted{Log: log}
+	if got := mustExecute(t, newExecutor(t, unread, snapshots, runtime.ExecutorConfig{}), addCommand("0", "next", 1)); got.Version != 4 || len(unread.after) > 0 {
+		t.Errorf("the aggregate that left the cache first has no snapshot: got %+v, and the log was read after versions %v", got, unread.after)
+	}
+}
+
+// silent is a log that can only be appended to.
+type silent struct{ *memory.Log }
+
+func (silent) Last(context.Context, es.Stream) (es.Commit, error) {
+	return es.Commit{}, fmt.Errorf("%w: the log was read", es.ErrUnavailable)
+}
+
+func (s silent) LastConfirmed(ctx context.Context, stream es.Stream) (es.Commit, error) {
+	return s.Last(ctx, stream)
+}
+
+// saveCounters gives counters of so many commits each their snapshots.
+func saveCounters(t *testing.T, log es.EventStore, snapshots es.Snapshots, commits int, ids ...string) {
+	t.Helper()
+	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	runAndStop(t, x, func() {
+		for n := range commits {
+			for _, id := range ids {
+				mustExecute(t, x, addCommand(id, fmt.Sprint("c", n), 1))
+			}
+		}
+	})
+}
+
+// Where a snapshot is current, a command reads nothing else; where it isn't, the append says so.
+func TestACommandTrustsASnapshotUntilTheLogContradicts(t *testing.T) {
+	t.Parallel()
+	log, snapshots := memory.NewLog(4), memory.NewSnapshots()
+	ids := make([]string, 100)
+	for n := range ids {
+		ids[n] = fmt.Sprint(n)
+	}
+	saveCounters(t, log, snapshots, 3, ids...)
+
+	// Taking away can't be the first thing that happens to a counter: nobody takes it for a new one.
+	x := newExecutor(t, silent{log}, snapshots, runtime.ExecutorConfig{})
+	for _, id := range ids[:50] {
+		if got := mustExecute(t, x, addCommand(id, "next", -1)); got.Version != 4 {
+			t.Errorf("got %+v", got)
+		}
+	}
+	plain := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	for _, id := range ids {
+		mustExecute(t, plain, addCommand(id, "meanwhile", 10))
+	}
+	x = newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	for _, id := range ids {
+		mustExecute(t, x, addCommand(id, "late", -1))
+		if _, err := x.Execute(t.Context(), addCommand(id, "too-much", -100)); !isType[*es.Rejection](err) {
+			t.Errorf("got %v", err)
+		}
+	}
+	for n, id := range ids {
+		want := 12
+		if n < 50 {
+			want = 11
+		}
+		if got := total(t, log, id); got != want {
+			t.Errorf("counter %s is %d, not %d", id, got, want)
+		}
+	}
+}
+
+// In a log that was replaced, a stream can end at the sequence of the old one and be another.
+func TestASnapshotOfAnotherLogIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	snapshots := memory.NewSnapshots()
+	saveCounters(t, memory.NewLog(1), snapshots, 3, "a") // version 3 at sequence 3
+	log := memory.NewLog(1)
+	plain := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	mustExecute(t, plain, addCommand("b", "first", 1))
+	mustExecute(t, plain, addCommand("a", "second", 1))
+	mustExecute(t, plain, addCommand("a", "third", 1)) // version 2 at sequence 3
+	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	if got := mustExecute(t, x, addCommand("a", "next", -1)); got.Version != 3 {
+		t.Errorf("got %+v", got)
+	}
+	if got := total(t, log, "a"); got != 1 {
+		t.Errorf("the counter is %d, not 1", got)
 	}
 }
 

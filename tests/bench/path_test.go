@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/httpapi"
@@ -40,6 +41,8 @@ func (n *nowhere) LastConfirmed(context.Context, es.Stream) (es.Commit, error) {
 func (n *nowhere) Since(context.Context, es.Version, es.Commit) iter.Seq2[es.Commit, error] {
 	return func(func(es.Commit, error) bool) {}
 }
+
+func (n *nowhere) Created(es.Stream) time.Time { return time.Time{} }
 
 // BenchmarkCommand is a command's way through the service without sockets and without a log: what there is to save.
 // The bare way is what (b) does with the same request.

@@ -230,6 +230,9 @@ func feedHeads(t *testing.T, log es.Log) {
 	if err != nil || head.Position != revision.Position || head.Time.IsZero() {
 		t.Errorf("the head is %+v, %v, the commit is at %s", head, err, revision.Position)
 	}
+	if created := log.Created(stream("a")); !created.Equal(head.Created) {
+		t.Errorf("the partition was created at %v, for the stream at %v", head.Created, created)
+	}
 }
 
 func feedNoPartition(t *testing.T, log es.Log) {
