@@ -46,7 +46,7 @@ func (g *guesses) may(kind any) bool {
 	if left.Add(-1) > -tryAgain {
 		return false
 	}
-	left.Store(1)
+	left.Store(0) // for one alone: the others wait for what comes of it
 	return true
 }
 

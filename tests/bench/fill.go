@@ -101,13 +101,16 @@ func tallyStream(commits int, n int64) es.Stream {
 	return es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: fmt.Sprintf("c%d-%d", commits, n)}
 }
 
+// countCommand is the n-th command of a tally.
+func countCommand(tally es.Stream, n int) runtime.Command {
+	return runtime.Command{Stream: tally, Name: "count", ID: "c" + strconv.Itoa(n), Body: json.RawMessage(countBody)}
+}
+
 // countTallies gives each of so many tallies of a size the commits up to one of them.
 func countTallies(ctx context.Context, x *runtime.Executor, tallies, commits, from, to int) error {
 	for n := from; n < to; n++ {
 		err := fillWith(ctx, loadgen.Options{Concurrency: min(connections, tallies), Count: int64(tallies)}, func(ctx context.Context, tally int64) error {
-			_, err := x.Execute(ctx, runtime.Command{
-				Stream: tallyStream(commits, tally), Name: "count", ID: "c" + strconv.Itoa(n), Body: json.RawMessage(countBody),
-			})
+			_, err := x.Execute(ctx, countCommand(tallyStream(commits, tally), n))
 			return err
 		})
 		if err != nil {

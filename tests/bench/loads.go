@@ -54,6 +54,7 @@ func loads(ctx context.Context, b *bench, s *scope) ([]variant, error) {
 		add(bySubject, size.commits, l.bySubject)
 		add(byRows, size.commits, l.byRows)
 		add(bySnapshot, size.commits, l.ours(l.saved))
+		add(forCommand, size.commits, l.forCommand(size.commits))
 	}
 	add(bySnapshot, sizes[2].commits, l.ours(l.saved))
 	return variants, nil
@@ -62,7 +63,8 @@ func loads(ctx context.Context, b *bench, s *scope) ([]variant, error) {
 // The ways to load an aggregate.
 const (
 	byPointers = "orchestrix, no snapshot"
-	bySnapshot = "orchestrix, snapshot"
+	bySnapshot = "orchestrix, snapshot" // what a query does: it says what is in the log
+	forCommand = "orchestrix, command, snapshot"
 	bySubject  = "subject-filtered read"
 	byRows     = "Postgres rows"
 )
@@ -74,7 +76,8 @@ type loading struct {
 	conn        *nats.Conn
 	partitions  int
 	pool        *pgxpool.Pool
-	bare, saved *runtime.Queries // without and with snapshots
+	bare, saved *runtime.Queries  // without and with snapshots
+	commands    *runtime.Executor // that keeps nothing in memory
 }
 
 func (l *loading) count(commits int) int {
@@ -118,6 +121,9 @@ func newLoading(ctx context.Context, b *bench, s *scope) (*loading, error) {
 		saved: runtime.NewQueries(registry, log, postgres.NewViews(db), snapshots, quiet),
 	}
 	if l.conn, err = natsConnect(s, nats.url); err != nil {
+		return nil, err
+	}
+	if l.commands, err = runtime.NewExecutor(registry, log, snapshots, runtime.ExecutorConfig{CacheSize: 1, Logger: quiet}); err != nil {
 		return nil, err
 	}
 	// Snapshots are taken at the end of the executor, of everything that it has in memory.
@@ -189,7 +195,7 @@ select 'tally/c' || $1::int || '-' || n, v, 'Counted', $3::json from generate_se
 	return err
 }
 
-// ours loads as the command service does.
+// ours loads as the query service does.
 func (l *loading) ours(q *runtime.Queries) func(context.Context, es.Stream) (int, error) {
 	return func(ctx context.Context, stream es.Stream) (int, error) {
 		state, err := q.State(ctx, stream, runtime.Moment{}, runtime.Wait{})
@@ -197,6 +203,17 @@ func (l *loading) ours(q *runtime.Queries) func(context.Context, es.Stream) (int
 			return 0, err
 		}
 		return state.State.(Tally).Times, nil
+	}
+}
+
+// forCommand loads as the command service does, for a command that it has had before: all of it but the append.
+func (l *loading) forCommand(commits int) func(context.Context, es.Stream) (int, error) {
+	return func(ctx context.Context, stream es.Stream) (int, error) {
+		result, err := l.commands.Execute(ctx, countCommand(stream, commits-1))
+		if err == nil && !result.Repeated {
+			err = fmt.Errorf("%s had the command for the first time", stream)
+		}
+		return int(result.Version), err //nolint:gosec // of the last of so many commits
 	}
 }
 
