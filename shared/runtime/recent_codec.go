@@ -23,12 +23,12 @@ func appendRecent(entries []byte, c *es.Commit) []byte {
 	e := appendText(room[:entryHead], c.Command.ID)
 	e = appendText(e, c.Command.Hash)
 	e = binary.AppendUvarint(e, uint64(c.Version))
-	e = binary.AppendUvarint(e, uint64(c.Position.Partition)) //nolint:gosec // partitions are counted from 0
+	e = binary.AppendUvarint(e, uint64(c.Position.Partition))
 	e = binary.AppendUvarint(e, c.Position.Sequence)
 	for i := range c.Events {
 		e = appendText(e, c.Events[i].Kind())
 	}
-	binary.LittleEndian.PutUint32(e, uint32(len(e)-entryHead)) //nolint:gosec // a commit fits into a message
+	binary.LittleEndian.PutUint32(e, uint32(len(e)-entryHead))
 	return append(entries, e...)
 }
 
@@ -77,7 +77,7 @@ func (e recentEntry) decode() (*recentCommand, error) {
 		return value
 	}
 	c := &recentCommand{ID: text(), Hash: text(), Version: es.Version(number())}
-	c.Position.Partition, c.Position.Sequence = int(number()), number() //nolint:gosec // as it was written
+	c.Position.Partition, c.Position.Sequence = int(number()), number()
 	for len(e) > 0 {
 		c.Events = append(c.Events, text())
 	}

@@ -85,7 +85,7 @@ func TestBrokenRecentCommandsAreRefused(t *testing.T) {
 		}
 	}
 	e, _ := cutRecent(whole)
-	for n := range len(e) {
+	for n := range e {
 		if c, err := e[:n].decode(); err == nil && n != len(e)-2 { // a kind less is whole, too
 			t.Errorf("the first %d of %d bytes are taken for %+v", n, len(e), c)
 		}

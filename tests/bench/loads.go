@@ -213,7 +213,7 @@ func (l *loading) forCommand(commits int) func(context.Context, es.Stream) (int,
 		if err == nil && !result.Repeated {
 			err = fmt.Errorf("%s had the command for the first time", stream)
 		}
-		return int(result.Version), err //nolint:gosec // of the last of so many commits
+		return int(result.Version), err
 	}
 }
 
