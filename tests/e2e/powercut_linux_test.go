@@ -109,7 +109,7 @@ func openLogAt(t testing.TB, addr string) *jetstream.Log {
 		t.Fatal(err)
 	}
 	t.Cleanup(connection.Close)
-	config := jetstream.Config{Partitions: 2, AppendBudget: time.Second, AckTimeout: time.Second, Logger: quiet}
+	config := jetstream.Config{Partitions: 2, AppendBudget: patience, AckTimeout: time.Second, Logger: quiet}
 	log, err := jetstream.Open(t.Context(), connection, config)
 	for deadline := time.Now().Add(patience); errors.Is(err, es.ErrUnavailable) && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		log, err = jetstream.Open(t.Context(), connection, config)
@@ -132,12 +132,14 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 	var versions [writers]es.Version
 	var total atomic.Int64
 	var cut atomic.Bool
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {
 			var revision es.Revision
 			for n := 0; ; n++ {
-				next, err := log.Append(context.WithoutCancel(t.Context()), revision, thing(w, n))
+				next, err := log.Append(ctx, revision, thing(w, n))
 				if err != nil || cut.Load() {
 					// The power is cut. A machine without it answers nothing more; one that only lost its file system does, and
 					// an fsync that was under way just then may have been told that all was well.
@@ -149,11 +151,15 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 			}
 		})
 	}
-	for total.Load() < enough {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "commits are acknowledged", func() error {
+		if n := total.Load(); n < enough {
+			return fmt.Errorf("%d are", n)
+		}
+		return nil
+	})
 	cut.Store(true)
 	d.cutPower()
+	stop()
 	writing.Wait()
 	server.kill()
 	d.again()
