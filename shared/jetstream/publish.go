@@ -28,11 +28,11 @@ func (l *Log) publishOnce(ctx context.Context, m *nats.Msg) (jetstream.PubAck, e
 	return readAck(answer.Data)
 }
 
-// scanAck reads the sequence in an answer that says nothing else, as the server writes it: {"stream":"ORX_EVENTS_0", "seq":17}.
+// scanAck reads the sequence in an answer that says nothing else, as the server writes it: {"stream":"ORX_EVENTS_0","seq":17}.
 func scanAck(answer []byte) (sequence uint64, ok bool) {
 	rest, opened := bytes.CutPrefix(answer, []byte(`{"stream":"`))
 	rest, closed := bytes.CutSuffix(rest, []byte(`}`))
-	stream, digits, named := bytes.Cut(rest, []byte(`", "seq":`))
+	stream, digits, named := bytes.Cut(rest, []byte(`","seq":`))
 	if !opened || !closed || !named || len(stream) == 0 || bytes.ContainsFunc(stream, escaped) || bytes.HasPrefix(digits, []byte(`0`)) {
 		return 0, false
 	}

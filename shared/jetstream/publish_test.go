@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/es"
 )
 
 // What the scan takes for an acknowledgement, encoding/json takes for the same.
 func FuzzScanAck(f *testing.F) {
 	for _, answer := range []string{
-		`{"stream":"ORX_EVENTS_0", "seq":17}`, `{"stream":"A", "domain":"hub", "seq":1}`, `{"stream":"A", "seq":1,"duplicate": true}`,
-		`{"stream":"", "seq":1}`, `{"stream":"A", "seq":01}`, `{"stream":"A", "seq":+1}`, `{"stream":"A", "seq":18446744073709551616}`,
+		`{"stream":"ORX_EVENTS_0","seq":17}`, `{"stream":"A","domain":"hub","seq":1}`, `{"stream":"A","seq":1,"duplicate": true}`,
+		`{"stream":"","seq":1}`, `{"stream":"A","seq":01}`, `{"stream":"A","seq":+1}`, `{"stream":"A","seq":18446744073709551616}`,
 		`{"error":{"code":400,"err_code":10071,"description":"no"},"stream":"A","seq":0}`, `+OK`, ``,
 	} {
 		f.Add([]byte(answer))
@@ -27,12 +29,26 @@ func FuzzScanAck(f *testing.F) {
 	})
 }
 
+// What the server answers is in the form that the scan knows.
+func TestTheServersAnswerIsScanned(t *testing.T) {
+	t.Parallel()
+	conn := newInboxes(t).conn
+	log, err := Open(t.Context(), conn, Config{Partitions: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := conn.RequestWithContext(t.Context(), log.subjectOf(es.Stream{Tenant: "default", Category: "thing", ID: "a"}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sequence, ok := scanAck(answer.Data); !ok || sequence != 1 {
+		t.Errorf("%s is scanned as %d, %v", answer.Data, sequence, ok)
+	}
+}
+
 func TestReadAck(t *testing.T) {
 	t.Parallel()
-	if sequence, ok := scanAck([]byte(`{"stream":"ORX_EVENTS_0", "seq":17}`)); !ok || sequence != 17 {
-		t.Errorf("the usual answer is scanned as %d, %v", sequence, ok)
-	}
-	if ack, err := readAck([]byte(`{"stream":"A", "domain":"hub", "seq":3, "duplicate": true}`)); err != nil || !ack.Duplicate || ack.Sequence != 3 || ack.Domain != "hub" {
+	if ack, err := readAck([]byte(`{"stream":"A","domain":"hub","seq":3, "duplicate": true}`)); err != nil || !ack.Duplicate || ack.Sequence != 3 || ack.Domain != "hub" {
 		t.Errorf("got %+v, %v", ack, err)
 	}
 	var refused *jetstream.APIError
