@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,25 +34,38 @@ func (l *Log) encode(expected es.Revision, c *es.Commit) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	header := nats.Header{
-		jetstream.MsgIDHeader:               {messageID(c)},
-		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expected.Position.Sequence, 10)},
-		headerVersion:                       {c.Version.String()},
-		headerContentType:                   {es.ContentType},
-	}
-	setHeader(header, headerPrevious, joinSequences(c.Previous))
-	setHeader(header, headerHash, c.Command.Hash)
-	setHeader(header, headerCorrelation, c.CorrelationID)
-	setHeader(header, headerCausation, c.CausationID)
-	setHeader(header, headerTraceParent, c.Trace.Parent)
-	setHeader(header, headerTraceState, c.Trace.State)
-	for name, values := range header {
-		if strings.ContainsAny(values[0], "\r\n") {
-			return nil, fmt.Errorf("%w: header %s holds a line break", es.ErrBadToken, name)
-		}
+	header, err := headersOf(expected, c)
+	if err != nil {
+		return nil, err
 	}
 	m := &nats.Msg{Subject: l.subjectOf(c.Stream), Header: header, Data: body}
 	return m, l.checkSize(c.Stream, m)
+}
+
+// headersOf are the headers of a commit that follows expected: those that say something.
+func headersOf(expected es.Revision, c *es.Commit) (nats.Header, error) {
+	type header struct{ name, value string }
+	all := slices.DeleteFunc([]header{
+		{jetstream.MsgIDHeader, messageID(c)},
+		{jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expected.Position.Sequence, 10)},
+		{headerVersion, c.Version.String()},
+		{headerContentType, es.ContentType},
+		{headerPrevious, joinSequences(c.Previous)},
+		{headerHash, c.Command.Hash},
+		{headerCorrelation, c.CorrelationID},
+		{headerCausation, c.CausationID},
+		{headerTraceParent, c.Trace.Parent},
+		{headerTraceState, c.Trace.State},
+	}, func(h header) bool { return h.value == "" })
+	headers, values := make(nats.Header, len(all)), make([]string, len(all)) // room for all of them at once
+	for i, h := range all {
+		if strings.ContainsAny(h.value, "\r\n") {
+			return nil, fmt.Errorf("%w: header %s holds a line break", es.ErrBadToken, h.name)
+		}
+		values[i] = h.value
+		headers[h.name] = values[i : i+1 : i+1]
+	}
+	return headers, nil
 }
 
 // maxHeader is how many bytes of headers JetStream keeps.
@@ -78,12 +92,6 @@ func (l *Log) MaxCommit() int {
 		limit = min(limit, l.maxMessage)
 	}
 	return int(limit)
-}
-
-func setHeader(header nats.Header, name, value string) {
-	if value != "" {
-		header[name] = []string{value}
-	}
 }
 
 // stored is a message as the log holds it.
