@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -40,14 +39,14 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	return nil, badRequest.because("the body ends too early or is not well framed")
 }
 
+// readAll reads a body, whose length is negative where it is not known.
 func readAll(body io.Reader, length int64) ([]byte, error) {
 	if length < 0 {
 		return io.ReadAll(body)
 	}
-	var all bytes.Buffer
-	all.Grow(int(length) + bytes.MinRead) // or the end of the body would double it
-	_, err := all.ReadFrom(body)
-	return all.Bytes(), err
+	all := make([]byte, length)
+	_, err := io.ReadFull(body, all)
+	return all, err
 }
 
 func (s *server) tooLarge() error {

@@ -102,8 +102,9 @@ func behalf(r *http.Request, tenant, commandID string) {
 // answer is the body of an accepted command, with its headers.
 func answer(h http.Header, result runtime.Result) ([]byte, error) {
 	h.Set("Cache-Control", "no-store")
-	h.Set("ETag", quoted(result.Version.String()))
-	h.Set(headerPosition, result.Position.String())
+	position := result.Position.String()
+	h.Set(headerETag, quoted(result.Version.String()))
+	h.Set(headerPosition, position)
 	if result.Repeated {
 		h.Set(headerRepeated, "true")
 	}
@@ -112,7 +113,7 @@ func answer(h http.Header, result runtime.Result) ([]byte, error) {
 		events = []string{}
 	}
 	return es.Marshal(CommandAnswer{
-		Stream: result.Stream.String(), Version: result.Version, Position: result.Position.String(),
+		Stream: result.Stream.String(), Version: result.Version, Position: position,
 		CommandID: result.CommandID, Events: events,
 	})
 }

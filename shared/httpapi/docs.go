@@ -43,7 +43,7 @@ func (s *server) serveFile(path, kind string, content []byte) {
 		h.Set("Content-Security-Policy", docsPolicy)
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-cache")
-		h.Set("ETag", tag)
+		h.Set(headerETag, tag)
 		if noneMatch(r.Header, tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return

@@ -12,6 +12,7 @@ import (
 
 // Names of headers, as [http.Header] keeps them.
 const (
+	headerETag      = "Etag"
 	headerCommandID = "Idempotency-Key"
 	headerPosition  = "Orchestrix-Position"
 	headerRepeated  = "Orchestrix-Repeated"

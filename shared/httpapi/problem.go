@@ -72,7 +72,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.TraceID = s.options.TraceID(r.Context())
 	s.logFailure(r, k, p, err)
 	h := w.Header()
-	h.Del("ETag")
+	h.Del(headerETag)
 	if k.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(k.retryAfter))
 	}

@@ -50,7 +50,7 @@ func (a *queryAPI) state(ctx context.Context, r readRequest) ([]byte, error) {
 		return nil, err
 	}
 	tag := quoted(state.Version.String())
-	r.header.Set("ETag", tag)
+	r.header.Set(headerETag, tag)
 	r.header.Set(headerPosition, state.Position.String())
 	if noneMatch(r.Header, tag) {
 		return nil, errNotModified

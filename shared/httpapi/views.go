@@ -40,7 +40,7 @@ func (a *queryAPI) document(ctx context.Context, r readRequest) ([]byte, error) 
 	}
 	position := document.Position.String()
 	a.setAsOf(r.header, fresh)
-	r.header.Set("ETag", quoted(position))
+	r.header.Set(headerETag, quoted(position))
 	r.header.Set(headerPosition, position)
 	if noneMatch(r.Header, quoted(position)) {
 		return nil, errNotModified
