@@ -23,7 +23,10 @@ type Commands struct {
 
 var _ runtime.CommandObserver = (*Commands)(nil)
 
-type executed struct{ category, command, outcome string }
+type executed struct {
+	command *es.CommandType
+	outcome runtime.CommandOutcome
+}
 
 type executedSeries struct {
 	total    prometheus.Counter
@@ -46,7 +49,8 @@ func newCommands(r prometheus.Registerer) *Commands {
 	loaded, loading := loads.counter(r), loadDuration.histogram(r)
 	return &Commands{
 		executed: newSeries(func(k executed) executedSeries {
-			return executedSeries{total.WithLabelValues(k.category, k.command, k.outcome), duration.WithLabelValues(k.category, k.command)}
+			category, command := k.command.Aggregate.Category, k.command.Name
+			return executedSeries{total.WithLabelValues(category, command, string(k.outcome)), duration.WithLabelValues(category, command)}
 		}),
 		appended: newSeries(func(k [2]string) appendedSeries {
 			return appendedSeries{stored.WithLabelValues(k[0], k[1]), storing.WithLabelValues(k[0])}
@@ -69,7 +73,7 @@ func oneLabel(v *prometheus.CounterVec) *series[string, prometheus.Counter] {
 
 // Executed implements [runtime.CommandObserver].
 func (c *Commands) Executed(ctx context.Context, t *es.CommandType, outcome runtime.CommandOutcome, took time.Duration) {
-	s := c.executed.of(executed{t.Aggregate.Category, t.Name, string(outcome)})
+	s := c.executed.of(executed{t, outcome})
 	s.total.Inc()
 	observe(ctx, s.duration, took)
 }

@@ -20,8 +20,7 @@ import (
 // HTTP are the metrics of HTTP.
 type HTTP struct {
 	inFlight prometheus.Gauge
-	requests *series[request, prometheus.Counter]
-	duration *series[request, prometheus.Observer]
+	served   *series[request, servedSeries]
 }
 
 type request struct {
@@ -29,14 +28,18 @@ type request struct {
 	status        int
 }
 
+type servedSeries struct {
+	total    prometheus.Counter
+	duration prometheus.Observer
+}
+
 func newHTTP(r prometheus.Registerer) *HTTP {
 	requests, duration := httpRequests.counter(r), httpDuration.histogram(r)
 	return &HTTP{
 		inFlight: httpInFlight.gauge(r).WithLabelValues(),
-		requests: newSeries(func(k request) prometheus.Counter {
-			return requests.WithLabelValues(k.method, k.route, strconv.Itoa(k.status))
+		served: newSeries(func(k request) servedSeries {
+			return servedSeries{requests.WithLabelValues(k.method, k.route, strconv.Itoa(k.status)), duration.WithLabelValues(k.method, k.route)}
 		}),
-		duration: newSeries(func(k request) prometheus.Observer { return duration.WithLabelValues(k.method, k.route) }),
 	}
 }
 
@@ -71,10 +74,9 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 	defer func() {
 		h.inFlight.Dec()
-		k := request{method: methodOf(r.Method), route: routeOf(r.Pattern)}
-		observe(r.Context(), h.duration.of(k), time.Since(started))
-		k.status = recorder.status
-		h.requests.of(k).Inc()
+		s := h.served.of(request{method: methodOf(r.Method), route: routeOf(r.Pattern), status: recorder.status})
+		s.total.Inc()
+		observe(r.Context(), s.duration, time.Since(started))
 	}()
 	next.ServeHTTP(recorder, r)
 }

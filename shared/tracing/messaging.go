@@ -17,11 +17,10 @@ import (
 // carries the context of this span, so that whoever handles it continues from here: see [Of]. Where the trace is not
 // recorded, it does nothing.
 func Send(ctx context.Context, system, destination, messageID string) (context.Context, trace.Span) {
-	parent := trace.SpanFromContext(ctx)
-	if !parent.IsRecording() {
+	if !On(ctx) {
 		return ctx, NoSpan
 	}
-	return parent.TracerProvider().Tracer(scope).Start(ctx, "send "+destination, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+	return trace.SpanFromContext(ctx).TracerProvider().Tracer(scope).Start(ctx, "send "+destination, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		semconv.MessagingSystemKey.String(system), semconv.MessagingOperationName("publish"), semconv.MessagingOperationTypeSend,
 		semconv.MessagingDestinationName(destination), semconv.MessagingMessageID(messageID),
 	))

@@ -72,7 +72,7 @@ func ID(ctx context.Context) string {
 }
 
 // On reports whether the trace of ctx is recorded here. Names and attributes that cost something are made only then.
-func On(ctx context.Context) bool { return trace.SpanFromContext(ctx).IsRecording() }
+func On(ctx context.Context) bool { return Enabled() && trace.SpanFromContext(ctx).IsRecording() }
 
 // Sampled reports whether the trace of ctx is one that is kept.
 func Sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
@@ -80,11 +80,10 @@ func Sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx
 // Step starts a span within the trace of ctx; where that is not recorded, it does nothing. The span must be given to
 // [End].
 func Step(ctx context.Context, name string) (context.Context, trace.Span) {
-	parent := trace.SpanFromContext(ctx)
-	if !parent.IsRecording() {
+	if !On(ctx) {
 		return ctx, NoSpan
 	}
-	return parent.TracerProvider().Tracer(scope).Start(ctx, name)
+	return trace.SpanFromContext(ctx).TracerProvider().Tracer(scope).Start(ctx, name)
 }
 
 // NoSpan takes everything and keeps nothing.
