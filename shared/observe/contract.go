@@ -49,7 +49,7 @@ var (
 	appendRetries   = define(Counter, "append_retries_total", "Commits that were published once more because the log did not answer.", "category")
 	ambiguousAcks   = define(Counter, "append_ambiguous_acks_total", "Appends whose answer was lost, and whose outcome was looked up.", "category")
 	conflictRetries = define(Counter, "command_conflicts_total", "Times that a command was decided again because another writer was faster.", "category")
-	loads           = define(Counter, "aggregate_loads_total", "Aggregates made ready for a command, by where their state came from: cache, guess (it was taken for new, and was), refresh (cache, and what others wrote since), snapshot or log.", "category", "source")
+	loads           = define(Counter, "aggregate_loads_total", "Aggregates made ready for a command, by where their state came from: cache, guess (it was taken for new, and was), refresh (cache or snapshot, and what others wrote since), snapshot (with or without a look at the log) or log.", "category", "source")
 	loadDuration    = define(Histogram, "aggregate_load_duration_seconds", "Time of one load that neither the cache nor a guess could spare.", "category", "source")
 	cached          = define(Gauge, "cached_aggregates", "Aggregates in memory.")
 	snapshots       = define(Counter, "snapshots_total", "Snapshots by what came of them: written, rejected (read, but of no use) or dropped (not written).", "outcome")
