@@ -58,6 +58,9 @@ func TestALostAcknowledgementIsLookedUp(t *testing.T) {
 			go func() {
 				<-landed
 				onTop()
+				for p.lostAcks.Load() == 0 { // it may still be on its way to the proxy
+					time.Sleep(time.Millisecond)
+				}
 				p.deaf.Store(false)
 			}()
 		},

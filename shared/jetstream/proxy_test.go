@@ -18,6 +18,7 @@ type proxy struct {
 	swallowAcks  atomic.Int64 // so many acknowledgements of commits are lost
 	cutAtAck     atomic.Bool  // the next acknowledgement ends the connection instead
 	cutAtPublish atomic.Bool  // the next commit ends the connection instead
+	lostAcks     atomic.Int64
 	onPublish    atomic.Pointer[context.CancelFunc]
 }
 
@@ -100,6 +101,9 @@ func (p *proxy) mayReturn(said []byte) verdict {
 	ack := bytes.Contains(said, []byte(`"stream":"ORX_EVENTS_`)) && bytes.Contains(said, []byte(`"seq":`))
 	switch {
 	case p.deaf.Load():
+		if ack {
+			p.lostAcks.Add(1)
+		}
 		return lose
 	case ack && p.cutAtAck.CompareAndSwap(true, false):
 		return cut
