@@ -78,21 +78,36 @@ func TestNATSDiskFull(t *testing.T) {
 	})
 	disk.fill(256)
 	awaitStatus(t, p.commandAdmin+"/readyz", http.StatusServiceUnavailable)
-	n := 0
-	eventually(t, "a command is refused", func() error {
-		n++ // the last block of one partition may still have room where that of another has none
-		id := fmt.Sprint("full-", n)
+	place := func(id string) answer {
 		got, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/order/"+id+"/place", smallOrder, "Idempotency-Key", id)
-		if err == nil && (got.Status != http.StatusServiceUnavailable || got.field("code") == nil) {
-			err = fmt.Errorf("got %v", got)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return err
+		return got
+	}
+	var taken []string // the last block of one partition may still have room where that of another has none
+	eventually(t, "a command is refused", func() error {
+		id := fmt.Sprint("full-", len(taken))
+		got := place(id)
+		if got.Status == http.StatusOK {
+			taken = append(taken, id)
+			return errors.New("it was taken")
+		}
+		if got.Status != http.StatusServiceUnavailable || got.field("code") == nil {
+			t.Errorf("a command to a full disk got %v", got)
+		}
+		return nil
 	})
 	disk.makeRoom()
 	p.nats.kill()
 	p.nats.start()
 	p.awaitReady()
 	p.awaitWorks("room")
+	for _, id := range taken {
+		if again := place(id); again.Status != http.StatusOK || again.Header.Get("Orchestrix-Repeated") != "true" {
+			t.Errorf("%s was acknowledged, and repeated it gets %v", id, again)
+		}
+	}
 	l.end()
 	checkJournal(t, p, l)
 	t.Log(l.report("the disk of NATS was full"))
