@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -56,7 +58,7 @@ func TestOrphanedPostgresIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	killHelper(t, helper)
-	if !isPostmaster(orphan, filepath.Join(dir, "pgdata")) {
+	if !isPostmaster(orphan, filepath.Join(dir, dataName)) {
 		t.Fatal("the server did not survive its parent: there is no orphan to test with")
 	}
 
@@ -64,8 +66,45 @@ func TestOrphanedPostgresIsReplaced(t *testing.T) {
 	if got := sql(t, second.URL(), readKept); got != "yes" {
 		t.Errorf("after the orphan: %q, want yes", got)
 	}
-	if isPostmaster(orphan, filepath.Join(dir, "pgdata")) {
+	if isPostmaster(orphan, filepath.Join(dir, dataName)) {
 		t.Error("the orphan still runs")
+	}
+}
+
+// A server that its parent's death stops still writes for a while, and one that nothing stops goes on.
+func TestRemoveEndsWhatAKilledProcessLeft(t *testing.T) {
+	t.Parallel()
+	temp, err := NewTempDir(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(temp.Path(), "data", "postgres")
+	first := startPG(t, PostgresOptions{Dir: dir})
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	helper, _ := startHelper(t, "orphan", dir)
+	killHelper(t, helper)
+	file, err := os.ReadFile(filepath.Join(dir, dataName, "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := net.JoinHostPort("127.0.0.1", strings.Split(string(file), "\n")[3])
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatalf("the server did not survive its parent: there is no orphan to test with: %v", err)
+	}
+	conn.Close()
+
+	if err := temp.Remove(); err != nil {
+		t.Error(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		conn.Close()
+		t.Error("the orphan still runs")
+	}
+	if _, err := os.Stat(temp.Path()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory is still there: %v", err)
 	}
 }
 
@@ -98,7 +137,7 @@ func TestForeignProcessIsLeftAlone(t *testing.T) {
 		_ = stranger.Process.Kill()
 		_ = stranger.Wait()
 	})
-	pidFile := filepath.Join(dir, "pgdata", "postmaster.pid")
+	pidFile := filepath.Join(dir, dataName, "postmaster.pid")
 	if err := os.WriteFile(pidFile, []byte(strconv.Itoa(stranger.Process.Pid)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ const (
 	portAttempts = 5
 	// databaseName is also the name of the cluster's only role.
 	databaseName = "orchestrix"
+	// dataName is the directory of a cluster's data, in the cluster's own.
+	dataName = "pgdata"
 )
 
 // PostgresOptions says which Postgres to use, or how to run a private one.
@@ -129,6 +131,6 @@ func (c *cluster) createDatabase(ctx context.Context, port int) error {
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
-func (c *cluster) dataPath() string        { return c.path("pgdata") }
+func (c *cluster) dataPath() string        { return c.path(dataName) }
 func (c *cluster) passwordPath() string    { return c.path("password") }
 func (c *cluster) logPath() string         { return c.path("postgres.log") }

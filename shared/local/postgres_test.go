@@ -138,7 +138,7 @@ func TestPostgresRefusesToStart(t *testing.T) {
 		t.Errorf("on a used port: %v, want ErrPortInUse that names --%s", err, FlagPostgresPort)
 	}
 
-	config := filepath.Join(dir, "pgdata", "postgresql.auto.conf")
+	config := filepath.Join(dir, dataName, "postgresql.auto.conf")
 	if err := os.WriteFile(config, []byte("no_such_setting = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestPostgresRefusesToStart(t *testing.T) {
 		t.Errorf("with a broken configuration: %v, want an error with the end of the log", err)
 	}
 
-	version := filepath.Join(dir, "pgdata", "PG_VERSION")
+	version := filepath.Join(dir, dataName, "PG_VERSION")
 	if err := os.WriteFile(version, []byte("9\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -47,9 +47,10 @@ func NewTempDir(ctx context.Context) (*TempDir, error) {
 // Path is where the directory is.
 func (d *TempDir) Path() string { return d.path }
 
-// Remove removes the directory. Stop the servers in it first.
+// Remove removes the directory. Stop the servers in it first, except for a Postgres that a killed process left
+// behind: it may still be writing its last checkpoint, and is stopped here.
 func (d *TempDir) Remove() error {
-	return errors.Join(os.RemoveAll(d.path), d.lock.Unlock())
+	return errors.Join(removeStopped(context.Background(), d.path), d.lock.Unlock())
 }
 
 // tempBase is the system's temporary directory, or the usual one where TMPDIR names a place that is closed to
@@ -79,19 +80,31 @@ func sweep(ctx context.Context, base string) {
 		if err != nil {
 			continue
 		}
-		if stopAbandoned(ctx, dir) == nil {
-			_ = os.RemoveAll(dir)
-		}
+		_ = removeStopped(ctx, dir)
 		_ = lock.Unlock()
 	}
 }
 
-func stopAbandoned(ctx context.Context, dir string) error {
-	clusters, _ := filepath.Glob(filepath.Join(dir, "*", "pgdata"))
-	var errs []error
-	for _, data := range clusters {
-		c := &cluster{dir: filepath.Dir(data), log: orDiscard(nil)}
-		errs = append(errs, c.stopOrphan(ctx))
+// removeStopped stops what may still run in a directory, and removes it. Where something does not stop, it stays.
+func removeStopped(ctx context.Context, dir string) error {
+	if err := stopOrphans(ctx, dir); err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	return os.RemoveAll(dir)
+}
+
+func stopOrphans(ctx context.Context, dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil: // what can't be read can't be removed either, and that says why
+			return nil
+		case !entry.IsDir() || entry.Name() != dataName:
+			return nil
+		}
+		c := &cluster{dir: filepath.Dir(path), log: orDiscard(nil)}
+		if err := c.stopOrphan(ctx); err != nil {
+			return err
+		}
+		return filepath.SkipDir
+	})
 }
