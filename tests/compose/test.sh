@@ -243,6 +243,19 @@ for trace in json.load(sys.stdin)["data"]:
 	return 1
 }
 
+# servers_seen waits until Prometheus has the figures of so many NATS servers.
+servers_seen() {
+	for _ in $(seq 120); do
+		got=$(curl -sf "$prometheus_url/api/v1/query?query=count(gnatsd_varz_connections)" | python3 -c '
+import json, sys
+for sample in json.load(sys.stdin)["data"]["result"]: print(sample["value"][1])' || true)
+		[ "$got" = "$1" ] && say "Prometheus sees $1 NATS servers" && return
+		sleep 1
+	done
+	say "Prometheus sees ${got:-no} NATS servers"
+	return 1
+}
+
 # healthy waits until every container that goes on running is healthy.
 healthy() {
 	for _ in $(seq 120); do
@@ -278,6 +291,7 @@ for service in "${services[@]}"; do kill_service "$service"; done
 late
 round
 observed
+servers_seen 1
 say "all containers down and up again, with their volumes"
 compose --profile '*' down --timeout 40
 up
@@ -292,8 +306,9 @@ cat >>"$work/env" <<-EOF
 	OTEL_TRACES_EXPORTER=none
 EOF
 services+=(nats-2 nats-3) transfers=0
-up
+up nats-exporter nats-exporter-2 nats-exporter-3 prometheus
 round
+servers_seen 3
 for service in nats nats-2 nats-3 process; do kill_service "$service"; done
 compose run --rm --no-deps tool verify --sample 0
 say "passed"
