@@ -31,6 +31,7 @@ type bank struct {
 	load      *load
 	processes []*process
 	transfers int
+	probes    int          // how many of the transfers are left to the test
 	requested atomic.Int64 // how many requests have an answer
 }
 
@@ -153,10 +154,10 @@ func (b *bank) startClients(seed uint64) *sync.WaitGroup {
 		random := rand.New(rand.NewPCG(seed, uint64(c+1)))
 		clients.Go(func() {
 			var open []string
-			for n := c; n < b.transfers; n += bankClients {
-				open = append(open, b.request(b.t.Context(), random, n))
+			for n := c; n < b.transfers-b.probes; n += bankClients {
+				open = append(open, b.request(b.t.Context(), b.load, random, n))
 				if len(open) == bankOpen {
-					b.awaitEnds(open)
+					b.awaitEnds(open) // or goes on without
 					open = nil
 				}
 			}
@@ -165,7 +166,8 @@ func (b *bank) startClients(seed uint64) *sync.WaitGroup {
 	return &clients
 }
 
-func (b *bank) request(ctx context.Context, random *rand.Rand, n int) string {
+// request requests transfer n, of the services of that load.
+func (b *bank) request(ctx context.Context, l *load, random *rand.Rand, n int) string {
 	from := random.IntN(bankAccounts)
 	to := fmt.Sprintf("a-%d", (from+1+random.IntN(bankAccounts-1))%bankAccounts)
 	if random.IntN(40) == 0 {
@@ -173,13 +175,14 @@ func (b *bank) request(ctx context.Context, random *rand.Rand, n int) string {
 	}
 	body := fmt.Sprintf(`{"from":"a-%d","to":%q,"amount":"%d.%02d","currency":"EUR"}`, from, to, 1+random.IntN(bankMost), random.IntN(100))
 	id := fmt.Sprintf("t-%d", n)
-	b.load.send(ctx, random, "transfer/"+id+"/request", body, id)
+	l.send(ctx, random, "transfer/"+id+"/request", body, id)
 	b.requested.Add(1)
 	return id
 }
 
-// awaitEnds waits until transfers have ended, as far as the client can see that: it gives up at last, and goes on.
-func (b *bank) awaitEnds(transfers []string) {
+// awaitEnds waits until transfers have ended, as far as a client can see that: at last it gives up, and returns what is
+// left.
+func (b *bank) awaitEnds(transfers []string) []string {
 	for deadline := time.Now().Add(patience); len(transfers) > 0 && time.Now().Before(deadline) && b.t.Context().Err() == nil; {
 		a, err := request(b.t.Context(), http.MethodGet, b.queryURL+"/v1/views/transfers/"+transfers[0], "")
 		if status := a.field("data.status"); err == nil && (status == "completed" || status == "failed") {
@@ -188,6 +191,7 @@ func (b *bank) awaitEnds(transfers []string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+	return transfers
 }
 
 // awaitRequests waits until that many transfers are requested.

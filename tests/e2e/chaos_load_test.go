@@ -127,6 +127,16 @@ func (l *load) acknowledge(a answer, id string) {
 	l.journal = append(l.journal, acknowledged{ID: id, Stream: body.Stream, Position: body.Position, Version: body.Version, Events: len(body.Events)})
 }
 
+// take takes over what has become of another load, which has ended.
+func (l *load) take(other *load) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.journal = append(l.journal, other.journal...)
+	l.strange = append(l.strange, other.strange...)
+	l.retried.Add(other.retried.Load())
+	l.refused.Add(other.refused.Load())
+}
+
 // seedOf is the seed of a test that draws lots, which a failing run prints and ORCHESTRIX_SEED repeats.
 func seedOf(t testing.TB) uint64 {
 	t.Helper()
