@@ -14,7 +14,7 @@ e2e:
 
 # a hundred kills of each kind, a hundred leaders, a hundred under the bank, and what came of it
 chaos:
-    ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 90m -run 'TestKills|TestThreeNodes|TestBank$|TestFrozen' ./tests/e2e
+    ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 180m -run 'TestKills|TestThreeNodes|TestBank$|TestFrozen' ./tests/e2e
     go test -count=1 -v ./tests/linear
 
 # Orchestrix against what one would use instead; -quick takes fewer and shorter runs, -list shows the rows
