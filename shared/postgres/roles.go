@@ -15,7 +15,7 @@ type Rights struct {
 	ReadViews      bool   // documents, builds, checkpoints
 	ReadParked     bool   // events that a view could not apply
 	WriteViews     bool   // all of that, and what operators do to them; make tables for documents
-	OnlyView       string // whose tables WriteViews is about; empty: all but those that are another role's
+	OnlyView       string // whose tables and rows WriteViews is about; empty: all, but no documents of another role's view
 	RecordActions  bool   // what operators do to anything else
 	ReadSnapshots  bool
 	WriteSnapshots bool
@@ -75,6 +75,9 @@ func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
 	for _, role := range roles {
 		if err := setRole(ctx, tx, role); err != nil {
 			return translate("role "+role.Name, err)
+		}
+		if err := guardViews(ctx, tx, role); err != nil {
+			return translate("keep role "+role.Name+" to its view", err)
 		}
 	}
 	if err := shareViews(ctx, tx, roles); err != nil {

@@ -12,8 +12,16 @@ import (
 	"orchestrix/shared/postgres"
 )
 
-func TestARoleHasExactlyItsRights(t *testing.T) {
-	t.Parallel()
+// roleTest is a role that one test changes, in a migrated database.
+type roleTest struct {
+	t    *testing.T
+	db   *postgres.DB
+	name string
+	dsn  url.URL
+}
+
+func newRole(t *testing.T) *roleTest {
+	t.Helper()
 	dsn := localtest.Postgres(t)
 	db := connect(t, dsn)
 	var may bool
@@ -27,53 +35,101 @@ func TestARoleHasExactlyItsRights(t *testing.T) {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	name, password := "t_"+strings.ToLower(rand.Text()[:10]), `p'a"ss\`
+	r := &roleTest{t: t, db: db, name: "t_" + strings.ToLower(rand.Text()[:10]), dsn: *parsed}
 	t.Cleanup(func() {
 		ctx := context.Background()
 		conn := connect(t, dsn)
-		if _, err := conn.Pool().Exec(ctx, fmt.Sprintf("drop owned by %[1]s; drop role %[1]s", name)); err != nil {
+		if _, err := conn.Pool().Exec(ctx, fmt.Sprintf("drop owned by %[1]s; drop role %[1]s", r.name)); err != nil {
 			t.Error(err)
 		}
 	})
-	parsed.User = url.UserPassword(name, password)
-	as := func(statement string) error {
-		role, err := postgres.Connect(parsed.String(), postgres.Options{Conns: 2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer role.Close()
-		_, err = role.Pool().Exec(t.Context(), statement)
-		return err
-	}
-	set := func(password string, rights postgres.Rights) {
-		t.Helper()
-		for range 2 { // the second changes nothing
-			if err := db.SetRoles(t.Context(), []postgres.Role{{Name: name, Password: password, Rights: rights}}); err != nil {
-				t.Fatal(err)
-			}
+	return r
+}
+
+// set gives the role these rights, and no others.
+func (r *roleTest) set(password string, rights postgres.Rights) {
+	r.t.Helper()
+	for range 2 { // the second changes nothing
+		if err := r.db.SetRoles(r.t.Context(), []postgres.Role{{Name: r.name, Password: password, Rights: rights}}); err != nil {
+			r.t.Fatal(err)
 		}
 	}
+}
+
+// as runs a statement as the role.
+func (r *roleTest) as(password, statement string) error {
+	r.t.Helper()
+	r.dsn.User = url.UserPassword(r.name, password)
+	role, err := postgres.Connect(r.dsn.String(), postgres.Options{Conns: 2})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer role.Close()
+	_, err = role.Pool().Exec(r.t.Context(), statement)
+	return err
+}
+
+func TestARoleHasExactlyItsRights(t *testing.T) {
+	t.Parallel()
+	role := newRole(t)
+	const password = `p'a"ss\`
 	const read, write = "select * from orchestrix.snapshots", "update orchestrix.snapshots set version = 1"
 
-	set(password, postgres.Rights{ReadSnapshots: true, WriteSnapshots: true})
-	if err := as(read + ";" + write); err != nil {
+	role.set(password, postgres.Rights{ReadSnapshots: true, WriteSnapshots: true})
+	if err := role.as(password, read+";"+write); err != nil {
 		t.Errorf("with all rights: %v", err)
 	}
 	verifier, err := postgres.Verifier(password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	set(verifier, postgres.Rights{ReadSnapshots: true})
-	if err := as(read); err != nil {
+	role.set(verifier, postgres.Rights{ReadSnapshots: true})
+	if err := role.as(password, read); err != nil {
 		t.Errorf("with the right to read: %v", err)
 	}
-	if err := as(write); err == nil {
+	if err := role.as(password, write); err == nil {
 		t.Error("a right that is gone still counts")
 	}
-	set("another", postgres.Rights{})
-	parsed.User = url.UserPassword(name, "another")
-	if err := as(read); err == nil {
+	role.set("another", postgres.Rights{})
+	if err := role.as("another", read); err == nil {
 		t.Error("the right to read is gone, and still counts")
+	}
+}
+
+// A role that has one view to write changes no row of another, and is told so.
+func TestARoleWritesItsOwnViewAlone(t *testing.T) {
+	t.Parallel()
+	role := newRole(t)
+	const password = "secret"
+	const insert = "insert into orchestrix.checkpoints (view, version, rebuild, partition) values ('%s', 1, 0, 0)"
+	if _, err := role.db.Pool().Exec(t.Context(), fmt.Sprintf(insert, "another")); err != nil {
+		t.Fatal(err)
+	}
+
+	role.set(password, postgres.Rights{WriteViews: true, OnlyView: "it's mine"})
+	for _, statement := range []string{
+		fmt.Sprintf(insert, "it''s mine"), "update orchestrix.checkpoints set position = 7 where view = 'it''s mine'",
+		"delete from orchestrix.checkpoints where view = 'it''s mine'", "insert into orchestrix.views values ('it''s mine', 1, 0)",
+	} {
+		if err := role.as(password, statement); err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	refused := []string{
+		fmt.Sprintf(insert, "a third"), "update orchestrix.checkpoints set position = 7", "delete from orchestrix.checkpoints",
+		"update orchestrix.checkpoints set view = 'it''s mine'", "update orchestrix.views set name = 'a third'",
+		"insert into orchestrix.view_builds (view, version, rebuild, fields, shared) values ('a third', 1, 0, '[]', false)",
+	}
+	for _, statement := range refused {
+		if err := role.as(password, statement); err == nil || !strings.Contains(err.Error(), "may change view it's mine alone") {
+			t.Errorf("%s is answered with %v", statement, err)
+		}
+	}
+	role.set(password, postgres.Rights{WriteViews: true})
+	for _, statement := range refused {
+		if err := role.as(password, statement); err != nil {
+			t.Errorf("with all views: %s: %v", statement, err)
+		}
 	}
 }
 

@@ -177,7 +177,10 @@ func (p *lockedPlatform) checkPostgres(t *testing.T) {
 		},
 		"process": {
 			[]string{readView, "select * from orchestrix.checkpoints"},
-			[]string{writeView, "insert into orchestrix.log_commits default values"},
+			[]string{
+				writeView, "insert into orchestrix.log_commits default values", "update orchestrix.checkpoints set position = 0",
+				"delete from orchestrix.view_builds where view = 'order-summary'",
+			},
 		},
 		"query": {
 			[]string{readView, "select * from orchestrix.snapshots"},
