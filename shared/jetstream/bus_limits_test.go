@@ -170,3 +170,64 @@ func TestAMessageMustFitAsADeadLetter(t *testing.T) {
 		t.Errorf("a message that fits only alive: %v", err)
 	}
 }
+
+// What another client has given names and headers that are longer than ours may be dies as any other, holds nothing up, and
+// does not come to life again: NATS cuts a client off for good that sends it more than a line takes.
+func TestADeadLetterFitsWhateverDied(t *testing.T) {
+	t.Parallel()
+	stream := fmt.Sprintf("orx.cmd.%d.default.thing.", es.PartitionOf(es.DefaultTenant, "a", 4))
+	long := func(n int) string { return strings.Repeat("x", n) }
+	const line, header = 4060, 65450 // nearly all that NATS takes
+	for name, m := range map[string]*nats.Msg{
+		"a name":       {Subject: stream + long(line-len(stream))},
+		"a header":     {Subject: stream + "a", Header: nats.Header{"orx-command": {long(header)}}},
+		"a message id": {Subject: stream + "a", Header: nats.Header{"Nats-Msg-Id": {long(header)}}},
+		"many headers": {Subject: stream + "a", Header: manyHeaders(60)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := localtest.NATS(t).URL()
+			conn := connect(t, url)
+			bus := openBus(t, conn, jetstream.BusConfig{})
+			m.Data = []byte("foreign")
+			if err := conn.PublishMsg(m); err != nil { // its answer would take room
+				t.Fatal(err)
+			}
+			send(t, bus, "a", "behind")
+			handled := make(chan es.Delivery, 3)
+			w := startWorker(t, url, es.Subscription{}, func(_ context.Context, d es.Delivery) error {
+				if string(d.Data) == "foreign" {
+					return es.Terminate(errors.New(long(10_000)))
+				}
+				handled <- d
+				return nil
+			})
+			if d := receive(t, "what is behind", handled); d.ID != "behind" {
+				t.Errorf("handled %+v", d)
+			}
+			var dead []es.DeadLetter
+			await(t, "a dead letter", func() bool {
+				var err error
+				if dead, err = bus.DeadLetters(t.Context(), es.DeadLetterQuery{}); err != nil {
+					t.Fatal(err)
+				}
+				return len(dead) == 1
+			})
+			err := bus.RetryDeadLetter(t.Context(), dead[0].Number)
+			if string(dead[0].Data) != "foreign" || !errors.Is(err, es.ErrBadToken) && !errors.Is(err, es.ErrTooLarge) {
+				t.Errorf("retry of %+v: %v", dead[0], err)
+			}
+			if w.conn.IsClosed() {
+				t.Error("the worker has lost its connection")
+			}
+		})
+	}
+}
+
+func manyHeaders(kilobytes int) nats.Header {
+	header := nats.Header{}
+	for n := range kilobytes {
+		header[fmt.Sprint("x-", n)] = []string{strings.Repeat("y", 1<<10)}
+	}
+	return header
+}

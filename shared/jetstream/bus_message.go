@@ -2,6 +2,8 @@ package jetstream
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,11 +72,46 @@ func (b *Bus) decodeMessage(place string, sequence uint64, header nats.Header, d
 
 // encodeDead makes the dead letter of a message. unique makes the same message die once.
 func (b *Bus) encodeDead(topic es.Topic, group, place, unique string, d es.Delivery, cause error) *nats.Msg {
-	m := encodeMessage(b.deadPrefix()+string(topic)+"."+group+"."+place, unique, d.Message)
+	m := encodeMessage(b.deadPrefix()+string(topic)+"."+group+"."+shortPlace(place), unique, shortened(d.Message))
 	m.Header[headerError] = []string{oneLine(cause.Error())}
 	m.Header[headerAttempts] = []string{strconv.Itoa(d.Attempt)}
 	m.Header[headerPublished] = []string{d.Published.UTC().Format(time.RFC3339Nano)}
 	return m
+}
+
+// Any client may have sent what dies, with names and headers as long as NATS takes them. In a dead letter they are cut to
+// a little more than those of ours may have: it fits into a line and a header of NATS together with what it says besides,
+// and can't be published again as if it were whole.
+
+func shortPlace(place string) string {
+	tokens := strings.Split(place, ".")
+	for i := range tokens {
+		tokens[i] = cutTo(tokens[i], es.MaxTokenLength)
+	}
+	return strings.Join(tokens, ".")
+}
+
+func shortened(m es.Message) es.Message {
+	m.ID = cutTo(m.ID, es.MaxCommandIDLength)
+	all, size := m.Header, 0
+	m.Header = make(map[string]string, len(all))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if size > es.MaxMessageHeader {
+			break
+		}
+		short, value := cutTo(key, es.MaxMessageHeader), cutTo(all[key], es.MaxMessageHeader)
+		m.Header[short] = value
+		size += len(short) + len(value)
+	}
+	return m
+}
+
+// cutTo cuts a text that is too long, so that it still is.
+func cutTo(text string, most int) string {
+	if len(text) > most {
+		return text[:most+1]
+	}
+	return text
 }
 
 // oneLine makes a header's value of an error, which may have many lines and be long.
