@@ -28,6 +28,10 @@ const (
 // command: without this, a command could have them write into the log.
 const replyPrefix = "_INBOX"
 
+// maxReplyTo is how long such a subject may be, in bytes. NATS ends the connection of whoever publishes to one that does not
+// fit into a line, and the client library takes that for final: a command could put the services out of action.
+const maxReplyTo = 256
+
 // CommandMessage is a command on its way over the bus, and where its outcome goes.
 type CommandMessage struct {
 	Command
@@ -92,14 +96,17 @@ func (m *CommandMessage) check() error {
 		}
 	}
 	if m.ReplyTo != "" && !isInbox(m.ReplyTo) {
-		return fmt.Errorf("%w: command %s: %s %q must be an inbox: a subject without wildcards that starts with %s",
-			es.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, replyPrefix)
+		return fmt.Errorf("%w: command %s: %s %.300q must be an inbox: a subject of at most %d bytes, without wildcards, that starts with %s",
+			es.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, maxReplyTo, replyPrefix)
 	}
 	return nil
 }
 
 // isInbox reports whether a subject is one that clients of NATS make up for replies: the prefix is theirs to extend.
 func isInbox(subject string) bool {
+	if len(subject) > maxReplyTo {
+		return false
+	}
 	tokens := strings.Split(subject, ".")
 	for _, token := range tokens {
 		if token == "" || strings.ContainsAny(token, " \t\r\n*>") {

@@ -75,6 +75,7 @@ func TestWhatIsNoCommandIsRefused(t *testing.T) {
 		"reply with a space":     func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX.a b" },
 		"reply to an empty part": func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX..a" },
 		"reply to the prefix":    func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX" },
+		"reply to a long name":   func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX." + strings.Repeat("x", 5000) },
 		"reply with a line":      func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX.\n" },
 	} {
 		m := commandMessage()
