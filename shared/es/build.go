@@ -76,7 +76,8 @@ type BuildStore interface {
 	Pause(ctx context.Context, view string, paused bool, by Action) error
 
 	// Drop removes the retired and cancelled builds that have been so since before; for all views where view
-	// is empty. It returns what it has removed.
+	// is empty. It returns what it has removed. A cancelled one that is the newest of its view is still among the builds,
+	// without documents, until there is a newer one: so nobody begins it again.
 	Drop(ctx context.Context, view string, before time.Time, by Action) ([]Build, error)
 
 	ActionLog

@@ -40,6 +40,7 @@ type build struct {
 	state          es.BuildState
 	since, started time.Time
 	dropOld        bool
+	dropped        bool // it is only remembered, since it is the newest and was called off
 	documents      map[es.DocumentKey]es.Document
 	checkpoints    map[int]*es.Checkpoint // by partition
 }

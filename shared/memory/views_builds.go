@@ -152,14 +152,15 @@ func (s *Views) Drop(_ context.Context, name string, before time.Time, by es.Act
 			continue
 		}
 		v := s.views[viewName]
+		newest := slices.MaxFunc(v.builds, func(a, b *build) int { return a.spec.Build().Compare(b.spec.Build()) })
 		v.builds = slices.DeleteFunc(v.builds, func(b *build) bool {
-			gone := (b.state == es.Retired || b.state == es.Cancelled) && b.since.Before(before)
-			if gone {
+			if (b.state == es.Retired || b.state == es.Cancelled) && b.since.Before(before) && !b.dropped {
+				b.dropped, b.documents, b.checkpoints = true, nil, nil
 				dropped = append(dropped, b.spec.Build())
 				delete(s.parked, b.spec.Build())
 				s.record(by, viewName, b.spec.Build().String())
 			}
-			return gone
+			return b.dropped && b != newest
 		})
 	}
 	return dropped, nil

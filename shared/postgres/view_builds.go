@@ -64,9 +64,28 @@ with cancelled as (
 )
 select version, rebuild from cancelled`
 
+	// selectDroppable passes over what is only remembered: see drop.
 	selectDroppable = `
 select view, version, rebuild from orchestrix.view_builds
-where state in ('retired', 'cancelled') and since < $2 and ($1 = '' or view = $1) order by 1, 2, 3 for update skip locked`
+where state in ('retired', 'cancelled') and since < $2 and ($1 = '' or view = $1) and prepared_at > '-infinity'
+order by 1, 2, 3 for update skip locked`
+
+	// rememberCancelled keeps the newest build of a view where it was called off: it would be begun again, or its number
+	// given to another one.
+	rememberCancelled = `
+update orchestrix.view_builds b set prepared_at = '-infinity' where view = $1 and version = $2 and rebuild = $3
+and state = 'cancelled' and not exists (
+	select from orchestrix.view_builds newer where newer.view = b.view and (newer.version, newer.rebuild) > (b.version, b.rebuild))`
+
+	deleteParked      = `delete from orchestrix.parked where view = $1 and version = $2 and rebuild = $3`
+	deleteCheckpoints = `delete from orchestrix.checkpoints where view = $1 and version = $2 and rebuild = $3`
+
+	forgetBuild = `
+delete from orchestrix.view_builds where view = $1 and version = $2 and rebuild = $3 and prepared_at > '-infinity'`
+
+	forgetCancelled = `
+delete from orchestrix.view_builds b where ($1 = '' or view = $1) and state = 'cancelled' and prepared_at = '-infinity' and exists (
+	select from orchestrix.view_builds newer where newer.view = b.view and (newer.version, newer.rebuild) > (b.version, b.rebuild))`
 
 	recordAction = `insert into orchestrix.actions (who, did, view, object, reason) values ($1, $2, $3, $4, $5)`
 
@@ -197,6 +216,9 @@ func (v *Views) Drop(ctx context.Context, view string, before time.Time, by es.A
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err = pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, forgetCancelled, view); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, selectDroppable, view, before)
 		if err != nil {
 			return err
@@ -224,12 +246,13 @@ func (v *Views) Drop(ctx context.Context, view string, before time.Time, by es.A
 	return dropped, nil
 }
 
+// drop removes all that a build consists of, and the build itself unless it has to be remembered.
 func drop(ctx context.Context, tx pgx.Tx, b es.Build) error {
 	if _, err := tx.Exec(ctx, "drop table if exists "+tableName(b)); err != nil {
 		return err
 	}
-	for _, table := range []string{"parked", "checkpoints", "view_builds"} {
-		if _, err := tx.Exec(ctx, "delete from orchestrix."+table+" where view = $1 and version = $2 and rebuild = $3", b.View, b.Version, b.Rebuild); err != nil {
+	for _, statement := range []string{deleteParked, deleteCheckpoints, rememberCancelled, forgetBuild} {
+		if _, err := tx.Exec(ctx, statement, b.View, b.Version, b.Rebuild); err != nil {
 			return err
 		}
 	}

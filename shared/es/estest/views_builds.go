@@ -146,6 +146,32 @@ func viewCancel(t *testing.T, store es.ViewStore) {
 		t.Errorf("Activate of a cancelled build is %v, %v", active, err)
 	}
 	wantDocument(t, store, "a", `{}`, es.Position{Sequence: 1})
+	viewDropCancelled(t, store, cancelled)
+}
+
+// viewDropCancelled drops the build, which was called off and is the newest: it is not begun again, and neither is its number
+// given to another.
+func viewDropCancelled(t *testing.T, store es.ViewStore, cancelled es.Build) {
+	for _, want := range []int{1, 0} {
+		dropped, err := store.Drop(t.Context(), "", time.Now().Add(time.Hour), by("drop"))
+		if err != nil || len(dropped) != want || want == 1 && dropped[0] != cancelled {
+			t.Errorf("Drop is %v, %v", dropped, err)
+		}
+		wantState(t, store, cancelled.Number(), es.Cancelled)
+		if s := statusOf(t, store, cancelled.Number()); s != nil && len(s.Checkpoints) != 0 {
+			t.Errorf("the dropped build has %+v", s)
+		}
+	}
+	next, err := store.Rebuild(t.Context(), things, false, by("rebuild"))
+	if err != nil || next.Rebuild != cancelled.Rebuild+1 {
+		t.Errorf("the next Rebuild is %v, %v", next, err)
+	}
+	if dropped, err := store.Drop(t.Context(), "", time.Now().Add(time.Hour), by("drop")); err != nil || len(dropped) != 0 {
+		t.Errorf("Drop is %v, %v", dropped, err)
+	}
+	if s := statusOf(t, store, cancelled.Number()); s != nil {
+		t.Errorf("the dropped build is %+v", s)
+	}
 }
 
 func viewPause(t *testing.T, store es.ViewStore) {

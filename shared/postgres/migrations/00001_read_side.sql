@@ -32,7 +32,7 @@ create table orchestrix.view_builds (
     fields      json        not null,
     shared      boolean     not null,
     started_at  timestamptz not null default now(),
-    prepared_at timestamptz not null default now(), -- moves when the declared fields change
+    prepared_at timestamptz not null default now(), -- moves when the declared fields change; -infinity once it is only remembered
     primary key (view, version, rebuild)
 );
 

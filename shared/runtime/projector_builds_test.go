@@ -1,0 +1,74 @@
+package runtime_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+var ada = es.Action{Who: "ada", Did: "test"}
+
+// A build that was called off and dropped stays called off, and does not stand in the way of the next one.
+func TestRebuildAfterACancelledOneWasDropped(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		want := feedCounters(t, s.log, "a", 4, 5)
+		p, _ := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
+		awaitTallies(t, s.views, want)
+		cancelARebuild(t, p, s.views)
+		if _, err := s.views.Drop(t.Context(), "by-id", time.Now().Add(time.Minute), ada); err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.views.Rebuild(t.Context(), counterView(t, p, "by-id"), true, ada)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the second rebuild is active", func() error { return wantBuild(s.views, again, es.Active) })
+		awaitTallies(t, s.views, merge(want, feedCounters(t, s.log, "b", 4, 6)))
+	})
+}
+
+// cancelARebuild calls a rebuild off after the projector has prepared it, and before it is active.
+func cancelARebuild(t *testing.T, p *runtime.Projector, views es.ViewStore) {
+	t.Helper()
+	if err := views.Pause(t.Context(), "by-id", true, ada); err != nil {
+		t.Fatal(err)
+	}
+	b, err := views.Rebuild(t.Context(), counterView(t, p, "by-id"), false, ada)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the projector knows the rebuild", func() error {
+		for _, report := range p.Status() {
+			if report.Build == b {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is not known", b)
+	})
+	if _, err := views.Cancel(t.Context(), "by-id", ada); err != nil {
+		t.Fatal(err)
+	}
+	if err := views.Pause(t.Context(), "by-id", false, ada); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantBuild(views es.ViewStore, b es.Build, state es.BuildState) error {
+	builds, err := views.Builds(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, status := range builds {
+		if status.Build == b && status.State != state {
+			return fmt.Errorf("%s is %s", b, status.State)
+		} else if status.Build == b {
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no %s", b)
+}
