@@ -45,7 +45,7 @@ func (a *queryAPI) describeView(v *es.ViewType) error {
 		Summary:    "One document of " + v.Name,
 		Parameters: append(a.waitParameters(), parameter("path", "key", "The document's key, percent-encoded.", text()), ifNoneMatch()),
 		Responses: ok("The document.", document, withAsOf(map[string]*huma.Param{
-			"ETag": header(huma.TypeString, "The document's position."), headerPosition: header(huma.TypeString, "The document's position."),
+			"ETag": header(huma.TypeString, "Another one whenever the document is another one."), headerPosition: header(huma.TypeString, "The document's position."),
 		})),
 	}
 	one.Responses["304"] = notModified()
