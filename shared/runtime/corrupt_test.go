@@ -44,14 +44,15 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	awaitTallies(t, views, before)
 
 	write := foreignWriter(t, connection)
-	junk, unknown, skipped := counterStream("junk"), counterStream("unknown"), counterStream("skipped")
+	junk, unknown, skipped, unstorable := counterStream("junk"), counterStream("unknown"), counterStream("skipped"), counterStream("unstorable")
 	write(junk, 0, `{"not a batch`)
 	write(unknown, 0, foreignEvent(unknown, "Forgotten", 1))
 	write(skipped, 0, foreignEvent(skipped, "Added", 5))
+	write(unstorable, 0, foreignEvent(unstorable, `No\u0000Text`, 1))
 	write(counterStream("misplaced"), 1, foreignEvent(counterStream("misplaced"), "Added", 1))
 
 	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
-	for stream, want := range map[string]error{"junk": es.ErrCorrupt, "unknown": es.ErrUnknownEvent, "skipped": es.ErrCorrupt} {
+	for stream, want := range map[string]error{"junk": es.ErrCorrupt, "unknown": es.ErrUnknownEvent, "skipped": es.ErrCorrupt, "unstorable": es.ErrUnknownEvent} {
 		if _, err := x.Execute(t.Context(), addCommand(stream, "c", 1)); !errors.Is(err, want) {
 			t.Errorf("a command to %s: %v", stream, err)
 		}
@@ -61,7 +62,7 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	awaitTallies(t, views, after)
 	eventually(t, "what can't be read is parked", func() error {
 		failed, err := views.Parked(t.Context(), es.ParkedQuery{View: "by-id", Limit: 10})
-		if err != nil || len(failed) != 3 {
+		if err != nil || len(failed) != 4 {
 			return fmt.Errorf("parked are %+v, %w", failed, err)
 		}
 		return nil

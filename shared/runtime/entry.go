@@ -106,6 +106,6 @@ func (s *step) streamLane() es.Lane { return es.StreamLane(s.commit.Stream) }
 
 func (s *step) parking(lane es.Lane, failure *es.Failure) es.Parking {
 	return es.Parking{
-		Lane: lane, Stream: s.commit.Stream, Position: s.commit.Position, Event: s.index, Type: s.name, Failure: failure,
+		Lane: lane, Stream: s.commit.Stream, Position: s.commit.Position, Event: s.index, Type: printable(s.name), Failure: failure,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"orchestrix/shared/es"
 )
@@ -29,7 +30,7 @@ func newFailure(view *es.ViewType, s *step, err error) *es.Failure {
 func causesOf(err error) (causes []string) {
 	for pending := []error{err}; len(pending) > 0 && len(causes) < maxCauses; {
 		err, pending = pending[0], pending[1:]
-		causes = append(causes, cut(err.Error(), maxFailureText))
+		causes = append(causes, printable(cut(err.Error(), maxFailureText)))
 		switch wrapper := err.(type) { //nolint:errorlint // it is unwrapped here
 		case interface{ Unwrap() error }:
 			if inner := wrapper.Unwrap(); inner != nil {
@@ -47,6 +48,11 @@ func cut(text string, limit int) string {
 		return text[:limit] + "…"
 	}
 	return text
+}
+
+// printable is what every store takes of a text that may come from anywhere: it may be a part of what could not be read.
+func printable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // varying is what differs between two failures of one kind: numbers, and what stands in quotes.
