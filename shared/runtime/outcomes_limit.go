@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"sync"
 	"time"
+
+	"orchestrix/shared/es"
 )
 
 // sizeAge is how long a size counts that was asked for.
@@ -19,7 +20,7 @@ type outcomesLimit struct {
 	most uint64 // bytes
 	size func(context.Context) (uint64, error)
 
-	mu    sync.Mutex
+	turn  chan struct{} // holds a token while nobody looks at what follows
 	used  uint64
 	asked time.Time
 }
@@ -29,7 +30,8 @@ type outcomesLimit struct {
 // in their queue. A command that is known is decided and its outcome kept in any case. size is asked once a second at
 // most, so that a little more than the limit may be kept. It returns o.
 func (o *Outcomes) LimitTo(most uint64, size func(context.Context) (uint64, error)) *Outcomes {
-	o.limit.most, o.limit.size = cmp.Or(most, DefaultOutcomesBytes), size
+	o.limit.most, o.limit.size, o.limit.turn = cmp.Or(most, DefaultOutcomesBytes), size, make(chan struct{}, 1)
+	o.limit.turn <- struct{}{}
 	return o
 }
 
@@ -38,8 +40,12 @@ func (l *outcomesLimit) room(ctx context.Context, most uint64) error {
 	if l.size == nil {
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case <-l.turn: // of one who asks for all
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: how much the outcomes of commands take: %w", es.ErrUnavailable, ctx.Err())
+	}
 	if time.Since(l.asked) > sizeAge {
 		used, err := l.size(ctx)
 		if err != nil {

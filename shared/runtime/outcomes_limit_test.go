@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
@@ -51,5 +52,57 @@ func TestThereIsRoomForSoManyOutcomes(t *testing.T) {
 	s.outcomes.LimitTo(most, func(context.Context) (uint64, error) { return 0, es.ErrUnavailable })
 	if _, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: addCommand("a", "new", 1)}); !errors.Is(err, es.ErrUnavailable) {
 		t.Errorf("without a size: %v", err)
+	}
+}
+
+// read tells when a value has been read.
+type read struct {
+	es.KeyValue
+	done chan struct{}
+}
+
+func (r read) Get(ctx context.Context, key string) (es.Entry, error) {
+	defer func() { r.done <- struct{}{} }()
+	return r.KeyValue.Get(ctx, key)
+}
+
+// Whoever asks how much there is keeps nobody else longer than they would wait.
+func TestNobodyWaitsForAnotherToAskForTheSize(t *testing.T) {
+	t.Parallel()
+	s := newQueueStack(t)
+	known := make(chan struct{})
+	asked, answer := make(chan struct{}), make(chan struct{})
+	submitter := runtime.NewSubmitter(s.bus, runtime.NewOutcomes(read{s.values, known}).LimitTo(1000, func(context.Context) (uint64, error) {
+		close(asked)
+		<-answer
+		return 1, nil
+	}))
+	submit := func(ctx context.Context, id string) <-chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := submitter.Submit(ctx, runtime.CommandMessage{Command: addCommand("a", id, 1)})
+			done <- err
+		}()
+		return done
+	}
+	first := submit(t.Context(), "first")
+	<-known
+	<-asked
+	impatient, leave := context.WithCancel(t.Context())
+	second, third := submit(impatient, "second"), submit(t.Context(), "third")
+	<-known
+	<-known
+	leave()
+	select {
+	case err := <-second:
+		if !errors.Is(err, es.ErrUnavailable) {
+			t.Errorf("who has left got %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("who has left still waits")
+	}
+	close(answer)
+	if err := errors.Join(<-first, <-third); err != nil { // the third uses what the first has learned
+		t.Error(err)
 	}
 }
