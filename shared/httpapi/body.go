@@ -39,9 +39,13 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	return nil, badRequest.because("the body ends too early or is not well framed")
 }
 
+// usualBody is for how many bytes there is memory as soon as a client says that they are to come. For a larger body there is
+// when it comes: a client that only says so must not cost more.
+const usualBody = 16 << 10
+
 // readAll reads a body, whose length is negative where it is not known.
 func readAll(body io.Reader, length int64) ([]byte, error) {
-	if length < 0 {
+	if length < 0 || length > usualBody {
 		return io.ReadAll(body)
 	}
 	all := make([]byte, length)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -97,6 +98,31 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 	response, body := raw(t, server.Listener.Addr().String(),
 		"POST "+placePath+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
 	reply{response.StatusCode, response.Header, body}.problem(t, "slow", 408, "body-timeout")
+}
+
+// asked is a body that says how much it is asked for, and never comes.
+type asked struct{ most int }
+
+func (a *asked) Read(p []byte) (int, error) {
+	a.most = max(a.most, len(p))
+	return 0, io.ErrUnexpectedEOF
+}
+
+// What a client only announces costs nothing: a thousand that send no more than a length must not fill the memory.
+func TestABodyThatIsAnnouncedTakesNoMemory(t *testing.T) {
+	t.Parallel()
+	server := commandServer(t, executorFunc(accept), httpapi.Options{})
+	for _, length := range []int64{100, 1 << 20} {
+		body := &asked{}
+		request := httptest.NewRequest(http.MethodPost, placePath, body)
+		request.Header.Set("Content-Type", "application/json")
+		request.ContentLength = length
+		recorder := httptest.NewRecorder()
+		server.Config.Handler.ServeHTTP(recorder, request)
+		if recorder.Code != http.StatusBadRequest || body.most == 0 || body.most > 16<<10 {
+			t.Errorf("for %d bytes, %d were got at once: status %d", length, body.most, recorder.Code)
+		}
+	}
 }
 
 // The deadline of the body must not end the command.
