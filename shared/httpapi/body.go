@@ -26,9 +26,12 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	// The server takes the deadline away when the body has come to its end; after a failure it must stay, or the
 	// server would wait for the rest. Not every writer can set one.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(maxBodyTime, s.options.RequestTimeout)))
+	expected := s.places.expect(w)
 	body, err := readAll(http.MaxBytesReader(w, r.Body, s.options.MaxBody), r.ContentLength)
 	var tooLarge *http.MaxBytesError
-	switch {
+	switch kept := s.places.arrived(expected); {
+	case !kept:
+		return nil, overloaded.because(overloaded.detail)
 	case err == nil:
 		return body, nil
 	case errors.As(err, &tooLarge):

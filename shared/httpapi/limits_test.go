@@ -100,6 +100,38 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 	reply{response.StatusCode, response.Header, body}.problem(t, "slow", 408, "body-timeout")
 }
 
+// Clients that say what they are about to send, and don't, are let in as long as nobody else needs their places.
+func TestBodiesThatDoNotComeKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	server := commandServer(t, executorFunc(accept), httpapi.Options{MaxInFlight: 2})
+	var slow []*bufio.Reader
+	for range 2 {
+		connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { connection.Close() })
+		if _, err := io.WriteString(connection, "POST "+placePath+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+			"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, bufio.NewReader(connection))
+		if response, err := http.ReadResponse(slow[len(slow)-1], nil); err != nil || response.StatusCode != http.StatusContinue {
+			t.Fatalf("a client that sends nothing is told %v, %v", response, err)
+		}
+	}
+	for status := 0; status != http.StatusOK; {
+		r := call(t, server, "POST", placePath, goodBody)
+		if status = r.status; status != http.StatusOK {
+			r.problem(t, "a good request", 503, "overloaded") // for a moment, they may be about to send
+		}
+	}
+	response, err := http.ReadResponse(slow[0], nil)
+	if err != nil || response.StatusCode != http.StatusServiceUnavailable || !response.Close {
+		t.Errorf("who came first and sent nothing is told %v, %v", response, err)
+	}
+}
+
 // asked is a body that says how much it is asked for, and never comes.
 type asked struct{ most int }
 

@@ -19,13 +19,13 @@ type server struct {
 	options Options
 	mux     *http.ServeMux
 	openapi *huma.OpenAPI
-	slots   chan struct{} // one is held by each request in flight
-	routes  []string      // for the hint of a 404
+	places  *places
+	routes  []string // for the hint of a 404
 }
 
 func newServer(o Options, types huma.Registry) *server {
 	o = o.withDefaults()
-	s := &server{options: o, mux: http.NewServeMux(), slots: make(chan struct{}, o.MaxInFlight)}
+	s := &server{options: o, mux: http.NewServeMux(), places: newPlaces(o.MaxInFlight)}
 	s.openapi = newOpenAPI(o, types)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, s.noRoute()) })
 	return s
@@ -84,13 +84,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.recoverPanic(w, r)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
+	if !s.places.take() {
 		s.fail(w, r, overloaded.because(overloaded.detail))
 		return
 	}
+	defer s.places.leave()
 	if !isClean(r.URL.EscapedPath()) {
 		s.fail(w, r, s.noRoute()) // the mux would redirect, and a command must not wander
 		return

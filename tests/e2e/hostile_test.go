@@ -171,13 +171,20 @@ func TestSlowClients(t *testing.T) {
 	var trickling sync.WaitGroup
 	t.Cleanup(func() { close(stop); trickling.Wait() })
 	addr := strings.TrimPrefix(p.commandURL, "http://")
-	for range slow {
+	for n := range slow {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Skipf("this machine allows too few connections: %v", err)
 		}
-		trickling.Go(func() { trickle(conn, stop) })
+		trickling.Go(func() { trickle(conn, stop, n%4 > 0) })
 	}
+	eventually(t, "a first good request", func() error { // for a moment, any of them may be about to send
+		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/order/first/place", smallOrder)
+		if err != nil || a.Status != http.StatusOK {
+			return fmt.Errorf("%v, %w", a, err)
+		}
+		return nil
+	})
 	for n := range 200 {
 		p.post(fmt.Sprintf("order/served-%d/place", n), smallOrder)
 	}
@@ -186,13 +193,19 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// trickle sends a request byte by byte, until the server has enough of it.
-func trickle(conn net.Conn, stop <-chan struct{}) {
+// trickle sends a request byte by byte, with or without its head, until the server has enough of it.
+func trickle(conn net.Conn, stop <-chan struct{}, headAtOnce bool) {
 	defer conn.Close()
-	for _, b := range []byte(post(placePath, "application/json", strings.Repeat(" ", 1000))) {
-		if _, err := conn.Write([]byte{b}); err != nil {
+	rest := []byte(post(placePath, "application/json", strings.Repeat(" ", 1000)))
+	first := 1
+	if headAtOnce {
+		first = len(rest) - 1000
+	}
+	for len(rest) > 0 {
+		if _, err := conn.Write(rest[:first]); err != nil {
 			return
 		}
+		rest, first = rest[first:], 1
 		select {
 		case <-stop:
 			return
