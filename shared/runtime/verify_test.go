@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -176,4 +177,41 @@ func tamper(t testing.TB, views es.ViewStore, view es.ViewSpec, documents map[st
 	if err := views.Apply(t.Context(), view, u, func(es.Current) (es.Outcome, error) { return outcome, nil }); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// What waits behind an event that can't be read is missing in the views, as it should be: verify does not call that wrong.
+func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		registry := counting(t, 1, nil)
+		stream, revision := counterStream("stuck"), es.Revision{}
+		for i, e := range []es.Recorded{
+			{Type: "counting.Added", Schema: 1, Data: json.RawMessage(`{"N":2}`)},
+			{Type: "counting.Forgotten", Schema: 1, Data: json.RawMessage(`{}`)},
+			{Type: "counting.Added", Schema: 1, Data: json.RawMessage(`{"N":4}`)},
+		} {
+			var err error
+			revision, err = s.log.Append(t.Context(), revision, es.Commit{
+				Stream: stream, Version: es.Version(i + 1), Command: es.CommandRef{ID: fmt.Sprint("c", i)}, Events: []es.Recorded{e},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		startProjector(t, registry, s.log, s.views, "one")
+		eventually(t, "the events wait", func() error {
+			parked, err := s.views.Parked(t.Context(), es.ParkedQuery{Limit: 10})
+			if err != nil || len(parked) != 2 || parked[0].Behind != 1 || parked[1].Behind != 1 {
+				return fmt.Errorf("parked are %+v, %w", parked, err)
+			}
+			return nil
+		})
+		for _, sample := range []int{0, 3} {
+			v := verify(t, registry, s, sample)
+			wantFinding(t, v, "unknown event")
+			if v.Blocked == 0 {
+				t.Errorf("nothing is said to be parked: %+v", v)
+			}
+		}
+	})
 }
