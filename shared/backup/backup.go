@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,8 +87,35 @@ func (w *writer) prepare(ctx context.Context) (heads []es.Head, err error) {
 			return nil, fmt.Errorf("%w: its partition %d was created at %s and ends at %d, this one at %s and %d; name another directory",
 				ErrOtherLog, partition, p.Created, p.Last(), heads[partition].Created, heads[partition].Position.Sequence)
 		}
+		if err := w.checkEnd(ctx, partition, p); err != nil {
+			return nil, err
+		}
 	}
 	return heads, nil
+}
+
+// checkEnd makes sure that the log holds what the backup of a partition ends with: it may have been set back to an older
+// state, and have gone on with other commits since.
+func (w *writer) checkEnd(ctx context.Context, partition int, p Partition) error {
+	if len(p.Segments) == 0 {
+		return nil
+	}
+	ours, err := p.Segments[len(p.Segments)-1].last(w.dir, partition)
+	if err != nil {
+		return fmt.Errorf("the directory holds a damaged backup, name another one: %w", err)
+	}
+	theirs, err := es.CommitAt(ctx, w.log, es.Position{Partition: partition, Sequence: p.Last()})
+	if err == nil {
+		theirs, err = stored(theirs)
+	}
+	if err != nil {
+		return err
+	}
+	if ours.Err == nil && theirs.Err == nil && !bytes.Equal(ours.Digest(), theirs.Digest()) {
+		return fmt.Errorf("%w: its partition %d ends at %d with version %d of %s, this one has version %d of %s there: the log was set back since; name another directory",
+			ErrOtherLog, partition, p.Last(), ours.Version, ours.Stream, theirs.Version, theirs.Stream)
+	}
+	return nil
 }
 
 // partition writes segment after segment, each of which counts as soon as the manifest names it.

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,6 +58,30 @@ func (l line) commit(partition int) (es.Commit, error) {
 	return c, es.DecodeEvents(l.Events, &c)
 }
 
+// stored is the commit as it comes out of a backup: the spaces between the tokens of its events are gone.
+func stored(c es.Commit) (es.Commit, error) {
+	l, err := newLine(&c)
+	if err != nil {
+		return c, err
+	}
+	var text bytes.Buffer
+	if err := encoder(&text).Encode(l); err != nil {
+		return c, err
+	}
+	var again line
+	if err := json.Unmarshal(text.Bytes(), &again); err != nil {
+		return c, err
+	}
+	return again.commit(c.Position.Partition)
+}
+
+// encoder writes lines, with payloads as they are.
+func encoder(to io.Writer) *json.Encoder {
+	lines := json.NewEncoder(to)
+	lines.SetEscapeHTML(false)
+	return lines
+}
+
 // writeSegment writes commits of a partition as one file.
 func writeSegment(dir string, partition int, commits []es.Commit) (Segment, error) {
 	first, last := commits[0].Position.Sequence, commits[len(commits)-1].Position.Sequence
@@ -65,8 +90,7 @@ func writeSegment(dir string, partition int, commits []es.Commit) (Segment, erro
 	err := replaceFile(filepath.Join(dir, s.File), func(f *os.File) error {
 		buffered := bufio.NewWriter(io.MultiWriter(f, hash))
 		compressed := gzip.NewWriter(buffered)
-		lines := json.NewEncoder(compressed)
-		lines.SetEscapeHTML(false) // payloads stay as they are
+		lines := encoder(compressed)
 		for i := range commits {
 			l, err := newLine(&commits[i])
 			if err == nil {
@@ -97,6 +121,16 @@ func (s Segment) checkFile(dir string) error {
 		return fmt.Errorf("%s is damaged: its SHA-256 is %s, the manifest says %s", s.File, got, s.SHA256)
 	}
 	return nil
+}
+
+// last is the segment's newest commit.
+func (s Segment) last(dir string, partition int) (last es.Commit, err error) {
+	for last, err = range s.commits(dir, partition) {
+		if err != nil {
+			break
+		}
+	}
+	return last, err
 }
 
 // commits are those of a segment, in order.

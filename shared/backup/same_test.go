@@ -1,0 +1,57 @@
+package backup_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"orchestrix/shared/backup"
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+)
+
+// since is a log that was created at a time of its own: a stream of NATS that is restored from a snapshot keeps its.
+type since struct {
+	es.Log
+	created time.Time
+}
+
+func (l since) Head(ctx context.Context, partition int) (es.Head, error) {
+	head, err := l.Log.Head(ctx, partition)
+	head.Created = l.created
+	return head, err
+}
+
+// A log that has lost its newest commits, and has gone on with others, is another log: a backup never mixes the two.
+func TestALogThatWentBackIsAnotherOne(t *testing.T) {
+	t.Parallel()
+	dir, created := t.TempDir(), time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	log, other := memory.NewLog(1), memory.NewLog(1)
+	appendThings(t, log, 2, 0, 6)
+	appendThings(t, other, 1, 0, 20)
+	write(t, since{log, created}, dir)
+	if _, err := backup.Write(t.Context(), since{other, created}, dir, nil); !errors.Is(err, backup.ErrOtherLog) {
+		t.Errorf("the backup of a log that went back: %v", err)
+	}
+	appendThings(t, log, 2, 6, 8)
+	if r := write(t, since{log, created}, dir); r.Commits != 4 {
+		t.Errorf("the backup of the log: %+v", r)
+	}
+}
+
+// What can't be read is not added to.
+func TestADamagedBackupIsNotContinued(t *testing.T) {
+	t.Parallel()
+	dir, log := t.TempDir(), memory.NewLog(1)
+	appendThings(t, log, 2, 0, 6)
+	r := write(t, log, dir)
+	if err := os.Remove(filepath.Join(dir, r.Manifest.Partitions[0].Segments[0].File)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Write(t.Context(), log, dir, nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the backup goes on: %v", err)
+	}
+}
