@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +47,11 @@ func unreadable(r backup.Report) error {
 	if r.Unreadable == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d entries of the log are no commits, and are not kept: 'orchestrix verify' names them", r.Unreadable)
+	named := strings.Join(r.Named, "\n  ")
+	if more := r.Unreadable - uint64(len(r.Named)); more > 0 {
+		named += fmt.Sprintf("\n  … and %d more", more)
+	}
+	return fmt.Errorf("all else is done, but %d entries are no commits of any stream, and are not restored:\n  %s", r.Unreadable, named)
 }
 
 func newRestore() *cobra.Command {

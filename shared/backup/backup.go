@@ -16,9 +16,25 @@ var ErrOtherLog = errors.New("the directory holds a backup of another log")
 
 // Report says what was done.
 type Report struct {
-	Commits    uint64 // now
-	Unreadable uint64 // of them, entries that are no commits: they are named in the backup, and not restored
+	Commits    uint64   // now
+	Unreadable uint64   // entries that are no commits of any stream: they are named in the backup, and not restored
+	Named      []string // the first of them
 	Manifest   Manifest
+}
+
+// leftOut are entries that can't be restored.
+type leftOut struct {
+	count uint64
+	named []string
+}
+
+const maxNamed = 20
+
+func (l *leftOut) add(c *es.Commit, why error) {
+	l.count++
+	if len(l.named) < maxNamed {
+		l.named = append(l.named, fmt.Sprintf("%s: %v", c.Position, why))
+	}
 }
 
 // Progress is told how far the work is. It may be nil.
@@ -44,7 +60,7 @@ func Write(ctx context.Context, log es.Feed, dir string, progress Progress) (Rep
 	for partition, head := range heads {
 		errs = append(errs, w.partition(ctx, partition, head.Position.Sequence))
 	}
-	return Report{Commits: w.done, Unreadable: w.unreadable, Manifest: w.manifest}, errors.Join(errs...)
+	return Report{Commits: w.done, Unreadable: w.leftOut.count, Named: w.leftOut.named, Manifest: w.manifest}, errors.Join(errs...)
 }
 
 type writer struct {
@@ -55,7 +71,7 @@ type writer struct {
 	mu          sync.Mutex
 	manifest    Manifest
 	done, total uint64
-	unreadable  uint64
+	leftOut     leftOut
 }
 
 // prepare reads the manifest, or begins one, and makes sure that it is about this log.
@@ -155,7 +171,7 @@ func (w *writer) segment(partition int, commits []es.Commit) error {
 	w.done += uint64(len(commits))
 	for i := range commits {
 		if commits[i].Err != nil {
-			w.unreadable++
+			w.leftOut.add(&commits[i], commits[i].Err)
 		}
 	}
 	if w.progress != nil {

@@ -39,7 +39,7 @@ func Restore(ctx context.Context, dir string, log es.Log, o RestoreOptions) (Rep
 	}
 	r := &restorer{log: log, total: manifest.Commits(), progress: o.Progress}
 	err = r.run(ctx, mergeByTime(dir, manifest))
-	return Report{Commits: r.done.Load(), Unreadable: r.unreadable, Manifest: manifest}, err
+	return Report{Commits: r.done.Load(), Unreadable: r.leftOut.count, Named: r.leftOut.named, Manifest: manifest}, err
 }
 
 func checkAll(dir string, m Manifest) error {
@@ -122,11 +122,20 @@ func partitionCommits(dir string, partition int, p Partition) iter.Seq2[es.Commi
 
 // restorer appends the commits of each partition in order, and the partitions at the same time.
 type restorer struct {
-	log        es.Log
-	progress   Progress
-	total      uint64
-	done       atomic.Uint64
-	unreadable uint64
+	log      es.Log
+	progress Progress
+	total    uint64
+	done     atomic.Uint64
+
+	mu      sync.Mutex
+	leftOut leftOut
+}
+
+// leaveOut passes over an entry that any client of NATS may have written: the rest is worth more than it.
+func (r *restorer) leaveOut(c *es.Commit, why error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leftOut.add(c, why)
 }
 
 const ahead = 1000 // commits that wait for one partition
@@ -164,7 +173,7 @@ func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[es.Commit, er
 			return err
 		}
 		if c.Err != nil {
-			r.unreadable++
+			r.leaveOut(&c, c.Err)
 			continue
 		}
 		select {
@@ -184,9 +193,17 @@ func (r *restorer) append(ctx context.Context, commits <-chan es.Commit) error {
 		}
 		expected := ends[c.Stream]
 		if c.First() != expected.Version+1 {
-			return fmt.Errorf("%w: the backup holds version %d of %s after %d", es.ErrCorrupt, c.First(), c.Stream, expected.Version)
+			r.leaveOut(&c, fmt.Errorf("%w: version %d of %s comes after %d", es.ErrCorrupt, c.First(), c.Stream, expected.Version))
+			continue
+		}
+		if es.CheckCommandID(c.Command.ID) != nil { // other clients need not give one
+			c.Command.ID = "restored-" + c.Position.String()
 		}
 		revision, err := r.log.Append(ctx, expected, c)
+		if errors.Is(err, es.ErrBadToken) || errors.Is(err, es.ErrBadPayload) {
+			r.leaveOut(&c, err)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("restore version %d of %s: %w", c.Version, c.Stream, err)
 		}

@@ -1,0 +1,73 @@
+package backup_test
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	njs "github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/backup"
+	"orchestrix/shared/es"
+	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/memory"
+)
+
+// foreignLog is a log of one partition, and a way to publish into it as any client of NATS may.
+func foreignLog(t testing.TB) (log es.Log, publish func(s es.Stream, version int, data string)) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(connection.Close)
+	if log, err = jetstream.Open(t.Context(), connection, jetstream.Config{Partitions: 1, Logger: quiet}); err != nil {
+		t.Fatal(err)
+	}
+	js, err := njs.New(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log, func(s es.Stream, version int, data string) {
+		t.Helper()
+		body := fmt.Sprintf(`[{"specversion":"1.0","id":"x","source":"/x","type":"things.Happened","subject":"%s","time":"2026-01-02T03:04:05Z",`+
+			`"dataschema":"urn:orchestrix:things.Happened:1","streamversion":%d,"data":%s}]`, s, version, data)
+		if _, err := js.Publish(t.Context(), "orx.evt.0.default.thing."+s.ID, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Any client of NATS may write events, without a command id, and may write nonsense. The one is restored, and the other does not
+// keep the rest from being restored.
+func TestForeignCommitsAreRestored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log, publish := foreignLog(t)
+	appendThings(t, log, 1, 0, 2)
+	publish(stream(0), 5, `{ "n": 1 }`)
+	publish(stream(1), 7, `{}`)
+	publish(stream(1), 1, `{}`)
+	appendThings(t, log, 1, 2, 3)
+	if r := write(t, log, dir); r.Commits != 6 {
+		t.Errorf("the backup: %+v", r)
+	}
+	if r := write(t, log, dir); r.Commits != 0 {
+		t.Errorf("a run with nothing new: %+v", r)
+	}
+	target := memory.NewLog(2)
+	for _, again := range []bool{false, true} {
+		r, err := backup.Restore(t.Context(), dir, target, backup.RestoreOptions{Continue: again})
+		if err != nil || r.Commits != 5 || r.Unreadable != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	for s, versions := range []es.Version{7, 1} {
+		commits := history(t, target, stream(s))
+		if last := commits[len(commits)-1]; last.Version != versions {
+			t.Errorf("stream %d ends with version %d, not %d", s, last.Version, versions)
+		}
+	}
+}
