@@ -88,7 +88,7 @@ func streamLog(t testing.TB, partitions int) es.Log {
 		t.Fatal(err)
 	}
 	t.Cleanup(connection.Close)
-	log, err := jetstream.Open(t.Context(), connection, jetstream.Config{Partitions: partitions, Logger: quiet})
+	log, err := jetstream.Open(t.Context(), connection, jetstream.Config{Partitions: partitions, DuplicateWindow: time.Second, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	njs "github.com/nats-io/nats.go/jetstream"
 
@@ -70,4 +71,26 @@ func TestForeignCommitsAreRestored(t *testing.T) {
 			t.Errorf("stream %d ends with version %d, not %d", s, last.Version, versions)
 		}
 	}
+}
+
+// A client may use a command id again, long after it was forgotten: that is another command, though the new log gets both at
+// nearly the same time.
+func TestARepeatedCommandIDIsRestored(t *testing.T) {
+	t.Parallel()
+	dir, log := t.TempDir(), memory.NewLog(1)
+	appendThings(t, log, 1, 0, 3)
+	last, err := log.Last(t.Context(), stream(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := es.Commit{Stream: stream(0), Time: last.Time.Add(time.Hour), Command: es.CommandRef{ID: "c0", Hash: "other"}, Events: last.Events}
+	if _, err := log.Append(t.Context(), last.Revision(), again); err != nil {
+		t.Fatal(err)
+	}
+	write(t, log, dir)
+	target := streamLog(t, 1)
+	if r, err := backup.Restore(t.Context(), dir, target, backup.RestoreOptions{}); err != nil || r.Commits != 4 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	wantSame(t, target, log, 1)
 }

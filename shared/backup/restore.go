@@ -7,6 +7,7 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"orchestrix/shared/es"
 )
@@ -199,7 +200,7 @@ func (r *restorer) append(ctx context.Context, commits <-chan es.Commit) error {
 		if es.CheckCommandID(c.Command.ID) != nil { // other clients need not give one
 			c.Command.ID = "restored-" + c.Position.String()
 		}
-		revision, err := r.log.Append(ctx, expected, c)
+		revision, err := r.appendOne(ctx, expected, c)
 		if errors.Is(err, es.ErrBadToken) || errors.Is(err, es.ErrBadPayload) {
 			r.leaveOut(&c, err)
 			continue
@@ -213,4 +214,29 @@ func (r *restorer) append(ctx context.Context, commits <-chan es.Commit) error {
 		}
 	}
 	return nil
+}
+
+const (
+	repetition      = 3 * time.Minute // for longer than that, no log takes a command for one that it has had
+	repetitionPause = 500 * time.Millisecond
+)
+
+// appendOne appends a commit. Where a client has used a command id again, long after it was forgotten, the log may take the
+// second command for the first one, which has come only now: it is appended when the log has forgotten that.
+func (r *restorer) appendOne(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+	for end := time.Now().Add(repetition); ; {
+		revision, err := r.log.Append(ctx, expected, c)
+		if !errors.Is(err, es.ErrConflict) || time.Now().After(end) {
+			return revision, err
+		}
+		last, failed := r.log.LastConfirmed(ctx, c.Stream)
+		if failed != nil || last.Position != expected.Position {
+			return revision, err
+		}
+		select {
+		case <-time.After(repetitionPause):
+		case <-ctx.Done():
+			return revision, context.Cause(ctx)
+		}
+	}
 }
