@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"orchestrix/shared/backup"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/service"
 )
@@ -24,6 +26,11 @@ func newBackup() *cobra.Command {
 copies only what is new. Postgres needs none: views and snapshots are made of the log.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			unlock, err := lockBackup(args[0])
+			if err != nil {
+				return err
+			}
+			defer unlock()
 			log, closeLog, err := source.open(cmd.Context(), toolPatience)
 			if err != nil {
 				return err
@@ -41,6 +48,21 @@ copies only what is new. Postgres needs none: views and snapshots are made of th
 	}
 	source.register(command.Flags())
 	return command
+}
+
+// lockBackup keeps other runs away: each would write files that the manifest of the other names.
+func lockBackup(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	lock, err := local.LockDir(dir)
+	if errors.Is(err, local.ErrLocked) {
+		return nil, fmt.Errorf("another backup is writing into %s: let it end first", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = lock.Unlock() }, nil // the end of the process unlocks it too
 }
 
 func unreadable(r backup.Report) error {
