@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
@@ -29,7 +31,11 @@ func serveAdmin[T any](mux *http.ServeMux, notYet string, running *atomic.Pointe
 				service.WriteProblem(w, http.StatusServiceUnavailable, "starting", notYet)
 				return
 			}
-			answer, err := handle(r, t)
+			var answer any
+			err := checkQuery(r)
+			if err == nil {
+				answer, err = handle(r, t)
+			}
 			if err != nil {
 				writeError(w, err)
 				return
@@ -38,6 +44,24 @@ func serveAdmin[T any](mux *http.ServeMux, notYet string, running *atomic.Pointe
 		})
 	}
 }
+
+// checkQuery refuses a query that can't be read, and texts that no store takes.
+func checkQuery(r *http.Request) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return badRequest("the query can't be read: " + err.Error())
+	}
+	for name, texts := range values {
+		for _, text := range texts {
+			if !storable(text) {
+				return badRequest(strconv.Quote(name) + " is not valid UTF-8 or contains U+0000")
+			}
+		}
+	}
+	return nil
+}
+
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // badRequest says what is wrong with an admin request.
 type badRequest string
@@ -104,6 +128,8 @@ func readAction(r *http.Request, did string, needsReason bool) (ActionRequest, e
 		return request, es.Action{}, badRequest("reason is empty: say why")
 	case len(request.Who) > maxActionText || len(request.Reason) > maxActionText:
 		return request, es.Action{}, badRequest("who and reason have at most " + strconv.Itoa(maxActionText) + " bytes")
+	case !storable(request.Who) || !storable(request.Reason):
+		return request, es.Action{}, badRequest("who or reason contains U+0000")
 	}
 	return request, es.Action{Who: request.Who, Did: did, Reason: request.Reason}, nil
 }
