@@ -3,6 +3,8 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +32,8 @@ type waiter struct {
 	position es.Position
 	reached  uint64 // guarded by progress.mu
 	done     chan struct{}
+	looked   chan struct{} // closed after the first look that began while it waited
+	isLooked bool          // guarded by progress.mu
 }
 
 type knownFreshness struct {
@@ -44,23 +48,39 @@ func newProgress(views es.ViewReader) *progress {
 	}
 }
 
-// wait returns when the view has the position, or with [*NotReachedError] after timeout.
+// wait returns when the view has the position, or with [*NotReachedError] after timeout, though not before it was looked at.
 func (p *progress) wait(ctx context.Context, view string, position es.Position, timeout time.Duration) error {
-	w := &waiter{position: position, done: make(chan struct{})}
+	w := &waiter{position: position, done: make(chan struct{}), looked: make(chan struct{})}
 	p.join(view, w)
 	defer p.leave(view, w)
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
-	select {
-	case <-w.done:
-		return nil
-	case <-timer.C:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return &NotReachedError{View: view, Wanted: position, Reached: es.Position{Partition: position.Partition, Sequence: w.reached}}
-	case <-ctx.Done():
-		return fmt.Errorf("%w: waiting for view %s: %w", es.ErrUnavailable, view, ctx.Err())
+	patience, look := time.NewTimer(timeout), time.NewTimer(max(timeout, progressTimeout))
+	defer patience.Stop()
+	defer look.Stop()
+	var looked chan struct{}
+	for {
+		select {
+		case <-w.done:
+			return nil
+		case <-patience.C:
+			looked = w.looked
+		case <-looked:
+			return p.outcome(view, w)
+		case <-look.C:
+			return p.outcome(view, w)
+		case <-ctx.Done():
+			return fmt.Errorf("%w: waiting for view %s: %w", es.ErrUnavailable, view, ctx.Err())
+		}
 	}
+}
+
+// outcome is what the looks have shown.
+func (p *progress) outcome(view string, w *waiter) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.reached >= w.position.Sequence {
+		return nil
+	}
+	return &NotReachedError{View: view, Wanted: w.position, Reached: es.Position{Partition: w.position.Partition, Sequence: w.reached}}
 }
 
 func (p *progress) join(view string, w *waiter) {
@@ -126,16 +146,29 @@ func (p *progress) waitedFor() []string {
 	return views
 }
 
+func (p *progress) waitersFor(view string) []*waiter {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.waiting[view]))
+}
+
 // look wakes those whose position the view has. A look that fails wakes nobody: they time out.
 func (p *progress) look(ctx context.Context, view string) {
 	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
 	defer cancel()
+	asked := p.waitersFor(view)
 	checkpoints, err := p.views.Checkpoints(ctx, view)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range asked {
+		if !w.isLooked {
+			w.isLooked = true
+			close(w.looked)
+		}
+	}
 	if err != nil {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for w := range p.waiting[view] {
 		for _, c := range checkpoints {
 			if c.Position.Partition != w.position.Partition {

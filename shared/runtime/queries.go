@@ -41,7 +41,7 @@ func (q *Queries) Run(ctx context.Context) error { return q.progress.run(ctx) }
 // Wait asks for an answer that includes the commits at these positions.
 type Wait struct {
 	For     []es.Position
-	Timeout time.Duration // then [NotReachedError]
+	Timeout time.Duration // for all of them; then [NotReachedError]
 }
 
 // Freshness is how old an answer from a view may be.
@@ -75,7 +75,7 @@ func (q *Queries) List(ctx context.Context, view, tenant string, l es.ListQuery,
 func (q *Queries) Query(ctx context.Context, name, tenant string, params json.RawMessage, w Wait) (any, error) {
 	for _, t := range q.registry.Queries() {
 		if t.Name == name {
-			return t.Run(ctx, &tenantViews{queries: q, tenant: tenant, wait: w}, params)
+			return t.Run(ctx, &tenantViews{queries: q, tenant: tenant, positions: w.For, end: time.Now().Add(w.Timeout)}, params)
 		}
 	}
 	return nil, fmt.Errorf("%w: no query %q", ErrUnknown, name)
@@ -89,8 +89,9 @@ func (q *Queries) reach(ctx context.Context, view string, w Wait) (Freshness, er
 	if err := q.checkPositions(w.For); err != nil {
 		return Freshness{}, err
 	}
+	end := time.Now().Add(w.Timeout)
 	for _, position := range w.For {
-		if err := q.progress.wait(ctx, view, position, w.Timeout); err != nil {
+		if err := q.progress.wait(ctx, view, position, time.Until(end)); err != nil {
 			return Freshness{}, err
 		}
 	}
@@ -108,20 +109,24 @@ func (q *Queries) checkPositions(positions []es.Position) error {
 
 // tenantViews is the read side as one request's query sees it.
 type tenantViews struct {
-	queries *Queries
-	tenant  string
-	wait    Wait
+	queries   *Queries
+	tenant    string
+	positions []es.Position
+	end       time.Time // of the time to wait for them
 }
 
 var _ es.Views = (*tenantViews)(nil)
 
+// wait is what is left of it.
+func (v *tenantViews) wait() Wait { return Wait{For: v.positions, Timeout: time.Until(v.end)} }
+
 func (v *tenantViews) Get(ctx context.Context, view, key string) (es.Document, error) {
-	d, _, err := v.queries.Document(ctx, view, v.tenant, key, v.wait)
+	d, _, err := v.queries.Document(ctx, view, v.tenant, key, v.wait())
 	return d, err
 }
 
 func (v *tenantViews) List(ctx context.Context, view string, l es.ListQuery) (es.Page, error) {
-	page, _, err := v.queries.List(ctx, view, v.tenant, l, v.wait)
+	page, _, err := v.queries.List(ctx, view, v.tenant, l, v.wait())
 	return page, err
 }
 

@@ -1,0 +1,119 @@
+package runtime_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+	"orchestrix/shared/runtime"
+)
+
+// slowly is a view whose partitions come to sequence 1 one after the other, a second apart; looking takes a moment.
+type slowly struct {
+	es.ViewReader
+	began time.Time
+}
+
+func (v slowly) Checkpoints(context.Context, string) ([]es.Checkpoint, error) {
+	time.Sleep(time.Millisecond)
+	checkpoints := make([]es.Checkpoint, 4)
+	for i := range checkpoints {
+		checkpoints[i].Position.Partition = i
+		if time.Since(v.began) > time.Duration(i)*time.Second {
+			checkpoints[i].Position.Sequence = 1
+		}
+	}
+	return checkpoints, nil
+}
+
+func (v slowly) Get(_ context.Context, _, _, key string) (es.Document, error) {
+	return es.Document{Key: key, Data: json.RawMessage(`{}`)}, nil
+}
+
+// twice is a module with a query that reads two views.
+func twice(t testing.TB) *es.Registry {
+	t.Helper()
+	module := counterModule(es.SnapshotPolicy{})
+	fold := es.On(func(*tally, added, es.Meta) error { return nil })
+	module.Views = []es.ViewDef{
+		es.View[tally]{Name: "one", Version: 1, On: es.Folds[tally]{fold}}, es.View[tally]{Name: "two", Version: 1, On: es.Folds[tally]{fold}},
+	}
+	module.Queries = []es.QueryDef{es.Query[struct{}, tally]{Name: "both", Run: func(ctx context.Context, views es.Views, _ struct{}) (tally, error) {
+		_, _ = es.Get[tally](ctx, views, "one", "a")
+		return es.Get[tally](ctx, views, "two", "a")
+	}}}
+	registry, err := es.NewRegistry(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registry
+}
+
+func waitingQueries(t testing.TB) *runtime.Queries {
+	t.Helper()
+	q := runtime.NewQueries(twice(t), memory.NewLog(4), slowly{began: time.Now()}, nil, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- q.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-ended })
+	return q
+}
+
+func firstOf(partitions ...int) (positions []es.Position) {
+	for _, p := range partitions {
+		positions = append(positions, es.Position{Partition: p, Sequence: 1})
+	}
+	return positions
+}
+
+// Who would not wait gets what is there already.
+func TestNoWaitIsOneLook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := waitingQueries(t)
+		time.Sleep(1500 * time.Millisecond)
+		if _, _, err := q.Document(t.Context(), "one", es.DefaultTenant, "a", runtime.Wait{For: firstOf(0, 1)}); err != nil {
+			t.Errorf("positions that the view has: %v", err)
+		}
+		_, _, err := q.Document(t.Context(), "one", es.DefaultTenant, "a", runtime.Wait{For: firstOf(0, 3)})
+		var behind *runtime.NotReachedError
+		if !errors.As(err, &behind) || behind.Wanted.Partition != 3 {
+			t.Errorf("a position that it does not have: %v", err)
+		}
+	})
+}
+
+// The time to wait is that for all positions, and for all views that a query reads.
+func TestOneWaitForAllPositions(t *testing.T) {
+	t.Parallel()
+	const patience = 1500 * time.Millisecond
+	for name, read := range map[string]func(context.Context, *runtime.Queries) error{
+		"a document": func(ctx context.Context, q *runtime.Queries) error {
+			_, _, err := q.Document(ctx, "one", es.DefaultTenant, "a", runtime.Wait{For: firstOf(1, 2), Timeout: patience})
+			return err
+		},
+		"a query": func(ctx context.Context, q *runtime.Queries) error {
+			_, err := q.Query(ctx, "both", es.DefaultTenant, json.RawMessage(`{}`), runtime.Wait{For: firstOf(3), Timeout: patience})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				q, began := waitingQueries(t), time.Now()
+				var behind *runtime.NotReachedError
+				if err := read(t.Context(), q); !errors.As(err, &behind) {
+					t.Errorf("got %v", err)
+				}
+				if took := time.Since(began); took > patience+100*time.Millisecond {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
