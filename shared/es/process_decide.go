@@ -136,6 +136,9 @@ func (d *processDecider[S]) findEvent(t *Trigger, o occurrence, instance Stream)
 	if r == nil {
 		return nil, o, fmt.Errorf("process %q has no reaction to %s: register it with es.Start or es.When", d.process.Name, t.Event.Type)
 	}
+	if len(t.Event.Data) == 0 {
+		return nil, o, fmt.Errorf("%s at %s is too large to be kept here, so that it can't be tried again: cancel the instance", t.ID, t.Event.Position)
+	}
 	event, err := d.registry.Decode(Recorded{Type: t.Event.Type, Schema: t.Event.Schema, Data: t.Event.Data})
 	if err != nil {
 		return nil, o, err

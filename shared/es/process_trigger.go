@@ -43,7 +43,7 @@ type TriggerEvent struct {
 	Position Position        `json:"position"`
 	Type     string          `json:"type"`
 	Schema   int             `json:"schema"`
-	Data     json.RawMessage `json:"data,omitempty"` // missing where it was handled: the log has it at its position
+	Data     json.RawMessage `json:"data,omitempty"` // missing where it was handled, or too large: the log has it at its position
 }
 
 // PassedDeadline is a deadline that has passed.
@@ -84,7 +84,10 @@ func DeadlineTrigger(d Deadline) Trigger {
 func (t *Trigger) CommandID() string { return "trigger-" + derivedID(t.ID) }
 
 // handled is the trigger as it is kept when it needs no second look.
-func (t Trigger) handled() Trigger {
+func (t Trigger) handled() Trigger { return t.WithoutData() }
+
+// WithoutData is the trigger without the data of its event, where there is no room for that: it can't be tried again.
+func (t Trigger) WithoutData() Trigger {
 	if t.Event != nil {
 		event := *t.Event
 		event.Data = nil

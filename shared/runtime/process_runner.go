@@ -276,6 +276,9 @@ func (r *ProcessRunner) react(ctx context.Context, p *es.ProcessType, instance e
 	if errors.Is(err, es.ErrTooLarge) {
 		_, err = r.executor.instruct(ctx, from, p.Park(instance, t, err))
 	}
+	if errors.Is(err, es.ErrTooLarge) { // the event alone is nearly as large as a commit may be
+		_, err = r.executor.instruct(ctx, from, p.Park(instance, t.WithoutData(), err))
+	}
 	if err != nil {
 		return fmt.Errorf("%s on %s: %w", instance, t.ID, err)
 	}

@@ -1,0 +1,78 @@
+package runtime_test
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
+)
+
+const mostOfALog = 10_000 // bytes of a commit
+
+func smallCommits() stack {
+	return stack{memory.NewLog(1, memory.MaxCommit(mostOfALog)), memory.NewViews()}
+}
+
+// An event that fits into the log, but not together with what a reaction to it records, parks its instance. The others of
+// the partition go on.
+func TestAnEventTooLargeToBeKeptParksItsInstance(t *testing.T) {
+	t.Parallel()
+	s := newProcessStack(t, smallCommits(), memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	r, _ := s.runner(t, "one")
+	s.begin(t, "large", strings.Repeat("x", mostOfALog-100), "", 0)
+	s.awaitStatus(t, "large", es.StatusParked)
+	s.begin(t, "next", "", "", 0)
+	s.awaitStatus(t, "next", es.StatusCompleted)
+	by := es.Action{Who: "ada", At: time.Now()}
+	if err := r.Retry(t.Context(), moveStream("large"), "retry-1", by); err != nil {
+		t.Error(err)
+	}
+	if p := s.instance(t, "large"); p.Status != es.StatusParked || !strings.Contains(p.Error, "too large") {
+		t.Errorf("retried, it is %+v", p)
+	}
+	if err := r.Cancel(t.Context(), moveStream("large"), "cancel-1", by); err != nil {
+		t.Error(err)
+	}
+	s.awaitStatus(t, "large", es.StatusCancelled)
+	s.verify(t)
+}
+
+// So it is with one whose instance can't be found.
+func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
+	t.Parallel()
+	module := moveModule()
+	module.Processes = []es.ProcessDef{es.Process[bool]{
+		Name: "astray",
+		On: es.Reactions[bool]{es.Start(
+			func(e begun, _ es.Meta) string { return cmp.Or(e.To, "no token") },
+			func(bool, begun, es.Meta) (bool, []es.Effect) { return true, []es.Effect{es.Complete()} },
+		)},
+	}}
+	s := &processStack{stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: registered(t, module)}
+	s.executor = s.newExecutor(t)
+	s.runner(t, "one")
+	s.begin(t, "large", strings.Repeat("x", mostOfALog-100), "", 0)
+	parked := make(chan struct{})
+	background(t, func(ctx context.Context) error {
+		return s.log.Follow(ctx, es.Position{}, 1, func(_ context.Context, b es.Batch) error {
+			if b.Commits[0].Events[0].Kind() == "Parked" {
+				close(parked)
+			}
+			return nil
+		})
+	})
+	select {
+	case <-parked:
+	case <-time.After(time.Minute):
+		t.Fatal("nothing is parked")
+	}
+	s.begin(t, "next", "", "found", 0)
+	eventually(t, "the next event", func() error {
+		_, err := s.log.Last(t.Context(), es.Stream{Tenant: es.DefaultTenant, Category: "process-astray", ID: "found"})
+		return err
+	})
+}
