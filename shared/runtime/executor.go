@@ -173,8 +173,8 @@ func (x *Executor) parse(c Command) (*es.CommandType, any, error) {
 	return t, payload, err
 }
 
-// attempt decides once, on what is known of the aggregate. A "no" that rests on what is only remembered is
-// asked again of the log: another executor may have written since.
+// attempt decides once, on what is known of the aggregate. A "no", or events that can't be written, that rest on what is
+// only remembered are asked again of the log: another executor may have written since.
 func (x *Executor) attempt(ctx context.Context, entry *cached, t *es.CommandType, payload any, c Command, hash string) (Result, error) {
 	if result, done, err := x.guess(ctx, entry, t, payload, c, hash); done {
 		return result, err
@@ -186,7 +186,9 @@ func (x *Executor) attempt(ctx context.Context, entry *cached, t *es.CommandType
 	for {
 		events, result, err := x.decide(ctx, &entry.folded, t, payload, c, hash)
 		if len(events) > 0 && err == nil {
-			return x.commit(ctx, entry, c, hash, events)
+			if result, err = x.commit(ctx, entry, c, hash, events); err == nil || saysTheLog(err) {
+				return result, err
+			}
 		}
 		if fresh || result.Repeated {
 			return result, err
@@ -303,6 +305,12 @@ func (x *Executor) commit(ctx context.Context, entry *cached, c Command, hash st
 	return Result{
 		Stream: c.Stream, Version: next.Version, Position: next.Position, CommandID: c.ID, Events: next.Kinds(),
 	}, nil
+}
+
+// saysTheLog reports whether an error of [Executor.commit] is what the log says of the aggregate, or that it does not answer.
+// Any other is about the events: nothing is written, and on another state they may be others.
+func saysTheLog(err error) bool {
+	return errors.Is(err, es.ErrConflict) || errors.Is(err, es.ErrUnavailable)
 }
 
 // newCommit encodes the events. They are folded from what is encoded, as every later reader will do.

@@ -59,8 +59,8 @@ func (g *guesses) right(kind any) {
 func (g *guesses) wrong(kind any) { g.of(kind).Add(-1) }
 
 // guess decides a command on an aggregate that is not in memory as if it had no events. It reports false where that
-// came to nothing: the aggregate then has to be loaded. Only an append that has worked counts: a "no", and a command
-// that changes nothing, may look different on what there is.
+// came to nothing: the aggregate then has to be loaded. Only an append that has worked counts: a "no", a command that
+// changes nothing, and events that can't be written may look different on what there is.
 func (x *Executor) guess(ctx context.Context, entry *cached, t *es.CommandType, payload any, c Command, hash string) (Result, bool, error) {
 	if entry.loaded || entry.stale || c.IfMatch != nil && *c.IfMatch != 0 || !x.guesses.may(t) {
 		return Result{}, false, nil
@@ -81,7 +81,7 @@ func (x *Executor) guess(ctx context.Context, entry *cached, t *es.CommandType, 
 		x.guesses.wrong(t)
 		return Result{}, false, nil
 	}
-	return Result{}, true, err
+	return Result{}, saysTheLog(err), err
 }
 
 // remember takes an aggregate that is not in memory for what its snapshot says: it is then as one in the cache that others
