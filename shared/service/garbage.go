@@ -11,9 +11,9 @@ import (
 const (
 	// mostGarbage is how much memory a busy service may leave uncollected even where it holds little: a small heap that
 	// allocates fast would be marked several times a second, and each time the requests in flight wait for the processors.
-	mostGarbage = 64 << 20
+	mostGarbage = 256 << 20
 	// garbageTime is how much allocation should lie between two collections, as long as mostGarbage allows it.
-	garbageTime = 2 * time.Second
+	garbageTime = 8 * time.Second
 
 	paceInterval    = time.Second
 	standardPercent = 100 // of GOGC

@@ -15,8 +15,8 @@ func TestGarbageIsBounded(t *testing.T) {
 	}{
 		"idle":                     {8 * mib, mib / 10, 100},
 		"before the first cycle":   {0, 0, 100},
-		"busy and small":           {16 * mib, 100 * mib, 400}, // the most that may lie around
-		"not so busy":              {10 * mib, 10 * mib, 200},  // what two seconds bring
+		"busy and small":           {16 * mib, 100 * mib, 1600}, // the most that may lie around
+		"not so busy":              {10 * mib, 10 * mib, 800},   // what eight seconds bring
 		"busy, with a large cache": {400 * mib, 1000 * mib, 100},
 	} {
 		if got := gcPercent(c.live, c.allocated); got != c.want {
