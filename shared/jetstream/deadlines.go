@@ -128,6 +128,17 @@ func setting(deadline es.Deadline) string {
 	return strconv.FormatInt(deadline.At.UnixMicro(), 10) + "_" + hex.EncodeToString(sum[:8])
 }
 
+// farthest is the last moment for which a message can be scheduled, or near to it: the server counts nanoseconds, and takes
+// what they don't reach for past.
+var farthest = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func scheduled(at time.Time) time.Time {
+	if at.After(farthest) {
+		return farthest
+	}
+	return at
+}
+
 // SetDeadline implements [es.Deadlines]. The new setting is there before older ones are removed: where it is interrupted
 // in between, both fire, and their ids tell them apart.
 func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error {
@@ -147,7 +158,7 @@ func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error
 	m := &nats.Msg{
 		Subject: d.setPrefix() + place + "." + deadline.Name + "." + setting(deadline), Data: body,
 		Header: nats.Header{
-			headerSchedule:       {"@at " + deadline.At.Format(time.RFC3339Nano)},
+			headerSchedule:       {"@at " + scheduled(deadline.At).Format(time.RFC3339Nano)},
 			headerScheduleTarget: {d.duePrefix() + place},
 		},
 	}

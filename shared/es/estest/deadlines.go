@@ -18,6 +18,7 @@ func Deadlines(t *testing.T, open func(t testing.TB) es.Deadlines) {
 	for name, test := range map[string]func(*testing.T, es.Deadlines){
 		"they fire, and not before their time":    deadlinesFire,
 		"one that is past fires at once":          deadlinePast,
+		"one that is far away does not fire":      deadlineFarAway,
 		"a replaced one fires at its new time":    deadlineReplaced,
 		"a cancelled one does not fire":           deadlineCancelled,
 		"what is pending":                         deadlinesPending,
@@ -119,6 +120,18 @@ func wantIDs(t testing.TB, what string, got []string, want ...string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%s: %v, not %v", what, got, want)
 	}
+}
+
+// A process may mean never, and say so with a year that no count of nanoseconds reaches.
+func deadlineFarAway(t *testing.T, deadlines es.Deadlines) {
+	for _, year := range []int{2263, 3000, 9000} {
+		d := deadline(fmt.Sprint("i", year), "d", fmt.Sprint("year-", year), 0)
+		d.At = time.Date(year, 1, 2, 3, 4, 5, 0, time.UTC)
+		setDeadline(t, deadlines, d)
+	}
+	setDeadline(t, deadlines, deadline("soon", "d", "soon", time.Second))
+	wantIDs(t, "fired", dueIDs(t, deadlines, 1), "soon")
+	wantIDs(t, "pending", pendingIDs(t, deadlines, es.DeadlineQuery{}), "year-2263", "year-3000", "year-9000")
 }
 
 func deadlinesFire(t *testing.T, deadlines es.Deadlines) {
