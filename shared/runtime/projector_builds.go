@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"orchestrix/shared/es"
@@ -151,7 +152,23 @@ func (p *Projector) clean(ctx context.Context) {
 		return
 	}
 	p.cleaned = time.Now()
-	p.drop(ctx, "", time.Now().Add(-p.config.KeepOld), "it was kept for "+p.config.KeepOld.String())
+	before := time.Now().Add(-p.config.KeepOld)
+	for _, view := range p.withOldBuilds(before) {
+		p.drop(ctx, view, before, "it was kept for "+p.config.KeepOld.String())
+	}
+}
+
+// withOldBuilds are the views whose old builds this worker drops, those that are in no program any more among them. Those of
+// the process runner are its own: in the database it may be a role that others can't act for.
+func (p *Projector) withOldBuilds(before time.Time) (views []string) {
+	for _, b := range p.known() {
+		own := (b.View == ProcessFollower) == (p.kind == es.ProcessWorker)
+		old := (b.State == es.Retired || b.State == es.Cancelled) && b.Since.Before(before)
+		if own && old && !slices.Contains(views, b.View) {
+			views = append(views, b.View)
+		}
+	}
+	return views
 }
 
 func (p *Projector) drop(ctx context.Context, view string, before time.Time, reason string) {

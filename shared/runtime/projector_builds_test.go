@@ -3,10 +3,12 @@ package runtime_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/memory"
 	"orchestrix/shared/runtime"
 )
 
@@ -71,4 +73,51 @@ func wantBuild(views es.ViewStore, b es.Build, state es.BuildState) error {
 		}
 	}
 	return fmt.Errorf("there is no %s", b)
+}
+
+// The process runner drops the builds of its own view: where each service has a role of its own in the database, it alone may,
+// and what one of them may not drop must not keep it from dropping the rest.
+func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
+	t.Parallel()
+	views, registry := memory.NewViews(), counting(t, 1, nil)
+	own, other := counterView(t, nil, "by-id").Build(), runtime.FollowerView().Build()
+	for _, b := range []es.Build{own, other} {
+		retire(t, views, es.ViewSpec{Name: b.View, Version: b.Version})
+	}
+	p := runtime.NewProjector(registry, memory.NewLog(1), views, runtime.ProjectorConfig{KeepOld: 1, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	eventually(t, "the old build is gone", func() error {
+		if wantBuild(views, own, es.Retired) == nil {
+			return fmt.Errorf("%s is there", own)
+		}
+		return nil
+	})
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := wantBuild(views, other, es.Retired); err != nil {
+		t.Errorf("the build of the process runner: %v", err)
+	}
+}
+
+// retire leaves a build behind another one.
+func retire(t *testing.T, views es.ViewStore, spec es.ViewSpec) {
+	t.Helper()
+	if err := views.Prepare(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	b, err := views.Rebuild(t.Context(), spec, false, ada)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Rebuild = b.Rebuild
+	if err := views.Prepare(t.Context(), spec); err != nil {
+		t.Fatal(err)
+	}
+	if active, err := views.Activate(t.Context(), spec, 0); err != nil || !active {
+		t.Fatal(active, err)
+	}
 }
