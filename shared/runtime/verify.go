@@ -111,6 +111,7 @@ const passes = 3
 func (v *verifier) compare(ctx context.Context, c *viewCheck, result *Verified) error {
 	sampled := c.limit > 0
 	for pass := 1; ; pass++ {
+		c.last = pass == passes
 		if err := c.compare(ctx, v.views); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -213,5 +214,44 @@ func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
 				t.Errorf("nothing is said to be parked: %+v", v)
 			}
 		}
+	})
+}
+
+// meddling is a view store in which something happens before the first document is compared.
+type meddling struct {
+	es.ViewStore
+	once   *sync.Once
+	meddle func()
+}
+
+func (m meddling) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
+	m.once.Do(m.meddle)
+	return m.ViewStore.Get(ctx, view, tenant, key)
+}
+
+// A document that is removed while it is being checked is none that is missing.
+func TestVerifyWhileADocumentIsRemoved(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		registry := registryOf(t, es.On(func(d *tally, e added, _ es.Meta) error {
+			if d.Total += e.N; e.N == 99 {
+				return es.Delete
+			}
+			return nil
+		}))
+		startProjector(t, registry, s.log, s.views, "one")
+		x := newExecutor(t, s.log, nil, runtime.ExecutorConfig{})
+		mustExecute(t, x, addCommand("a", "1", 1))
+		awaitTallies(t, s.views, map[string]tally{"a": {Total: 1}})
+		views := meddling{s.views, new(sync.Once), func() {
+			mustExecute(t, x, addCommand("a", "2", 99))
+			eventually(t, "the document is gone", func() error {
+				if _, err := s.views.Get(t.Context(), "by-id", es.DefaultTenant, "a"); !errors.Is(err, es.ErrNotFound) {
+					return fmt.Errorf("got %w", err)
+				}
+				return nil
+			})
+		}}
+		wantFinding(t, verify(t, registry, stack{s.log, views}, 0))
 	})
 }

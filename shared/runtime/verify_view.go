@@ -24,6 +24,7 @@ type viewCheck struct {
 	threshold uint64                  // keys with a greater hash are not looked at
 	compared  int
 	moved     map[es.DocumentKey]bool // changed while they were being checked
+	last      bool                    // what is not there now is missing
 }
 
 func newViewCheck(view *es.ViewType, checkpoints []es.Checkpoint, partitions, limit int) *viewCheck {
@@ -136,7 +137,8 @@ func (v *viewCheck) compareOne(ctx context.Context, views es.ViewStore, key es.D
 	if same {
 		return nil
 	}
-	if stored.Position.Partition < len(v.until) && stored.Position.Sequence > v.until[stored.Position.Partition] {
+	gone := stored.Data == nil && !v.last // perhaps just now
+	if gone || stored.Position.Partition < len(v.until) && stored.Position.Sequence > v.until[stored.Position.Partition] {
 		v.moved[key] = true
 		return nil
 	}
