@@ -89,7 +89,11 @@ func openBus(ctx context.Context, log *Log, config BusConfig, create bool) (*Bus
 }
 
 func (b *Bus) queueConfig(topic es.Topic) jetstream.StreamConfig {
-	c := b.streamConfig(queueNames[topic], "messages of topic "+string(topic)+", gone when they are handled", b.subjectPrefix(topic)+"*.*.*.*")
+	var subjects []string
+	for partition := range b.log.partitions {
+		subjects = append(subjects, b.subjectPrefix(topic)+strconv.Itoa(partition)+".*.*.*")
+	}
+	c := b.streamConfig(queueNames[topic], "messages of topic "+string(topic)+", gone when they are handled", subjects...)
 	c.Retention = jetstream.WorkQueuePolicy
 	c.MaxMsgSize = maxMessage
 	c.Metadata = map[string]string{metaPartitions: strconv.Itoa(b.log.partitions), metaFormat: format}
@@ -101,9 +105,9 @@ func (b *Bus) deadConfig() jetstream.StreamConfig {
 }
 
 // streamConfig is what the streams of the bus have in common: what does not fit is refused, nothing is pushed out.
-func (b *Bus) streamConfig(name, description, subjects string) jetstream.StreamConfig {
+func (b *Bus) streamConfig(name, description string, subjects ...string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: b.log.config.Prefix + "_" + name, Description: "Orchestrix bus: " + description, Subjects: []string{subjects},
+		Name: b.log.config.Prefix + "_" + name, Description: "Orchestrix bus: " + description, Subjects: subjects,
 		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 		Replicas: b.log.config.Replicas, Duplicates: b.log.config.DuplicateWindow,
 		MaxMsgs: b.config.MaxMessages, MaxBytes: b.config.MaxBytes, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,

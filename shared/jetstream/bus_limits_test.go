@@ -126,6 +126,24 @@ func TestMessagesOfOtherClients(t *testing.T) {
 	}
 }
 
+// What no worker would ever read is not taken: it would stay in the queue for good, and leave less room for others.
+func TestAMessageToNoPartitionIsRefused(t *testing.T) {
+	t.Parallel()
+	conn := connect(t, localtest.NATS(t).URL())
+	openBus(t, conn, jetstream.BusConfig{})
+	js, _ := njs.New(conn)
+	for _, partition := range []string{"4", "04", "x", "-1"} {
+		if _, err := js.Publish(t.Context(), "orx.cmd."+partition+".default.thing.a", nil); !errors.Is(err, njs.ErrNoStreamResponse) {
+			t.Errorf("a message to partition %s of 4: %v", partition, err)
+		}
+	}
+	for partition := range 4 {
+		if _, err := js.Publish(t.Context(), fmt.Sprintf("orx.cmd.%d.default.thing.a", partition), nil); err != nil {
+			t.Errorf("a message to partition %d of 4: %v", partition, err)
+		}
+	}
+}
+
 func TestABusThatWouldNotWorkIsRefused(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t).URL())
