@@ -16,10 +16,16 @@ import (
 )
 
 // Marshal encodes a payload or a state. All JSON of events, commands, states and documents goes through
-// Marshal and [Unmarshal], so that the encoder can be changed in one place.
-func Marshal(v any) (json.RawMessage, error) {
+// Marshal and [Unmarshal], so that the encoder can be changed in one place. A type that panics as it encodes itself is an
+// error: some of what is encoded is nobody's request.
+func Marshal(v any) (data json.RawMessage, err error) {
 	e := encoders.Get().(*encoder)
 	defer e.free()
+	defer func() {
+		if p := recover(); p != nil {
+			data, err = nil, fmt.Errorf("encoding %T panicked: %v", v, p)
+		}
+	}()
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode %T: %w", v, err)
 	}

@@ -91,8 +91,13 @@ func (f *folded) snapshot(created time.Time) (es.Snapshot, error) {
 	}, nil
 }
 
-// restore makes f what the snapshot holds. Where it fails, f is unchanged.
-func (f *folded) restore(s es.Snapshot) error {
+// restore makes f what the snapshot holds. Where it fails, also by a panic of the domain, f is unchanged.
+func (f *folded) restore(s es.Snapshot) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("snapshot of %s: decoding its state panicked: %v", s.Stream, p)
+		}
+	}()
 	if err := f.decode(s); err != nil {
 		return fmt.Errorf("snapshot of %s: %w", s.Stream, err)
 	}

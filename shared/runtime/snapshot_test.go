@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -259,5 +260,61 @@ func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
 	}
 	if len(log.after) != 2 {
 		t.Errorf("%d streams were replayed, not 2", len(log.after))
+	}
+}
+
+// brittle is a state that can't be written down at times, and never read.
+type brittle struct{ Total int }
+
+func (b brittle) MarshalJSON() ([]byte, error) {
+	if b.Total == 13 {
+		panic("thirteen")
+	}
+	return fmt.Appendf(nil, `{"Total":%d}`, b.Total), nil
+}
+
+func (b *brittle) UnmarshalJSON([]byte) error { panic("never") }
+
+// kept are snapshots that tell of which streams there are some.
+type kept struct {
+	*memory.Snapshots
+	ids []string
+}
+
+func (k *kept) Save(ctx context.Context, snapshots []es.Snapshot) error {
+	for _, s := range snapshots {
+		k.ids = append(k.ids, s.Stream.ID)
+	}
+	return k.Snapshots.Save(ctx, snapshots)
+}
+
+// A state whose encoder panics gets no snapshot, and one whose decoder does is folded from the log. The service goes on.
+func TestAStateWhoseCodecPanics(t *testing.T) {
+	t.Parallel()
+	registry := registered(t, es.Module{Name: "counting", Deciders: []es.DeciderDef{es.Decider[brittle]{
+		Category: "counter",
+		Decide:   es.Commands[brittle]{es.Handle("add", func(_ brittle, c add) ([]es.Event, error) { return es.Accept(added(c)) })},
+		Evolve:   es.Events[brittle]{es.Apply("Added", func(b brittle, e added) brittle { return brittle{b.Total + e.N} })},
+	}}})
+	log, snapshots := memory.NewLog(1), &kept{Snapshots: memory.NewSnapshots()}
+	start := func() *runtime.Executor {
+		x, err := runtime.NewExecutor(registry, log, snapshots, runtime.ExecutorConfig{SnapshotEvery: 1, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	x := start()
+	runAndStop(t, x, func() {
+		for id, second := range map[string]int{"bad": 12, "good": 13} {
+			mustExecute(t, x, addCommand(id, "1", 1))
+			mustExecute(t, x, addCommand(id, "2", second))
+		}
+	})
+	if !slices.Equal(snapshots.ids, []string{"good"}) {
+		t.Errorf("snapshots of %v are kept", snapshots.ids)
+	}
+	if got := mustExecute(t, start(), addCommand("good", "2", 13)); !got.Repeated {
+		t.Errorf("a repeated command got %+v", got)
 	}
 }
