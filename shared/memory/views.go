@@ -152,7 +152,7 @@ func (s *Views) Release(_ context.Context, leases []es.Lease) error {
 	defer s.mu.Unlock()
 	for _, lease := range leases {
 		if c := s.heldBy(lease); c != nil {
-			c.Lease.Owner, c.Lease.Until = "", time.Time{}
+			c.Lease.Owner, c.Lease.Until = "", time.Now()
 		}
 	}
 	return nil

@@ -19,10 +19,10 @@ from orchestrix.view_builds b left join orchestrix.views v on v.name = b.view or
 
 	// activate compares with what readers see while that is locked, so that nothing can move in between. Positions of
 	// two different logs can't be compared: a build on a new log has to have seen its end. One that has seen the end of a
-	// partition without a commit, after the last lease of the old one ended, is on a new log too.
+	// partition without a commit, after the last lease of the old one ended and it was last touched, is on a new log too.
 	activate = `
 with old as materialized (
-	select c.partition, c.position, c.log_created, c.lease_until from orchestrix.checkpoints c
+	select c.partition, c.position, c.log_created, greatest(c.lease_until, c.updated_at) as ended from orchestrix.checkpoints c
 	join orchestrix.views v on v.name = c.view and v.active_version = c.version and v.active_rebuild = c.rebuild
 	where c.view = $1 and c.partition < $4 order by c.partition for update of c
 ), switched as (
@@ -34,7 +34,7 @@ with old as materialized (
 		select from old left join orchestrix.checkpoints new
 			on new.view = $1 and new.version = $2 and new.rebuild = $3 and new.partition = old.partition
 		where case when new.log_created <> old.log_created then new.caught_up_at is null
-			when new.log_created is null and new.caught_up_at > old.lease_until then false
+			when new.log_created is null and new.caught_up_at > old.ended then false
 			else coalesce(new.position, 0) < old.position end
 	)
 	returning name

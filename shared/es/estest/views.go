@@ -35,6 +35,7 @@ func Views(t *testing.T, open func(t testing.TB) es.ViewStore) {
 		"partitions that share documents":          viewShared,
 		"new keys from all partitions at once":     viewSharedNewKeys,
 		"the newer version is seen when it is due": viewActivate,
+		"a commit that only the old build has":     viewActivateReleased,
 		"fields that are declared later":           viewNewField,
 		"preparing by many at once":                viewPrepareRace,
 		"building again beside the old one":        viewRebuild,

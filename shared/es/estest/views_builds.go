@@ -237,3 +237,28 @@ func viewMark(t *testing.T, store es.ViewStore) {
 		t.Errorf("the checkpoints are %+v, %v", checkpoints, err)
 	}
 }
+
+// viewActivateReleased is about a partition that was empty when the new build looked, and of which the old one has a commit
+// since: readers would lose it.
+func viewActivateReleased(t *testing.T, store es.ViewStore) {
+	newer := things
+	newer.Version = 2
+	old, fresh := prepare(t, store, things, 0), prepare(t, store, newer, 0)
+	if _, err := store.Renew(t.Context(), []es.Lease{fresh.lease}, []bool{true}, longLease); err != nil {
+		t.Fatal(err)
+	}
+	old.put(es.DefaultTenant, map[string]string{"a": `{}`})
+	if err := store.Release(t.Context(), []es.Lease{old.lease}); err != nil {
+		t.Fatal(err)
+	}
+	if active, err := store.Activate(t.Context(), newer, 1); err != nil || active {
+		t.Errorf("Activate of a build that is behind is %v, %v", active, err)
+	}
+	// Who sees an empty partition only now follows another log.
+	if _, err := store.Renew(t.Context(), []es.Lease{fresh.lease}, []bool{true}, longLease); err != nil {
+		t.Fatal(err)
+	}
+	if active, err := store.Activate(t.Context(), newer, 1); err != nil || !active {
+		t.Errorf("Activate of a build on another log is %v, %v", active, err)
+	}
+}
