@@ -17,9 +17,9 @@ type ViewWriter interface {
 	// It returns [ErrLeased] while another owner holds it, or while the view is paused.
 	Claim(ctx context.Context, view ViewSpec, partition int, owner string, ttl time.Duration) (Checkpoint, error)
 
-	// Renew extends leases by ttl from now. Those of caughtUp leases are also marked as caught up at this
-	// moment. It returns the leases that are still held; a missing one was taken over.
-	Renew(ctx context.Context, leases []Lease, caughtUp []bool, ttl time.Duration) ([]Lease, error)
+	// Renew extends leases by ttl from now, and notes when each was caught up, as [Update.CaughtUp] says. It returns the
+	// leases that are still held; a missing one was taken over.
+	Renew(ctx context.Context, leases []Lease, caughtUp []time.Time, ttl time.Duration) ([]Lease, error)
 
 	// Release gives leases up, so that another worker need not wait for their end.
 	Release(ctx context.Context, leases []Lease) error
@@ -96,7 +96,9 @@ type Update struct {
 	Lease    Lease
 	From, To Position
 	Mark     LogMark // of To
-	CaughtUp bool    // nothing newer is in the partition
+	// CaughtUp is when nothing newer was in the partition, as this process has it; zero: there is something. A store has a
+	// clock of its own, and notes how long ago that was.
+	CaughtUp time.Time
 	// Keys are the documents that may be there and may change, each once, in order; of a shared view, all that may change.
 	Keys []DocumentKey
 	// Lanes are where events of this batch may have to wait, each once. It is only called where events of the build wait;

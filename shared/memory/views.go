@@ -128,7 +128,7 @@ func (s *Views) Claim(_ context.Context, spec es.ViewSpec, partition int, owner 
 }
 
 // Renew implements [es.ViewWriter].
-func (s *Views) Renew(_ context.Context, leases []es.Lease, caughtUp []bool, ttl time.Duration) ([]es.Lease, error) {
+func (s *Views) Renew(_ context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := make([]es.Lease, 0, len(leases))
@@ -138,12 +138,17 @@ func (s *Views) Renew(_ context.Context, leases []es.Lease, caughtUp []bool, ttl
 			continue
 		}
 		c.Lease.Until = time.Now().Add(ttl)
-		if caughtUp[i] {
-			c.CaughtUp = time.Now()
-		}
+		c.CaughtUp = later(c.CaughtUp, caughtUp[i])
 		held = append(held, c.Lease)
 	}
 	return held, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Release implements [es.ViewWriter].
@@ -232,9 +237,7 @@ func (s *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
 		s.write(s.built(a.View), outcomes[i])
 		c := s.heldBy(a.Update.Lease)
 		c.Position, c.Mark = a.Update.To, a.Update.Mark
-		if a.Update.CaughtUp {
-			c.CaughtUp = time.Now()
-		}
+		c.CaughtUp = later(c.CaughtUp, a.Update.CaughtUp)
 	}
 	return nil
 }

@@ -35,8 +35,8 @@ where exists (select from orchestrix.parked p where p.view = w.view and p.versio
 	moveCheckpoints = `
 update orchestrix.checkpoints c
 set position = m.position, log_created = m.created, commit_sha256 = m.digest, updated_at = clock_timestamp(),
-	caught_up_at = case when m.caught_up then clock_timestamp() else c.caught_up_at end
-from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::bigint[], $6::timestamptz[], $7::bytea[], $8::boolean[])
+	caught_up_at = greatest(c.caught_up_at, statement_timestamp() - m.caught_up)
+from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::bigint[], $6::timestamptz[], $7::bytea[], $8::interval[])
 	as m (view, version, rebuild, partition, position, created, digest, caught_up)
 where c.view = m.view and c.version = m.version and c.rebuild = m.rebuild and c.partition = m.partition`
 
@@ -166,13 +166,13 @@ func rowsOf(all []es.Application) (rows buildRows) {
 
 func queueMoves(batch *pgx.Batch, all []es.Application) {
 	rows := rowsOf(all)
-	positions, caughtUp := make([]int64, len(all)), make([]bool, len(all))
+	positions, caughtUp := make([]int64, len(all)), make([]time.Time, len(all))
 	created, digests := make([]*time.Time, len(all)), make([][]byte, len(all))
 	for i, a := range all {
 		positions[i], caughtUp[i] = int64(a.Update.To.Sequence), a.Update.CaughtUp
 		created[i], digests[i] = orNull(a.Update.Mark.Created), a.Update.Mark.Commit
 	}
-	batch.Queue(moveCheckpoints, rows.views, rows.versions, rows.rebuilds, rows.partitions, positions, created, digests, caughtUp)
+	batch.Queue(moveCheckpoints, rows.views, rows.versions, rows.rebuilds, rows.partitions, positions, created, digests, agesOf(caughtUp))
 }
 
 // orNull makes the zero time null.

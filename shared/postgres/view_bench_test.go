@@ -27,7 +27,7 @@ func applications(b *testing.B, views *postgres.Views) (all []es.Application, ne
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := es.Application{View: view, Update: es.Update{Lease: c.Lease, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: true}}
+		a := es.Application{View: view, Update: es.Update{Lease: c.Lease, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}}
 		a.Fold = func(es.Current) (o es.Outcome, _ error) {
 			for _, key := range all[i].Update.Keys {
 				data := fmt.Sprintf(`{"name":"a name of some length","n":%d,"more":"%0200d"}`, n, 0)

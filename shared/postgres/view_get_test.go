@@ -28,7 +28,7 @@ func fill(t testing.TB, v *Views, version, documents int) {
 		t.Fatal(err)
 	}
 	to := es.Position{Sequence: uint64(documents)}
-	u := es.Update{Lease: claimed.Lease, To: to, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: true}
+	u := es.Update{Lease: claimed.Lease, To: to, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}
 	err = v.Apply(t.Context(), spec, u, func(es.Current) (o es.Outcome, _ error) {
 		for n := range documents {
 			o.Writes = append(o.Writes, es.DocumentWrite{

@@ -50,7 +50,7 @@ with held as materialized (
 )
 update orchestrix.checkpoints c
 set lease_until = clock_timestamp() + $7::interval, updated_at = clock_timestamp(),
-	caught_up_at = case when ($8::boolean[])[held.n] then clock_timestamp() else c.caught_up_at end
+	caught_up_at = greatest(c.caught_up_at, statement_timestamp() - ($8::interval[])[held.n])
 from held where c.view = held.view and c.version = held.version and c.rebuild = held.rebuild and c.partition = held.partition
 returning c.view, c.version, c.rebuild, c.partition, c.owner, c.epoch, c.lease_until`
 
@@ -127,14 +127,19 @@ func byColumn(leases []es.Lease) (rows leaseRows) {
 }
 
 // Renew implements [es.ViewWriter].
-func (v *Views) Renew(ctx context.Context, leases []es.Lease, caughtUp []bool, ttl time.Duration) ([]es.Lease, error) {
+func (v *Views) Renew(ctx context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
 	if len(leases) == 0 {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	conn, err := v.db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, translate("renew leases", err)
+	}
+	defer conn.Release()
 	r := byColumn(leases)
-	rows, err := v.db.pool.Query(ctx, renew, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs, ttl, caughtUp)
+	rows, err := conn.Query(ctx, renew, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs, ttl, agesOf(caughtUp))
 	if err != nil {
 		return nil, translate("renew leases", err)
 	}
@@ -143,6 +148,18 @@ func (v *Views) Renew(ctx context.Context, leases []es.Lease, caughtUp []bool, t
 		return l, err
 	})
 	return held, translate("renew leases", err)
+}
+
+// agesOf says how long ago each time was, just before a statement is sent; null for the zero time.
+func agesOf(times []time.Time) []*time.Duration {
+	ages := make([]*time.Duration, len(times))
+	for i, t := range times {
+		if !t.IsZero() {
+			age := time.Since(t)
+			ages[i] = &age
+		}
+	}
+	return ages
 }
 
 // Release implements [es.ViewWriter].

@@ -104,7 +104,7 @@ type frozenViews struct {
 	wake   chan struct{}
 }
 
-func (f *frozenViews) Renew(ctx context.Context, leases []es.Lease, caughtUp []bool, ttl time.Duration) ([]es.Lease, error) {
+func (f *frozenViews) Renew(ctx context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
 	if f.paused.Load() {
 		<-f.wake
 	}

@@ -253,7 +253,7 @@ func (p *projection) apply(ctx context.Context, b part, by applier) error {
 		return p.transact(ctx, b, fold, fold.refuse(err), p.alone)
 	}
 	for i := range b.entries {
-		one := part{entries: b.entries[i : i+1], pending: b.pending + uint64(len(b.entries)-i-1)}
+		one := part{entries: b.entries[i : i+1], pending: b.pending + uint64(len(b.entries)-i-1), read: b.read}
 		if err := p.apply(ctx, one, p.alone); err != nil {
 			return err
 		}
@@ -268,7 +268,10 @@ func refused(err error) bool {
 
 func (p *projection) transact(ctx context.Context, b part, fold *batchFold, apply es.FoldFunc, by applier) error {
 	last := b.entries[len(b.entries)-1]
-	caughtUp := b.pending == 0
+	var caughtUp time.Time
+	if b.pending == 0 {
+		caughtUp = b.read
+	}
 	p.mu.Lock()
 	if p.lease == nil {
 		p.mu.Unlock()
@@ -288,14 +291,12 @@ func (p *projection) transact(ctx context.Context, b part, fold *batchFold, appl
 	return nil
 }
 
-func (p *projection) moved(last *es.Commit, caughtUp bool) {
+func (p *projection) moved(last *es.Commit, caughtUp time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.position, p.applied = last.Position, last.Time
 	p.state, p.err = Following, nil
-	if caughtUp {
-		p.caughtUpAt = time.Now()
-	}
+	p.caughtUpAt = later(p.caughtUpAt, caughtUp)
 }
 
 func (p *projection) at() es.Position {

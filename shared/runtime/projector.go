@@ -74,6 +74,7 @@ type Projector struct {
 	// Only Run touches these.
 	workers int // that live
 	cleaned time.Time
+	looked  time.Time // where the log ends
 }
 
 type projectionKey struct {
@@ -190,6 +191,7 @@ func (p *Projector) checkpoint(b es.Build, partition int) (es.Checkpoint, bool) 
 func (p *Projector) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, p.tick())
 	defer cancel()
+	p.looked = time.Now()
 	heads := make([]*es.Head, p.feed.Partitions())
 	for partition := range heads {
 		head, err := p.feed.Head(ctx, partition)
@@ -256,11 +258,17 @@ func withoutEnd(l es.Lease) es.Lease {
 	return l
 }
 
-func (p *Projector) leases() (leases []es.Lease, caughtUp []bool) {
+func (p *Projector) leases() (leases []es.Lease, caughtUp []time.Time) {
 	for _, projection := range p.all() {
-		if lease, current, ok := projection.held(); ok {
-			leases, caughtUp = append(leases, lease), append(caughtUp, current)
+		lease, current, ok := projection.held()
+		if !ok {
+			continue
 		}
+		var at time.Time
+		if current {
+			at = p.looked
+		}
+		leases, caughtUp = append(leases, lease), append(caughtUp, at)
 	}
 	return leases, caughtUp
 }

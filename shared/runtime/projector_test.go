@@ -127,7 +127,7 @@ func (f *frozen) transact(transact func() error) error {
 	return err
 }
 
-func (f *frozen) Renew(ctx context.Context, leases []es.Lease, caughtUp []bool, ttl time.Duration) ([]es.Lease, error) {
+func (f *frozen) Renew(ctx context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
 	if f.freeze.Load() {
 		<-f.wake
 	}

@@ -39,8 +39,9 @@ type cursor struct {
 	start   uint64 // the window holds what comes after this sequence
 	window  []*entry
 	bytes   int
-	pending uint64 // how many commits the log held after the window when it was read last
-	err     error  // why it has ended
+	pending uint64    // how many commits the log held after the window when it was read last
+	read    time.Time // when that was
+	err     error     // why it has ended
 	changed chan struct{}
 	readers map[*reader]struct{}
 	cancel  context.CancelFunc
@@ -144,6 +145,7 @@ func (m *reader) exit() {
 
 // add takes what was read into the window, as soon as there is room.
 func (r *reads) add(ctx context.Context, c *cursor, b es.Batch) error {
+	read := time.Now()
 	entries := make([]*entry, len(b.Commits))
 	size := 0
 	for i, commit := range b.Commits {
@@ -161,7 +163,7 @@ func (r *reads) add(ctx context.Context, c *cursor, b es.Batch) error {
 	defer r.mu.Unlock()
 	c.window = append(c.window, entries...)
 	c.bytes += size
-	c.pending = b.Pending
+	c.pending, c.read = b.Pending, read
 	for m := range c.readers {
 		if m.waits {
 			m.expect()
@@ -226,6 +228,7 @@ func (c *cursor) after(sequence uint64) int {
 type part struct {
 	entries []*entry
 	pending uint64 // how many commits the partition held after these
+	read    time.Time
 }
 
 // next returns what comes after a sequence, as soon as there is something.
@@ -252,7 +255,7 @@ func (m *reader) next(ctx context.Context, after uint64) (part, error) {
 			} else {
 				m.dismiss()
 			}
-			return part{entries: c.window[i : i+n : i+n], pending: c.pending + uint64(len(c.window)-i-n)}, nil
+			return part{entries: c.window[i : i+n : i+n], pending: c.pending + uint64(len(c.window)-i-n), read: c.read}, nil
 		case c.err != nil:
 			return part{}, c.err
 		}

@@ -244,7 +244,7 @@ func viewActivateReleased(t *testing.T, store es.ViewStore) {
 	newer := things
 	newer.Version = 2
 	old, fresh := prepare(t, store, things, 0), prepare(t, store, newer, 0)
-	if _, err := store.Renew(t.Context(), []es.Lease{fresh.lease}, []bool{true}, longLease); err != nil {
+	if _, err := store.Renew(t.Context(), []es.Lease{fresh.lease}, []time.Time{time.Now()}, longLease); err != nil {
 		t.Fatal(err)
 	}
 	old.put(es.DefaultTenant, map[string]string{"a": `{}`})
@@ -255,7 +255,7 @@ func viewActivateReleased(t *testing.T, store es.ViewStore) {
 		t.Errorf("Activate of a build that is behind is %v, %v", active, err)
 	}
 	// Who sees an empty partition only now follows another log.
-	if _, err := store.Renew(t.Context(), []es.Lease{fresh.lease}, []bool{true}, longLease); err != nil {
+	if _, err := store.Renew(t.Context(), []es.Lease{fresh.lease}, []time.Time{time.Now()}, longLease); err != nil {
 		t.Fatal(err)
 	}
 	if active, err := store.Activate(t.Context(), newer, 1); err != nil || !active {

@@ -84,7 +84,7 @@ func viewLeaseEnds(t *testing.T, store es.ViewStore) {
 	if second.Lease.Epoch <= first.Lease.Epoch || second.Lease.Owner != "second" {
 		t.Errorf("the second lease is %+v after %+v", second.Lease, first.Lease)
 	}
-	held, err := store.Renew(t.Context(), []es.Lease{first.Lease}, []bool{false}, longLease)
+	held, err := store.Renew(t.Context(), []es.Lease{first.Lease}, make([]time.Time, 1), longLease)
 	if err != nil || len(held) != 0 {
 		t.Errorf("the first renewed %+v, %v", held, err)
 	}
@@ -97,7 +97,7 @@ func viewLeaseEnds(t *testing.T, store es.ViewStore) {
 
 func viewRenew(t *testing.T, store es.ViewStore) {
 	one, two := prepare(t, store, things, 0), prepare(t, store, things, 1)
-	held, err := store.Renew(t.Context(), []es.Lease{one.lease, two.lease}, []bool{true, false}, 2*longLease)
+	held, err := store.Renew(t.Context(), []es.Lease{one.lease, two.lease}, []time.Time{time.Now(), {}}, 2*longLease)
 	if err != nil || len(held) != 2 || !held[0].Until.After(one.lease.Until) {
 		t.Fatalf("renewed %+v, %v", held, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"orchestrix/shared/es"
 )
@@ -19,7 +20,7 @@ func (w *worker) application(key, data string) es.Application {
 	next := es.Position{Partition: w.at.Partition, Sequence: w.at.Sequence + 1}
 	k := es.DocumentKey{Tenant: es.DefaultTenant, Key: key}
 	return es.Application{
-		View: w.view, Update: es.Update{Lease: w.lease, From: w.at, To: next, CaughtUp: true, Keys: []es.DocumentKey{k}},
+		View: w.view, Update: es.Update{Lease: w.lease, From: w.at, To: next, CaughtUp: time.Now(), Keys: []es.DocumentKey{k}},
 		Fold: func(es.Current) (es.Outcome, error) {
 			write := es.DocumentWrite{DocumentKey: k, Position: next}
 			if data != "" {
@@ -167,7 +168,7 @@ func viewTogetherRace(t *testing.T, store es.ViewStore) {
 	done := make(chan struct{})
 	renewing.Go(func() {
 		for {
-			if held, err := store.Renew(t.Context(), leases, make([]bool, len(leases)), longLease); err != nil || len(held) != len(leases) {
+			if held, err := store.Renew(t.Context(), leases, make([]time.Time, len(leases)), longLease); err != nil || len(held) != len(leases) {
 				t.Errorf("Renew: %d leases, %v", len(held), err)
 			}
 			select {

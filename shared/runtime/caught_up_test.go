@@ -1,0 +1,90 @@
+package runtime_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// heldUp is longer than a word to a store may be on its way, which nobody can tell.
+const heldUp = time.Second
+
+// stalling is a store that holds a worker up between its look at the log and its next word, and applies nothing meanwhile.
+type stalling struct {
+	es.ViewStore
+	stalls atomic.Bool
+	looked chan struct{} // gets a token when the worker has looked
+	goOn   chan struct{}
+	next   chan struct{} // gets a token with each round of the worker
+	end    chan struct{}
+}
+
+func (s *stalling) Builds(ctx context.Context) ([]es.BuildStatus, error) {
+	if s.stalls.Load() {
+		select {
+		case s.looked <- struct{}{}:
+			<-s.goOn
+		case <-s.end:
+		default:
+		}
+	}
+	return s.ViewStore.Builds(ctx)
+}
+
+func (s *stalling) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (int, error) {
+	select {
+	case s.next <- struct{}{}:
+	default:
+	}
+	return s.ViewStore.Join(ctx, kind, owner, ttl)
+}
+
+func (s *stalling) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+	s.stall()
+	return s.ViewStore.Apply(ctx, view, u, fold)
+}
+
+func (s *stalling) ApplyTogether(ctx context.Context, all []es.Application) error {
+	s.stall()
+	return s.ViewStore.ApplyTogether(ctx, all)
+}
+
+func (s *stalling) stall() {
+	if s.stalls.Load() {
+		<-s.end
+	}
+}
+
+// A view is as of a time only where it holds all that was acknowledged by then, however long the worker was held up between
+// its look at the log and its word to the store.
+func TestCaughtUpIsAsOfTheLook(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		views := &stalling{
+			ViewStore: s.views, looked: make(chan struct{}), goOn: make(chan struct{}), next: make(chan struct{}), end: make(chan struct{}),
+		}
+		startProjector(t, counting(t, 1, nil), s.log, views, "one")
+		t.Cleanup(func() { close(views.end) })
+		awaitTallies(t, s.views, feedCounters(t, s.log, "a", 1, 1))
+		views.stalls.Store(true)
+		<-views.looked
+		time.Sleep(heldUp)
+		mustExecute(t, newExecutor(t, s.log, nil, runtime.ExecutorConfig{}), addCommand("a0", "later", 2))
+		acknowledged := time.Now()
+		close(views.goOn)
+		<-views.next // the round has ended
+		checkpoints, err := s.views.Checkpoints(t.Context(), "by-id")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range checkpoints {
+			if c.Position.Partition == es.PartitionOf(es.DefaultTenant, "a0", 4) && (c.Position.Sequence != 1 || c.CaughtUp.After(acknowledged)) {
+				t.Errorf("at %s it is as of %s; the commit after that was acknowledged at %s", c.Position, c.CaughtUp, acknowledged)
+			}
+		}
+	})
+}
