@@ -79,7 +79,7 @@ var problems = []struct {
 	{es.ErrBadToken, http.StatusUnprocessableEntity, "bad-token"}, // a message that the bus does not take again
 	{es.ErrBuilding, http.StatusConflict, "being-built"},
 	{es.ErrMoved, http.StatusConflict, "not-first"},
-	{runtime.ErrOtherVersion, http.StatusConflict, "other-version"},
+	{es.ErrOtherVersion, http.StatusConflict, "other-version"},
 	{es.ErrConflict, http.StatusConflict, "conflict"},
 	{runtime.ErrOverloaded, http.StatusServiceUnavailable, "overloaded"},
 	{es.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},

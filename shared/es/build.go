@@ -54,6 +54,15 @@ type BuildStatus struct {
 	Checkpoints []Checkpoint
 }
 
+// CheckRebuild returns [ErrOtherVersion] where readers see a newer version: it would never be replaced by this one.
+func (v ViewSpec) CheckRebuild(active int) error {
+	if active > v.Version {
+		return fmt.Errorf("%w: readers see version %d of view %s, and this program has version %d: ask a projection service that has theirs",
+			ErrOtherVersion, active, v.Name, v.Version)
+	}
+	return nil
+}
+
 // BuildStore manages the builds of views. What a person asks for is recorded as an [Action] together with its
 // effect.
 type BuildStore interface {
@@ -66,7 +75,7 @@ type BuildStore interface {
 	Activate(ctx context.Context, view ViewSpec, partitions int) (bool, error)
 
 	// Rebuild starts another build of the view's version beside the active one. It returns [ErrBuilding] where
-	// one is being built.
+	// one is being built, and [ErrOtherVersion] where the active one is of a newer version.
 	Rebuild(ctx context.Context, view ViewSpec, dropOld bool, by Action) (Build, error)
 
 	// Cancel calls off the build that is being built, or returns [ErrNotFound] where there is none.

@@ -29,6 +29,8 @@ var (
 	ErrLeased = errors.New("leased by another worker")
 	// ErrBuilding says that the view is being built already.
 	ErrBuilding = errors.New("being built")
+	// ErrOtherVersion says that what is asked for is about a version of the view that this program does not have.
+	ErrOtherVersion = errors.New("another version of the view")
 	// ErrMoved says that events that wait have changed since they were read: read them again.
 	ErrMoved = errors.New("the lane has moved on")
 	// ErrBadQuery says that a list asked for what the view does not offer: an undeclared field, a value of

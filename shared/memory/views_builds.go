@@ -100,6 +100,9 @@ func (s *Views) Rebuild(_ context.Context, spec es.ViewSpec, dropOld bool, by es
 	if v == nil {
 		return es.Build{}, fmt.Errorf("%w: view %s is not built yet", es.ErrNotFound, spec.Name)
 	}
+	if err := spec.CheckRebuild(v.active.spec.Version); err != nil {
+		return es.Build{}, err
+	}
 	spec.Rebuild = 0
 	for _, b := range v.builds {
 		if b.state == es.Building {

@@ -138,6 +138,13 @@ func (v *Views) Rebuild(ctx context.Context, view es.ViewSpec, dropOld bool, by 
 	}
 	b := es.Build{View: view.Name, Version: view.Version}
 	err = v.alone(ctx, view.Name, func(ctx context.Context, tx pgx.Tx) error {
+		var active int
+		if err := tx.QueryRow(ctx, "select active_version from orchestrix.views where name = $1", view.Name).Scan(&active); err != nil {
+			return err
+		}
+		if err := view.CheckRebuild(active); err != nil {
+			return err
+		}
 		var building string
 		err := tx.QueryRow(ctx, "select version || '.' || rebuild from orchestrix.view_builds where view = $1 and state = 'building'", view.Name).Scan(&building)
 		if err == nil {
@@ -173,7 +180,7 @@ func (v *Views) alone(ctx context.Context, view string, change func(ctx context.
 
 // translateAction passes the errors on that say why something can't be done.
 func translateAction(what string, err error) error {
-	if errors.Is(err, es.ErrNotFound) || errors.Is(err, es.ErrBuilding) || errors.Is(err, es.ErrMoved) {
+	if errors.Is(err, es.ErrNotFound) || errors.Is(err, es.ErrBuilding) || errors.Is(err, es.ErrMoved) || errors.Is(err, es.ErrOtherVersion) {
 		return err
 	}
 	return translate(what, err)

@@ -32,11 +32,8 @@ const (
 	drainAttempts = 10  // to read a lane that moves on
 )
 
-// ErrOtherVersion says that the event belongs to a version of the view that this program does not have.
-var ErrOtherVersion = errors.New("another version of the view")
-
 // Retry applies a failed event once more, and, where that works, everything that waits behind it. It returns
-// [es.ErrNotFound], [es.ErrMoved] where others wait before the event, [ErrOtherVersion] or [es.ErrUnavailable].
+// [es.ErrNotFound], [es.ErrMoved] where others wait before the event, [es.ErrOtherVersion] or [es.ErrUnavailable].
 func (p *Parking) Retry(ctx context.Context, id int64, by es.Action) (Retried, error) {
 	parked, err := p.views.ParkedEvent(ctx, id)
 	if err != nil {
@@ -70,7 +67,7 @@ func (p *Parking) Skip(ctx context.Context, id int64, by es.Action) (Retried, er
 func (p *Parking) drain(ctx context.Context, b es.Build, lane es.Lane, by *es.Action) (r Retried, err error) {
 	view, ok := p.registry.View(b.View)
 	if !ok || view.Version != b.Version {
-		return r, fmt.Errorf("%w: the event waits for %s", ErrOtherVersion, b)
+		return r, fmt.Errorf("%w: the event waits for %s", es.ErrOtherVersion, b)
 	}
 	for moved := 0; ; {
 		waiting, err := p.views.Waiting(ctx, b, lane, drainBatch)

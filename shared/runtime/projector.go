@@ -74,7 +74,8 @@ type Projector struct {
 	// Only Run touches these.
 	workers int // that live
 	cleaned time.Time
-	looked  time.Time // where the log ends
+	looked  time.Time       // where the log ends
+	told    map[string]bool // of which views, that they are older here than readers see them
 }
 
 type projectionKey struct {
@@ -90,7 +91,7 @@ func NewProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, co
 func newProjector(registry *es.Registry, feed es.Feed, views ProjectionStore, kept []*es.ViewType, kind es.WorkerKind, config ProjectorConfig) *Projector {
 	p := &Projector{
 		config: config.withDefaults(), registry: registry, feed: feed, views: views, kept: kept, kind: kind,
-		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, passedOver: map[string]bool{}, heads: make([]*es.Head, feed.Partitions()),
+		projections: map[projectionKey]*projection{}, prepared: map[es.Build]bool{}, passedOver: map[string]bool{}, told: map[string]bool{}, heads: make([]*es.Head, feed.Partitions()),
 	}
 	shared := &together{views: views}
 	for partition := range feed.Partitions() {

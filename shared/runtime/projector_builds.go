@@ -51,7 +51,7 @@ func (p *Projector) keeps(view *es.ViewType, b es.BuildStatus) bool {
 }
 
 // prepare makes sure that every build that this program keeps has what it needs, and that every view has a build of
-// this program's version, unless one was called off.
+// this program's version, unless one was called off or readers see a newer version.
 func (p *Projector) prepare(ctx context.Context, builds []es.BuildStatus) ([]es.BuildStatus, error) {
 	missing := false
 	for _, view := range p.kept {
@@ -67,7 +67,7 @@ func (p *Projector) prepare(ctx context.Context, builds []es.BuildStatus) ([]es.
 				}
 			}
 		}
-		if !known {
+		if !known && !p.outdated(ctx, view, builds) {
 			missing = true
 			if err := p.prepareOne(ctx, view, view.Build()); err != nil {
 				return nil, err
@@ -78,6 +78,22 @@ func (p *Projector) prepare(ctx context.Context, builds []es.BuildStatus) ([]es.
 		return builds, nil
 	}
 	return p.views.Builds(ctx)
+}
+
+// outdated reports whether readers see a newer version of the view than this program has: they never go back.
+func (p *Projector) outdated(ctx context.Context, view *es.ViewType, builds []es.BuildStatus) bool {
+	for _, b := range builds {
+		if b.View != view.Name || b.State != es.Active || b.Version <= view.Version {
+			continue
+		}
+		if !p.told[view.Name] {
+			p.told[view.Name] = true
+			p.config.Logger.WarnContext(ctx, "readers see a newer version of the view than this program has, and nothing here keeps it up to date",
+				"view", view.Name, "theirs", b.Version, "ours", view.Version)
+		}
+		return true
+	}
+	return false
 }
 
 func (p *Projector) prepareOne(ctx context.Context, view *es.ViewType, b es.Build) error {

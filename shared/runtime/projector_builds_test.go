@@ -1,9 +1,12 @@
 package runtime_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,4 +123,37 @@ func retire(t *testing.T, views es.ViewStore, spec es.ViewSpec) {
 	if active, err := views.Activate(t.Context(), spec, 0); err != nil || !active {
 		t.Fatal(active, err)
 	}
+}
+
+// Views only go forward: a program with an older version of a view than readers see does not say that it has switched them, and
+// does not begin what would never be seen.
+func TestAnOlderProgramSwitchesNobody(t *testing.T) {
+	t.Parallel()
+	onStacks(t, func(t *testing.T, s stack) {
+		want := feedCounters(t, s.log, "a", 2, 2)
+		_, stop := startProjector(t, counting(t, 2, nil), s.log, s.views, "newer")
+		awaitTallies(t, s.views, want)
+		stop()
+		_, err := s.views.Rebuild(t.Context(), counterView(t, nil, "by-id"), false, ada)
+		if !errors.Is(err, es.ErrOtherVersion) {
+			t.Errorf("a rebuild of the older version: %v", err)
+		}
+		var lines bytes.Buffer
+		rounds := make(chan struct{})
+		views := &stalling{ViewStore: s.views, next: rounds}
+		p := runtime.NewProjector(counting(t, 1, nil), s.log, views, runtime.ProjectorConfig{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		for range 4 {
+			<-rounds
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(lines.String(), "readers are switched") {
+			t.Error(lines.String())
+		}
+	})
 }

@@ -85,7 +85,7 @@ func (v *verifier) viewChecks(ctx context.Context) (checks []*viewCheck, err err
 			return nil, err
 		}
 		if len(checkpoints) > 0 && checkpoints[0].Version != view.Version {
-			return nil, fmt.Errorf("%w: view %s is served in version %d, this program has version %d", ErrOtherVersion, view.Name, checkpoints[0].Version, view.Version)
+			return nil, fmt.Errorf("%w: view %s is served in version %d, this program has version %d", es.ErrOtherVersion, view.Name, checkpoints[0].Version, view.Version)
 		}
 		checks = append(checks, newViewCheck(view, checkpoints, v.log.Partitions(), v.options.Sample))
 	}
