@@ -32,6 +32,9 @@ const replyPrefix = "_INBOX"
 // fit into a line, and the client library takes that for final: a command could put the services out of action.
 const maxReplyTo = 256
 
+// maxCorrelation is how long the ids are of what a command belongs to, in bytes: they travel with all that it sets off.
+const maxCorrelation = 256
+
 // CommandMessage is a command on its way over the bus, and where its outcome goes.
 type CommandMessage struct {
 	Command
@@ -86,6 +89,12 @@ func (m *CommandMessage) check() error {
 	}
 	if err := es.CheckToken("command", m.Name); err != nil {
 		return err
+	}
+	for _, id := range []string{m.CorrelationID, m.CausationID} {
+		if len(id) > maxCorrelation || strings.TrimSpace(id) != id {
+			return fmt.Errorf("%w: command %s: %s and %s have at most %d bytes, and no space around them",
+				es.ErrBadToken, m.ID, headerCorrelation, headerCausation, maxCorrelation)
+		}
 	}
 	if m.OutcomeTo != (es.Stream{}) {
 		if err := m.OutcomeTo.Check(); err != nil {

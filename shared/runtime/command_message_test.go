@@ -76,6 +76,9 @@ func TestWhatIsNoCommandIsRefused(t *testing.T) {
 		"reply to an empty part": func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX..a" },
 		"reply to the prefix":    func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX" },
 		"reply to a long name":   func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX." + strings.Repeat("x", 5000) },
+		"a long correlation":     func(m *runtime.CommandMessage) { m.CorrelationID = strings.Repeat("x", 300) },
+		"a long cause":           func(m *runtime.CommandMessage) { m.CausationID = strings.Repeat("x", 300) },
+		"space around a cause":   func(m *runtime.CommandMessage) { m.CausationID = "x\u00a0" },
 		"reply with a line":      func(m *runtime.CommandMessage) { m.ReplyTo = "_INBOX.\n" },
 	} {
 		m := commandMessage()

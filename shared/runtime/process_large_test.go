@@ -3,12 +3,14 @@ package runtime_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/runtime"
 )
 
 const mostOfALog = 10_000 // bytes of a commit
@@ -75,4 +77,24 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 		_, err := s.log.Last(t.Context(), es.Stream{Tenant: es.DefaultTenant, Category: "process-astray", ID: "found"})
 		return err
 	})
+}
+
+// What a client sends along with a command travels with all that the command sets off, and must not be too much for it.
+func TestALongTraceParksNobody(t *testing.T) {
+	t.Parallel()
+	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	s.runner(t, "one")
+	s.execute(t, "purse", "a", "give", give{100})
+	var state []string
+	for n := range 32 { // as many as there may be, each as long as it may be
+		state = append(state, fmt.Sprintf("vendor%d=%s", n, strings.Repeat("x", 256)))
+	}
+	_, err := s.executor.Execute(t.Context(), runtime.Command{
+		Stream: es.Stream{Tenant: es.DefaultTenant, Category: "move", ID: "m"}, Name: "begin", ID: "c", Body: []byte(`{"From":"a","To":"b","N":1}`),
+		Trace: es.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", State: strings.Join(state, ",")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.awaitStatus(t, "m", es.StatusCompleted)
 }

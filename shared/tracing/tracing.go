@@ -52,8 +52,16 @@ func Of(ctx context.Context) es.Trace {
 	hex.Encode(parent[3:35], traceID[:])
 	hex.Encode(parent[36:52], spanID[:])
 	hex.Encode(parent[53:], []byte{byte(flags)})
-	return es.Trace{Parent: string(parent[:]), State: s.TraceState().String()}
+	state := s.TraceState().String()
+	if len(state) > maxState {
+		state = ""
+	}
+	return es.Trace{Parent: string(parent[:]), State: state}
 }
+
+// maxState is how long a trace state is that is carried on: as long as W3C wants it to be at least. Clients may send 16 KiB,
+// and it would travel with all that their command sets off.
+const maxState = 512
 
 // Continue makes what happens under ctx a part of t, unless ctx is a part of a trace already or t is none.
 func Continue(ctx context.Context, t es.Trace) context.Context {
