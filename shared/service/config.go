@@ -93,7 +93,7 @@ type CommandConfig struct {
 type ProjectionConfig struct {
 	Common
 	Batch    int           `default:"500" desc:"commits in one transaction, at most"`
-	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over; at least 1s"`
 	KeepOld  time.Duration `split_words:"true" default:"24h" desc:"how long a build of a view is kept after readers were switched to a newer one"`
 }
 
@@ -109,7 +109,7 @@ type ProcessConfig struct {
 	CacheSize     int           `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
 	SnapshotEvery int           `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
 	Parallel      int           `default:"64" desc:"process instances that are worked on at once"`
-	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over"`
+	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over; at least 1s"`
 }
 
 // defaults of addresses differ by service, so that all of them run on one machine.
@@ -121,7 +121,7 @@ var defaultAddrs = map[string][2]string{
 // settings are the two groups of variables that a service reads.
 type settings struct {
 	connections *Connections
-	own         any // a pointer to a Config of this package
+	own         Config
 	common      *Common
 	http        *HTTP // nil: none
 }
@@ -154,39 +154,6 @@ func (s settings) setDefaultAddrs(service string) {
 	if s.common.AdminAddr == "" {
 		s.common.AdminAddr = addrs[1]
 	}
-}
-
-func (s settings) check() error {
-	errs := []error{s.connections.check()}
-	wrong := func(variable string, value any, allowed string) {
-		errs = append(errs, fmt.Errorf("%s_%s is %v: it must be %s", Prefix, variable, value, allowed))
-	}
-	if _, err := parseLevel(s.common.LogLevel); err != nil {
-		wrong("LOG_LEVEL", s.common.LogLevel, "debug, info, warn or error")
-	}
-	switch s.common.LogFormat {
-	case "json", "text", "auto":
-	default:
-		wrong("LOG_FORMAT", s.common.LogFormat, "json, text or auto")
-	}
-	switch s.common.Log {
-	case LogInJetStream, LogInPostgres:
-	default:
-		wrong("LOG", s.common.Log, LogInJetStream+" or "+LogInPostgres)
-	}
-	if s.common.Partitions < 1 || s.common.Partitions > 256 {
-		wrong("PARTITIONS", s.common.Partitions, "1 to 256")
-	}
-	if r := s.common.Replicas; r != 1 && r != 3 && r != 5 {
-		wrong("REPLICAS", r, "1, 3 or 5")
-	}
-	if s.common.DatabaseConns < 2 {
-		wrong("DATABASE_CONNS", s.common.DatabaseConns, "at least 2")
-	}
-	if s.http != nil && s.http.MaxInFlight < 1 {
-		wrong("MAX_IN_FLIGHT", s.http.MaxInFlight, "at least 1")
-	}
-	return errors.Join(errs...)
 }
 
 // usage prints every variable with its default.

@@ -27,7 +27,8 @@ type Env struct {
 // Config is one of the configurations of this package.
 type Config interface {
 	common() *Common
-	http() *HTTP
+	http() *HTTP // nil: none
+	check(w *wrongs)
 }
 
 func (c *CommandConfig) common() *Common    { return &c.Common }

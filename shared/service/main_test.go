@@ -64,6 +64,8 @@ func TestConfiguration(t *testing.T) {
 		"set":                 {[]string{"ORCHESTRIX_PARTITIONS=8", "NATS_URL=nats://n:1"}, nil, 1, "ran with 8 127.0.0.1:8080 nats://n:1"},
 		"no number":           {[]string{"ORCHESTRIX_PARTITIONS=many"}, nil, 2, `ORCHESTRIX_PARTITIONS is "many": it must be of type int`},
 		"out of range":        {[]string{"ORCHESTRIX_REPLICAS=2"}, nil, 2, "ORCHESTRIX_REPLICAS is 2: it must be 1, 3 or 5"},
+		"a negative time":     {[]string{"ORCHESTRIX_SHUTDOWN_DELAY=-1s"}, nil, 2, "ORCHESTRIX_SHUTDOWN_DELAY is -1s: it must be at least 0s"},
+		"one of its own":      {[]string{"ORCHESTRIX_CACHE_SIZE=-1"}, nil, 2, "ORCHESTRIX_CACHE_SIZE is -1: it must be at least 1"},
 		"several":             {[]string{"ORCHESTRIX_REPLICAS=2", "ORCHESTRIX_LOG_LEVEL=loud"}, nil, 2, "ORCHESTRIX_LOG_LEVEL is loud"},
 		"two logins":          {[]string{"NATS_NKEY_FILE=a", "NATS_CREDS_FILE=b"}, nil, 2, "NATS_NKEY_FILE and NATS_CREDS_FILE are both set"},
 		"a typing error":      {[]string{"ORCHESTRIX_PARTITION=8"}, nil, 1, "ORCHESTRIX_PARTITION"},
