@@ -237,15 +237,15 @@ func (d *processDecider[S]) retry(p ProcessInstance, c personCommand) ([]Event, 
 // MoreWaits is the error with which an instance is parked again when more waits for it than one retry takes.
 const MoreWaits = "more waits than one retry takes: retry again"
 
-// maxDrain is how much of an inbox one retry takes: it is all one commit.
-const maxDrain = 50
+// MaxDrain is how much of an inbox one retry takes, at most: it is all one commit.
+const MaxDrain = 50
 
 // drain reacts to what waits. Where the instance has ended, or has been told to end, only outcomes still count.
 func (d *processDecider[S]) drain(p ProcessInstance, c personCommand, ending bool) (events []Event) {
 	for n := 0; len(p.Inbox) > 0; n++ {
 		t := p.Inbox[0]
-		if n == maxDrain {
-			return append(events, ProcessParked{Trigger: t, Error: MoreWaits})
+		if n == c.most {
+			return append(events, ProcessParked{Trigger: t.handled(), Error: MoreWaits})
 		}
 		var next []Event
 		if t.Kind != TriggeredByOutcome && (ending || p.Status.Ended()) {

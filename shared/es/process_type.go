@@ -89,14 +89,15 @@ func (p *ProcessType) Park(instance Stream, t Trigger, reason error) InternalCom
 	return InternalCommand{Type: p.react, ID: t.CommandID(), Payload: reactCommand{instance: instance, trigger: t, failed: reason}}
 }
 
-// Retry is the command that makes a parked instance go on. It is rejected with the codes "no-instance" and "not-parked".
-func (p *ProcessType) Retry(instance Stream, id string, by Action, check CommandCheck) InternalCommand {
-	return InternalCommand{Type: p.retry, ID: id, Payload: personCommand{instance, id, by, check}}
+// Retry is the command that makes a parked instance go on, with as much of what waits as most says. It is rejected with the
+// codes "no-instance" and "not-parked".
+func (p *ProcessType) Retry(instance Stream, id string, by Action, most int, check CommandCheck) InternalCommand {
+	return InternalCommand{Type: p.retry, ID: id, Payload: personCommand{instance, id, by, most, check}}
 }
 
 // End is the command that ends an instance early. It is rejected with the codes "no-instance" and "ended".
 func (p *ProcessType) End(instance Stream, id string, by Action, check CommandCheck) InternalCommand {
-	return InternalCommand{Type: p.cancel, ID: id, Payload: personCommand{instance, id, by, check}}
+	return InternalCommand{Type: p.cancel, ID: id, Payload: personCommand{instance, id, by, MaxDrain, check}}
 }
 
 type reactCommand struct {
@@ -111,6 +112,7 @@ type personCommand struct {
 	instance Stream
 	id       string
 	by       Action
+	most     int // of what waits
 	check    CommandCheck
 }
 

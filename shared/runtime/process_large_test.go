@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,4 +98,47 @@ func TestALongTraceParksNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitStatus(t, "m", es.StatusCompleted)
+}
+
+// What waits for an instance may be more than fits into one commit, when it reacts to all of it at once.
+func TestARetryGoesOnInSmallerSteps(t *testing.T) {
+	t.Parallel()
+	type wordy struct{ Text string }
+	var mended atomic.Bool
+	module := moveModule()
+	module.Processes = []es.ProcessDef{es.Process[wordy]{
+		Name: "wordy",
+		On: es.Reactions[wordy]{
+			es.Start(es.StreamID, func(_ wordy, _ begun, _ es.Meta) (wordy, []es.Effect) {
+				if !mended.Load() {
+					panic("broken")
+				}
+				return wordy{strings.Repeat("x", mostOfALog/3)}, nil
+			}),
+			es.When(func(given, es.Meta) string { return "m" }, func(w wordy, _ given, _ es.Meta) (wordy, []es.Effect) { return w, nil }),
+		},
+	}}
+	s := &processStack{stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: registered(t, module)}
+	s.executor = s.newExecutor(t)
+	r, _ := s.runner(t, "one")
+	instance := es.Stream{Tenant: es.DefaultTenant, Category: "process-wordy", ID: "m"}
+	s.begin(t, "m", "", "", 0)
+	const waiting = 7
+	for n := range waiting {
+		s.execute(t, "purse", fmt.Sprint(n), "give", give{1})
+	}
+	stands := func() es.ProcessInstance { p, _ := s.state(t, instance).(es.ProcessInstance); return p }
+	eventually(t, "all wait", func() error {
+		if p := stands(); len(p.Inbox) != 1+waiting {
+			return fmt.Errorf("%d wait", len(p.Inbox))
+		}
+		return nil
+	})
+	mended.Store(true)
+	if err := r.Retry(t.Context(), instance, "retry", es.Action{Who: "ada", At: time.Now()}); err != nil {
+		t.Error(err)
+	}
+	if p := stands(); p.Status != es.StatusRunning || len(p.Inbox) > 0 || len(p.Sources) != 1+waiting {
+		t.Errorf("it is %s, %s; %d wait", p.Status, p.Error, len(p.Inbox))
+	}
 }

@@ -167,8 +167,14 @@ func (r *ProcessRunner) Retry(ctx context.Context, instance es.Stream, id string
 	if err != nil {
 		return err
 	}
-	for n := 1; ; n++ {
-		_, err = r.executor.instruct(ctx, Command{Stream: instance}, p.Retry(instance, fmt.Sprint(id, "-", n), by, r.config.Check))
+	for n, most := 1, es.MaxDrain; ; n++ {
+		retry := func() error {
+			_, err := r.executor.instruct(ctx, Command{Stream: instance}, p.Retry(instance, fmt.Sprint(id, "-", n), by, most, r.config.Check))
+			return err
+		}
+		for err = retry(); errors.Is(err, es.ErrTooLarge) && most > 1; err = retry() {
+			most /= 2
+		}
 		if err != nil {
 			return err
 		}

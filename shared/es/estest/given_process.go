@@ -150,7 +150,7 @@ func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 func (s *ProcessScenario) WhenRetried() *ProcessScenario {
 	s.t.Helper()
 	s.persons++
-	s.execute(s.process.Retry(s.instance, "retry-"+string(rune('0'+s.persons)), es.Action{Who: "somebody", At: s.now}, nil))
+	s.execute(s.process.Retry(s.instance, "retry-"+string(rune('0'+s.persons)), es.Action{Who: "somebody", At: s.now}, es.MaxDrain, nil))
 	return s
 }
 
