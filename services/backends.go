@@ -31,7 +31,9 @@ type Backends struct {
 	Reply func(ctx context.Context, subject string, body []byte) error
 	// Prepare returns when the views and the snapshots can be used.
 	Prepare func(ctx context.Context) error
-	Close   func()
+	// Gone is closed when a backend will not come back by itself: the service has to begin anew. Nil: that never happens.
+	Gone  <-chan struct{}
+	Close func()
 }
 
 // Opener gives a service its backends. It waits for the log, and adds a check of each backend to the service's
@@ -103,7 +105,7 @@ func InMemory(partitions int) Opener {
 
 // openJetStream waits for NATS, opens what is kept there, and adds it to the backends.
 func openJetStream(ctx context.Context, env service.Env, backends *Backends) error {
-	connection, err := connectNATS(ctx, env)
+	connection, gone, err := connectNATS(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -117,6 +119,7 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	backends.Log, backends.Bus, backends.Outcomes, backends.Deadlines = streams.log, streams.bus, streams.outcomes, streams.deadlines
 	backends.OutcomesSize = streams.outcomes.Size
 	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
+	backends.Gone = gone
 	closeOthers := backends.Close
 	backends.Close = func() { connection.Close(); closeOthers() }
 	return nil
@@ -173,15 +176,19 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 	return s, err
 }
 
-// connectNATS waits for NATS.
-func connectNATS(ctx context.Context, env service.Env) (*nats.Conn, error) {
+// connectNATS waits for NATS. The channel is closed with the connection: besides us, the client library does that where the
+// server refuses what was sent, and does not connect again.
+func connectNATS(ctx context.Context, env service.Env) (*nats.Conn, <-chan struct{}, error) {
 	login, err := Login(env.Connections)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
+	gone := make(chan struct{})
+	login = append(login, nats.ClosedHandler(func(*nats.Conn) { close(gone) })) // not called where connecting fails
+	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
 		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger, login...)
 	})
+	return connection, gone, err
 }
 
 // Login are the options of a connection to NATS.
@@ -211,14 +218,22 @@ func unlessUnavailable(err error) error {
 	return err
 }
 
-// readiness is the part that says that the service takes requests; it is stopped first.
-func readiness(env service.Env) service.Part {
+var errNATSGone = errors.New("the connection to NATS was closed for good: the service has to be started again")
+
+// readiness is the part that says that the service takes requests; it is stopped first. It ends the service where a backend
+// is gone for good.
+func readiness(env service.Env, gone <-chan struct{}) service.Part {
 	return service.Part{Name: "readiness", Run: func(ctx context.Context) error {
 		env.Admin.Health.Started()
 		debug.FreeOSMemory() // schemas, documents and connections are made once: what that took is not needed again
-		<-ctx.Done()
+		var err error
+		select {
+		case <-ctx.Done():
+		case <-gone:
+			err = errNATSGone
+		}
 		env.Admin.Health.Draining()
-		return nil
+		return err
 	}}
 }
 

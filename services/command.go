@@ -66,7 +66,7 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 			<-ctx.Done()
 			return nil
 		}},
-		service.Part{Name: "executor", Run: executor.Run}, queue, server.Part(), readiness(env))
+		service.Part{Name: "executor", Run: executor.Run}, queue, server.Part(), readiness(env, backends.Gone))
 }
 
 // idle is a part that has nothing to do.

@@ -46,5 +46,5 @@ func (a App) Process(ctx context.Context, env service.Env, config service.Proces
 	env.Admin.Metrics.Processes(runner, backends.Views)
 	admin.running.Store(&processes{log: backends.Log, views: backends.Views, deadlines: backends.Deadlines, runner: runner})
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
-		service.Part{Name: "executor", Run: executor.Run}, service.Part{Name: "processes", Run: runner.Run}, readiness(env))
+		service.Part{Name: "executor", Run: executor.Run}, service.Part{Name: "processes", Run: runner.Run}, readiness(env, backends.Gone))
 }

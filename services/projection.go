@@ -32,5 +32,5 @@ func (a App) Projection(ctx context.Context, env service.Env, config service.Pro
 		log: backends.Log, views: backends.Views, projector: projector, parking: runtime.NewParking(registry, backends.Log, backends.Views),
 	})
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
-		service.Part{Name: "projector", Run: projector.Run}, readiness(env))
+		service.Part{Name: "projector", Run: projector.Run}, readiness(env, backends.Gone))
 }

@@ -35,5 +35,5 @@ func (a App) Query(ctx context.Context, env service.Env, config service.QueryCon
 	server := service.HTTPServer{Name: "http", Listener: listener, Handler: env.Admin.Metrics.HTTP.Handler(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
-		service.Part{Name: "queries", Run: queries.Run}, server.Part(), readiness(env))
+		service.Part{Name: "queries", Run: queries.Run}, server.Part(), readiness(env, backends.Gone))
 }
