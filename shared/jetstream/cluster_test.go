@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -18,6 +18,7 @@ import (
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/local/localtest"
 )
 
 // startCluster runs three servers that replicate, and returns them and what clients connect to.
@@ -70,12 +71,11 @@ func freePorts(t testing.TB, count int) []int {
 	t.Helper()
 	var ports []int
 	for range count {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		addr, err := netip.ParseAddrPort(localtest.FreeAddr(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, int(addr.Port()))
 	}
 	return ports
 }
