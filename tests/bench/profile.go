@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,21 +60,42 @@ func (b *bench) profileRuns(ctx context.Context, g group, variants []variant) er
 
 // fetch saves what a URL answers.
 func fetch(ctx context.Context, url, file string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	body, err := get(ctx, url)
 	if err != nil {
 		return err
+	}
+	return os.WriteFile(file, body, 0o600)
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close() //nolint:errcheck // only read from
 	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: status %d: %.200s", url, response.StatusCode, body)
+	}
+	return body, err
+}
+
+var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = ([0-9]+)$`)
+
+// heap is how many bytes a service holds, in MiB, after its garbage was collected.
+func (p *process) heap(ctx context.Context) (float64, error) {
+	profile, err := get(ctx, p.pprof+"/debug/pprof/heap?gc=1&debug=1")
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: status %d: %.200s", url, response.StatusCode, body)
+	found := heapAlloc.FindSubmatch(profile)
+	if found == nil {
+		return 0, fmt.Errorf("the profile of %s does not say how large the heap is", p.name)
 	}
-	return os.WriteFile(file, body, 0o600)
+	bytes, err := strconv.ParseFloat(string(found[1]), 64)
+	return bytes / (1 << 20), err
 }
