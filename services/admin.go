@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
@@ -53,15 +52,13 @@ func checkQuery(r *http.Request) error {
 	}
 	for name, texts := range values {
 		for _, text := range texts {
-			if !storable(text) {
+			if !es.IsText(text) {
 				return badRequest(strconv.Quote(name) + " is not valid UTF-8 or contains U+0000")
 			}
 		}
 	}
 	return nil
 }
-
-func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // badRequest says what is wrong with an admin request.
 type badRequest string
@@ -128,7 +125,7 @@ func readAction(r *http.Request, did string, needsReason bool) (ActionRequest, e
 		return request, es.Action{}, badRequest("reason is empty: say why")
 	case len(request.Who) > maxActionText || len(request.Reason) > maxActionText:
 		return request, es.Action{}, badRequest("who and reason have at most " + strconv.Itoa(maxActionText) + " bytes")
-	case !storable(request.Who) || !storable(request.Reason):
+	case !es.IsText(request.Who) || !es.IsText(request.Reason):
 		return request, es.Action{}, badRequest("who or reason contains U+0000")
 	}
 	return request, es.Action{Who: request.Who, Did: did, Reason: request.Reason}, nil

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Appender writes commits.
@@ -133,3 +135,6 @@ func CommitAt(ctx context.Context, f Feed, at Position) (Commit, error) {
 	}
 	return found, nil
 }
+
+// IsText reports whether every store takes a text: valid UTF-8 without U+0000, which Postgres refuses.
+func IsText(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }

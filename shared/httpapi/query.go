@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
@@ -77,7 +76,7 @@ func queryValues(raw string) (url.Values, error) {
 	}
 	for name, texts := range values {
 		for _, text := range texts {
-			if !utf8.ValidString(name+text) || strings.IndexByte(name+text, 0) >= 0 {
+			if !es.IsText(name + text) {
 				return nil, badQuery.because("a query parameter is not valid UTF-8 or contains U+0000")
 			}
 		}

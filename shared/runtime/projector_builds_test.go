@@ -28,7 +28,7 @@ func TestRebuildAfterACancelledOneWasDropped(t *testing.T) {
 		if _, err := s.views.Drop(t.Context(), "by-id", time.Now().Add(time.Minute), ada); err != nil {
 			t.Fatal(err)
 		}
-		again, err := s.views.Rebuild(t.Context(), counterView(t, p, "by-id"), true, ada)
+		again, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), true, ada)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func cancelARebuild(t *testing.T, p *runtime.Projector, views es.ViewStore) {
 	if err := views.Pause(t.Context(), "by-id", true, ada); err != nil {
 		t.Fatal(err)
 	}
-	b, err := views.Rebuild(t.Context(), counterView(t, p, "by-id"), false, ada)
+	b, err := views.Rebuild(t.Context(), counterView(t, "by-id"), false, ada)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func wantBuild(views es.ViewStore, b es.Build, state es.BuildState) error {
 func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
 	t.Parallel()
 	views, registry := memory.NewViews(), counting(t, 1, nil)
-	own, other := counterView(t, nil, "by-id").Build(), runtime.FollowerView().Build()
+	own, other := counterView(t, "by-id").Build(), runtime.FollowerView().Build()
 	for _, b := range []es.Build{own, other} {
 		retire(t, views, es.ViewSpec{Name: b.View, Version: b.Version})
 	}
@@ -134,7 +134,7 @@ func TestAnOlderProgramSwitchesNobody(t *testing.T) {
 		_, stop := startProjector(t, counting(t, 2, nil), s.log, s.views, "newer")
 		awaitTallies(t, s.views, want)
 		stop()
-		_, err := s.views.Rebuild(t.Context(), counterView(t, nil, "by-id"), false, ada)
+		_, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), false, ada)
 		if !errors.Is(err, es.ErrOtherVersion) {
 			t.Errorf("a rebuild of the older version: %v", err)
 		}

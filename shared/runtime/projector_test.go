@@ -227,9 +227,9 @@ func TestRebuild(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
 		want := feedCounters(t, s.log, "a", 6, 20)
-		p, stop := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
+		_, stop := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
 		awaitTallies(t, s.views, want)
-		if _, err := s.views.Rebuild(t.Context(), counterView(t, p, "by-id"), true, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
+		if _, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), true, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
 			t.Fatal(err)
 		}
 		stop() // in the middle, or before it has begun
@@ -254,7 +254,7 @@ func TestRebuild(t *testing.T) {
 	})
 }
 
-func counterView(t testing.TB, _ *runtime.Projector, name string) es.ViewSpec {
+func counterView(t testing.TB, name string) es.ViewSpec {
 	t.Helper()
 	view, ok := counting(t, 1, nil).View(name)
 	if !ok {
@@ -317,7 +317,7 @@ func TestAnotherLog(t *testing.T) {
 		stop()
 
 		for _, view := range []string{"by-id", "parity"} {
-			if _, err := s.views.Rebuild(t.Context(), counterView(t, p, view), false, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
+			if _, err := s.views.Rebuild(t.Context(), counterView(t, view), false, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -150,7 +150,7 @@ func TestVerifyFindsWhatIsWrongWithViews(t *testing.T) {
 		_, stop := startProjector(t, registry, s.log, s.views, "one")
 		awaitTallies(t, s.views, feedCounters(t, s.log, "a", 4, 5))
 		stop()
-		tamper(t, s.views, counterView(t, nil, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "stranger": `{"total":1,"adds":1}`})
+		tamper(t, s.views, counterView(t, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "stranger": `{"total":1,"adds":1}`})
 		wantFinding(t, verify(t, registry, s, 0), `"a1": from the log: {"total":15,"adds":5}`+"\n"+`in the store: {"total":7,"adds":1}`,
 			`"a2": from the log: {"total":15,"adds":5}`+"\nin the store: (none)", `"stranger": from the log: (none)`)
 	})

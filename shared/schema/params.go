@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -104,7 +103,7 @@ func (s *Schemas) Params(q *es.QueryType, values url.Values) (json.RawMessage, e
 			object[name] = fromText(property, texts[0])
 		}
 		for _, text := range texts {
-			if !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
+			if !es.IsText(text) {
 				return nil, fmt.Errorf("%w: %s is not valid UTF-8 or contains U+0000", ErrBadParam, name)
 			}
 		}
