@@ -136,7 +136,7 @@ func (w *world) count(event es.Event) {
 }
 
 func (w *world) react(id string, t es.Trigger) {
-	w.apply(id, w.process.React(stream(w.process.Aggregate.Category, id), t, nil))
+	w.apply(id, es.ReactCommand(w.process, stream(w.process.Aggregate.Category, id), t, nil))
 }
 
 // apply gives an instance a command, and sends what it wants to send.
@@ -258,7 +258,7 @@ func (w *world) disturb() {
 		_ = w.decide(to, banking.Deposit{Amount: money("60")})
 	case 5:
 		id := "t-0"
-		w.apply(id, w.process.End(stream(w.process.Aggregate.Category, id), fmt.Sprint("end-", w.random.Uint64()), es.Action{Who: "x", At: w.now}, nil))
+		w.apply(id, es.EndCommand(w.process, stream(w.process.Aggregate.Category, id), fmt.Sprint("end-", w.random.Uint64()), es.Action{Who: "x", At: w.now}, nil))
 	}
 }
 

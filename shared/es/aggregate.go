@@ -66,7 +66,7 @@ type EventType struct {
 	Schema    int    // the version written today
 	Type      reflect.Type
 
-	codec  eventCodec
+	codec  EventCodec
 	evolve func(state any, event Event) any
 }
 
@@ -86,7 +86,12 @@ func (a *Aggregate) Command(name string) (*CommandType, bool) {
 
 // CommandOf finds a command by the type of its payload.
 func (a *Aggregate) CommandOf(command any) (*CommandType, bool) {
-	c, ok := a.commandTyped[reflect.TypeOf(command)]
+	return a.CommandOfType(reflect.TypeOf(command))
+}
+
+// CommandOfType finds a command by the type of its payload.
+func (a *Aggregate) CommandOfType(t reflect.Type) (*CommandType, bool) {
+	c, ok := a.commandTyped[t]
 	return c, ok
 }
 
@@ -120,7 +125,7 @@ func (a *Aggregate) Decode(r Recorded) (Event, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: decider %q applies no event %s; register it with es.Apply, or run the version of the program that wrote it", ErrUnknownEvent, a.Category, r.Type)
 	}
-	return t.codec.read(r)
+	return t.codec.Decode(r)
 }
 
 // Fold applies the events of a commit from version from on, and returns the state after them.
@@ -141,62 +146,84 @@ func (a *Aggregate) Fold(state any, c *Commit, from Version) (any, error) {
 // DecodeState reads a state that [Marshal] has written.
 func (a *Aggregate) DecodeState(data []byte) (any, error) { return a.decodeState(data) }
 
-// DeciderDef is a [Decider] of any state.
-type DeciderDef interface {
-	compile(module string) (*Aggregate, error)
+// AggregateSpec describes an aggregate whose type parameter is erased.
+type AggregateSpec struct {
+	Module      string
+	Category    string // a token
+	Snapshot    SnapshotPolicy
+	State       reflect.Type
+	Initial     any
+	DecodeState func(data []byte) (any, error)
+	Commands    []CommandSpec
+	Events      []EventSpec
 }
 
-func (d Decider[S]) compile(module string) (*Aggregate, error) {
-	state := reflect.TypeFor[S]()
+// CommandSpec describes one command of an aggregate.
+type CommandSpec struct {
+	Name        string // a token
+	Type        reflect.Type
+	Internal    bool
+	Decode      func(data []byte) (any, error) // strict: see [CommandType.Decode]
+	DecodeKnown func(data []byte) (any, error) // see [CommandType.DecodeKnown]
+	Decide      func(state, command any) ([]Event, error)
+}
+
+// EventSpec describes one event of an aggregate.
+type EventSpec struct {
+	Codec  EventCodec
+	Evolve func(state any, event Event) any
+}
+
+// NewAggregate checks the specification and returns the aggregate. The error names the part that is wrong.
+func NewAggregate(spec AggregateSpec) (*Aggregate, error) {
 	a := &Aggregate{
-		Module: module, Category: d.Category, Snapshot: d.Snapshot,
-		StateType: state, StateHash: schemaHash(state, d.Snapshot.Version), Initial: d.Initial,
+		Module: spec.Module, Category: spec.Category, Snapshot: spec.Snapshot,
+		StateType: spec.State, StateHash: schemaHash(spec.State, spec.Snapshot.Version), Initial: spec.Initial,
 		commandNamed: map[string]*CommandType{}, commandTyped: map[reflect.Type]*CommandType{},
 		eventTyped: map[reflect.Type]*EventType{}, eventNamed: map[string]*EventType{},
-		decodeState: func(data []byte) (any, error) {
-			var s S
-			err := Unmarshal(data, &s)
-			return s, err
-		},
+		decodeState: spec.DecodeState,
 	}
-	if err := CheckToken("category", d.Category); err != nil {
+	if err := CheckToken("category", spec.Category); err != nil {
 		return nil, err
 	}
-	if err := checkStorable(state); err != nil {
-		return nil, fmt.Errorf("state of decider %q: %w", d.Category, err)
+	if err := checkStorable(spec.State); err != nil {
+		return nil, fmt.Errorf("state of decider %q: %w", spec.Category, err)
 	}
-	for _, h := range d.Decide {
-		if err := a.addCommand(h.name, h.command, h.decode, func(s, c any) ([]Event, error) { return h.decide(s.(S), c) }); err != nil {
-			return nil, fmt.Errorf("decider %q: %w", d.Category, err)
+	for _, c := range spec.Commands {
+		if err := a.addCommand(c); err != nil {
+			return nil, fmt.Errorf("decider %q: %w", spec.Category, err)
 		}
-		a.commandNamed[h.name].known, a.commandNamed[h.name].Internal = h.known, h.internal
 	}
-	for _, h := range d.Evolve {
-		if err := a.addEvent(h.codec, func(s any, e Event) any { return h.evolve(s.(S), e) }); err != nil {
-			return nil, fmt.Errorf("decider %q: %w", d.Category, err)
+	for _, e := range spec.Events {
+		if err := a.addEvent(e); err != nil {
+			return nil, fmt.Errorf("decider %q: %w", spec.Category, err)
 		}
 	}
 	return a, nil
 }
 
-func (a *Aggregate) addCommand(name string, t reflect.Type, decode func([]byte) (any, error), decide func(any, any) ([]Event, error)) error {
-	if err := CheckToken("command", name); err != nil {
+func (a *Aggregate) addCommand(spec CommandSpec) error {
+	if err := CheckToken("command", spec.Name); err != nil {
 		return err
 	}
-	if a.commandNamed[name] != nil || a.commandTyped[t] != nil {
-		return fmt.Errorf("command %q of type %v: the name or the type is registered twice", name, t)
+	if a.commandNamed[spec.Name] != nil || a.commandTyped[spec.Type] != nil {
+		return fmt.Errorf("command %q of type %v: the name or the type is registered twice", spec.Name, spec.Type)
 	}
-	if t.Kind() != reflect.Struct {
-		return fmt.Errorf("command %q has type %v: a command is a struct", name, t)
+	if spec.Type.Kind() != reflect.Struct {
+		return fmt.Errorf("command %q has type %v: a command is a struct", spec.Name, spec.Type)
 	}
-	c := &CommandType{Aggregate: a, Name: name, Type: t, decode: decode, decide: decide}
+	c := &CommandType{
+		Aggregate: a, Name: spec.Name, Type: spec.Type, Internal: spec.Internal,
+		decode: spec.Decode, known: spec.DecodeKnown, decide: spec.Decide,
+	}
 	a.commands = append(a.commands, c)
-	a.commandNamed[name], a.commandTyped[t] = c, c
+	a.commandNamed[spec.Name], a.commandTyped[spec.Type] = c, c
 	return nil
 }
 
-func (a *Aggregate) addEvent(codec eventCodec, evolve func(any, Event) any) error {
-	if err := codec.check(); err != nil {
+func (a *Aggregate) addEvent(spec EventSpec) error {
+	codec := spec.Codec
+	if err := codec.Check(); err != nil {
 		return err
 	}
 	if codec.event.Kind() != reflect.Struct {
@@ -206,8 +233,27 @@ func (a *Aggregate) addEvent(codec eventCodec, evolve func(any, Event) any) erro
 	if a.eventNamed[name] != nil || a.eventTyped[codec.event] != nil {
 		return fmt.Errorf("event %s of type %v: the kind or the type is registered twice", name, codec.event)
 	}
-	e := &EventType{Aggregate: a, Name: name, Kind: codec.kind, Schema: codec.schema(), Type: codec.event, codec: codec, evolve: evolve}
+	e := &EventType{Aggregate: a, Name: name, Kind: codec.kind, Schema: codec.Schema(), Type: codec.event, codec: codec, evolve: spec.Evolve}
 	a.events = append(a.events, e)
 	a.eventNamed[name], a.eventTyped[codec.event] = e, e
 	return nil
+}
+
+// InCategory returns a copy of the aggregate for another module, category and snapshot policy, which shares its commands
+// and events.
+func (a *Aggregate) InCategory(module, category string, snapshot SnapshotPolicy) *Aggregate {
+	other := *a
+	other.Module, other.Category, other.Snapshot = module, category, snapshot
+	return &other
+}
+
+// InternalCommandType returns a command of the aggregate that no request can name: only a program that holds it can give
+// it.
+func (a *Aggregate) InternalCommandType(name string, decide func(state, command any) ([]Event, error)) *CommandType {
+	return &CommandType{
+		Aggregate: a, Name: name, decide: decide,
+		decode: func([]byte) (any, error) {
+			return nil, fmt.Errorf("%w: command %s has no encoded form", ErrBadPayload, name)
+		},
+	}
 }

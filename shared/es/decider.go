@@ -4,10 +4,6 @@ import (
 	"reflect"
 )
 
-// Event is a fact of a domain, in the past tense: a plain struct whose kind is given where it is applied,
-// see [Apply].
-type Event any
-
 // Decider is an aggregate as values: the state it starts from, what it decides when a command comes, and
 // how its state follows from events.
 //
@@ -70,7 +66,7 @@ func Accept(events ...Event) ([]Event, error) { return events, nil }
 
 // EventHandler evolves the state by one event; made by [Apply].
 type EventHandler[S any] struct {
-	codec  eventCodec
+	codec  EventCodec
 	evolve func(state S, event Event) S
 }
 
@@ -79,17 +75,9 @@ type EventHandler[S any] struct {
 // fact has happened.
 func Apply[S, E any](kind string, evolve func(S, E) S, upcasts ...Upcast) EventHandler[S] {
 	return EventHandler[S]{
-		codec:  newEventCodec[E](kind, upcasts),
+		codec:  NewEventCodec[E](kind, upcasts),
 		evolve: func(state S, event Event) S { return evolve(state, event.(E)) },
 	}
-}
-
-// Upcast turns the payload of one schema version into that of the next; made by [From].
-type Upcast struct {
-	from     int
-	old, new reflect.Type
-	decode   func(data []byte) (any, error)
-	up       func(old any) any
 }
 
 // From registers how a payload of schema version schema becomes one of schema+1. Give all of them, from the
@@ -98,24 +86,14 @@ type Upcast struct {
 //	es.Apply("OrderPlaced", Order.placed, es.From(1, placedV1ToV2), es.From(2, placedV2ToV3))
 func From[Old, New any](schema int, up func(Old) New) Upcast {
 	return Upcast{
-		from: schema,
-		old:  reflect.TypeFor[Old](),
-		new:  reflect.TypeFor[New](),
-		decode: func(data []byte) (any, error) {
+		From: schema,
+		Old:  reflect.TypeFor[Old](),
+		New:  reflect.TypeFor[New](),
+		Decode: func(data []byte) (any, error) {
 			var old Old
 			err := Unmarshal(data, &old)
 			return old, err
 		},
-		up: func(old any) any { return up(old.(Old)) },
+		Up: func(old any) any { return up(old.(Old)) },
 	}
-}
-
-// SnapshotPolicy says how an aggregate's state is saved.
-type SnapshotPolicy struct {
-	// Every is how many commits after the last snapshot the next one is written; 0 takes the service's
-	// setting, a negative number means never.
-	Every int
-	// Version is raised when the evolve functions change what they compute while the state's type stays the
-	// same; snapshots of another version, like those of another type, are ignored.
-	Version int
 }

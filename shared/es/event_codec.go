@@ -5,16 +5,17 @@ import (
 	"reflect"
 )
 
-// eventCodec reads and writes the payloads of one kind of event.
-type eventCodec struct {
+// EventCodec reads and writes the payloads of one kind of event.
+type EventCodec struct {
 	kind    string
 	event   reflect.Type
 	upcasts []Upcast
 	decode  func(data []byte) (any, error)
 }
 
-func newEventCodec[E any](kind string, upcasts []Upcast) eventCodec {
-	return eventCodec{
+// NewEventCodec returns the codec of events of type E, which the log knows under this kind.
+func NewEventCodec[E any](kind string, upcasts []Upcast) EventCodec {
+	return EventCodec{
 		kind:    kind,
 		event:   reflect.TypeFor[E](),
 		upcasts: upcasts,
@@ -26,17 +27,42 @@ func newEventCodec[E any](kind string, upcasts []Upcast) eventCodec {
 	}
 }
 
-// schema is the version of the payloads that are written today.
-func (c *eventCodec) schema() int {
+// NewStateCodec returns the codec of a process's state. It is strict: a field that today's type lacks is an error, since
+// leaving the field out would lose what an instance has recorded.
+func NewStateCodec[S any](upcasts []Upcast) EventCodec {
+	c := NewEventCodec[S]("state", upcasts)
+	c.decode = func(data []byte) (any, error) {
+		var s S
+		err := UnmarshalStrict(data, &s)
+		return s, err
+	}
+	return c
+}
+
+// Then returns a codec that decodes as c does, and returns what then makes of the payload.
+func (c EventCodec) Then(then func(payload any) any) EventCodec {
+	decode := c.decode
+	c.decode = func(data []byte) (any, error) {
+		payload, err := decode(data)
+		if err != nil {
+			return nil, err
+		}
+		return then(payload), nil
+	}
+	return c
+}
+
+// Schema is the version of the payloads that are written today.
+func (c *EventCodec) Schema() int {
 	if len(c.upcasts) == 0 {
 		return 1
 	}
-	return c.upcasts[len(c.upcasts)-1].from + 1
+	return c.upcasts[len(c.upcasts)-1].From + 1
 }
 
-// read decodes a payload of any schema version that is known, through the upcasts after it.
-func (c *eventCodec) read(r Recorded) (Event, error) {
-	if r.Schema == c.schema() {
+// Decode decodes a payload of any schema version that is known, through the upcasts after it.
+func (c *EventCodec) Decode(r Recorded) (Event, error) {
+	if r.Schema == c.Schema() {
 		event, err := c.decode(r.Data)
 		if err != nil {
 			return nil, fmt.Errorf("%s, schema version %d: %w", r.Type, r.Schema, err)
@@ -44,15 +70,15 @@ func (c *eventCodec) read(r Recorded) (Event, error) {
 		return event, nil
 	}
 	for i, u := range c.upcasts {
-		if u.from != r.Schema {
+		if u.From != r.Schema {
 			continue
 		}
-		payload, err := u.decode(r.Data)
+		payload, err := u.Decode(r.Data)
 		if err != nil {
 			return nil, fmt.Errorf("%s, schema version %d: %w", r.Type, r.Schema, err)
 		}
 		for _, step := range c.upcasts[i:] {
-			payload = step.up(payload)
+			payload = step.Up(payload)
 		}
 		return payload, nil
 	}
@@ -60,15 +86,15 @@ func (c *eventCodec) read(r Recorded) (Event, error) {
 		ErrUnknownEvent, r.Type, r.Schema, c.known())
 }
 
-func (c *eventCodec) known() string {
+func (c *EventCodec) known() string {
 	if len(c.upcasts) == 0 {
 		return "1"
 	}
-	return fmt.Sprintf("%d to %d", c.upcasts[0].from, c.schema())
+	return fmt.Sprintf("%d to %d", c.upcasts[0].From, c.Schema())
 }
 
-// check says what is wrong with how the event was registered.
-func (c *eventCodec) check() error {
+// Check says what is wrong with how the event was registered.
+func (c *EventCodec) Check() error {
 	if err := CheckToken("event kind", c.kind); err != nil {
 		return err
 	}
@@ -76,16 +102,24 @@ func (c *eventCodec) check() error {
 		return fmt.Errorf("event %s: %w", c.kind, err)
 	}
 	for i, u := range c.upcasts {
-		if u.from < 1 || i > 0 && u.from != c.upcasts[i-1].from+1 {
-			return fmt.Errorf("event %s: upcasts must go up one schema version at a time, in order; number %d starts from %d", c.kind, i+1, u.from)
+		if u.From < 1 || i > 0 && u.From != c.upcasts[i-1].From+1 {
+			return fmt.Errorf("event %s: upcasts must go up one schema version at a time, in order; number %d starts from %d", c.kind, i+1, u.From)
 		}
 		next := c.event
 		if i+1 < len(c.upcasts) {
-			next = c.upcasts[i+1].old
+			next = c.upcasts[i+1].Old
 		}
-		if u.new != next {
-			return fmt.Errorf("event %s: the upcast from schema version %d makes a %v, the next step takes a %v", c.kind, u.from, u.new, next)
+		if u.New != next {
+			return fmt.Errorf("event %s: the upcast from schema version %d makes a %v, the next step takes a %v", c.kind, u.From, u.New, next)
 		}
 	}
 	return nil
+}
+
+// Upcast turns the payload of one schema version into that of the next.
+type Upcast struct {
+	From     int // schema version; the result has the next
+	Old, New reflect.Type
+	Decode   func(data []byte) (any, error) // an Old
+	Up       func(old any) any              // a New
 }

@@ -2,7 +2,6 @@ package es
 
 import (
 	"reflect"
-	"time"
 )
 
 // Process is a process manager as values: what it knows of one instance, and how it reacts to what happens. It ties
@@ -36,27 +35,14 @@ type Process[S any] struct {
 // Reactions are what a process reacts to, one each for an event, an outcome or a deadline.
 type Reactions[S any] []Reaction[S]
 
-// Reaction is how a process reacts to one kind of thing that happens; made by [Start], [When], [OnOutcome], [OnDeadline].
+// Reaction is how a process reacts to one kind of trigger; made by [Start], [When], [OnOutcome], [OnDeadline].
 type Reaction[S any] struct {
-	to       TriggerKind
-	event    reflect.Type // of TriggerEvent; or its name:
-	name     string       // "ordering.OrderPlaced"; of TriggerDeadline the deadline's
-	starts   bool
-	instance func(e Event, m Meta) string
-	command  reflect.Type // of TriggerOutcome
-	every    bool         // outcome, or deadline, for which there is no other reaction
-	react    func(s S, o occurrence) (S, []Effect)
+	erased ProcessReaction
 }
 
-// occurrence is what has happened, as the reaction of a process sees it.
-type occurrence struct {
-	event    Event // of the reaction's own type
-	meta     Meta
-	command  any // that an outcome is about
-	outcome  CommandOutcome
-	deadline string
-	again    bool // somebody has asked for another try
-	reason   string
+func reaction[S any](r ProcessReaction, react func(s S, o Occurrence) (S, []Effect)) Reaction[S] {
+	r.React = func(state any, o Occurrence) (any, []Effect) { return react(state.(S), o) }
+	return Reaction[S]{r}
 }
 
 // StreamID is an instance function for [Start] and [When]: the instance has the id of the event's stream.
@@ -67,7 +53,7 @@ func StreamID[E any](_ E, m Meta) string { return m.Stream.ID }
 // and where it has ended, the event is none of its business.
 func Start[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
 	r := When(instance, react)
-	r.starts = true
+	r.erased.Starts = true
 	return r
 }
 
@@ -75,32 +61,26 @@ func Start[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, [
 // of one stream come in order, and so does what follows from an instance's own commands; of two unrelated streams
 // either may come first: use [Start] for both then.
 func When[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
-	return Reaction[S]{
-		to: TriggeredByEvent, event: reflect.TypeFor[E](),
-		instance: func(e Event, m Meta) string { return instance(e.(E), m) },
-		react:    func(s S, o occurrence) (S, []Effect) { return react(s, o.event.(E), o.meta) },
-	}
+	return reaction(ProcessReaction{
+		To: TriggeredByEvent, Event: reflect.TypeFor[E](),
+		Instance: func(e Event, m Meta) string { return instance(e.(E), m) },
+	}, func(s S, o Occurrence) (S, []Effect) { return react(s, o.Event.(E), o.Meta) })
 }
 
 // StartNamed is [Start] for an event of another module, by its full name ("ordering.OrderPlaced"). E is the process's
 // own idea of the payload: it names the fields that it needs.
 func StartNamed[S, E any](name string, instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
 	r := WhenNamed(name, instance, react)
-	r.starts = true
+	r.erased.Starts = true
 	return r
 }
 
 // WhenNamed is [When] for an event of another module, as [StartNamed] is [Start].
 func WhenNamed[S, E any](name string, instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
-	r := When(instance, react)
-	own, known := r.instance, r.react
-	r.event, r.name = nil, name
-	r.instance = func(e Event, m Meta) string { return own(reread[E](e), m) }
-	r.react = func(s S, o occurrence) (S, []Effect) {
-		o.event = reread[E](o.event)
-		return known(s, o)
-	}
-	return r
+	return reaction(ProcessReaction{
+		To: TriggeredByEvent, EventName: name,
+		Instance: func(e Event, m Meta) string { return instance(reread[E](e), m) },
+	}, func(s S, o Occurrence) (S, []Effect) { return react(s, reread[E](o.Event), o.Meta) })
 }
 
 // reread reads an event into another type. It panics where that is not possible: the instance is parked then.
@@ -121,35 +101,30 @@ func reread[E any](event Event) E {
 //
 // An instance whose command is rejected, and which has no reaction to that, is parked.
 func OnOutcome[S, C any](react func(S, C, CommandOutcome) (S, []Effect)) Reaction[S] {
-	return Reaction[S]{
-		to: TriggeredByOutcome, command: reflect.TypeFor[C](),
-		react: func(s S, o occurrence) (S, []Effect) { return react(s, o.command.(C), o.outcome) },
-	}
+	return reaction(ProcessReaction{To: TriggeredByOutcome, Command: reflect.TypeFor[C]()},
+		func(s S, o Occurrence) (S, []Effect) { return react(s, o.Command.(C), o.Outcome) })
 }
 
 // OnDeadline reacts to the passing of a deadline that the instance has set under this name.
 func OnDeadline[S any](name string, react func(S, Meta) (S, []Effect)) Reaction[S] {
-	return Reaction[S]{
-		to: TriggeredByDeadline, name: name,
-		react: func(s S, o occurrence) (S, []Effect) { return react(s, o.meta) },
-	}
+	return reaction(ProcessReaction{To: TriggeredByDeadline, Deadline: name},
+		func(s S, o Occurrence) (S, []Effect) { return react(s, o.Meta) })
 }
 
-// CommandOutcome is what became of a command.
-type CommandOutcome struct {
-	CommandID string `json:"command_id"`
-	Accepted  bool   `json:"accepted"`
-	// Code and Message are the domain's "no" where the command was not accepted.
-	Code    string `json:"code,omitempty"`
-	Message string `json:"message,omitempty"`
-	// Refused says that the command never reached the domain: it is malformed, or nobody knows it. The process is not
-	// asked then; the instance is parked.
-	Refused  bool      `json:"refused,omitempty"`
-	Version  Version   `json:"version,omitempty"` // of the stream after the command, where it was accepted
-	Position Position  `json:"position,omitzero"`
-	Time     time.Time `json:"time"` // when it was decided
-	// Tag is what the process has given to the command: see [Effect.Tagged].
-	Tag string `json:"tag,omitempty"`
-	// Ended says that the instance had ended before the outcome came.
-	Ended bool `json:"ended,omitempty"`
+// ProcessDef is a [Process] or a [Saga] of any state.
+type ProcessDef interface {
+	compileProcess(module string, r *Registry) (*ProcessType, error)
+}
+
+func (p Process[S]) compileProcess(module string, r *Registry) (*ProcessType, error) {
+	d := ProcessDefinition{
+		Module: module, Name: p.Name, Snapshot: p.Snapshot, Initial: p.Initial, State: NewStateCodec[S](p.Upcasts),
+	}
+	for _, r := range p.On {
+		d.Reactions = append(d.Reactions, r.erased)
+	}
+	if p.Cancelled != nil {
+		d.Cancelled = func(s any, reason string, m Meta) (any, []Effect) { return p.Cancelled(s.(S), reason, m) }
+	}
+	return d.Compile(r)
 }

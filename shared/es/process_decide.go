@@ -7,19 +7,19 @@ import (
 
 // processDecider decides what an instance of a process does. Whatever goes wrong in the process's own code parks the
 // instance; none of it is an error here.
-type processDecider[S any] struct {
-	process     Process[S]
+type processDecider struct {
+	process     ProcessDefinition
 	registry    *Registry
-	codec       eventCodec // of the state
-	events      map[string]*Reaction[S]
-	outcomes    map[*CommandType]*Reaction[S]
-	anyOutcome  *Reaction[S]
-	deadlines   map[string]*Reaction[S]
-	anyDeadline *Reaction[S]
+	instances   *Aggregate // what the aggregates of all processes have in common
+	events      map[string]*ProcessReaction
+	outcomes    map[*CommandType]*ProcessReaction
+	anyOutcome  *ProcessReaction
+	deadlines   map[string]*ProcessReaction
+	anyDeadline *ProcessReaction
 }
 
 // take hands a trigger to an instance, or lets it wait where the instance is parked.
-func (d *processDecider[S]) take(p ProcessInstance, c reactCommand) ([]Event, error) {
+func (d *processDecider) take(p ProcessInstance, c reactCommand) ([]Event, error) {
 	t := c.trigger
 	if p.knows(&t) || !c.lost && d.ignores(&p, &t) {
 		return nil, nil
@@ -34,19 +34,19 @@ func (d *processDecider[S]) take(p ProcessInstance, c reactCommand) ([]Event, er
 }
 
 // ignores reports whether the trigger means nothing to the instance as it stands.
-func (d *processDecider[S]) ignores(p *ProcessInstance, t *Trigger) bool {
+func (d *processDecider) ignores(p *ProcessInstance, t *Trigger) bool {
 	if t.Kind == TriggeredByOutcome {
 		return false
 	}
 	if p.Status == "" && t.Kind == TriggeredByEvent {
 		r := d.events[t.Event.Type]
-		return r != nil && !r.starts
+		return r != nil && !r.Starts
 	}
 	return p.Status.Ended() || p.Status == StatusParked && p.Resume.Ended()
 }
 
 // react works out what the instance does about a trigger. Where that fails, it is parked.
-func (d *processDecider[S]) react(p ProcessInstance, c reactCommand) []Event {
+func (d *processDecider) react(p ProcessInstance, c reactCommand) []Event {
 	events, err := d.reactSafely(&p, c)
 	if err != nil {
 		return []Event{ProcessParked{Trigger: c.trigger, Error: clip(err.Error(), maxProcessError), Lost: c.lost}}
@@ -63,7 +63,7 @@ func clip(text string, limit int) string {
 	return text
 }
 
-func (d *processDecider[S]) reactSafely(p *ProcessInstance, c reactCommand) (events []Event, err error) {
+func (d *processDecider) reactSafely(p *ProcessInstance, c reactCommand) (events []Event, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("process %q panicked on %s: %v", d.process.Name, c.trigger.ID, r)
@@ -89,13 +89,13 @@ func (d *processDecider[S]) reactSafely(p *ProcessInstance, c reactCommand) (eve
 	if err != nil {
 		return nil, err
 	}
-	next, effects := reaction.react(state, o)
+	next, effects := reaction.React(state, o)
 	return d.record(p, c, next, effects)
 }
 
 // refused is what becomes of a command that nobody could decide: it is sent again, under another id, when a person
 // retries.
-func (d *processDecider[S]) refused(p *ProcessInstance, c reactCommand) ([]Event, error) {
+func (d *processDecider) refused(p *ProcessInstance, c reactCommand) ([]Event, error) {
 	o := c.trigger.Outcome
 	sent, _ := p.sent(o.CommandID)
 	if !c.trigger.Again {
@@ -108,14 +108,14 @@ func (d *processDecider[S]) refused(p *ProcessInstance, c reactCommand) ([]Event
 }
 
 // find returns the reaction to a trigger, and the trigger as the reaction takes it.
-func (d *processDecider[S]) find(p *ProcessInstance, c reactCommand) (*Reaction[S], occurrence, error) {
+func (d *processDecider) find(p *ProcessInstance, c reactCommand) (*ProcessReaction, Occurrence, error) {
 	t := &c.trigger
-	o := occurrence{meta: t.meta(c.instance), again: t.Again, reason: t.Reason}
+	o := Occurrence{Meta: t.meta(c.instance), Again: t.Again, Reason: t.Reason}
 	switch t.Kind {
 	case TriggeredByEvent:
 		return d.findEvent(t, o, c.instance)
 	case TriggeredByDeadline:
-		o.deadline = t.Deadline.Name
+		o.Deadline = t.Deadline.Name
 		if d.anyDeadline != nil {
 			return d.anyDeadline, o, nil
 		}
@@ -126,12 +126,12 @@ func (d *processDecider[S]) find(p *ProcessInstance, c reactCommand) (*Reaction[
 	case TriggeredByOutcome:
 		return d.findOutcome(p, t, o)
 	case TriggeredByCancel:
-		return &Reaction[S]{react: func(s S, o occurrence) (S, []Effect) { return d.process.Cancelled(s, o.reason, o.meta) }}, o, nil
+		return &ProcessReaction{React: func(s any, o Occurrence) (any, []Effect) { return d.process.Cancelled(s, o.Reason, o.Meta) }}, o, nil
 	}
 	return nil, o, fmt.Errorf("nobody knows what a trigger of kind %q is: run the version of the program that wrote it", t.Kind)
 }
 
-func (d *processDecider[S]) findEvent(t *Trigger, o occurrence, instance Stream) (*Reaction[S], occurrence, error) {
+func (d *processDecider) findEvent(t *Trigger, o Occurrence, instance Stream) (*ProcessReaction, Occurrence, error) {
 	r := d.events[t.Event.Type]
 	if r == nil {
 		return nil, o, fmt.Errorf("process %q has no reaction to %s: register it with es.Start or es.When", d.process.Name, t.Event.Type)
@@ -143,20 +143,20 @@ func (d *processDecider[S]) findEvent(t *Trigger, o occurrence, instance Stream)
 	if err != nil {
 		return nil, o, err
 	}
-	o.event = event
-	if id := r.instance(event, o.meta); id != instance.ID {
+	o.Event = event
+	if id := r.Instance(event, o.Meta); id != instance.ID {
 		return nil, o, fmt.Errorf("%s is for the instance %q, not for %q", t.ID, id, instance.ID)
 	}
 	return r, o, nil
 }
 
 // forward sends an event to the instance that it is for, where it could not be found at first.
-func (d *processDecider[S]) forward(c reactCommand) ([]Event, error) {
-	r, o, err := d.findEvent(&c.trigger, occurrence{meta: c.trigger.meta(c.instance)}, c.instance)
-	if r == nil || o.event == nil {
+func (d *processDecider) forward(c reactCommand) ([]Event, error) {
+	r, o, err := d.findEvent(&c.trigger, Occurrence{Meta: c.trigger.meta(c.instance)}, c.instance)
+	if r == nil || o.Event == nil {
 		return nil, err
 	}
-	id := r.instance(o.event, o.meta)
+	id := r.Instance(o.Event, o.Meta)
 	if id == "" { // it is for none
 		return []Event{TriggerDropped{Trigger: c.trigger.handled()}, ProcessCompleted{}}, nil
 	}
@@ -167,14 +167,14 @@ func (d *processDecider[S]) forward(c reactCommand) ([]Event, error) {
 }
 
 // findOutcome returns no reaction where the command was accepted and nobody asked to know.
-func (d *processDecider[S]) findOutcome(p *ProcessInstance, t *Trigger, o occurrence) (*Reaction[S], occurrence, error) {
+func (d *processDecider) findOutcome(p *ProcessInstance, t *Trigger, o Occurrence) (*ProcessReaction, Occurrence, error) {
 	sent, ok := p.sent(t.Outcome.CommandID)
 	if !ok {
 		return nil, o, fmt.Errorf("%s: the instance has sent no such command", t.ID)
 	}
-	o.outcome = *t.Outcome
-	o.outcome.Tag, o.outcome.Ended = sent.Tag, p.Status.Ended()
-	a, ok := d.registry.categories[sent.Category]
+	o.Outcome = *t.Outcome
+	o.Outcome.Tag, o.Outcome.Ended = sent.Tag, p.Status.Ended()
+	a, ok := d.registry.Aggregate(sent.Category)
 	if !ok {
 		return nil, o, fmt.Errorf("%s: no decider has the category %q any more", t.ID, sent.Category)
 	}
@@ -194,35 +194,33 @@ func (d *processDecider[S]) findOutcome(p *ProcessInstance, t *Trigger, o occurr
 		return nil, o, nil
 	}
 	var err error
-	o.command, err = command.Decode(sent.Body)
+	o.Command, err = command.Decode(sent.Body)
 	return r, o, err
 }
 
 // state is the process's own state, of today's form.
-func (d *processDecider[S]) state(p *ProcessInstance) (S, error) {
+func (d *processDecider) state(p *ProcessInstance) (any, error) {
 	if p.Schema == 0 {
 		return d.process.Initial, nil
 	}
-	state, err := d.codec.read(Recorded{Type: "the state of process " + d.process.Name, Schema: p.Schema, Data: p.State})
+	state, err := d.process.State.Decode(Recorded{Type: "the state of process " + d.process.Name, Schema: p.Schema, Data: p.State})
 	if err != nil {
-		var none S
-		return none, fmt.Errorf("%w; give es.Process an upcast from schema version %d", err, p.Schema)
+		return nil, fmt.Errorf("%w; give es.Process an upcast from schema version %d", err, p.Schema)
 	}
-	s, _ := state.(S)
-	return s, nil
+	return state, nil
 }
 
 // record writes down what the reaction has come to.
-func (d *processDecider[S]) record(p *ProcessInstance, c reactCommand, next S, effects []Effect) ([]Event, error) {
+func (d *processDecider) record(p *ProcessInstance, c reactCommand, next any, effects []Effect) ([]Event, error) {
 	data, err := Marshal(next)
 	if err != nil {
 		return nil, err
 	}
-	return d.registry.recordEffects(p, c, ProcessReacted{Trigger: c.trigger.handled(), Schema: d.codec.schema(), State: data}, effects)
+	return recordEffects(d.registry, p, c, ProcessReacted{Trigger: c.trigger.handled(), Schema: d.process.State.Schema(), State: data}, effects)
 }
 
 // retry lets a parked instance go on with what waits for it, in order, until it is parked again.
-func (d *processDecider[S]) retry(p ProcessInstance, c personCommand) ([]Event, error) {
+func (d *processDecider) retry(p ProcessInstance, c personCommand) ([]Event, error) {
 	switch p.Status {
 	case StatusParked:
 	case "":
@@ -241,7 +239,7 @@ const MoreWaits = "more waits than one retry takes: retry again"
 const MaxDrain = 50
 
 // drain reacts to what waits. Where the instance has ended, or has been told to end, only outcomes still count.
-func (d *processDecider[S]) drain(p ProcessInstance, c personCommand, ending bool) (events []Event) {
+func (d *processDecider) drain(p ProcessInstance, c personCommand, ending bool) (events []Event) {
 	for n := 0; len(p.Inbox) > 0; n++ {
 		t := p.Inbox[0]
 		if n == c.most {
@@ -256,7 +254,7 @@ func (d *processDecider[S]) drain(p ProcessInstance, c personCommand, ending boo
 		}
 		events = append(events, next...)
 		for _, e := range next {
-			p, _ = d.registry.instances.Evolve(p, e).(ProcessInstance)
+			p, _ = d.instances.Evolve(p, e).(ProcessInstance)
 		}
 		if p.Status == StatusParked {
 			return events
@@ -266,7 +264,7 @@ func (d *processDecider[S]) drain(p ProcessInstance, c personCommand, ending boo
 }
 
 // cancel ends an instance: at once, or as the process says.
-func (d *processDecider[S]) cancel(p ProcessInstance, c personCommand) ([]Event, error) {
+func (d *processDecider) cancel(p ProcessInstance, c personCommand) ([]Event, error) {
 	switch {
 	case p.Status == "":
 		return Reject("no-instance", "the instance has never begun")
@@ -288,7 +286,7 @@ func (d *processDecider[S]) cancel(p ProcessInstance, c personCommand) ([]Event,
 		Kind: TriggeredByCancel, ID: "cancel " + c.id, Time: c.by.At.UTC().Truncate(time.Microsecond), Reason: reason,
 	}})
 	for _, e := range next {
-		p, _ = d.registry.instances.Evolve(p, e).(ProcessInstance)
+		p, _ = d.instances.Evolve(p, e).(ProcessInstance)
 	}
 	events = append(events, next...)
 	if p.Status == StatusParked {

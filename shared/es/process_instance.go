@@ -151,23 +151,30 @@ type ProcessCancelled struct {
 	Cancel []SetDeadline `json:"cancel,omitempty"`
 }
 
-// processEvents are how the state of an instance follows from what has happened to it.
-func processEvents() Events[ProcessInstance] {
-	return Events[ProcessInstance]{
-		Apply("Reacted", ProcessInstance.reacted),
-		Apply("Parked", ProcessInstance.parked),
-		Apply("Held", func(p ProcessInstance, e TriggerHeld) ProcessInstance { return p.held(e.Trigger) }),
-		Apply("Dropped", func(p ProcessInstance, e TriggerDropped) ProcessInstance { return p.took(&e.Trigger) }),
-		Apply("Forwarded", func(p ProcessInstance, e TriggerForwarded) ProcessInstance { return p.took(&e.Trigger) }),
-		Apply("Retried", func(p ProcessInstance, _ ProcessRetried) ProcessInstance { return p.resumed() }),
-		Apply("Completed", func(p ProcessInstance, _ ProcessCompleted) ProcessInstance {
+// processEvents are how the state of an instance follows from what it has recorded.
+func processEvents() []EventSpec {
+	return []EventSpec{
+		instanceEvent("Reacted", ProcessInstance.reacted),
+		instanceEvent("Parked", ProcessInstance.parked),
+		instanceEvent("Held", func(p ProcessInstance, e TriggerHeld) ProcessInstance { return p.held(e.Trigger) }),
+		instanceEvent("Dropped", func(p ProcessInstance, e TriggerDropped) ProcessInstance { return p.took(&e.Trigger) }),
+		instanceEvent("Forwarded", func(p ProcessInstance, e TriggerForwarded) ProcessInstance { return p.took(&e.Trigger) }),
+		instanceEvent("Retried", func(p ProcessInstance, _ ProcessRetried) ProcessInstance { return p.resumed() }),
+		instanceEvent("Completed", func(p ProcessInstance, _ ProcessCompleted) ProcessInstance {
 			return p.ended(StatusCompleted, p.Reason)
 		}),
-		Apply("Failed", func(p ProcessInstance, e ProcessFailed) ProcessInstance { return p.ended(StatusFailed, e.Reason) }),
-		Apply("Cancelled", func(p ProcessInstance, e ProcessCancelled) ProcessInstance {
+		instanceEvent("Failed", func(p ProcessInstance, e ProcessFailed) ProcessInstance { return p.ended(StatusFailed, e.Reason) }),
+		instanceEvent("Cancelled", func(p ProcessInstance, e ProcessCancelled) ProcessInstance {
 			p.Inbox = nil
 			return p.ended(StatusCancelled, e.Reason)
 		}),
+	}
+}
+
+func instanceEvent[E any](kind string, evolve func(ProcessInstance, E) ProcessInstance) EventSpec {
+	return EventSpec{
+		Codec:  NewEventCodec[E](kind, nil),
+		Evolve: func(state any, event Event) any { return evolve(state.(ProcessInstance), event.(E)) },
 	}
 }
 

@@ -6,30 +6,30 @@ import (
 )
 
 // recordEffects puts effects into what an instance records of its reaction to a trigger.
-func (r *Registry) recordEffects(p *ProcessInstance, c reactCommand, reacted ProcessReacted, effects []Effect) ([]Event, error) {
+func recordEffects(r *Registry, p *ProcessInstance, c reactCommand, reacted ProcessReacted, effects []Effect) ([]Event, error) {
 	var end []Event
 	for i, effect := range effects {
 		id := effectID(c.instance, &c.trigger, i)
-		switch effect.kind {
-		case effectSend:
-			sent, err := r.resolveSend(effect, c.check)
+		switch effect.Kind {
+		case SendEffect:
+			sent, err := resolveSend(r, effect, c.check)
 			if err != nil {
 				return nil, err
 			}
 			sent.ID = id
 			reacted.Send = append(reacted.Send, sent)
-		case effectSchedule, effectCancel:
+		case ScheduleEffect, CancelEffect:
 			if err := reacted.deadline(p, effect, id); err != nil {
 				return nil, err
 			}
-		case effectStep:
-			reacted.Step = effect.name
-		case effectCompensate:
-			reacted.Compensating = effect.reason
-		case effectComplete:
+		case StepEffect:
+			reacted.Step = effect.Name
+		case CompensateEffect:
+			reacted.Compensating = effect.Reason
+		case CompleteEffect:
 			end = append(end, ProcessCompleted{})
-		case effectFail:
-			end = append(end, ProcessFailed{Reason: effect.reason})
+		case FailEffect:
+			end = append(end, ProcessFailed{Reason: effect.Reason})
 		default:
 			return nil, fmt.Errorf("effect %d is none: make effects with es.Send, es.After and their like", i+1)
 		}
@@ -39,25 +39,25 @@ func (r *Registry) recordEffects(p *ProcessInstance, c reactCommand, reacted Pro
 
 // deadline records that one is set or cancelled. One that is set again replaces what was set under its name before.
 func (e *ProcessReacted) deadline(p *ProcessInstance, effect Effect, id string) error {
-	if err := checkDeadlineName(effect.name); err != nil {
+	if err := checkDeadlineName(effect.Name); err != nil {
 		return err
 	}
 	for _, pending := range p.Deadlines {
-		if pending.Name == effect.name && !e.passed(pending.ID) {
+		if pending.Name == effect.Name && !e.passed(pending.ID) {
 			e.Cancel = append(e.Cancel, pending)
 		}
 	}
-	if effect.kind == effectCancel {
+	if effect.Kind == CancelEffect {
 		return nil
 	}
 	for _, set := range e.Set {
-		if set.Name == effect.name {
-			return fmt.Errorf("the deadline %q is set twice at once", effect.name)
+		if set.Name == effect.Name {
+			return fmt.Errorf("the deadline %q is set twice at once", effect.Name)
 		}
 	}
-	set := SetDeadline{ID: id, Name: effect.name, At: effect.at, After: effect.after}
+	set := SetDeadline{ID: id, Name: effect.Name, At: effect.At, After: effect.After}
 	if year := set.Due(e.Trigger.Time).Year(); year < 1970 || year > 9000 {
-		return fmt.Errorf("the deadline %q is set to the year %d", effect.name, year)
+		return fmt.Errorf("the deadline %q is set to the year %d", effect.Name, year)
 	}
 	e.Set = append(e.Set, set)
 	return nil

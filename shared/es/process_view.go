@@ -30,32 +30,33 @@ const processTime = "2006-01-02T15:04:05.000000Z"
 func ProcessKey(process, instance string) string { return process + ":" + instance }
 
 // processView is the view of process instances.
-func processView() View[ProcessDocument] {
-	return View[ProcessDocument]{
+func processView(r *Registry) (*ViewType, error) {
+	spec := ViewSpec{
 		Name: ProcessesView, Version: 1,
 		Fields: Fields{{Name: "process"}, {Name: "status"}, {Name: "updated"}, {Name: "started"}},
-		On: Folds[ProcessDocument]{
-			onInstance((*ProcessDocument).reacted),
-			onInstance(func(d *ProcessDocument, e ProcessParked) {
-				if d.Waiting == 0 {
-					d.Waiting = 1
-				}
-				if d.Resume = d.Status; d.Status == "" {
-					d.Resume = StatusRunning
-				}
-				d.Status, d.Error = StatusParked, e.Error
-			}),
-			onInstance(func(d *ProcessDocument, _ TriggerHeld) { d.Waiting++ }),
-			onInstance(func(d *ProcessDocument, _ TriggerDropped) { d.took() }),
-			onInstance(func(d *ProcessDocument, _ TriggerForwarded) { d.took() }),
-			onInstance(func(d *ProcessDocument, _ ProcessRetried) { d.Status, d.Resume, d.Error = d.Resume, "", "" }),
-			onInstance(func(d *ProcessDocument, _ ProcessCompleted) { d.Status = StatusCompleted }),
-			onInstance(func(d *ProcessDocument, e ProcessFailed) { d.Status, d.Reason = StatusFailed, e.Reason }),
-			onInstance(func(d *ProcessDocument, e ProcessCancelled) {
-				d.Status, d.Reason, d.Error, d.Waiting = StatusCancelled, e.Reason, "", 0
-			}),
-		},
 	}
+	folds := []FoldSpec{
+		onInstance((*ProcessDocument).reacted),
+		onInstance(func(d *ProcessDocument, e ProcessParked) {
+			if d.Waiting == 0 {
+				d.Waiting = 1
+			}
+			if d.Resume = d.Status; d.Status == "" {
+				d.Resume = StatusRunning
+			}
+			d.Status, d.Error = StatusParked, e.Error
+		}),
+		onInstance(func(d *ProcessDocument, _ TriggerHeld) { d.Waiting++ }),
+		onInstance(func(d *ProcessDocument, _ TriggerDropped) { d.took() }),
+		onInstance(func(d *ProcessDocument, _ TriggerForwarded) { d.took() }),
+		onInstance(func(d *ProcessDocument, _ ProcessRetried) { d.Status, d.Resume, d.Error = d.Resume, "", "" }),
+		onInstance(func(d *ProcessDocument, _ ProcessCompleted) { d.Status = StatusCompleted }),
+		onInstance(func(d *ProcessDocument, e ProcessFailed) { d.Status, d.Reason = StatusFailed, e.Reason }),
+		onInstance(func(d *ProcessDocument, e ProcessCancelled) {
+			d.Status, d.Reason, d.Error, d.Waiting = StatusCancelled, e.Reason, "", 0
+		}),
+	}
+	return NewViewType("process", spec, func() any { return &ProcessDocument{} }, folds, r.EventOf)
 }
 
 func (d *ProcessDocument) reacted(e ProcessReacted) {
@@ -76,13 +77,14 @@ func (d *ProcessDocument) reacted(e ProcessReacted) {
 func (d *ProcessDocument) took() { d.Waiting = max(0, d.Waiting-1) }
 
 // onInstance folds an event into the document of its instance.
-func onInstance[E any](fold func(*ProcessDocument, E)) Fold[ProcessDocument] {
-	return Fold[ProcessDocument]{
-		event: reflect.TypeFor[E](),
-		keys: func(_ Event, m Meta) []string {
+func onInstance[E any](fold func(*ProcessDocument, E)) FoldSpec {
+	return FoldSpec{
+		Event: reflect.TypeFor[E](),
+		Keys: func(_ Event, m Meta) []string {
 			return []string{ProcessKey(strings.TrimPrefix(m.Stream.Category, ProcessCategory), m.Stream.ID)}
 		},
-		fold: func(d *ProcessDocument, e Event, m Meta) error {
+		Fold: func(document any, e Event, m Meta) error {
+			d := document.(*ProcessDocument)
 			now := m.Time.UTC().Truncate(time.Microsecond).Format(processTime)
 			if d.Started == "" {
 				d.Process, d.Instance, d.Started = strings.TrimPrefix(m.Stream.Category, ProcessCategory), m.Stream.ID, now

@@ -15,15 +15,6 @@ type Query[P, R any] struct {
 	Run  func(ctx context.Context, views Views, params P) (R, error)
 }
 
-// Views is the read side as a query sees it: that of one tenant, and, where the request names a position,
-// not before the views have reached it.
-type Views interface {
-	// Get returns one document, or [ErrNotFound].
-	Get(ctx context.Context, view, key string) (Document, error)
-	// List returns documents in a stable order, or [ErrBadQuery].
-	List(ctx context.Context, view string, q ListQuery) (Page, error)
-}
-
 // Get reads one document of a view. Its errors are those of [Views.Get].
 func Get[D any](ctx context.Context, views Views, view, key string) (D, error) {
 	var d D
@@ -50,22 +41,6 @@ func List[D any](ctx context.Context, views Views, view string, q ListQuery) ([]
 	return documents, nil
 }
 
-// QueryType is a query with its type parameters erased: what the runtime works with.
-type QueryType struct {
-	Module string
-	Name   string
-	Params reflect.Type
-	Result reflect.Type
-
-	run func(ctx context.Context, views Views, params []byte) (any, error)
-}
-
-// Run decodes the parameters, a JSON object without unknown fields, and runs the query. The error wraps
-// [ErrBadPayload] where they can't be decoded.
-func (q *QueryType) Run(ctx context.Context, views Views, params []byte) (any, error) {
-	return q.run(ctx, views, params)
-}
-
 // QueryDef is a [Query] of any parameters and result.
 type QueryDef interface {
 	compile(module string) (*QueryType, error)
@@ -81,7 +56,7 @@ func (q Query[P, R]) compile(module string) (*QueryType, error) {
 	}
 	return &QueryType{
 		Module: module, Name: q.Name, Params: params, Result: reflect.TypeFor[R](),
-		run: func(ctx context.Context, views Views, data []byte) (any, error) {
+		Run: func(ctx context.Context, views Views, data []byte) (any, error) {
 			var p P
 			if err := UnmarshalStrict(data, &p); err != nil {
 				return nil, fmt.Errorf("query %s: %w", q.Name, err)

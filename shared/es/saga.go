@@ -1,7 +1,6 @@
 package es
 
 import (
-	"fmt"
 	"reflect"
 	"time"
 )
@@ -63,89 +62,27 @@ type SagaStep[S any] struct {
 	RetryOn []string
 }
 
-// SagaAction is a command that a step sends, and the one that undoes what it has done.
-type SagaAction struct{ do, undo Effect }
-
 // Do is an action that sends a command; made with [Send] or [SendNamed].
-func Do(send Effect) SagaAction { return SagaAction{do: send} }
+func Do(send Effect) SagaAction { return SagaAction{Do: send} }
 
-// UndoneBy says which command undoes the action; without it, nothing needs to be undone.
-func (a SagaAction) UndoneBy(send Effect) SagaAction {
-	a.undo = send
-	return a
-}
-
-// sagaState is what an instance of a saga records.
-type sagaState[S any] struct {
-	Data    S            `json:"data"`
-	Begun   bool         `json:"begun"`
-	Step    int          `json:"step"`
-	Back    string       `json:"back,omitempty"` // why what was done is undone
-	Actions []sagaRecord `json:"actions,omitempty"`
-}
-
-// sagaRecord is an action, as it stands.
-type sagaRecord struct {
-	Step     int          `json:"step"` // len(Steps) is the end
-	Do       SentCommand  `json:"do"`
-	Undo     *SentCommand `json:"undo,omitempty"`
-	Is       sagaProgress `json:"is"`
-	Attempts int          `json:"attempts"`
-}
-
-type sagaProgress string
-
-const (
-	sagaSent    sagaProgress = "sent" // nobody knows yet what becomes of it
-	sagaPausing sagaProgress = "pausing"
-	sagaDone    sagaProgress = "done"
-	sagaFailed  sagaProgress = "failed"
-	sagaUndoing sagaProgress = "undoing"
-	sagaUndone  sagaProgress = "undone"
-)
-
-func (g Saga[S]) compileProcess(module string, r *Registry, typed map[reflect.Type]*EventType) (*ProcessType, error) {
-	if g.Start.event == nil || len(g.Steps) == 0 {
-		return nil, fmt.Errorf("process %q: a saga needs a start, made by es.StartSaga, and steps", g.Name)
+func (g Saga[S]) compileProcess(module string, r *Registry) (*ProcessType, error) {
+	d := SagaDefinition{
+		Module: module, Name: g.Name, Snapshot: g.Snapshot,
+		Event: g.Start.event, Instance: g.Start.instance, State: SagaStateCodec[S](), Initial: *new(S),
+		Begin: func(e Event, m Meta) any { return g.Start.begin(e, m) },
 	}
-	for i, step := range g.Steps {
-		if step.Name == "" || step.Do == nil || step.Timeout < 0 {
-			return nil, fmt.Errorf("process %q: step %d needs a name and something to do, and no negative timeout", g.Name, i+1)
+	for _, step := range g.Steps {
+		definition := SagaStepDefinition{Name: step.Name, Timeout: step.Timeout, Retry: step.Retry, RetryOn: step.RetryOn}
+		if step.Do != nil {
+			definition.Do = func(data any) []SagaAction { return step.Do(data.(S)) }
 		}
-		if err := step.Retry.withDefaults().check(); err != nil {
-			return nil, fmt.Errorf("process %q, step %q: %w", g.Name, step.Name, err)
-		}
+		d.Steps = append(d.Steps, definition)
 	}
-	run := func(s sagaState[S], do func(*sagaRun[S])) (sagaState[S], []Effect) {
-		x := sagaRun[S]{saga: &g, registry: r, state: s}
-		do(&x)
-		return x.state, x.effects
+	if g.Completed != nil {
+		d.Completed = func(data any) []Effect { return g.Completed(data.(S)) }
 	}
-	p := Process[sagaState[S]]{
-		Name: g.Name, Snapshot: g.Snapshot,
-		On: Reactions[sagaState[S]]{
-			{
-				to: TriggeredByEvent, event: g.Start.event, starts: true, instance: g.Start.instance,
-				react: func(s sagaState[S], o occurrence) (sagaState[S], []Effect) {
-					return run(s, func(x *sagaRun[S]) { x.begin(o) })
-				},
-			},
-			{
-				to: TriggeredByOutcome, every: true,
-				react: func(s sagaState[S], o occurrence) (sagaState[S], []Effect) {
-					return run(s, func(x *sagaRun[S]) { x.answered(o) })
-				},
-			},
-			{
-				to: TriggeredByDeadline, every: true,
-				react: func(s sagaState[S], o occurrence) (sagaState[S], []Effect) {
-					return run(s, func(x *sagaRun[S]) { x.passed(o.deadline) })
-				},
-			},
-		},
-		Cancelled: func(s sagaState[S], reason string, _ Meta) (sagaState[S], []Effect) {
-			return run(s, func(x *sagaRun[S]) { x.turnBack(reason) })
-		},
+	if g.Failed != nil {
+		d.Failed = func(data any, reason string) []Effect { return g.Failed(data.(S), reason) }
 	}
-	return p.compileProcess(module, r, typed)
+	return d.Compile(r)
 }

@@ -18,29 +18,29 @@ const (
 )
 
 // sagaRun is one reaction of a saga.
-type sagaRun[S any] struct {
-	saga     *Saga[S]
+type sagaRun struct {
+	saga     *SagaDefinition
 	registry *Registry
-	state    sagaState[S]
+	state    sagaState[any]
 	effects  []Effect
 	timedOut bool // the step, just now
 }
 
-func (x *sagaRun[S]) want(e Effect) { x.effects = append(x.effects, e) }
+func (x *sagaRun) want(e Effect) { x.effects = append(x.effects, e) }
 
 // end is the step after the last.
-func (x *sagaRun[S]) end() int { return len(x.saga.Steps) }
+func (x *sagaRun) end() int { return len(x.saga.Steps) }
 
-func (x *sagaRun[S]) begin(o occurrence) {
+func (x *sagaRun) begin(o Occurrence) {
 	if x.state.Begun {
 		return // an instance lives once
 	}
-	x.state.Begun, x.state.Data = true, x.saga.Start.begin(o.event, o.meta)
+	x.state.Begun, x.state.Data = true, x.saga.Begin(o.Event, o.Meta)
 	x.start(0)
 }
 
 // start goes to a step, or to the end.
-func (x *sagaRun[S]) start(step int) {
+func (x *sagaRun) start(step int) {
 	for ; step < x.end(); step++ {
 		x.state.Step = step
 		actions := x.saga.Steps[step].Do(x.state.Data)
@@ -59,10 +59,10 @@ func (x *sagaRun[S]) start(step int) {
 	x.finish()
 }
 
-func (x *sagaRun[S]) do(step int, a SagaAction) {
-	record := sagaRecord{Step: step, Do: x.resolve(a.do), Is: sagaSent, Attempts: 1}
-	if a.undo.kind != 0 {
-		undo := x.resolve(a.undo)
+func (x *sagaRun) do(step int, a SagaAction) {
+	record := sagaRecord{Step: step, Do: x.resolve(a.Do), Is: sagaSent, Attempts: 1}
+	if a.Undo.Kind != 0 {
+		undo := x.resolve(a.Undo)
 		record.Undo = &undo
 	}
 	x.state.Actions = append(x.state.Actions, record)
@@ -71,46 +71,46 @@ func (x *sagaRun[S]) do(step int, a SagaAction) {
 
 // resolve encodes a command, so that what undoes an action is known when it is done, whatever the program says by then. A
 // command that can't be sent parks the instance.
-func (x *sagaRun[S]) resolve(e Effect) SentCommand {
-	if e.kind != effectSend {
+func (x *sagaRun) resolve(e Effect) SentCommand {
+	if e.Kind != SendEffect {
 		panic("an action of a saga is made with es.Send or es.SendNamed")
 	}
-	sent, err := x.registry.resolveSend(e, nil)
+	sent, err := resolveSend(x.registry, e, nil)
 	if err != nil {
 		panic(err)
 	}
 	return sent
 }
 
-func (x *sagaRun[S]) send(i int, tag string, c SentCommand) {
+func (x *sagaRun) send(i int, tag string, c SentCommand) {
 	x.want(SendNamed(c.Category, c.To, c.Name, c.Body).Tagged(fmt.Sprintf(tag, i)))
 }
 
 // answered takes the outcome of an action, or of what undoes it.
-func (x *sagaRun[S]) answered(o occurrence) {
+func (x *sagaRun) answered(o Occurrence) {
 	var i int
-	if _, err := fmt.Sscanf(o.outcome.Tag, tagUndo, &i); err == nil {
+	if _, err := fmt.Sscanf(o.Outcome.Tag, tagUndo, &i); err == nil {
 		x.undone(x.action(i), i, o)
 		return
 	}
-	if _, err := fmt.Sscanf(o.outcome.Tag, tagDo, &i); err != nil {
-		panic(fmt.Sprintf("no action has the tag %q", o.outcome.Tag))
+	if _, err := fmt.Sscanf(o.Outcome.Tag, tagDo, &i); err != nil {
+		panic(fmt.Sprintf("no action has the tag %q", o.Outcome.Tag))
 	}
 	a := x.action(i)
 	switch {
 	case a.Step == x.end():
 		x.told(a, i, o)
-	case o.outcome.Accepted:
+	case o.Outcome.Accepted:
 		a.Is = sagaDone
 		x.succeeded()
-	case x.state.Back == "" && x.again(a, i, o.outcome.Code):
+	case x.state.Back == "" && x.again(a, i, o.Outcome.Code):
 	default:
 		a.Is = sagaFailed
-		x.turnBack(fmt.Sprintf("%s: %s", x.saga.Steps[a.Step].Name, o.outcome.Code))
+		x.turnBack(fmt.Sprintf("%s: %s", x.saga.Steps[a.Step].Name, o.Outcome.Code))
 	}
 }
 
-func (x *sagaRun[S]) action(i int) *sagaRecord {
+func (x *sagaRun) action(i int) *sagaRecord {
 	if i < 0 || i >= len(x.state.Actions) {
 		panic(fmt.Sprintf("there is no action %d", i))
 	}
@@ -118,7 +118,7 @@ func (x *sagaRun[S]) action(i int) *sagaRecord {
 }
 
 // succeeded goes on after an action has.
-func (x *sagaRun[S]) succeeded() {
+func (x *sagaRun) succeeded() {
 	if x.state.Back != "" {
 		x.undo()
 		return
@@ -130,18 +130,18 @@ func (x *sagaRun[S]) succeeded() {
 	x.start(x.state.Step + 1)
 }
 
-func (x *sagaRun[S]) any(is func(*sagaRecord) bool) bool {
+func (x *sagaRun) any(is func(*sagaRecord) bool) bool {
 	return slices.ContainsFunc(x.state.Actions, func(a sagaRecord) bool { return is(&a) })
 }
 
-func (x *sagaRun[S]) stopClock() {
+func (x *sagaRun) stopClock() {
 	if x.state.Step < x.end() && x.saga.Steps[x.state.Step].Timeout > 0 && !x.timedOut {
 		x.want(Cancel(sagaTimeout))
 	}
 }
 
 // again reports whether a rejected action is tried once more, after a pause.
-func (x *sagaRun[S]) again(a *sagaRecord, i int, code string) bool {
+func (x *sagaRun) again(a *sagaRecord, i int, code string) bool {
 	step := &x.saga.Steps[a.Step]
 	policy := step.Retry.withDefaults()
 	if !slices.Contains(step.RetryOn, code) || policy.Limit > 0 && a.Attempts >= policy.Limit {
@@ -153,7 +153,8 @@ func (x *sagaRun[S]) again(a *sagaRecord, i int, code string) bool {
 }
 
 // passed takes a deadline.
-func (x *sagaRun[S]) passed(name string) {
+func (x *sagaRun) passed(o Occurrence) {
+	name := o.Deadline
 	var i int
 	if name == sagaTimeout {
 		step := &x.saga.Steps[x.state.Step]
@@ -172,7 +173,7 @@ func (x *sagaRun[S]) passed(name string) {
 }
 
 // turnBack begins to undo what was done.
-func (x *sagaRun[S]) turnBack(reason string) {
+func (x *sagaRun) turnBack(reason string) {
 	if x.state.Back == "" && x.any(func(a *sagaRecord) bool { return a.Step == x.end() }) {
 		return // it is over
 	}
@@ -192,7 +193,7 @@ func (x *sagaRun[S]) turnBack(reason string) {
 
 // undo undoes the last step of which something has succeeded, and ends the instance where there is none left and nothing
 // is unknown.
-func (x *sagaRun[S]) undo() {
+func (x *sagaRun) undo() {
 	for !x.any(func(a *sagaRecord) bool { return a.Is == sagaUndoing }) {
 		last := -1
 		for _, a := range x.state.Actions {
@@ -210,7 +211,7 @@ func (x *sagaRun[S]) undo() {
 	}
 }
 
-func (x *sagaRun[S]) undoStep(step int) {
+func (x *sagaRun) undoStep(step int) {
 	for i := len(x.state.Actions) - 1; i >= 0; i-- {
 		a := &x.state.Actions[i]
 		switch {
@@ -225,20 +226,20 @@ func (x *sagaRun[S]) undoStep(step int) {
 }
 
 // undone takes the outcome of a compensation.
-func (x *sagaRun[S]) undone(a *sagaRecord, i int, o occurrence) {
+func (x *sagaRun) undone(a *sagaRecord, i int, o Occurrence) {
 	switch {
-	case o.outcome.Accepted:
+	case o.Outcome.Accepted:
 		a.Is = sagaUndone
 		x.undo()
-	case o.again:
+	case o.Again:
 		x.send(i, tagUndo, *a.Undo)
 	default:
-		panic(fmt.Sprintf("what undoes step %q was rejected: %s: %s", x.saga.Steps[a.Step].Name, o.outcome.Code, o.outcome.Message))
+		panic(fmt.Sprintf("what undoes step %q was rejected: %s: %s", x.saga.Steps[a.Step].Name, o.Outcome.Code, o.Outcome.Message))
 	}
 }
 
 // finish sends what is sent at the end.
-func (x *sagaRun[S]) finish() {
+func (x *sagaRun) finish() {
 	x.state.Step = x.end()
 	var effects []Effect
 	if x.state.Back == "" && x.saga.Completed != nil {
@@ -248,7 +249,7 @@ func (x *sagaRun[S]) finish() {
 		effects = x.saga.Failed(x.state.Data, x.state.Back)
 	}
 	for _, e := range effects {
-		x.do(x.end(), Do(e))
+		x.do(x.end(), SagaAction{Do: e})
 	}
 	if len(effects) == 0 {
 		x.close()
@@ -256,21 +257,21 @@ func (x *sagaRun[S]) finish() {
 }
 
 // told takes the outcome of what was sent at the end.
-func (x *sagaRun[S]) told(a *sagaRecord, i int, o occurrence) {
+func (x *sagaRun) told(a *sagaRecord, i int, o Occurrence) {
 	switch {
-	case o.outcome.Accepted:
+	case o.Outcome.Accepted:
 		a.Is = sagaDone
 		if !x.any(func(a *sagaRecord) bool { return a.Step == x.end() && a.Is == sagaSent }) {
 			x.close()
 		}
-	case o.again:
+	case o.Again:
 		x.send(i, tagDo, a.Do)
 	default:
-		panic(fmt.Sprintf("command %q, sent at the end, was rejected: %s: %s", a.Do.Name, o.outcome.Code, o.outcome.Message))
+		panic(fmt.Sprintf("command %q, sent at the end, was rejected: %s: %s", a.Do.Name, o.Outcome.Code, o.Outcome.Message))
 	}
 }
 
-func (x *sagaRun[S]) close() {
+func (x *sagaRun) close() {
 	if x.state.Back == "" {
 		x.want(Complete())
 	} else {

@@ -94,13 +94,13 @@ func (r *ProcessRunner) route(work *lanes, p *es.ProcessType, e *entry, index in
 	}
 	instance := es.Stream{Tenant: e.Stream.Tenant, Category: p.Aggregate.Category, ID: id}
 	if err != nil {
-		lost, command := p.Lose(e.Stream.Tenant, t)
+		lost, command := es.LoseCommand(p, e.Stream.Tenant, t)
 		from.Stream = lost
 		work.add(lost, func(ctx context.Context) error {
 			r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, it is parked", "parked", lost.String(), "event", t.ID, "error", err)
 			_, err := r.executor.instruct(ctx, from, command)
 			if errors.Is(err, es.ErrTooLarge) {
-				_, command := p.Lose(e.Stream.Tenant, t.WithoutData())
+				_, command := es.LoseCommand(p, e.Stream.Tenant, t.WithoutData())
 				_, err = r.executor.instruct(ctx, from, command)
 			}
 			return err

@@ -169,7 +169,7 @@ func (r *ProcessRunner) Retry(ctx context.Context, instance es.Stream, id string
 	}
 	for n, most := 1, es.MaxDrain; ; n++ {
 		retry := func() error {
-			_, err := r.executor.instruct(ctx, Command{Stream: instance}, p.Retry(instance, fmt.Sprint(id, "-", n), by, most, r.config.Check))
+			_, err := r.executor.instruct(ctx, Command{Stream: instance}, es.RetryCommand(p, instance, fmt.Sprint(id, "-", n), by, most, r.config.Check))
 			return err
 		}
 		for err = retry(); errors.Is(err, es.ErrTooLarge) && most > 1; err = retry() {
@@ -193,7 +193,7 @@ func (r *ProcessRunner) Cancel(ctx context.Context, instance es.Stream, id strin
 	if err != nil {
 		return err
 	}
-	_, err = r.executor.instruct(ctx, Command{Stream: instance}, p.End(instance, id, by, r.config.Check))
+	_, err = r.executor.instruct(ctx, Command{Stream: instance}, es.EndCommand(p, instance, id, by, r.config.Check))
 	return err
 }
 
@@ -278,12 +278,12 @@ func (r *ProcessRunner) due(ctx context.Context, d es.Deadline) error {
 // react lets an instance react to a trigger. What can't be recorded parks the instance instead.
 func (r *ProcessRunner) react(ctx context.Context, p *es.ProcessType, instance es.Stream, t es.Trigger, from Command) error {
 	from.Stream = instance
-	_, err := r.executor.instruct(ctx, from, p.React(instance, t, r.config.Check))
+	_, err := r.executor.instruct(ctx, from, es.ReactCommand(p, instance, t, r.config.Check))
 	if errors.Is(err, es.ErrTooLarge) {
-		_, err = r.executor.instruct(ctx, from, p.Park(instance, t, err))
+		_, err = r.executor.instruct(ctx, from, es.ParkCommand(p, instance, t, err))
 	}
 	if errors.Is(err, es.ErrTooLarge) { // the event alone is nearly as large as a commit may be
-		_, err = r.executor.instruct(ctx, from, p.Park(instance, t.WithoutData(), err))
+		_, err = r.executor.instruct(ctx, from, es.ParkCommand(p, instance, t.WithoutData(), err))
 	}
 	if err != nil {
 		return fmt.Errorf("%s on %s: %w", instance, t.ID, err)

@@ -189,7 +189,7 @@ func TestProcessesThatChangedMeanwhile(t *testing.T) {
 	p, _ := registry.ProcessOf("process-move")
 	state := s.instance(t, "m")
 	state.Sent = []es.SentCommand{{ID: "c", Category: "purse", To: "a", Name: "take", Body: []byte(`{"N":1}`)}}
-	react := p.React(moveStream("m"), es.OutcomeTrigger(es.CommandOutcome{CommandID: "c", Accepted: true}), nil)
+	react := es.ReactCommand(p, moveStream("m"), es.OutcomeTrigger(es.CommandOutcome{CommandID: "c", Accepted: true}), nil)
 	events, err := react.Type.Decide(state, react.Payload)
 	if err != nil || len(events) != 1 {
 		t.Fatalf("%v, %v", events, err)

@@ -142,7 +142,7 @@ func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 	s.t.Helper()
 	s.persons++
 	by := es.Action{Who: "somebody", Reason: reason, At: s.now}
-	s.execute(s.process.End(s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
+	s.execute(es.EndCommand(s.process, s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
 	return s
 }
 
@@ -150,7 +150,7 @@ func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 func (s *ProcessScenario) WhenRetried() *ProcessScenario {
 	s.t.Helper()
 	s.persons++
-	s.execute(s.process.Retry(s.instance, "retry-"+string(rune('0'+s.persons)), es.Action{Who: "somebody", At: s.now}, es.MaxDrain, nil))
+	s.execute(es.RetryCommand(s.process, s.instance, "retry-"+string(rune('0'+s.persons)), es.Action{Who: "somebody", At: s.now}, es.MaxDrain, nil))
 	return s
 }
 
@@ -176,7 +176,7 @@ func (s *ProcessScenario) sent(command any) string {
 func (s *ProcessScenario) take(t es.Trigger) {
 	s.t.Helper()
 	s.trigger = t
-	s.execute(s.process.React(s.instance, t, nil))
+	s.execute(es.ReactCommand(s.process, s.instance, t, nil))
 }
 
 // execute hands a command to the instance twice: the second time must say the same.
@@ -247,7 +247,7 @@ func (s *ProcessScenario) Then(effects ...es.Effect) *ProcessScenario {
 			break
 		}
 	}
-	want, err := s.process.Expect(s.before, s.instance, trigger, effects...)
+	want, err := es.ExpectedEvents(s.registry, s.before, s.instance, trigger, effects...)
 	if err != nil {
 		s.t.Fatalf("the expected effects can't be: %v", err)
 	}

@@ -1,0 +1,31 @@
+package es
+
+import "reflect"
+
+// DeciderDef is a [Decider] of any state.
+type DeciderDef interface {
+	compile(module string) (*Aggregate, error)
+}
+
+func (d Decider[S]) compile(module string) (*Aggregate, error) {
+	spec := AggregateSpec{
+		Module: module, Category: d.Category, Snapshot: d.Snapshot, State: reflect.TypeFor[S](), Initial: d.Initial,
+		DecodeState: func(data []byte) (any, error) {
+			var s S
+			err := Unmarshal(data, &s)
+			return s, err
+		},
+	}
+	for _, h := range d.Decide {
+		spec.Commands = append(spec.Commands, CommandSpec{
+			Name: h.name, Type: h.command, Internal: h.internal, Decode: h.decode, DecodeKnown: h.known,
+			Decide: func(s, c any) ([]Event, error) { return h.decide(s.(S), c) },
+		})
+	}
+	for _, h := range d.Evolve {
+		spec.Events = append(spec.Events, EventSpec{
+			Codec: h.codec, Evolve: func(s any, e Event) any { return h.evolve(s.(S), e) },
+		})
+	}
+	return NewAggregate(spec)
+}
