@@ -99,7 +99,7 @@ func recorded(ctx context.Context, feed es.Feed, p es.Parked) (json.RawMessage, 
 	if err != nil {
 		return nil, err
 	}
-	events := commit.CloudEvents()
+	events := es.EventsOf(&commit)
 	if commit.Err != nil || p.Event < 0 || p.Event >= len(events) {
 		return nil, nil
 	}

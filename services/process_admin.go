@@ -107,7 +107,7 @@ func (a *processAdmin) show(r *http.Request, p *processes) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range c.CloudEvents() {
+		for _, e := range es.EventsOf(&c) {
 			e.Position = c.Position.String()
 			details.History = append(details.History, e)
 		}

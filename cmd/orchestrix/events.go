@@ -112,7 +112,7 @@ func (p *eventPrinter) print(c *es.Commit) error {
 		_, err := fmt.Fprintf(os.Stderr, "%s  can't be read: %v\n", c.Position, c.Err)
 		return err
 	}
-	for _, e := range c.CloudEvents() {
+	for _, e := range es.EventsOf(c) {
 		e.Position = c.Position.String()
 		if err := p.printEvent(c, e); err != nil {
 			return err

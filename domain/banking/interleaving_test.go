@@ -235,7 +235,7 @@ func (w *world) passDeadline() {
 	for _, id := range slices.Sorted(maps.Keys(w.instances)) {
 		for _, d := range w.instances[id].Deadlines {
 			if w.random.IntN(2) == 0 {
-				w.react(id, es.DeadlineTrigger(es.Deadline{Name: d.Key(), ID: d.ID, At: w.now.Add(d.After)}))
+				w.react(id, es.DeadlineTrigger(d.ID, d.Key(), w.now.Add(d.After)))
 				return
 			}
 		}

@@ -32,8 +32,8 @@ type CloudEvent struct {
 
 const schemaPrefix = "urn:orchestrix:"
 
-// CloudEvents are the commit's events in the form that every reader of the log sees, without position.
-func (c *Commit) CloudEvents() []CloudEvent {
+// EventsOf returns the commit's events in the form that every reader of the log sees, without position.
+func EventsOf(c *Commit) []CloudEvent {
 	events := make([]CloudEvent, len(c.Events))
 	for i, e := range c.Events {
 		version := c.First() + Version(i)

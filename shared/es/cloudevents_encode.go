@@ -1,8 +1,6 @@
 package es
 
 import (
-	"bytes"
-	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -91,31 +89,3 @@ func appendString(out []byte, parts ...string) []byte {
 
 // plain reports whether a byte stands for itself in a JSON string.
 func plain(b byte) bool { return b >= ' ' && b < 0x7f && b != '"' && b != '\\' }
-
-// compact is JSON without white space between its tokens: the same bytes where there is none, as in all that [Marshal] writes.
-func compact(data []byte) ([]byte, error) {
-	if !spaced(data) {
-		return data, nil
-	}
-	var out bytes.Buffer
-	err := json.Compact(&out, data)
-	return out.Bytes(), err
-}
-
-// spaced reports whether there is white space between the tokens of JSON.
-func spaced(data []byte) bool {
-	for i := 0; i < len(data); i++ {
-		switch b := data[i]; {
-		case b > '"': // most are
-		case b == '"':
-			for i++; i < len(data) && data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-		case b <= ' ':
-			return true
-		}
-	}
-	return false
-}

@@ -1,6 +1,7 @@
 package es
 
 import (
+	"fmt"
 	"reflect"
 )
 
@@ -96,4 +97,9 @@ func From[Old, New any](schema int, up func(Old) New) Upcast {
 		},
 		Up: func(old any) any { return up(old.(Old)) },
 	}
+}
+
+// Reject is what a decide function returns to say no.
+func Reject(code, format string, args ...any) ([]Event, error) {
+	return nil, &Rejection{Code: code, Message: fmt.Sprintf(format, args...)}
 }

@@ -1,38 +1,16 @@
 package es
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
-// What the ports return; adapters wrap them around the driver's own error.
+// Errors of the vocabulary; what returns them adds what was wrong and where.
 var (
-	// ErrConflict says that the stream has moved on since it was read.
-	ErrConflict = errors.New("the stream has moved on")
-	// ErrNoStream says that the stream has no event.
-	ErrNoStream = errors.New("no such stream")
 	// ErrNotFound says that a document or a snapshot is not there.
 	ErrNotFound = errors.New("not found")
-	// ErrTooLarge says that a commit is larger than the log takes.
-	ErrTooLarge = errors.New("commit too large")
-	// ErrUnavailable says that the log or the read side could not be reached in time. After an append it
-	// means that the outcome is unknown: the same command id may be tried again, and is decided once.
-	ErrUnavailable = errors.New("unavailable")
 	// ErrCorrupt says that the log holds what no correct writer wrote: a hole in the versions of a stream,
 	// an entry that is no commit. It is never folded.
 	ErrCorrupt = errors.New("corrupt log")
 	// ErrUnknownEvent says that no registered event has this kind and schema version.
 	ErrUnknownEvent = errors.New("unknown event")
-	// ErrFenced says that another worker owns the projection's checkpoint: stop, and write nothing more.
-	ErrFenced = errors.New("fenced by another worker")
-	// ErrLeased says that another worker holds the lease, or that nobody may.
-	ErrLeased = errors.New("leased by another worker")
-	// ErrBuilding says that the view is being built already.
-	ErrBuilding = errors.New("being built")
-	// ErrOtherVersion says that what is asked for is about a version of the view that this program does not have.
-	ErrOtherVersion = errors.New("another version of the view")
-	// ErrMoved says that events that wait have changed since they were read: read them again.
-	ErrMoved = errors.New("the lane has moved on")
 	// ErrBadQuery says that a list asked for what the view does not offer: an undeclared field, a value of
 	// the wrong type, a cursor of another list.
 	ErrBadQuery = errors.New("bad query")
@@ -54,8 +32,3 @@ type Rejection struct {
 }
 
 func (r *Rejection) Error() string { return r.Code + ": " + r.Message }
-
-// Reject is what a decide function returns to say no.
-func Reject(code, format string, args ...any) ([]Event, error) {
-	return nil, &Rejection{Code: code, Message: fmt.Sprintf(format, args...)}
-}

@@ -53,3 +53,15 @@ func Deliver(ctx context.Context, handle Handler, d Delivery) (err error) {
 	}()
 	return handle(ctx, d)
 }
+
+// Verdict is what becomes of a message whose handler returned an error on an attempt, counted from 1: it is tried again
+// after a pause, or goes to the dead letters.
+func Verdict(p RetryPolicy, attempt int, err error) (pause time.Duration, again bool) {
+	if IsTerminated(err) || p.Limit > 0 && attempt >= p.Limit {
+		return 0, false
+	}
+	if pause, ok := RetryPause(err); ok {
+		return max(pause, 0), true
+	}
+	return p.Pause(attempt), true
+}

@@ -69,14 +69,14 @@ func OutcomeTrigger(o CommandOutcome) Trigger {
 	return Trigger{Kind: TriggeredByOutcome, ID: "outcome " + o.CommandID, Time: o.Time.UTC(), Outcome: &o}
 }
 
-// DeadlineTrigger is the trigger that a deadline is which has passed.
-func DeadlineTrigger(d Deadline) Trigger {
-	name := d.Name
+// DeadlineTrigger is the trigger of a deadline that has passed: its id, the name under which it was kept ([SetDeadline.Key]) and
+// its time.
+func DeadlineTrigger(id, name string, at time.Time) Trigger {
 	if n := len(name) - deadlineKeyDigits - 1; n > 0 {
 		name = name[:n] // see [SetDeadline.Key]
 	}
 	return Trigger{
-		Kind: TriggeredByDeadline, ID: "deadline " + d.ID, Time: d.At.UTC(), Deadline: &PassedDeadline{Name: name, ID: d.ID},
+		Kind: TriggeredByDeadline, ID: "deadline " + id, Time: at.UTC(), Deadline: &PassedDeadline{Name: name, ID: id},
 	}
 }
 

@@ -90,15 +90,3 @@ func (p RetryPolicy) steadyPause(attempt int) time.Duration {
 	}
 	return min(pause, p.Max)
 }
-
-// Verdict is what becomes of a message whose handler returned an error on an attempt, counted from 1: it is tried again
-// after a pause, or goes to the dead letters.
-func (p RetryPolicy) Verdict(attempt int, err error) (pause time.Duration, again bool) {
-	if IsTerminated(err) || p.Limit > 0 && attempt >= p.Limit {
-		return 0, false
-	}
-	if pause, ok := RetryPause(err); ok {
-		return max(pause, 0), true
-	}
-	return p.Pause(attempt), true
-}

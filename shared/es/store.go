@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Appender writes commits.
@@ -135,6 +133,3 @@ func CommitAt(ctx context.Context, f Feed, at Position) (Commit, error) {
 	}
 	return found, nil
 }
-
-// IsText reports whether every store takes a text: valid UTF-8 without U+0000, which Postgres refuses.
-func IsText(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }

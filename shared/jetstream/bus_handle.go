@@ -74,7 +74,7 @@ func (p *partition) try(e *entry) error {
 		if err == nil {
 			return nil
 		}
-		pause, again := p.Retry.Verdict(e.delivery.Attempt, err)
+		pause, again := es.Verdict(p.Retry, e.delivery.Attempt, err)
 		if !again {
 			return err
 		}

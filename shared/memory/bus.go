@@ -184,7 +184,7 @@ func (b *Bus) done(q *queue, s es.Subscription, m *queued, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil {
-		pause, again := s.Retry.Verdict(m.Attempt, err)
+		pause, again := es.Verdict(s.Retry, m.Attempt, err)
 		if !again && len(b.dead) >= maxDead {
 			pause, again = s.Retry.Pause(m.Attempt), true
 		}

@@ -100,7 +100,7 @@ func (s *Views) Rebuild(_ context.Context, spec es.ViewSpec, dropOld bool, by es
 	if v == nil {
 		return es.Build{}, fmt.Errorf("%w: view %s is not built yet", es.ErrNotFound, spec.Name)
 	}
-	if err := spec.CheckRebuild(v.active.spec.Version); err != nil {
+	if err := es.CheckRebuild(spec, v.active.spec.Version); err != nil {
 		return es.Build{}, err
 	}
 	spec.Rebuild = 0

@@ -142,7 +142,7 @@ func (v *Views) Rebuild(ctx context.Context, view es.ViewSpec, dropOld bool, by 
 		if err := tx.QueryRow(ctx, "select active_version from orchestrix.views where name = $1", view.Name).Scan(&active); err != nil {
 			return err
 		}
-		if err := view.CheckRebuild(active); err != nil {
+		if err := es.CheckRebuild(view, active); err != nil {
 			return err
 		}
 		var building string

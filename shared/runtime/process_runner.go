@@ -269,7 +269,7 @@ func (r *ProcessRunner) due(ctx context.Context, d es.Deadline) error {
 		return err
 	}
 	from := Command{CorrelationID: d.CorrelationID, CausationID: d.CausationID, Trace: d.Trace}
-	if err := r.react(ctx, p, d.Of, es.DeadlineTrigger(d), from); err != nil {
+	if err := r.react(ctx, p, d.Of, es.DeadlineTrigger(d.ID, d.Name, d.At), from); err != nil {
 		return err
 	}
 	return r.config.Failpoint(PointWoken)

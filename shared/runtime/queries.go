@@ -221,7 +221,7 @@ func (q *Queries) History(ctx context.Context, s es.Stream, after es.Version, li
 		if err != nil {
 			return nil, false, err
 		}
-		for _, e := range c.CloudEvents() {
+		for _, e := range es.EventsOf(&c) {
 			if e.StreamVersion <= after {
 				continue
 			}

@@ -129,7 +129,7 @@ func (s *ProcessScenario) WhenPassed(name string) *ProcessScenario {
 			if due := d.Due(s.now); due.After(s.now) {
 				s.now = due
 			}
-			s.take(es.DeadlineTrigger(es.Deadline{Of: s.instance, Name: d.Key(), ID: d.ID, At: s.now}))
+			s.take(es.DeadlineTrigger(d.ID, d.Key(), s.now))
 			return s
 		}
 	}

@@ -1,0 +1,26 @@
+package es
+
+import "errors"
+
+// What the ports return; adapters wrap them around the driver's own error.
+var (
+	// ErrConflict says that the stream has moved on since it was read.
+	ErrConflict = errors.New("the stream has moved on")
+	// ErrNoStream says that the stream has no event.
+	ErrNoStream = errors.New("no such stream")
+	// ErrTooLarge says that a commit is larger than the log takes.
+	ErrTooLarge = errors.New("commit too large")
+	// ErrUnavailable says that the log or the read side could not be reached in time. After an append it
+	// means that the outcome is unknown: the same command id may be tried again, and is decided once.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrFenced says that another worker owns the projection's checkpoint: stop, and write nothing more.
+	ErrFenced = errors.New("fenced by another worker")
+	// ErrLeased says that another worker holds the lease, or that nobody may.
+	ErrLeased = errors.New("leased by another worker")
+	// ErrBuilding says that the view is being built already.
+	ErrBuilding = errors.New("being built")
+	// ErrOtherVersion says that what is asked for is about a version of the view that this program does not have.
+	ErrOtherVersion = errors.New("another version of the view")
+	// ErrMoved says that events that wait have changed since they were read: read them again.
+	ErrMoved = errors.New("the lane has moved on")
+)
