@@ -27,7 +27,7 @@ func TestEventsWrittenByHand(t *testing.T) {
 			c := scannedCommit()
 			c.Command.ID, c.CorrelationID, c.Events[0].Type = text, text, "m."+text
 			c.Events[1].Data = json.RawMessage(data)
-			want, err := Marshal(EventsOf(&c))
+			want, err := Marshal(EventsOf(c))
 			if err != nil {
 				t.Fatal(err)
 			}
