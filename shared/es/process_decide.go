@@ -30,7 +30,7 @@ func (d *processDecider) take(p ProcessInstance, c reactCommand) ([]Event, error
 	if len(p.Inbox) >= MaxProcessInbox {
 		return nil, fmt.Errorf("%w: %s is parked, and %d triggers wait: retry or cancel it", ErrInboxFull, c.instance, len(p.Inbox))
 	}
-	return Accept(TriggerHeld{Trigger: t})
+	return []Event{TriggerHeld{Trigger: t}}, nil
 }
 
 // ignores reports whether the trigger means nothing to the instance as it stands.
@@ -224,9 +224,9 @@ func (d *processDecider) retry(p ProcessInstance, c personCommand) ([]Event, err
 	switch p.Status {
 	case StatusParked:
 	case "":
-		return Reject("no-instance", "the instance has never begun")
+		return reject("no-instance", "the instance has never begun")
 	default:
-		return Reject("not-parked", "the instance is %s, only a parked one can be retried", p.Status)
+		return reject("not-parked", "the instance is %s, only a parked one can be retried", p.Status)
 	}
 	retried := ProcessRetried{Who: c.by.Who, Reason: c.by.Reason}
 	return append([]Event{retried}, d.drain(p.resumed(), c, false)...), nil
@@ -267,11 +267,11 @@ func (d *processDecider) drain(p ProcessInstance, c personCommand, ending bool) 
 func (d *processDecider) cancel(p ProcessInstance, c personCommand) ([]Event, error) {
 	switch {
 	case p.Status == "":
-		return Reject("no-instance", "the instance has never begun")
+		return reject("no-instance", "the instance has never begun")
 	case p.Status.Ended() || p.Resume.Ended():
-		return Reject("ended", "the instance has ended: it is %s", p.Status)
+		return reject("ended", "the instance has ended: it is %s", p.Status)
 	case d.process.Cancelled == nil:
-		return Accept(ProcessCancelled{Who: c.by.Who, Reason: c.by.Reason, Cancel: p.Deadlines})
+		return []Event{ProcessCancelled{Who: c.by.Who, Reason: c.by.Reason, Cancel: p.Deadlines}}, nil
 	}
 	var events []Event
 	if p.Status == StatusParked {
@@ -293,4 +293,9 @@ func (d *processDecider) cancel(p ProcessInstance, c personCommand) ([]Event, er
 		return events, nil
 	}
 	return append(events, d.drain(p, c, true)...), nil
+}
+
+// reject says no to a person's command, with a code that programs can rely on.
+func reject(code, format string, args ...any) ([]Event, error) {
+	return nil, &Rejection{Code: code, Message: fmt.Sprintf(format, args...)}
 }

@@ -47,12 +47,12 @@ func (x *sagaRun) start(step int) {
 		if len(actions) == 0 {
 			continue
 		}
-		x.want(AtStep(x.saga.Steps[step].Name))
+		x.want(Effect{Kind: StepEffect, Name: x.saga.Steps[step].Name})
 		for _, a := range actions {
 			x.do(step, a)
 		}
 		if timeout := x.saga.Steps[step].Timeout; timeout > 0 {
-			x.want(After(sagaTimeout, timeout))
+			x.want(Effect{Kind: ScheduleEffect, Name: sagaTimeout, After: timeout})
 		}
 		return
 	}
@@ -83,7 +83,7 @@ func (x *sagaRun) resolve(e Effect) SentCommand {
 }
 
 func (x *sagaRun) send(i int, tag string, c SentCommand) {
-	x.want(SendNamed(c.Category, c.To, c.Name, c.Body).Tagged(fmt.Sprintf(tag, i)))
+	x.want(Effect{Kind: SendEffect, To: c.To, Command: c.Body, Category: c.Category, Name: c.Name, Tag: fmt.Sprintf(tag, i)})
 }
 
 // answered takes the outcome of an action, or of what undoes it.
@@ -136,7 +136,7 @@ func (x *sagaRun) any(is func(*sagaRecord) bool) bool {
 
 func (x *sagaRun) stopClock() {
 	if x.state.Step < x.end() && x.saga.Steps[x.state.Step].Timeout > 0 && !x.timedOut {
-		x.want(Cancel(sagaTimeout))
+		x.want(Effect{Kind: CancelEffect, Name: sagaTimeout})
 	}
 }
 
@@ -148,7 +148,7 @@ func (x *sagaRun) again(a *sagaRecord, i int, code string) bool {
 		return false
 	}
 	a.Is = sagaPausing
-	x.want(After(fmt.Sprint(sagaAgain, i), policy.steadyPause(a.Attempts)))
+	x.want(Effect{Kind: ScheduleEffect, Name: fmt.Sprint(sagaAgain, i), After: policy.steadyPause(a.Attempts)})
 	return true
 }
 
@@ -179,12 +179,12 @@ func (x *sagaRun) turnBack(reason string) {
 	}
 	if x.state.Back == "" {
 		x.state.Back = reason
-		x.want(Compensating(reason))
+		x.want(Effect{Kind: CompensateEffect, Reason: reason})
 		x.stopClock()
 		for i := range x.state.Actions {
 			if a := &x.state.Actions[i]; a.Is == sagaPausing {
 				a.Is = sagaFailed
-				x.want(Cancel(fmt.Sprint(sagaAgain, i)))
+				x.want(Effect{Kind: CancelEffect, Name: fmt.Sprint(sagaAgain, i)})
 			}
 		}
 	}
@@ -273,8 +273,8 @@ func (x *sagaRun) told(a *sagaRecord, i int, o Occurrence) {
 
 func (x *sagaRun) close() {
 	if x.state.Back == "" {
-		x.want(Complete())
+		x.want(Effect{Kind: CompleteEffect})
 	} else {
-		x.want(Fail(x.state.Back))
+		x.want(Effect{Kind: FailEffect, Reason: x.state.Back})
 	}
 }
