@@ -39,31 +39,20 @@ var OrderSummaries = es.View[OrderSummary]{
 	},
 }
 
-func (s *OrderSummary) placed(e OrderPlaced, _ es.Meta) error {
+func (s *OrderSummary) placed(e OrderPlaced) {
 	*s = OrderSummary{
 		CustomerID: e.CustomerID, CustomerName: e.CustomerName, Country: e.Country,
 		Status: Placed, LineCount: len(e.Lines), NetTotal: e.NetTotal(), Freight: e.Freight,
 		OrderedAt: e.OrderedAt, RequiredAt: e.RequiredAt,
 	}
-	return nil
 }
 
-func (s *OrderSummary) shipped(e OrderShipped, _ es.Meta) error {
+func (s *OrderSummary) shipped(e OrderShipped) {
 	s.Status, s.ShippedAt, s.Carrier = Shipped, e.ShippedAt, e.Carrier
-	return nil
 }
 
-func (s *OrderSummary) cancelled(e OrderCancelled, _ es.Meta) error {
-	s.Status, s.CancelReason = Cancelled, e.Reason
-	return nil
-}
+func (s *OrderSummary) cancelled(e OrderCancelled) { s.Status, s.CancelReason = Cancelled, e.Reason }
 
-func (s *OrderSummary) confirmed(OrderConfirmed, es.Meta) error {
-	s.Status = Confirmed
-	return nil
-}
+func (s *OrderSummary) confirmed(OrderConfirmed) { s.Status = Confirmed }
 
-func (s *OrderSummary) failed(e OrderFulfilmentFailed, _ es.Meta) error {
-	s.Status, s.FailReason = Failed, e.Reason
-	return nil
-}
+func (s *OrderSummary) failed(e OrderFulfilmentFailed) { s.Status, s.FailReason = Failed, e.Reason }
