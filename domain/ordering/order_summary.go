@@ -13,10 +13,10 @@ type OrderSummary struct {
 	Freight      Money  `json:"freight" doc:"What the transport costs."`
 	OrderedAt    string `json:"ordered_at" format:"date" doc:"The day on which the customer ordered."`
 	RequiredAt   string `json:"required_at" format:"date" doc:"The day by which the customer needs the goods."`
-	ShippedAt    string `json:"shipped_at,omitempty" format:"date" doc:"The day on which the goods left the house."`
+	ShippedAt    string `json:"shipped_at,omitempty" format:"date" doc:"The day on which the goods left the warehouse."`
 	Carrier      string `json:"carrier,omitempty" doc:"Who transports the goods."`
-	CancelReason string `json:"cancel_reason,omitempty" doc:"Why the order was called off."`
-	FailReason   string `json:"fail_reason,omitempty" doc:"Why the order could not be fulfilled: the step and the code, as in reserve: out-of-stock."`
+	CancelReason string `json:"cancel_reason,omitempty" doc:"Why the order was cancelled."`
+	FailReason   string `json:"fail_reason,omitempty" doc:"Why it could not be fulfilled: step and code, as in reserve: out-of-stock."`
 }
 
 // OrderSummaries is the view order-summary, by order id.

@@ -4,9 +4,9 @@ import "orchestrix/shared/es"
 
 // StockLevel is how much of a product there is.
 type StockLevel struct {
-	OnHand   int `json:"on_hand" doc:"How many units are in the house."`
-	Reserved int `json:"reserved" doc:"How many of them are kept for orders."`
-	Free     int `json:"free" doc:"How many of them are kept for nobody."`
+	OnHand   int `json:"on_hand" doc:"How many units are in the warehouse."`
+	Reserved int `json:"reserved" doc:"How many of them are reserved for orders."`
+	Free     int `json:"free" doc:"How many of them are not reserved."`
 }
 
 // StockLevels is the view stock-level, by product id.
