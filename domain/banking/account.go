@@ -8,7 +8,7 @@ import (
 
 // Events: what has happened to an account.
 type (
-	// AccountOpened says that somebody has an account, without money so far.
+	// AccountOpened says that an account exists, without money so far.
 	AccountOpened struct {
 		Owner    string `json:"owner"`
 		Currency string `json:"currency"`
@@ -50,6 +50,56 @@ type (
 		Currency string `json:"currency"`
 	}
 )
+
+// Commands of an account, from its owner. The struct tags of a command are its validation, over HTTP and over the bus,
+// and its documentation in OpenAPI.
+type (
+	// Open opens an account without money.
+	Open struct {
+		Owner    string `json:"owner" minLength:"1" maxLength:"200" format:"text" example:"Ada Lovelace" doc:"Whose account it is."`
+		Currency string `json:"currency" format:"currency" example:"EUR" doc:"The currency of all of the account's amounts."`
+	}
+
+	// Deposit puts money into the account, from outside of the bank.
+	Deposit struct {
+		Amount Money `json:"amount" format:"positive-amount" example:"125.50" doc:"How much is paid in."`
+	}
+
+	// Withdraw takes money out of the account and out of the bank.
+	Withdraw struct {
+		Amount Money `json:"amount" format:"positive-amount" example:"125.50" doc:"How much is paid out."`
+	}
+
+	// Close closes an account that holds no money, for good.
+	Close struct{}
+)
+
+// Commands of an account, from the process that moves money.
+type (
+	// Debit takes a transfer's money out of its source.
+	Debit struct{ Movement }
+
+	// Credit puts a transfer's money into its destination.
+	Credit struct{ Movement }
+
+	// Revoke asks that no money of a transfer moves here from now on. A debit that has happened is given back; a credit
+	// that has happened stays, and the command is rejected.
+	Revoke struct {
+		Transfer string `json:"transfer" format:"token" example:"t-1" doc:"The transfer's id."`
+	}
+
+	// Settle says that the transfer is over: the account need not remember it any more.
+	Settle struct {
+		Transfer string `json:"transfer" format:"token" example:"t-1" doc:"The transfer's id."`
+	}
+)
+
+// Movement is one side of a transfer: the part that its commands and events share.
+type Movement struct {
+	Transfer string `json:"transfer" format:"token" example:"t-1" doc:"The transfer's id."`
+	Amount   Money  `json:"amount" format:"positive-amount" example:"125.50" doc:"How much is moved."`
+	Currency string `json:"currency" format:"currency" example:"EUR" doc:"The transfer's currency; the account must have the same."`
+}
 
 // Account is the state: what it takes to decide the next command. Its zero value is an account that was not opened.
 type Account struct {
@@ -115,62 +165,7 @@ var AccountDecider = es.Decider[Account]{
 	},
 }
 
-// Evolve: how the state follows from the events.
-
-func (a Account) opened(e AccountOpened) Account {
-	a.Status, a.Currency = AccountOpen, e.Currency
-	return a
-}
-
-func (a Account) deposited(e MoneyDeposited) Account {
-	a.Balance = a.Balance.Add(e.Amount)
-	return a
-}
-
-func (a Account) withdrawn(e MoneyWithdrawn) Account {
-	a.Balance = a.Balance.Sub(e.Amount)
-	return a
-}
-
-func (a Account) debited(e AccountDebited) Account {
-	a.Balance = a.Balance.Sub(e.Amount)
-	return a.with(e.Transfer, Entry{Kind: Debited, Amount: e.Amount})
-}
-
-func (a Account) credited(e AccountCredited) Account {
-	a.Balance = a.Balance.Add(e.Amount)
-	return a.with(e.Transfer, Entry{Kind: Credited, Amount: e.Amount})
-}
-
-func (a Account) returned(e DebitReturned) Account {
-	a.Balance = a.Balance.Add(e.Amount)
-	return a.with(e.Transfer, Entry{Kind: Revoked})
-}
-
-func (a Account) revoked(e TransferRevoked) Account {
-	return a.with(e.Transfer, Entry{Kind: Revoked})
-}
-
-func (a Account) settled(e TransferSettled) Account {
-	a.Entries = maps.Clone(a.Entries)
-	delete(a.Entries, e.Transfer)
-	return a
-}
-
-func (a Account) closed(AccountClosed) Account {
-	a.Status = AccountIsClosed
-	return a
-}
-
-func (a Account) with(transfer string, e Entry) Account {
-	entries := make(map[string]Entry, len(a.Entries)+1)
-	maps.Copy(entries, a.Entries)
-	entries[transfer] = e
-	a.Entries = entries
-	return a
-}
-
-// Decide: what a command makes happen, or why not.
+// Decide: what a command makes happen, or why not. The commands of a transfer are decided in account_transfers.go.
 
 func (a Account) open(c Open) ([]es.Event, error) {
 	switch a.Status {
@@ -224,4 +219,59 @@ func (a Account) notOpen() ([]es.Event, error) {
 
 func (a Account) insufficient(amount Money) ([]es.Event, error) {
 	return es.Reject("insufficient-funds", "the account holds %s %s, which is less than %s", a.Balance.StringFixed(4), a.Currency, amount.StringFixed(4))
+}
+
+// Evolve: how the state follows from the events.
+
+func (a Account) opened(e AccountOpened) Account {
+	a.Status, a.Currency = AccountOpen, e.Currency
+	return a
+}
+
+func (a Account) deposited(e MoneyDeposited) Account {
+	a.Balance = a.Balance.Add(e.Amount)
+	return a
+}
+
+func (a Account) withdrawn(e MoneyWithdrawn) Account {
+	a.Balance = a.Balance.Sub(e.Amount)
+	return a
+}
+
+func (a Account) debited(e AccountDebited) Account {
+	a.Balance = a.Balance.Sub(e.Amount)
+	return a.with(e.Transfer, Entry{Kind: Debited, Amount: e.Amount})
+}
+
+func (a Account) credited(e AccountCredited) Account {
+	a.Balance = a.Balance.Add(e.Amount)
+	return a.with(e.Transfer, Entry{Kind: Credited, Amount: e.Amount})
+}
+
+func (a Account) returned(e DebitReturned) Account {
+	a.Balance = a.Balance.Add(e.Amount)
+	return a.with(e.Transfer, Entry{Kind: Revoked})
+}
+
+func (a Account) revoked(e TransferRevoked) Account {
+	return a.with(e.Transfer, Entry{Kind: Revoked})
+}
+
+func (a Account) settled(e TransferSettled) Account {
+	a.Entries = maps.Clone(a.Entries)
+	delete(a.Entries, e.Transfer)
+	return a
+}
+
+func (a Account) closed(AccountClosed) Account {
+	a.Status = AccountIsClosed
+	return a
+}
+
+func (a Account) with(transfer string, e Entry) Account {
+	entries := make(map[string]Entry, len(a.Entries)+1)
+	maps.Copy(entries, a.Entries)
+	entries[transfer] = e
+	a.Entries = entries
+	return a
 }

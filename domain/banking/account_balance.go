@@ -31,37 +31,15 @@ var AccountBalances = es.View[AccountBalance]{
 	},
 }
 
-func (b *AccountBalance) opened(e AccountOpened, _ es.Meta) error {
+func (b *AccountBalance) opened(e AccountOpened) {
 	*b = AccountBalance{Owner: e.Owner, Currency: e.Currency, Status: AccountOpen}
-	return nil
 }
 
-func (b *AccountBalance) deposited(e MoneyDeposited, _ es.Meta) error {
-	b.Balance = b.Balance.Add(e.Amount)
-	return nil
-}
+func (b *AccountBalance) deposited(e MoneyDeposited) { b.Balance = b.Balance.Add(e.Amount) }
+func (b *AccountBalance) withdrawn(e MoneyWithdrawn) { b.Balance = b.Balance.Sub(e.Amount) }
 
-func (b *AccountBalance) withdrawn(e MoneyWithdrawn, _ es.Meta) error {
-	b.Balance = b.Balance.Sub(e.Amount)
-	return nil
-}
+func (b *AccountBalance) debited(e AccountDebited)   { b.Balance = b.Balance.Sub(e.Amount) }
+func (b *AccountBalance) credited(e AccountCredited) { b.Balance = b.Balance.Add(e.Amount) }
 
-func (b *AccountBalance) debited(e AccountDebited, _ es.Meta) error {
-	b.Balance = b.Balance.Sub(e.Amount)
-	return nil
-}
-
-func (b *AccountBalance) credited(e AccountCredited, _ es.Meta) error {
-	b.Balance = b.Balance.Add(e.Amount)
-	return nil
-}
-
-func (b *AccountBalance) returned(e DebitReturned, _ es.Meta) error {
-	b.Balance = b.Balance.Add(e.Amount)
-	return nil
-}
-
-func (b *AccountBalance) closed(AccountClosed, es.Meta) error {
-	b.Status = AccountIsClosed
-	return nil
-}
+func (b *AccountBalance) returned(e DebitReturned) { b.Balance = b.Balance.Add(e.Amount) }
+func (b *AccountBalance) closed(AccountClosed)     { b.Status = AccountIsClosed }

@@ -29,48 +29,36 @@ var BankTotals = es.View[BankTotal]{
 	},
 }
 
-func (t *BankTotal) opened(_ AccountOpened, m es.Meta) error {
-	t.Currency = m.Key
+func (t *BankTotal) opened(e AccountOpened) {
+	t.Currency = e.Currency
 	t.Accounts++
-	return nil
 }
 
-func (t *BankTotal) closed(_ AccountClosed, m es.Meta) error {
-	t.Currency = m.Key
+func (t *BankTotal) closed(e AccountClosed) {
+	t.Currency = e.Currency
 	t.Accounts--
-	return nil
 }
 
-func (t *BankTotal) deposited(e MoneyDeposited, m es.Meta) error {
-	t.Currency = m.Key
+func (t *BankTotal) deposited(e MoneyDeposited) {
+	t.Currency = e.Currency
 	t.Total, t.Balances = t.Total.Add(e.Amount), t.Balances.Add(e.Amount)
-	return nil
 }
 
-func (t *BankTotal) withdrawn(e MoneyWithdrawn, m es.Meta) error {
-	t.Currency = m.Key
+func (t *BankTotal) withdrawn(e MoneyWithdrawn) {
+	t.Currency = e.Currency
 	t.Total, t.Balances = t.Total.Sub(e.Amount), t.Balances.Sub(e.Amount)
-	return nil
 }
 
-func (t *BankTotal) debited(e AccountDebited, m es.Meta) error {
-	t.Currency = m.Key
+func (t *BankTotal) debited(e AccountDebited) {
+	t.Currency = e.Currency
 	t.Balances, t.InFlight = t.Balances.Sub(e.Amount), t.InFlight.Add(e.Amount)
-	return nil
 }
 
-func (t *BankTotal) credited(e AccountCredited, m es.Meta) error {
-	t.arrived(e.Movement, m)
-	return nil
-}
-
-func (t *BankTotal) returned(e DebitReturned, m es.Meta) error {
-	t.arrived(e.Movement, m)
-	return nil
-}
+func (t *BankTotal) credited(e AccountCredited) { t.arrived(e.Movement) }
+func (t *BankTotal) returned(e DebitReturned)   { t.arrived(e.Movement) }
 
 // arrived counts money that is in flight no more.
-func (t *BankTotal) arrived(e Movement, m es.Meta) {
-	t.Currency = m.Key
+func (t *BankTotal) arrived(e Movement) {
+	t.Currency = e.Currency
 	t.Balances, t.InFlight = t.Balances.Add(e.Amount), t.InFlight.Sub(e.Amount)
 }

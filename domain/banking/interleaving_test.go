@@ -176,7 +176,7 @@ func (w *world) deliver(e envelope) {
 		if errors.As(err, &rejection) {
 			outcome.Code = rejection.Code
 		} else {
-			w.recent[e.command.ID] = outcome // what was rejected is decided anew
+			w.recent[e.command.ID] = outcome // what was rejected is decided again
 		}
 	}
 	w.outcomes = append(w.outcomes, delivery{e.from, outcome})
@@ -205,7 +205,7 @@ func (w *world) run() {
 			w.react(d.to, es.OutcomeTrigger(d.outcome))
 		case w.random.IntN(6) == 0:
 			w.passDeadline()
-		case len(waiting)+len(w.outcomes) == 0 && len(w.aside) > 0: // somebody retries the dead letters
+		case len(waiting)+len(w.outcomes) == 0 && len(w.aside) > 0: // an operator retries the dead letters
 			i := w.random.IntN(len(w.aside))
 			w.deliver(w.aside[i])
 			w.aside = slices.Delete(w.aside, i, i+1)

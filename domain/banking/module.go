@@ -1,5 +1,5 @@
-// Package banking keeps accounts and moves money between them. Read account.go and transfer.go first: the other files
-// are their commands and the views.
+// Package banking keeps accounts and moves money between them. Read account.go and transfer.go first: they are the
+// aggregates. transfer_process.go connects them; the other files are views.
 //
 // # How money moves
 //
@@ -14,21 +14,21 @@
 // # When a step is late, or rejected
 //
 // A command that has not been answered by its deadline may still be on its way, or have happened without the answer
-// having come back. One that was rejected may be delivered once more, long after, and be accepted. Nobody may guess. So the
-// process sends "revoke" after it, and the account's answer decides: an account handles one command at a time, those of
-// one process in order, and remembers what it has answered to a transfer.
+// having come back. One that was rejected may be delivered once more, long after, and be accepted. The process must not
+// guess: it sends "revoke" after the command, and the account's answer decides. An account handles one command at a time,
+// those of one process in order, and remembers what it has answered to a transfer.
 //
 //   - The source was debited: revoke gives the money back. It was not: a debit that comes later is rejected.
 //   - The destination was credited: revoke is rejected as transfer-credited, and the transfer completes. It was not: a
 //     credit that comes later is rejected, and only now is the debit given back, by a revoke to the source.
 //
-// Giving back always works: an account whose debit is open can't be closed. An account that does not exist can be told to
-// revoke as well, for it may be opened before the late command comes; one that is closed stays so and needs no memory.
+// Giving back always works: an account whose debit is open can't be closed. An account that does not exist takes
+// "revoke" as well, for it may be opened before the late command comes; one that is closed stays so and needs no memory.
 //
 // # What an account remembers
 //
 // An entry for each transfer that is not settled. The process settles a transfer when every command that it has sent to
-// the account has been answered: a command that waits among the dead letters for days is still refused when somebody
+// the account has been answered: a command that waits among the dead letters for days is still rejected when an operator
 // retries it. What comes after the settlement can only repeat what was answered, and is known by its command id, as
 // everywhere on this platform. The number of entries is bounded: an account with 1,000 of them takes no further transfer.
 package banking

@@ -4,7 +4,7 @@ import "orchestrix/shared/es"
 
 // Events: what has happened to a transfer.
 type (
-	// TransferRequested says that somebody wants money to move.
+	// TransferRequested says that a client wants money to move.
 	TransferRequested struct {
 		From     string `json:"from"`
 		To       string `json:"to"`
@@ -18,6 +18,25 @@ type (
 	// TransferFailed says that the money has not moved, or is back.
 	TransferFailed struct {
 		Reason string `json:"reason"`
+	}
+)
+
+// Commands: what may be asked of a transfer.
+type (
+	// Request asks for a transfer of money from one account to another.
+	Request struct {
+		From     string `json:"from" format:"token" example:"ada" doc:"The id of the account that the money comes from."`
+		To       string `json:"to" format:"token" example:"bob" doc:"The id of the account that the money goes to."`
+		Amount   Money  `json:"amount" format:"positive-amount" example:"125.50" doc:"How much is moved."`
+		Currency string `json:"currency" format:"currency" example:"EUR" doc:"The currency of the amount; both accounts must have the same."`
+	}
+
+	// Complete says that the money has arrived. The process sends it.
+	Complete struct{}
+
+	// Fail says that the money has not moved, or is back. The process sends it.
+	Fail struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"200" format:"text" example:"insufficient-funds" doc:"Why: the code of the account's rejection, or a code of the process."`
 	}
 )
 
@@ -52,9 +71,7 @@ var TransferDecider = es.Decider[Transfer]{
 	},
 }
 
-func (t Transfer) requested(TransferRequested) Transfer { return Transfer{Status: Requested} }
-func (t Transfer) completed(TransferCompleted) Transfer { return Transfer{Status: Completed} }
-func (t Transfer) failed(TransferFailed) Transfer       { return Transfer{Status: Failed} }
+// Decide: what a command makes happen, or why not.
 
 func (t Transfer) request(c Request) ([]es.Event, error) {
 	switch {
@@ -93,3 +110,9 @@ func (t Transfer) fail(c Fail) ([]es.Event, error) {
 func (t Transfer) notRequested() ([]es.Event, error) {
 	return es.Reject("transfer-not-requested", "the transfer has not been requested")
 }
+
+// Evolve: how the state follows from the events.
+
+func (t Transfer) requested(TransferRequested) Transfer { return Transfer{Status: Requested} }
+func (t Transfer) completed(TransferCompleted) Transfer { return Transfer{Status: Completed} }
+func (t Transfer) failed(TransferFailed) Transfer       { return Transfer{Status: Failed} }

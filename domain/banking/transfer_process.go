@@ -98,7 +98,7 @@ func (s transferring) credited(_ Credit, o es.CommandOutcome) (transferring, []e
 }
 
 // giveUp asks the account that has not answered, or has rejected, to revoke the transfer: what was rejected once might be
-// accepted when it is delivered again. A transfer that is further than that goes on.
+// accepted when it is delivered again. A transfer that is further than that continues.
 func (s transferring) giveUp(reason string) (transferring, []es.Effect) {
 	revoke := Revoke{Transfer: s.Transfer}
 	switch s.Step {

@@ -45,7 +45,7 @@ func TestTransferCompletes(t *testing.T) {
 		ThenStatus(es.StatusCompleted)
 }
 
-// What was rejected may come again, and be accepted then: the account is told to refuse it before the transfer ends.
+// What was rejected may come again, and be accepted then: the account gets a revoke for it before the transfer ends.
 func TestDebitIsRejected(t *testing.T) {
 	begun(t).WhenRejected(debit, "insufficient-funds").
 		Then(es.Compensating("insufficient-funds"), es.Cancel("debit"), revokeAda, es.AtStep("revoke-debit")).
@@ -77,7 +77,7 @@ func debitIsLate(t *testing.T) *estest.ProcessScenario {
 		Then(es.Compensating("debit-not-answered"), es.Cancel("debit"), revokeAda, es.AtStep("revoke-debit"))
 }
 
-// Whether the late debit has happened or not, the source says so by itself: the process need not know.
+// Whether the late debit has happened or not, the source answers which: the process need not know.
 func TestDebitIsAnsweredBeforeItsRevocation(t *testing.T) {
 	end := []es.Effect{failingWith("debit-not-answered"), settleAda, es.AtStep("over"), es.Fail("debit-not-answered")}
 	t.Run("accepted", func(t *testing.T) { debitIsLate(t).WhenAccepted(debit).Then().WhenAccepted(revoke).Then(end...) })
@@ -131,7 +131,7 @@ func TestLateCreditHasNotHappened(t *testing.T) {
 	})
 }
 
-// A person may end a transfer early: it is given up where that is still possible, and goes on where not.
+// A person may end a transfer early: it is given up where that is still possible, and continues where not.
 func TestTransferIsCancelled(t *testing.T) {
 	t.Run("at the debit", func(t *testing.T) {
 		begun(t).WhenCancelled("why").

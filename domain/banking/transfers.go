@@ -31,9 +31,9 @@ var Transfers = es.View[TransferSummary]{
 		{Name: "reason", Kind: es.Text},
 	},
 	On: es.Folds[TransferSummary]{
-		es.On((*TransferSummary).requested),
-		es.On((*TransferSummary).completed),
-		es.On((*TransferSummary).failed),
+		es.OnWith((*TransferSummary).requested),
+		es.OnWith((*TransferSummary).completed),
+		es.OnWith((*TransferSummary).failed),
 	},
 }
 

@@ -1,28 +1,51 @@
 package banking_test
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"reflect"
+	"sync"
 	"testing"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"orchestrix/domain/banking"
 	"orchestrix/shared/es"
+	"orchestrix/shared/schema"
 )
 
-// errorsOf checks a command's body the way the edge does: by the schema that its tags make.
-func errorsOf(t *testing.T, command any, body string) []error {
-	t.Helper()
-	registry := huma.NewMapRegistry("#/", huma.DefaultSchemaNamer)
-	var value any
-	if err := json.Unmarshal([]byte(body), &value); err != nil {
-		t.Fatal(err)
+// edge is what the edge checks requests by, made once.
+var edge = sync.OnceValue(func() (e struct {
+	registry *es.Registry
+	schemas  *schema.Schemas
+	err      error
+}) {
+	if e.registry, e.err = es.NewRegistry(banking.Module()); e.err == nil {
+		e.schemas, e.err = schema.New(e.registry)
 	}
-	var result huma.ValidateResult
-	huma.Validate(registry, registry.Schema(reflect.TypeOf(command), false, ""), huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &result)
-	return result.Errors
+	return e
+})
+
+// errorsOf checks a command as the edge does: by the schema that its struct tags make.
+func errorsOf(t *testing.T, command any, body string) []schema.FieldError {
+	t.Helper()
+	e := edge()
+	if e.err != nil {
+		t.Fatal(e.err)
+	}
+	for _, a := range e.registry.Aggregates() {
+		c, ok := a.CommandOf(command)
+		if !ok {
+			continue
+		}
+		var invalid *schema.Invalid
+		switch err := e.schemas.CheckCommand(c, []byte(body)); {
+		case errors.As(err, &invalid):
+			return invalid.Fields
+		case err != nil:
+			return []schema.FieldError{{Message: err.Error()}}
+		}
+		return nil
+	}
+	t.Fatalf("no decider takes %T", command)
+	return nil
 }
 
 // An amount is an exact decimal above zero, written in one way.

@@ -1,5 +1,5 @@
 // Package ordering takes orders, ships and cancels them, and tells what was sold to whom. Read order.go first: the other
-// files are its commands, the stock and the payments that a managed order needs, the views and a query.
+// files are the sale that it shares with views, the stock and the payments that a managed order needs, the views and a query.
 package ordering
 
 import (

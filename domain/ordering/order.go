@@ -14,7 +14,7 @@ type (
 		Fulfilment Fulfilment `json:"fulfilment,omitempty"`
 	}
 
-	// OrderShipped says that the order has left the house.
+	// OrderShipped says that the order has left the warehouse.
 	OrderShipped struct {
 		ShippedAt string `json:"shipped_at"`
 		Carrier   string `json:"carrier"`
@@ -35,6 +35,38 @@ type (
 	OrderCancelled struct {
 		Sale
 		Reason string `json:"reason"`
+	}
+)
+
+// Commands: what may be asked of an order. The struct tags are their validation, over HTTP and over the bus, and their
+// documentation in OpenAPI.
+type (
+	// Place orders goods.
+	Place struct {
+		Sale
+		OrderedAt  string     `json:"ordered_at" format:"date" example:"1996-07-04" doc:"The day on which the customer ordered."`
+		RequiredAt string     `json:"required_at" format:"date" example:"1996-08-01" doc:"The day by which the customer needs the goods."`
+		Freight    Money      `json:"freight" format:"amount" example:"32.38" doc:"What the transport costs. It is not part of the net total."`
+		Fulfilment Fulfilment `json:"fulfilment,omitempty" enum:"managed" doc:"managed: a process reserves the goods, takes the payment and confirms it."`
+	}
+
+	// Ship sends an order on its way.
+	Ship struct {
+		ShippedAt string `json:"shipped_at" format:"date" example:"1996-07-16" doc:"The day on which the goods left the warehouse."`
+		Carrier   string `json:"carrier" minLength:"1" maxLength:"200" format:"text" example:"Federal Shipping" doc:"Who transports the goods."`
+	}
+
+	// Cancel cancels an order before it is shipped; a managed one, before it is confirmed.
+	Cancel struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"200" format:"text" example:"The customer has changed their mind." doc:"Why the order is cancelled."`
+	}
+
+	// Confirm says that the goods of a managed order are reserved and paid. The process sends it.
+	Confirm struct{}
+
+	// FailFulfilment says that a managed order can't be fulfilled. The process sends it.
+	FailFulfilment struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"200" format:"text" example:"reserve: out-of-stock" doc:"Why: the step and the code of the rejection."`
 	}
 )
 
@@ -86,32 +118,6 @@ var OrderDecider = es.Decider[Order]{
 	},
 }
 
-// Evolve: how the state follows from the events.
-
-func (o Order) placed(e OrderPlaced) Order {
-	return Order{Sale: e.Sale, Status: Placed, Fulfilment: e.Fulfilment}
-}
-
-func (o Order) shipped(OrderShipped) Order {
-	o.Status = Shipped
-	return o
-}
-
-func (o Order) cancelled(OrderCancelled) Order {
-	o.Status = Cancelled
-	return o
-}
-
-func (o Order) confirmed(OrderConfirmed) Order {
-	o.Status = Confirmed
-	return o
-}
-
-func (o Order) fulfilmentFailed(OrderFulfilmentFailed) Order {
-	o.Status = Failed
-	return o
-}
-
 // Decide: what a command makes happen, or why not.
 
 func (o Order) place(c Place) ([]es.Event, error) {
@@ -141,7 +147,7 @@ func (o Order) cancel(c Cancel) ([]es.Event, error) {
 	case Placed:
 		return es.Accept(OrderCancelled{Sale: o.Sale, Reason: c.Reason})
 	case Confirmed:
-		return es.Reject("order-confirmed", "the goods of the order are paid and leave the house")
+		return es.Reject("order-confirmed", "the goods of the order are paid and leave the warehouse")
 	}
 	return o.notOpen()
 }
@@ -158,8 +164,8 @@ func (o Order) confirm(Confirm) ([]es.Event, error) {
 	return es.Accept(OrderConfirmed{})
 }
 
-// failFulfilment also takes a confirmation back, as long as the order is not shipped. It has nothing to say of an order
-// that the customer has called off meanwhile.
+// failFulfilment also takes a confirmation back, as long as the order is not shipped. It changes nothing where the customer
+// has cancelled the order meanwhile.
 func (o Order) failFulfilment(c FailFulfilment) ([]es.Event, error) {
 	switch {
 	case o.Status == Failed, o.Status == Cancelled:
@@ -188,4 +194,30 @@ func (o Order) notOpen() ([]es.Event, error) {
 
 func (o Order) notManaged() ([]es.Event, error) {
 	return es.Reject("order-not-managed", "the order was placed without managed fulfilment")
+}
+
+// Evolve: how the state follows from the events.
+
+func (o Order) placed(e OrderPlaced) Order {
+	return Order{Sale: e.Sale, Status: Placed, Fulfilment: e.Fulfilment}
+}
+
+func (o Order) shipped(OrderShipped) Order {
+	o.Status = Shipped
+	return o
+}
+
+func (o Order) cancelled(OrderCancelled) Order {
+	o.Status = Cancelled
+	return o
+}
+
+func (o Order) confirmed(OrderConfirmed) Order {
+	o.Status = Confirmed
+	return o
+}
+
+func (o Order) fulfilmentFailed(OrderFulfilmentFailed) Order {
+	o.Status = Failed
+	return o
 }

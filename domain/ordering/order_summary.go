@@ -13,10 +13,10 @@ type OrderSummary struct {
 	Freight      Money  `json:"freight" doc:"What the transport costs."`
 	OrderedAt    string `json:"ordered_at" format:"date" doc:"The day on which the customer ordered."`
 	RequiredAt   string `json:"required_at" format:"date" doc:"The day by which the customer needs the goods."`
-	ShippedAt    string `json:"shipped_at,omitempty" format:"date" doc:"The day on which the goods left the house."`
+	ShippedAt    string `json:"shipped_at,omitempty" format:"date" doc:"The day on which the goods left the warehouse."`
 	Carrier      string `json:"carrier,omitempty" doc:"Who transports the goods."`
-	CancelReason string `json:"cancel_reason,omitempty" doc:"Why the order was called off."`
-	FailReason   string `json:"fail_reason,omitempty" doc:"Why the order could not be fulfilled: the step and the code, as in reserve: out-of-stock."`
+	CancelReason string `json:"cancel_reason,omitempty" doc:"Why the order was cancelled."`
+	FailReason   string `json:"fail_reason,omitempty" doc:"Why it could not be fulfilled: step and code, as in reserve: out-of-stock."`
 }
 
 // OrderSummaries is the view order-summary, by order id.
@@ -39,31 +39,20 @@ var OrderSummaries = es.View[OrderSummary]{
 	},
 }
 
-func (s *OrderSummary) placed(e OrderPlaced, _ es.Meta) error {
+func (s *OrderSummary) placed(e OrderPlaced) {
 	*s = OrderSummary{
 		CustomerID: e.CustomerID, CustomerName: e.CustomerName, Country: e.Country,
 		Status: Placed, LineCount: len(e.Lines), NetTotal: e.NetTotal(), Freight: e.Freight,
 		OrderedAt: e.OrderedAt, RequiredAt: e.RequiredAt,
 	}
-	return nil
 }
 
-func (s *OrderSummary) shipped(e OrderShipped, _ es.Meta) error {
+func (s *OrderSummary) shipped(e OrderShipped) {
 	s.Status, s.ShippedAt, s.Carrier = Shipped, e.ShippedAt, e.Carrier
-	return nil
 }
 
-func (s *OrderSummary) cancelled(e OrderCancelled, _ es.Meta) error {
-	s.Status, s.CancelReason = Cancelled, e.Reason
-	return nil
-}
+func (s *OrderSummary) cancelled(e OrderCancelled) { s.Status, s.CancelReason = Cancelled, e.Reason }
 
-func (s *OrderSummary) confirmed(OrderConfirmed, es.Meta) error {
-	s.Status = Confirmed
-	return nil
-}
+func (s *OrderSummary) confirmed(OrderConfirmed) { s.Status = Confirmed }
 
-func (s *OrderSummary) failed(e OrderFulfilmentFailed, _ es.Meta) error {
-	s.Status, s.FailReason = Failed, e.Reason
-	return nil
-}
+func (s *OrderSummary) failed(e OrderFulfilmentFailed) { s.Status, s.FailReason = Failed, e.Reason }

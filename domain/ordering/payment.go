@@ -2,20 +2,6 @@ package ordering
 
 import "orchestrix/shared/es"
 
-// Commands of the payment for an order.
-type (
-	// Authorize asks whether the customer can pay, and keeps the money ready.
-	Authorize struct {
-		Amount Money `json:"amount" pattern:"^[0-9]{1,24}(\\.[0-9]{1,4})?$" patternDescription:"an amount with at most four decimals" example:"472.38" doc:"What the order costs with freight."`
-	}
-
-	// Capture takes the money that is kept ready.
-	Capture struct{}
-
-	// Refund gives money back, or no longer keeps it ready. A payment that was not authorized won't be after this.
-	Refund struct{}
-)
-
 // Events: what has happened to the payment for an order.
 type (
 	// PaymentAuthorized says that the money is kept ready.
@@ -35,6 +21,20 @@ type (
 
 	// PaymentVoided says that no money was taken, and none will be.
 	PaymentVoided struct{}
+)
+
+// Commands: what may be asked of the payment for an order.
+type (
+	// Authorize asks whether the customer can pay, and keeps the money ready.
+	Authorize struct {
+		Amount Money `json:"amount" pattern:"^[0-9]{1,24}(\\.[0-9]{1,4})?$" patternDescription:"an amount with at most four decimals" example:"472.38" doc:"What the order costs with freight."`
+	}
+
+	// Capture takes the money that is kept ready.
+	Capture struct{}
+
+	// Refund gives money back, or no longer keeps it ready. A payment that was not authorized won't be after this.
+	Refund struct{}
 )
 
 // Payment is the state. Its zero value is a payment that was not authorized.
@@ -66,20 +66,15 @@ func NewPaymentDecider(limit Money) es.Decider[Payment] {
 			es.Handle("refund", Payment.refund).Internal(),
 		},
 		Evolve: es.Events[Payment]{
-			es.Apply("PaymentAuthorized", func(_ Payment, e PaymentAuthorized) Payment {
-				return Payment{Status: Authorized, Amount: e.Amount}
-			}),
-			es.Apply("PaymentCaptured", func(p Payment, _ PaymentCaptured) Payment { return p.now(Captured) }),
-			es.Apply("PaymentRefunded", func(p Payment, _ PaymentRefunded) Payment { return p.now(Refunded) }),
-			es.Apply("PaymentVoided", func(p Payment, _ PaymentVoided) Payment { return p.now(Voided) }),
+			es.Apply("PaymentAuthorized", Payment.authorized),
+			es.Apply("PaymentCaptured", Payment.captured),
+			es.Apply("PaymentRefunded", Payment.refunded),
+			es.Apply("PaymentVoided", Payment.voided),
 		},
 	}
 }
 
-func (p Payment) now(status PaymentStatus) Payment {
-	p.Status = status
-	return p
-}
+// Decide: what a command makes happen, or why not.
 
 func (p Payment) authorize(c Authorize, limit Money) ([]es.Event, error) {
 	switch p.Status {
@@ -121,4 +116,19 @@ func (p Payment) isOver() ([]es.Event, error) {
 		return es.Reject("payment-voided", "the payment has been called off")
 	}
 	return es.Reject("payment-refunded", "the payment has been given back")
+}
+
+// Evolve: how the state follows from the events.
+
+func (p Payment) authorized(e PaymentAuthorized) Payment {
+	return Payment{Status: Authorized, Amount: e.Amount}
+}
+
+func (p Payment) captured(PaymentCaptured) Payment { return p.now(Captured) }
+func (p Payment) refunded(PaymentRefunded) Payment { return p.now(Refunded) }
+func (p Payment) voided(PaymentVoided) Payment     { return p.now(Voided) }
+
+func (p Payment) now(status PaymentStatus) Payment {
+	p.Status = status
+	return p
 }

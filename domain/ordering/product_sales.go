@@ -23,9 +23,9 @@ var SalesByProduct = es.View[ProductSales]{
 		{Name: "net_total", Kind: es.Number},
 	},
 	On: es.Folds[ProductSales]{
-		es.OnKeys(OrderPlaced.products, (*ProductSales).placed),
-		es.OnKeys(OrderCancelled.products, (*ProductSales).cancelled),
-		es.OnKeys(OrderFulfilmentFailed.products, (*ProductSales).failed),
+		es.OnKeysWith(OrderPlaced.products, (*ProductSales).placed),
+		es.OnKeysWith(OrderCancelled.products, (*ProductSales).cancelled),
+		es.OnKeysWith(OrderFulfilmentFailed.products, (*ProductSales).failed),
 	},
 }
 

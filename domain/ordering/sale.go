@@ -4,23 +4,23 @@ import "github.com/quagmt/udecimal"
 
 // Sale is who buys what: the part of an order that its command, its events and its state share.
 type Sale struct {
-	CustomerID   string `json:"customer_id" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"VINET" doc:"The customer's id."`
-	CustomerName string `json:"customer_name" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" example:"Vins et alcools Chevalier" doc:"The customer's name as of this order."`
-	Country      string `json:"country" minLength:"1" maxLength:"60" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" example:"France" doc:"The country that the goods go to."`
+	CustomerID   string `json:"customer_id" format:"token" example:"VINET" doc:"The customer's id."`
+	CustomerName string `json:"customer_name" minLength:"1" maxLength:"200" format:"text" example:"Vins et alcools Chevalier" doc:"The customer's name as of this order."`
+	Country      string `json:"country" minLength:"1" maxLength:"60" format:"text" example:"France" doc:"The country that the goods go to."`
 	Lines        []Line `json:"lines" nullable:"false" maxItems:"500" doc:"What is ordered. An order without lines is rejected as order-empty."`
 }
 
 // Line is one line of an order.
 type Line struct {
-	ProductID string           `json:"product_id" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"11" doc:"The product's id."`
-	Product   string           `json:"product" minLength:"1" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$" patternDescription:"text without control characters" example:"Queso Cabrales" doc:"The product's name as of this order."`
-	UnitPrice Money            `json:"unit_price" pattern:"^[0-9]{1,12}(\\.[0-9]{1,4})?$" patternDescription:"an amount with at most four decimals" example:"14.00" doc:"The price of one unit before discount."`
+	ProductID string           `json:"product_id" format:"token" example:"11" doc:"The product's id."`
+	Product   string           `json:"product" minLength:"1" maxLength:"200" format:"text" example:"Queso Cabrales" doc:"The product's name as of this order."`
+	UnitPrice Money            `json:"unit_price" format:"amount" example:"14.00" doc:"The price of one unit before discount."`
 	Quantity  int              `json:"quantity" minimum:"1" maximum:"1000000" example:"12" doc:"How many units are ordered."`
-	Discount  udecimal.Decimal `json:"discount" pattern:"^0(\\.[0-9]{1,4})?$" patternDescription:"a fraction of at least 0 and less than 1, with at most four decimals" example:"0.15" doc:"The part of the price that the customer need not pay: 0.15 is 15 percent."`
+	Discount  udecimal.Decimal `json:"discount" format:"fraction" example:"0.15" doc:"The part of the price taken off: 0.15 is 15 percent."`
 }
 
 // Net is what the line costs after discount, rounded half away from zero to four decimals. Each line is
-// rounded by itself, so that orders, countries, customers and products all add up to one total.
+// rounded separately, so that orders, countries, customers and products all add up to one total.
 func (l Line) Net() Money {
 	kept := udecimal.One.Sub(l.Discount)
 	return Money{l.UnitPrice.Times(l.Quantity).Mul(kept).RoundHAZ(4)}

@@ -36,21 +36,13 @@ var SalesByCountry = es.View[CountrySales]{
 	},
 }
 
-func (c *CountrySales) placed(e OrderPlaced, _ es.Meta) error {
+func (c *CountrySales) placed(e OrderPlaced) {
 	c.Country = e.Country
 	c.count(e.Sale, +1)
-	return nil
 }
 
-func (c *CountrySales) cancelled(e OrderCancelled, _ es.Meta) error {
-	c.count(e.Sale, -1)
-	return nil
-}
-
-func (c *CountrySales) failed(e OrderFulfilmentFailed, _ es.Meta) error {
-	c.count(e.Sale, -1)
-	return nil
-}
+func (c *CountrySales) cancelled(e OrderCancelled)     { c.count(e.Sale, -1) }
+func (c *CountrySales) failed(e OrderFulfilmentFailed) { c.count(e.Sale, -1) }
 
 // CustomerSales is what was sold to one customer.
 type CustomerSales struct {
@@ -75,18 +67,10 @@ var SalesByCustomer = es.View[CustomerSales]{
 	},
 }
 
-func (c *CustomerSales) placed(e OrderPlaced, _ es.Meta) error {
+func (c *CustomerSales) placed(e OrderPlaced) {
 	c.CustomerID, c.CustomerName = e.CustomerID, e.CustomerName
 	c.count(e.Sale, +1)
-	return nil
 }
 
-func (c *CustomerSales) cancelled(e OrderCancelled, _ es.Meta) error {
-	c.count(e.Sale, -1)
-	return nil
-}
-
-func (c *CustomerSales) failed(e OrderFulfilmentFailed, _ es.Meta) error {
-	c.count(e.Sale, -1)
-	return nil
-}
+func (c *CustomerSales) cancelled(e OrderCancelled)     { c.count(e.Sale, -1) }
+func (c *CustomerSales) failed(e OrderFulfilmentFailed) { c.count(e.Sale, -1) }

@@ -6,30 +6,6 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Commands of the stock of a product.
-type (
-	// Receive puts goods into stock.
-	Receive struct {
-		Quantity int `json:"quantity" minimum:"1" maximum:"1000000000" example:"100" doc:"How many units have come in."`
-	}
-
-	// Reserve keeps goods for an order.
-	Reserve struct {
-		Order    string `json:"order" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"10248" doc:"The order that they are for."`
-		Quantity int    `json:"quantity" minimum:"1" maximum:"1000000000" example:"12" doc:"How many units."`
-	}
-
-	// Release gives up what is kept for an order.
-	Release struct {
-		Order string `json:"order" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"10248" doc:"The order that it was for."`
-	}
-
-	// Issue takes what is kept for an order out of stock.
-	Issue struct {
-		Order string `json:"order" pattern:"^[A-Za-z0-9_-]{1,64}$" patternDescription:"1 to 64 letters, digits, '_' and '-'" example:"10248" doc:"The order that it was for."`
-	}
-)
-
 // Events: what has happened to the stock of a product.
 type (
 	// StockReceived says that goods have come in.
@@ -53,6 +29,30 @@ type (
 	StockIssued struct {
 		Order    string `json:"order"`
 		Quantity int    `json:"quantity"`
+	}
+)
+
+// Commands: what may be asked of the stock of a product.
+type (
+	// Receive puts goods into stock.
+	Receive struct {
+		Quantity int `json:"quantity" minimum:"1" maximum:"1000000000" example:"100" doc:"How many units have come in."`
+	}
+
+	// Reserve keeps goods for an order.
+	Reserve struct {
+		Order    string `json:"order" format:"token" example:"10248" doc:"The order that they are for."`
+		Quantity int    `json:"quantity" minimum:"1" maximum:"1000000000" example:"12" doc:"How many units."`
+	}
+
+	// Release gives up what is kept for an order.
+	Release struct {
+		Order string `json:"order" format:"token" example:"10248" doc:"The order that it was for."`
+	}
+
+	// Issue takes what is kept for an order out of stock.
+	Issue struct {
+		Order string `json:"order" format:"token" example:"10248" doc:"The order that it was for."`
 	}
 )
 
@@ -87,31 +87,7 @@ var StockDecider = es.Decider[Stock]{
 	},
 }
 
-func (s Stock) received(e StockReceived) Stock {
-	s.OnHand += e.Quantity
-	return s
-}
-
-func (s Stock) reserved(e StockReserved) Stock {
-	kept := make(map[string]int, len(s.Reserved)+1)
-	maps.Copy(kept, s.Reserved)
-	kept[e.Order] = e.Quantity
-	s.Reserved = kept
-	return s
-}
-
-func (s Stock) released(e StockReleased) Stock { return s.without(e.Order) }
-
-func (s Stock) issued(e StockIssued) Stock {
-	s.OnHand -= e.Quantity
-	return s.without(e.Order)
-}
-
-func (s Stock) without(order string) Stock {
-	s.Reserved = maps.Clone(s.Reserved)
-	delete(s.Reserved, order)
-	return s
-}
+// Decide: what a command makes happen, or why not.
 
 func (s Stock) receive(c Receive) ([]es.Event, error) {
 	if c.Quantity > MaxOnHand-s.OnHand {
@@ -150,11 +126,39 @@ func (s Stock) issue(c Issue) ([]es.Event, error) {
 	return es.Accept(StockIssued{Order: c.Order, Quantity: quantity})
 }
 
-// free is what is kept for nobody.
+// free is what is not reserved.
 func (s Stock) free() int {
 	free := s.OnHand
 	for _, quantity := range s.Reserved {
 		free -= quantity
 	}
 	return free
+}
+
+// Evolve: how the state follows from the events.
+
+func (s Stock) received(e StockReceived) Stock {
+	s.OnHand += e.Quantity
+	return s
+}
+
+func (s Stock) reserved(e StockReserved) Stock {
+	kept := make(map[string]int, len(s.Reserved)+1)
+	maps.Copy(kept, s.Reserved)
+	kept[e.Order] = e.Quantity
+	s.Reserved = kept
+	return s
+}
+
+func (s Stock) released(e StockReleased) Stock { return s.without(e.Order) }
+
+func (s Stock) issued(e StockIssued) Stock {
+	s.OnHand -= e.Quantity
+	return s.without(e.Order)
+}
+
+func (s Stock) without(order string) Stock {
+	s.Reserved = maps.Clone(s.Reserved)
+	delete(s.Reserved, order)
+	return s
 }

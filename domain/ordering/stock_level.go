@@ -4,9 +4,9 @@ import "orchestrix/shared/es"
 
 // StockLevel is how much of a product there is.
 type StockLevel struct {
-	OnHand   int `json:"on_hand" doc:"How many units are in the house."`
-	Reserved int `json:"reserved" doc:"How many of them are kept for orders."`
-	Free     int `json:"free" doc:"How many of them are kept for nobody."`
+	OnHand   int `json:"on_hand" doc:"How many units are in the warehouse."`
+	Reserved int `json:"reserved" doc:"How many of them are reserved for orders."`
+	Free     int `json:"free" doc:"How many of them are not reserved."`
 }
 
 // StockLevels is the view stock-level, by product id.
@@ -19,16 +19,15 @@ var StockLevels = es.View[StockLevel]{
 		{Name: "free", Kind: es.Number},
 	},
 	On: es.Folds[StockLevel]{
-		es.On(func(l *StockLevel, e StockReceived, _ es.Meta) error { return l.change(e.Quantity, 0) }),
-		es.On(func(l *StockLevel, e StockReserved, _ es.Meta) error { return l.change(0, e.Quantity) }),
-		es.On(func(l *StockLevel, e StockReleased, _ es.Meta) error { return l.change(0, -e.Quantity) }),
-		es.On(func(l *StockLevel, e StockIssued, _ es.Meta) error { return l.change(-e.Quantity, -e.Quantity) }),
+		es.On(func(l *StockLevel, e StockReceived) { l.change(e.Quantity, 0) }),
+		es.On(func(l *StockLevel, e StockReserved) { l.change(0, e.Quantity) }),
+		es.On(func(l *StockLevel, e StockReleased) { l.change(0, -e.Quantity) }),
+		es.On(func(l *StockLevel, e StockIssued) { l.change(-e.Quantity, -e.Quantity) }),
 	},
 }
 
-func (l *StockLevel) change(onHand, reserved int) error {
+func (l *StockLevel) change(onHand, reserved int) {
 	l.OnHand += onHand
 	l.Reserved += reserved
 	l.Free = l.OnHand - l.Reserved
-	return nil
 }

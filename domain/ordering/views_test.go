@@ -60,7 +60,7 @@ func TestProductSales(t *testing.T) {
 		On("2", cancelled).Then("51", none)
 }
 
-// Each line is rounded by itself: half of the last decimal goes up, and lines add up to orders.
+// Each line is rounded separately: half of the last decimal goes up, and lines add up to orders.
 func TestLinesAreRounded(t *testing.T) {
 	t.Parallel()
 	line := ordering.Line{UnitPrice: money("0.0001"), Quantity: 1, Discount: number("0.5")} // 0.00005

@@ -39,10 +39,7 @@ type log struct {
 	Times int    `json:"times"`
 }
 
-func (l *log) opened(e opened, _ es.Meta) error {
-	*l = log{By: e.By, Times: l.Times + 1}
-	return nil
-}
+func (l *log) opened(e opened) { *l = log{By: e.By, Times: l.Times + 1} }
 
 func logs() es.View[log] {
 	return es.View[log]{

@@ -18,7 +18,9 @@ type View[D any] struct {
 // Folds are the events that a view is made of.
 type Folds[D any] []Fold[D]
 
-// Fold is how one event changes the documents of a view; made by [On], [OnKey] and [OnKeys].
+// Fold is how one event changes the documents of a view. [On], [OnKey] and [OnKeys] make one from a plain function that
+// changes the document; [OnWith], [OnKeyWith] and [OnKeysWith] from a function that also takes the event's [Meta] and may
+// return an error.
 type Fold[D any] struct {
 	event  reflect.Type
 	shared bool
@@ -26,29 +28,60 @@ type Fold[D any] struct {
 	fold   func(d *D, e Event, m Meta) error
 }
 
-// On folds an event into the document whose key is the id of the event's stream.
-//
-// fold gets the document as it stands, or a zero one where there is none. It changes *D and returns nil, or
-// returns [Delete] to remove the document, or another error where the event can't be applied: the document
-// then stays as it was.
-func On[D, E any](fold func(*D, E, Meta) error) Fold[D] {
-	f := OnKeys(func(E) []string { return nil }, fold)
-	f.shared = false
-	f.keys = func(_ Event, m Meta) []string { return []string{m.Stream.ID} }
-	return f
+// On folds an event into the document whose key is the id of the event's stream. fold gets the current document, or a
+// zero one where there is none, and changes it.
+func On[D, E any](fold func(*D, E)) Fold[D] { return OnWith(withMeta(fold)) }
+
+// OnWith is [On] for a fold that needs the event's [Meta], removes the document, or can fail. fold returns nil, or
+// [Delete] to remove the document, or another error where the event can't be applied: the document then stays as it was,
+// and the event is parked.
+func OnWith[D, E any](fold func(*D, E, Meta) error) Fold[D] {
+	return newFold(false, func(_ E, m Meta) []string { return []string{m.Stream.ID} }, fold)
 }
 
-// OnKey folds an event into the document that key names. It is folded as [On] does.
-func OnKey[D, E any](key func(E) string, fold func(*D, E, Meta) error) Fold[D] {
-	return OnKeys(func(e E) []string { return []string{key(e)} }, fold)
+// OnKey folds an event into the document whose key is key(event), or key(event, meta). Events of several streams may
+// change one document. See [CheckKey] for what a key may be.
+func OnKey[D, E any, K func(E) string | func(E, Meta) string](key K, fold func(*D, E)) Fold[D] {
+	return OnKeyWith(key, withMeta(fold))
 }
 
-// OnKeys folds an event into each of the documents that keys names, once each. It is folded as [On] does.
-func OnKeys[D, E any](keys func(E) []string, fold func(*D, E, Meta) error) Fold[D] {
+// OnKeyWith is [OnKey] for a fold as [OnWith] takes it.
+func OnKeyWith[D, E any, K func(E) string | func(E, Meta) string](key K, fold func(*D, E, Meta) error) Fold[D] {
+	of, ok := any(key).(func(E, Meta) string)
+	if !ok {
+		short := any(key).(func(E) string)
+		of = func(e E, _ Meta) string { return short(e) }
+	}
+	return newFold(true, func(e E, m Meta) []string { return []string{of(e, m)} }, fold)
+}
+
+// OnKeys folds an event into the document of each key in keys(event), or keys(event, meta), once each.
+func OnKeys[D, E any, K func(E) []string | func(E, Meta) []string](keys K, fold func(*D, E)) Fold[D] {
+	return OnKeysWith(keys, withMeta(fold))
+}
+
+// OnKeysWith is [OnKeys] for a fold as [OnWith] takes it.
+func OnKeysWith[D, E any, K func(E) []string | func(E, Meta) []string](keys K, fold func(*D, E, Meta) error) Fold[D] {
+	of, ok := any(keys).(func(E, Meta) []string)
+	if !ok {
+		short := any(keys).(func(E) []string)
+		of = func(e E, _ Meta) []string { return short(e) }
+	}
+	return newFold(true, of, fold)
+}
+
+func withMeta[D, E any](fold func(*D, E)) func(*D, E, Meta) error {
+	return func(d *D, e E, _ Meta) error {
+		fold(d, e)
+		return nil
+	}
+}
+
+func newFold[D, E any](shared bool, keys func(E, Meta) []string, fold func(*D, E, Meta) error) Fold[D] {
 	return Fold[D]{
 		event:  reflect.TypeFor[E](),
-		shared: true,
-		keys:   func(e Event, _ Meta) []string { return keys(e.(E)) },
+		shared: shared,
+		keys:   func(e Event, m Meta) []string { return keys(e.(E), m) },
 		fold:   func(d *D, e Event, m Meta) error { return fold(d, e.(E), m) },
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"orchestrix/shared/es"
 )
@@ -39,13 +40,14 @@ func TestViewByKeys(t *testing.T) {
 	t.Parallel()
 	words := func(e opened) []string { return strings.Split(e.By, " ") }
 	v := viewType(t, es.View[log]{Name: "words", Version: 1, On: es.Folds[log]{
-		es.OnKeys(words, func(l *log, e opened, m es.Meta) error {
+		es.OnKeysWith(words, func(l *log, e opened, m es.Meta) error {
 			if m.Key == "gone" {
 				return es.Delete
 			}
-			return l.opened(e, m)
+			l.opened(e)
+			return nil
 		}),
-		es.On(func(*log, closed, es.Meta) error { return nil }),
+		es.On(func(*log, closed) {}),
 	}})
 	if !v.Shared {
 		t.Error("documents of a view by keys are written from several partitions")
@@ -59,6 +61,24 @@ func TestViewByKeys(t *testing.T) {
 	}
 	if _, err := v.Keys("house.Opened", opened{By: "a  b"}, es.Meta{}); !errors.Is(err, es.ErrBadToken) || !strings.Contains(err.Error(), "words") {
 		t.Errorf("an empty key: %v", err)
+	}
+}
+
+// A key may come from what is known of an event besides its payload.
+func TestViewByKeysOfMeta(t *testing.T) {
+	t.Parallel()
+	day := func(_ opened, m es.Meta) string { return m.Time.Format("2006-01-02") }
+	tenants := func(_ closed, m es.Meta) []string { return []string{m.Stream.Tenant, "all"} }
+	v := viewType(t, es.View[log]{Name: "days", Version: 1, On: es.Folds[log]{
+		es.OnKey(day, (*log).opened),
+		es.OnKeys(tenants, func(l *log, _ closed) { l.Times++ }),
+	}})
+	meta := es.Meta{Stream: orderStream, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	if keys, err := v.Keys("house.Opened", opened{}, meta); err != nil || !slices.Equal(keys, []string{"2026-01-02"}) {
+		t.Errorf("keys are %q, %v", keys, err)
+	}
+	if keys, err := v.Keys("house.Closed", closed{}, meta); err != nil || !slices.Equal(keys, []string{orderStream.Tenant, "all"}) {
+		t.Errorf("keys are %q, %v", keys, err)
 	}
 }
 
@@ -120,7 +140,7 @@ func TestWhereDocumentsBegin(t *testing.T) {
 	byStream := es.On((*log).opened)
 	registry := register(t, es.Module{Name: "house", Deciders: []es.DeciderDef{doors(), windows}, Views: []es.ViewDef{
 		es.View[log]{Name: "one", Version: 1, On: es.Folds[log]{byStream}},
-		es.View[log]{Name: "two", Version: 1, On: es.Folds[log]{byStream, es.On(func(*log, slammed, es.Meta) error { return nil })}},
+		es.View[log]{Name: "two", Version: 1, On: es.Folds[log]{byStream, es.On(func(*log, slammed) {})}},
 		logs(),
 	}})
 	first := es.Commit{Version: 2, Events: make([]es.Recorded, 2)}

@@ -65,7 +65,7 @@ func testModule() es.Module {
 		Views: []es.ViewDef{es.View[summary]{
 			Name: "order-summary", Version: 1,
 			Fields: es.Fields{{Name: "country", Kind: es.Text}, {Name: "total", Kind: es.Number}},
-			On:     es.Folds[summary]{es.On(func(*summary, placed, es.Meta) error { return nil })},
+			On:     es.Folds[summary]{es.On(func(*summary, placed) {})},
 		}},
 		Queries: []es.QueryDef{es.Query[topParams, top]{
 			Name: "top", Run: func(context.Context, es.Views, topParams) (top, error) { return top{}, nil },

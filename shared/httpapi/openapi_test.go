@@ -145,7 +145,7 @@ func TestAViewWhoseFieldIsAParameterIsRefused(t *testing.T) {
 	module := testModule()
 	module.Views = []es.ViewDef{es.View[limited]{
 		Name: "limits", Version: 1, Fields: es.Fields{{Name: "limit", Kind: es.Number}},
-		On: es.Folds[limited]{es.On(func(*limited, placed, es.Meta) error { return nil })},
+		On: es.Folds[limited]{es.On(func(*limited, placed) {})},
 	}}
 	registry, err := es.NewRegistry(module)
 	if err != nil {

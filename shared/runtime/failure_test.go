@@ -17,7 +17,7 @@ func TestAFailureMayHoldAnyText(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
 		failure := errors.New("it holds \x00 and \xff " + strings.Repeat("ü", 2000))
-		registry := registryOf(t, es.On(func(d *tally, e added, _ es.Meta) error {
+		registry := registryOf(t, es.OnWith(func(d *tally, e added, _ es.Meta) error {
 			if d.Total += e.N; e.N == 13 {
 				return failure
 			}

@@ -109,8 +109,8 @@ func counting(t testing.TB, version int, bad *atomic.Bool) *es.Registry {
 	}
 	module := counterModule(es.SnapshotPolicy{})
 	module.Views = []es.ViewDef{
-		es.View[tally]{Name: "by-id", Version: version, On: es.Folds[tally]{es.On(fold)}},
-		es.View[tally]{Name: "parity", Version: version, On: es.Folds[tally]{es.OnKey(func(e added) string {
+		es.View[tally]{Name: "by-id", Version: version, On: es.Folds[tally]{es.OnWith(fold)}},
+		es.View[tally]{Name: "parity", Version: version, On: es.Folds[tally]{es.OnKeyWith(func(e added) string {
 			return []string{"even", "odd"}[e.N&1]
 		}, fold)}},
 	}

@@ -27,8 +27,8 @@ func twoContexts(t testing.TB) *es.Registry {
 		es.Apply("Seen", func(bool, leftSeen) bool { return true }), es.Apply("Ignored", func(bool, leftIgnored) bool { return true }),
 	}}
 	right := es.Decider[bool]{Category: "right", Evolve: es.Events[bool]{es.Apply("Seen", func(bool, rightSeen) bool { return true })}}
-	onLeft := es.On(func(d *tally, _ leftSeen, _ es.Meta) error { d.Adds++; return nil })
-	onRight := es.On(func(d *tally, _ rightSeen, _ es.Meta) error { d.Adds++; return nil })
+	onLeft := es.On(func(d *tally, _ leftSeen) { d.Adds++ })
+	onRight := es.On(func(d *tally, _ rightSeen) { d.Adds++ })
 	registry, err := es.NewRegistry(
 		es.Module{Name: "left", Deciders: []es.DeciderDef{left}, Views: []es.ViewDef{
 			es.View[tally]{Name: "lefts", Version: 1, On: es.Folds[tally]{onLeft}},

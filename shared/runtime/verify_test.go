@@ -233,7 +233,7 @@ func (m meddling) Get(ctx context.Context, view, tenant, key string) (es.Documen
 func TestVerifyWhileADocumentIsRemoved(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
-		registry := registryOf(t, es.On(func(d *tally, e added, _ es.Meta) error {
+		registry := registryOf(t, es.OnWith(func(d *tally, e added, _ es.Meta) error {
 			if d.Total += e.N; e.N == 99 {
 				return es.Delete
 			}

@@ -39,7 +39,7 @@ func (v slowly) Get(_ context.Context, _, _, key string) (es.Document, error) {
 func twice(t testing.TB) *es.Registry {
 	t.Helper()
 	module := counterModule(es.SnapshotPolicy{})
-	fold := es.On(func(*tally, added, es.Meta) error { return nil })
+	fold := es.On(func(*tally, added) {})
 	module.Views = []es.ViewDef{
 		es.View[tally]{Name: "one", Version: 1, On: es.Folds[tally]{fold}}, es.View[tally]{Name: "two", Version: 1, On: es.Folds[tally]{fold}},
 	}

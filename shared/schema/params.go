@@ -35,6 +35,7 @@ func (s *Schemas) addParams(q *es.QueryType) error {
 	if err != nil {
 		return err
 	}
+	applyFormats(s.paramTypes)
 	for name, property := range p.object.Properties {
 		if err := s.addParam(p, name, property); err != nil {
 			return fmt.Errorf("query %s, parameter %s: %w", q.Name, name, err)

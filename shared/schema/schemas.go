@@ -30,10 +30,13 @@ type Schemas struct {
 	params    map[*es.QueryType]*params
 }
 
-// New makes the schemas of all commands, views, states and queries. The error names every type whose tags
-// can't be used: a pattern that is no regular expression, a limit that is no number, a default that does not
-// fit.
+// New makes the schemas of all commands, views, states and queries. The error names the type, the field and the tag of
+// every struct tag that is unknown (minLenght), has a bad value (a pattern that is no regular expression, a limit that is
+// no number), or has no meaning on its field.
 func New(registry *es.Registry) (*Schemas, error) {
+	if err := checkTags(registry); err != nil {
+		return nil, err
+	}
 	s := &Schemas{
 		commandTypes: newTypes(), internalTypes: newTypes(), readTypes: newTypes(), paramTypes: newTypes(),
 		commands:  map[*es.CommandType]*huma.Schema{},
@@ -63,10 +66,32 @@ func New(registry *es.Registry) (*Schemas, error) {
 	for _, object := range s.readTypes.Map() {
 		answersNull(object)
 	}
+	for _, types := range []huma.Registry{s.commandTypes, s.internalTypes, s.readTypes} {
+		applyFormats(types)
+	}
 	for c, object := range s.commands {
 		s.acceptors[c] = newAcceptor(s.typesOf(c), object, nil)
 	}
 	return s, nil
+}
+
+// checkTags checks the struct tags of every type that gets a schema.
+func checkTags(registry *es.Registry) error {
+	c := tagChecker{seen: map[reflect.Type]bool{}}
+	for _, a := range registry.Aggregates() {
+		for _, command := range a.Commands() {
+			c.check(command.Type)
+		}
+		c.check(a.StateType)
+	}
+	for _, v := range registry.Views() {
+		c.check(v.DocType)
+	}
+	for _, q := range registry.Queries() {
+		c.check(q.Params)
+		c.check(q.Result)
+	}
+	return errors.Join(c.errs...)
 }
 
 func (s *Schemas) addCommand(a *es.Aggregate, c *es.CommandType) error {

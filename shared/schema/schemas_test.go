@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
@@ -83,12 +84,12 @@ type (
 func TestATagThatCantBeUsedIsFoundAtTheStart(t *testing.T) {
 	t.Parallel()
 	for want, module := range map[string]es.Module{
-		"command thing/do":                     withCommand[badPattern](),
-		"invalid float tag":                    withCommand[badLimit](),
-		"takes no default":                     withCommand[badDefault](),
-		"parameter a: a query parameter is":    withQuery[badParam](),
-		"parameter a: validation failed: defa": withQuery[badParamDefault](),
-		"invalid integer tag value 'ten'":      withQuery[badParamDefaultType](),
+		`schema_test.badPattern.A: the struct tag pattern:"("`:  withCommand[badPattern](),
+		`schema_test.badLimit.A: the struct tag minimum:"many"`: withCommand[badLimit](),
+		"takes no default":                                                withCommand[badDefault](),
+		"parameter a: a query parameter is":                               withQuery[badParam](),
+		"parameter a: validation failed: defa":                            withQuery[badParamDefault](),
+		`schema_test.badParamDefaultType.A: the struct tag default:"ten"`: withQuery[badParamDefaultType](),
 	} {
 		registry, err := es.NewRegistry(module)
 		if err != nil {
@@ -96,6 +97,116 @@ func TestATagThatCantBeUsedIsFoundAtTheStart(t *testing.T) {
 		}
 		if _, err := schema.New(registry); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+type (
+	misspelled struct {
+		A string `json:"a" minLenght:"1"`
+	}
+	misspelledFormat struct {
+		A string `json:"a" format:"tokn"`
+	}
+	nestedBadTag struct {
+		Lines []struct {
+			N int `json:"n" minimum:"1" maximum:"0"`
+		} `json:"lines"`
+	}
+	wrongEnum struct {
+		A int `json:"a" enum:"1,two"`
+	}
+	wrongExample struct {
+		A []int `json:"a" example:"x"`
+	}
+	wrongKind struct {
+		A int `json:"a" minLength:"1"`
+	}
+	wrongFormatKind struct {
+		A int `json:"a" format:"date"`
+	}
+	negative struct {
+		A string `json:"a" maxLength:"-1"`
+	}
+	onEmbedded struct {
+		badParam `doc:"x"`
+	}
+	twoPatterns struct {
+		A string `json:"a" format:"token" pattern:"x"`
+	}
+	onStruct struct {
+		A badParam `json:"a" maxProperties:"1"`
+	}
+	notBool struct {
+		A []string `json:"a" uniqueItems:"yes"`
+	}
+	foreign struct {
+		A string            `json:"a" yaml:"a" db:"a" format:"text" minLength:"1" maxLength:"2"`
+		B []string          `json:"b" format:"token" enum:"a,b" maxItems:"2"`
+		C map[string]int    `json:"c" maxProperties:"3"`
+		D *time.Time        `json:"d,omitempty" nullable:"true"`
+		E []foreign         `json:"e"`
+		F []byte            `json:"f"`
+		G map[string]string `json:"g" example:"{}"`
+		H float64           `json:"h" multipleOf:"0.5" example:"1.5"`
+		_ struct{}          `additionalProperties:"false"`
+	}
+)
+
+func TestStructTagsAreChecked(t *testing.T) {
+	t.Parallel()
+	for want, module := range map[string]es.Module{
+		`schema_test.misspelled.A: the struct tag minLenght:"1" is unknown; did you mean minLength?`:                                 withCommand[misspelled](),
+		`schema_test.misspelledFormat.A: the struct tag format:"tokn" is no format of a JSON string; did you mean token?`:            withQuery[misspelledFormat](),
+		`.N: the struct tag minimum:"1" is more than maximum:"0"`:                                                                    withCommand[nestedBadTag](),
+		`schema_test.wrongEnum.A: the struct tag enum:"1,two" must be a JSON integer`:                                                withCommand[wrongEnum](),
+		`schema_test.wrongExample.A: the struct tag example:"x" must be a JSON array`:                                                withCommand[wrongExample](),
+		`schema_test.wrongKind.A: the struct tag minLength:"1" has no meaning on a field of type int: it is for a JSON string`:       withCommand[wrongKind](),
+		`schema_test.wrongFormatKind.A: the struct tag format:"date" is no format of a JSON integer; known are double, float, int32`: withCommand[wrongFormatKind](),
+		`schema_test.negative.A: the struct tag maxLength:"-1" must be a whole number of at least 0`:                                 withCommand[negative](),
+		`schema_test.onEmbedded.badParam: the struct tag doc:"x" has no meaning on an embedded struct`:                               withCommand[onEmbedded](),
+		`schema_test.twoPatterns.A: the struct tag format:"token" is a pattern already`:                                              withCommand[twoPatterns](),
+		`schema_test.onStruct.A: the struct tag maxProperties:"1" has no meaning on a field of type schema_test.badParam`:            withCommand[onStruct](),
+		`schema_test.notBool.A: the struct tag uniqueItems:"yes" must be true or false`:                                              withCommand[notBool](),
+	} {
+		registry, err := es.NewRegistry(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := schema.New(registry); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+	newSchemas(t, withCommand[foreign]())
+}
+
+func TestFormatsArePatternsForClients(t *testing.T) {
+	t.Parallel()
+	type formatted struct {
+		ID    string   `json:"id" format:"token"`
+		Names []string `json:"names" format:"text"`
+		Day   string   `json:"day" format:"date"`
+		Price string   `json:"price" format:"positive-amount"`
+	}
+	registry, schemas := newSchemas(t, withCommand[formatted]())
+	object := schemas.CommandTypes().Map()["schema_test.Formatted"]
+	if object == nil {
+		t.Fatalf("schemas: %v", schemas.CommandTypes().Map())
+	}
+	id, names, day := object.Properties["id"], object.Properties["names"].Items, object.Properties["day"]
+	if id.Pattern != "^[A-Za-z0-9_-]{1,64}$" || id.Format != "" || names.Pattern == "" || names.Format != "" || day.Format != "date" {
+		t.Errorf("schemas are %+v, %+v, %+v", id, names, day)
+	}
+	a, _ := registry.Aggregate("thing")
+	c, _ := a.Command("do")
+	for body, want := range map[string]string{
+		`{"id":"a","names":["b"],"day":"2026-01-02","price":"0.5"}`:      "",
+		`{"id":"a b","names":["b"],"day":"2026-01-02","price":"0.5"}`:    "body.id: expected string to be 1 to 64 letters, digits, '_' and '-'",
+		`{"id":"a","names":["\u0001"],"day":"2026-01-02","price":"0.5"}`: "body.names[0]: expected string to be text without control characters",
+		`{"id":"a","names":[],"day":"2026-01-02","price":"0.0"}`:         "body.price: expected string to be an amount above zero with at most four decimals",
+	} {
+		if err := schemas.CheckCommand(c, []byte(body)); want == "" && err != nil || want != "" && (err == nil || err.Error() != "validation failed: "+want) {
+			t.Errorf("%s: got %v, want %q", body, err, want)
 		}
 	}
 }

@@ -155,7 +155,7 @@ type counter struct {
 var counters = es.View[counter]{
 	Name: "counters", Version: 1,
 	On: es.Folds[counter]{
-		es.OnKey(func(e added) string { return e.Thing }, func(c *counter, e added, m es.Meta) error {
+		es.OnKeyWith(func(e added) string { return e.Thing }, func(c *counter, e added, m es.Meta) error {
 			switch e.Thing {
 			case "bad":
 				return errors.New("no bad things")
