@@ -42,7 +42,7 @@ var rules = []rule{
 	{"shared/tracing", []string{"shared/core", "shared/es"}},
 	{"shared/runtime", and("shared/tracing", "shared/retry")},
 	{"shared/runtime/*", and("shared/tracing", "shared/retry", "shared/runtime", "shared/runtime/*")}, // see floors
-	{"shared/memory", vocabulary}, // adapters know no other adapter
+	{"shared/memory", vocabulary},                                                                     // adapters know no other adapter
 	{"shared/jetstream", and("shared/tracing", "shared/retry")},
 	{"shared/postgres", and("shared/tracing", "shared/retry")},
 	{"shared/httpapi", and("shared/runtime", "shared/runtime/*", "shared/schema", "shared/problem")},
