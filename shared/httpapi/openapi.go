@@ -17,7 +17,7 @@ const (
 func newOpenAPI(o Options, types huma.Registry) *huma.OpenAPI {
 	return &huma.OpenAPI{
 		OpenAPI:    "3.1.0",
-		Info:       &huma.Info{Title: o.Title, Version: o.Version},
+		Info:       &huma.Info{Title: o.Title, Version: o.Version, License: &huma.License{Name: o.License, Identifier: o.License}},
 		Servers:    []*huma.Server{{URL: "/"}},
 		Components: &huma.Components{Schemas: types, Responses: map[string]*huma.Response{}},
 	}

@@ -33,6 +33,7 @@ var (
 type Options struct {
 	Title          string        // of the OpenAPI document; "Orchestrix"
 	Version        string        // of the program; "dev"
+	License        string        // of the API, in its OpenAPI document: an SPDX identifier; "Apache-2.0"
 	MaxBody        int64         // bytes of a command's body; 1 MiB
 	MaxInFlight    int           // requests at one time, those that wait included; 1024
 	RequestTimeout time.Duration // for one request, without the time that it asks to wait; 30 s
@@ -50,6 +51,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Version == "" {
 		o.Version = "dev"
+	}
+	if o.License == "" {
+		o.License = "Apache-2.0"
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = 1 << 20

@@ -5,17 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
-
-	"pgregory.net/rapid"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
 	"orchestrix/shared/runtime"
 )
 
-// faulty is a log whose next append is lost, or whose answer is.
+// faulty is a log that loses the next append, or the answer to it.
 type faulty struct {
 	es.Log
 	loseNext, loseAnswer bool
@@ -34,11 +36,11 @@ func (f *faulty) Append(ctx context.Context, expected es.Revision, c es.Commit) 
 	return revision, err
 }
 
-// counterModel is what the counters have to do, written down as plainly as can be.
+// counterModel is the expected behaviour of the counters, in its simplest form.
 type counterModel struct {
 	totals   map[string]int
 	versions map[string]es.Version
-	answers  map[string]answered // by stream and command id: the first yes
+	answers  map[string]answered // by stream and command id: the first acceptance
 }
 
 type answered struct {
@@ -46,7 +48,7 @@ type answered struct {
 	n       int
 }
 
-// machine holds the executors to the model, whatever happens to them in between.
+// machine compares executors with the model, with faults between the commands.
 type machine struct {
 	t         testing.TB
 	log       *faulty
@@ -54,7 +56,8 @@ type machine struct {
 	services  []*runtime.Executor
 	stops     []func()
 	model     counterModel
-	sent      []sentCommand
+	sent      []sentCommand // the accepted commands
+	count     int           // of new commands
 }
 
 type sentCommand struct {
@@ -62,7 +65,7 @@ type sentCommand struct {
 	n          int
 }
 
-// forgetful are snapshots that can be lost, also while a service saves some.
+// forgetful is a snapshot store that can be emptied, also while a service saves snapshots.
 type forgetful struct {
 	kept atomic.Pointer[memory.Snapshots]
 }
@@ -91,7 +94,7 @@ func newMachine(t testing.TB) *machine {
 	return m
 }
 
-// restart stops a service, which saves its snapshots, and starts it with an empty and very small cache.
+// restart stops a service, which then saves its snapshots, and starts it with an empty and very small cache.
 func (m *machine) restart(i int) {
 	m.stops[i]()
 	x := newExecutor(m.t, m.log, m.snapshots, runtime.ExecutorConfig{CacheSize: 2, SnapshotEvery: 3})
@@ -102,7 +105,8 @@ func (m *machine) restart(i int) {
 	m.stops[i] = func() { cancel(); <-ended }
 }
 
-func (m *machine) execute(t *rapid.T, service int, c sentCommand) {
+// execute sends a command and compares its result with the model's.
+func (m *machine) execute(service int, c sentCommand) error {
 	result, err := m.services[service].Execute(context.Background(), addCommand(c.stream, c.id, c.n))
 	key := c.stream + " " + c.id
 	first, known := m.model.answers[key]
@@ -110,90 +114,176 @@ func (m *machine) execute(t *rapid.T, service int, c sentCommand) {
 	var no *es.Rejection
 	switch {
 	case errors.Is(err, es.ErrUnavailable):
-		m.execute(t, 1-service, c) // its outcome is unknown: a client sends it again, and is then told
+		return m.execute(1-service, c) // its result is unknown: a client sends it again
 	case known && first.n != c.n:
 		if !errors.Is(err, runtime.ErrCommandReused) {
-			t.Fatalf("%s with another body got %+v, %v", key, result, err)
+			return fmt.Errorf("%s with another body got %+v, %v", key, result, err)
 		}
 	case known:
 		if err != nil || result.Version != first.version {
-			t.Fatalf("%s repeated got %+v, %v, not version %d", key, result, err, first.version)
+			return fmt.Errorf("%s repeated got %+v, %v, not version %d", key, result, err, first.version)
 		}
 	case total < 0:
 		if !errors.As(err, &no) {
-			t.Fatalf("%+v at a total of %d got %+v, %v", c, m.model.totals[c.stream], result, err)
+			return fmt.Errorf("%+v at a total of %d got %+v, %v", c, m.model.totals[c.stream], result, err)
 		}
 	default:
 		if err != nil || result.Version != m.model.versions[c.stream]+1 {
-			t.Fatalf("%+v at version %d got %+v, %v", c, m.model.versions[c.stream], result, err)
+			return fmt.Errorf("%+v at version %d got %+v, %v", c, m.model.versions[c.stream], result, err)
 		}
 		m.model.totals[c.stream] = total
 		m.model.versions[c.stream]++
 		m.model.answers[key] = answered{result.Version, c.n}
 		m.sent = append(m.sent, c)
 	}
+	return nil
 }
 
-// Whatever happens to services, caches, snapshots and answers, commands do what a plain model says.
+// step is one step of a script: a command or a fault. Which fields count depends on the action.
+type step struct {
+	action  string
+	service int
+	stream  string
+	n       int
+	sent    int // which of the accepted commands, modulo their number
+}
+
+const (
+	sendNew        = "a new command"
+	sendAgain      = "a command comes twice"
+	sendOther      = "its id comes with another body"
+	restartService = "a service restarts"
+	loseSnapshots  = "snapshots are lost"
+	loseAppend     = "an append gets lost"
+	loseAnswer     = "an answer gets lost"
+)
+
+var actions = []string{sendNew, sendAgain, sendOther, restartService, loseSnapshots, loseAppend, loseAnswer}
+
+// script draws up to 80 steps.
+func script(random *rand.Rand) []step {
+	steps := make([]step, 1+random.IntN(80))
+	for i := range steps {
+		n := 1 + random.IntN(6)
+		if random.IntN(2) == 0 {
+			n = -n
+		}
+		steps[i] = step{
+			action: actions[random.IntN(len(actions))], service: random.IntN(2),
+			stream: string("abcd"[random.IntN(4)]), n: n, sent: random.IntN(1000),
+		}
+	}
+	return steps
+}
+
+func (m *machine) do(s step) error {
+	var sent sentCommand
+	if s.action == sendAgain || s.action == sendOther {
+		if len(m.sent) == 0 {
+			return nil
+		}
+		sent = m.sent[s.sent%len(m.sent)]
+	}
+	switch s.action {
+	case sendNew:
+		m.count++
+		return m.execute(s.service, sentCommand{s.stream, fmt.Sprint("c", m.count), s.n})
+	case sendAgain:
+		return m.execute(s.service, sent)
+	case sendOther:
+		sent.n += 20
+		return m.execute(s.service, sent)
+	case restartService:
+		m.restart(s.service)
+	case loseSnapshots:
+		m.snapshots.lose()
+	case loseAppend:
+		m.log.loseNext = true
+	case loseAnswer:
+		m.log.loseAnswer = true
+	}
+	return nil
+}
+
+// play runs a script from the start. It returns the first difference from the model.
+func play(t testing.TB, steps []step) error {
+	m := newMachine(t)
+	defer func() {
+		for _, stop := range m.stops {
+			stop()
+		}
+	}()
+	for i, s := range steps {
+		err := m.do(s)
+		if err == nil {
+			err = m.compare()
+		}
+		if err != nil {
+			return fmt.Errorf("step %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// shorten drops steps of a failing script as long as the rest still fails.
+func shorten(steps []step, play func([]step) error) []step {
+	for size := (len(steps) + 1) / 2; size > 0; size /= 2 {
+		for i := 0; i+size <= len(steps); {
+			if fewer := slices.Concat(steps[:i], steps[i+size:]); play(fewer) != nil {
+				steps = fewer
+			} else {
+				i += size
+			}
+		}
+	}
+	return steps
+}
+
+// Whatever happens to services, caches, snapshots and answers, the results of commands are those of a simple model.
 func TestExecutorsDoWhatTheModelSays(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(r *rapid.T) {
-		m := newMachine(t)
-		defer func() {
-			for _, stop := range m.stops {
-				stop()
-			}
-		}()
-		count := 0
-		r.Repeat(map[string]func(*rapid.T){
-			"a new command": func(r *rapid.T) {
-				count++
-				n := rapid.IntRange(-6, 6).Filter(func(n int) bool { return n != 0 }).Draw(r, "n")
-				stream := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(r, "stream")
-				m.execute(r, rapid.IntRange(0, 1).Draw(r, "service"), sentCommand{stream, fmt.Sprint("c", count), n})
-			},
-			"a command comes twice": func(r *rapid.T) {
-				if len(m.sent) == 0 {
-					r.Skip("nothing was sent")
-				}
-				m.execute(r, rapid.IntRange(0, 1).Draw(r, "service"), rapid.SampledFrom(m.sent).Draw(r, "command"))
-			},
-			"its id comes with another body": func(r *rapid.T) {
-				if len(m.sent) == 0 {
-					r.Skip("nothing was sent")
-				}
-				c := rapid.SampledFrom(m.sent).Draw(r, "command")
-				c.n += 20
-				m.execute(r, rapid.IntRange(0, 1).Draw(r, "service"), c)
-			},
-			"a service restarts":  func(r *rapid.T) { m.restart(rapid.IntRange(0, 1).Draw(r, "service")) },
-			"snapshots are lost":  func(*rapid.T) { m.snapshots.lose() },
-			"an append gets lost": func(*rapid.T) { m.log.loseNext = true },
-			"an answer gets lost": func(*rapid.T) { m.log.loseAnswer = true },
-			"":                    func(r *rapid.T) { m.compare(r) },
-		})
-	})
+	seed := rand.Uint64()
+	if given, err := strconv.ParseUint(os.Getenv("ORCHESTRIX_SEED"), 10, 64); err == nil {
+		seed = given
+	}
+	scripts := 100
+	if testing.Short() {
+		scripts = 20
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range scripts {
+		steps := script(random)
+		if play(t, steps) == nil {
+			continue
+		}
+		steps = shorten(steps, func(steps []step) error { return play(t, steps) })
+		for i, s := range steps {
+			t.Logf("%d: %+v", i, s)
+		}
+		t.Fatalf("%v (ORCHESTRIX_SEED=%d draws the same scripts)", play(t, steps), seed)
+	}
 }
 
 // compare folds every stream from the log and compares it with the model.
-func (m *machine) compare(r *rapid.T) {
+func (m *machine) compare() error {
 	for stream, version := range m.model.versions {
 		total, last := 0, es.Version(0)
 		for c, err := range es.Read(context.Background(), m.log, counterStream(stream), 0) {
 			if err != nil {
-				r.Fatal(err)
+				return err
 			}
 			last = c.Version
 			for _, e := range c.Events {
 				var payload added
 				if err := json.Unmarshal(e.Data, &payload); err != nil {
-					r.Fatal(err)
+					return err
 				}
 				total += payload.N
 			}
 		}
 		if last != version || total != m.model.totals[stream] {
-			r.Fatalf("the log of %s ends at version %d with %d, the model at %d with %d", stream, last, total, version, m.model.totals[stream])
+			return fmt.Errorf("the log of %s ends at version %d with %d, the model at %d with %d", stream, last, total, version, m.model.totals[stream])
 		}
 	}
+	return nil
 }

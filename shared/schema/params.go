@@ -41,6 +41,7 @@ func (s *Schemas) addParams(q *es.QueryType) error {
 			return fmt.Errorf("query %s, parameter %s: %w", q.Name, name, err)
 		}
 	}
+	describePatterns(p.object)
 	slices.SortFunc(p.list, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
 	s.params[q] = p
 	return nil

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -63,6 +64,11 @@ func New(registry *es.Registry) (*Schemas, error) {
 	if err := errors.Join(append(errs, s.checkNoDefaults())...); err != nil {
 		return nil, err
 	}
+	for _, types := range []huma.Registry{s.commandTypes, s.internalTypes, s.readTypes} {
+		for _, object := range types.Map() {
+			describePatterns(object)
+		}
+	}
 	for _, object := range s.readTypes.Map() {
 		answersNull(object)
 	}
@@ -119,6 +125,24 @@ func (s *Schemas) checkNoDefaults() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// describePatterns moves what huma calls patternDescription, which JSON Schema does not know, to the end of the
+// description. Error messages have it already: huma makes them together with the schema.
+func describePatterns(s *huma.Schema) {
+	if s.PatternDescription != "" {
+		s.Description = strings.TrimSpace(s.Description + " Format: " + s.PatternDescription + ".")
+		s.PatternDescription = ""
+	}
+	for _, property := range s.Properties {
+		describePatterns(property)
+	}
+	if s.Items != nil {
+		describePatterns(s.Items)
+	}
+	if values, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		describePatterns(values)
+	}
 }
 
 // answersNull documents that encoding/json writes null for a slice that was never set.

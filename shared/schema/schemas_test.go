@@ -236,6 +236,9 @@ func TestSchemasSayWhatTheTagsSay(t *testing.T) {
 	if price.Type != "string" || price.Pattern == "" {
 		t.Errorf("a decimal is %+v, want a string with its pattern", price)
 	}
+	if price.PatternDescription != "" || !strings.HasSuffix(price.Description, "Format: an amount with at most two decimals.") {
+		t.Errorf("the pattern of a decimal is described by %q and %q", price.PatternDescription, price.Description)
+	}
 	if lines := place.Properties["lines"]; lines.Nullable || lines.Items.Ref != "#/components/schemas/schema_test.Line" {
 		t.Errorf("an array in a command is %+v, want one that takes no null", lines)
 	}

@@ -1,2 +1,2 @@
-// Package arch holds the tests of the tree itself: which way imports point, and how long files get.
+// Package arch holds the tests of the tree itself: the direction of imports, the length of files, and what git tracks.
 package arch
