@@ -9,7 +9,7 @@ import (
 	"orchestrix/shared/es"
 )
 
-// What the scan takes for an acknowledgement, encoding/json takes for the same.
+// Where scanAck reads an acknowledgement, encoding/json reads the same.
 func FuzzScanAck(f *testing.F) {
 	for _, answer := range []string{
 		`{"stream":"ORX_EVENTS_0","seq":17}`, `{"stream":"A","domain":"hub","seq":1}`, `{"stream":"A","seq":1,"duplicate": true}`,
@@ -23,21 +23,21 @@ func FuzzScanAck(f *testing.F) {
 		if !ok {
 			return
 		}
-		if ack, err := readAck(answer); err != nil || ack.Sequence != sequence || ack.Duplicate {
+		if ack, err := decodeAck(answer); err != nil || ack.Sequence != sequence || ack.Duplicate {
 			t.Errorf("%s is scanned as %d, and read as %+v, %v", answer, sequence, ack, err)
 		}
 	})
 }
 
-// What the server answers is in the form that the scan knows.
-func TestTheServersAnswerIsScanned(t *testing.T) {
+// The server answers in the form that scanAck reads.
+func TestScanAckReadsTheServersAnswer(t *testing.T) {
 	t.Parallel()
 	conn := newInboxes(t).conn
 	log, err := Open(t.Context(), conn, Config{Partitions: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := conn.RequestWithContext(t.Context(), log.subjectOf(es.Stream{Tenant: "default", Category: "thing", ID: "a"}), nil)
+	answer, err := conn.RequestWithContext(t.Context(), log.locate(es.Stream{Tenant: "default", Category: "thing", ID: "a"}).subject, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,18 +46,39 @@ func TestTheServersAnswerIsScanned(t *testing.T) {
 	}
 }
 
-func TestReadAck(t *testing.T) {
+func TestDecodeAck(t *testing.T) {
 	t.Parallel()
-	if ack, err := readAck([]byte(`{"stream":"A","domain":"hub","seq":3, "duplicate": true}`)); err != nil || !ack.Duplicate || ack.Sequence != 3 || ack.Domain != "hub" {
+	if ack, err := decodeAck([]byte(`{"stream":"A","domain":"hub","seq":3, "duplicate": true}`)); err != nil || !ack.Duplicate || ack.Sequence != 3 || ack.Domain != "hub" {
 		t.Errorf("got %+v, %v", ack, err)
 	}
 	var refused *jetstream.APIError
-	if _, err := readAck([]byte(`{"error":{"code":400,"err_code":10071,"description":"no"},"stream":"A","seq":0}`)); !errors.As(err, &refused) || refused.ErrorCode != 10071 {
+	if _, err := decodeAck([]byte(`{"error":{"code":400,"err_code":10071,"description":"no"},"stream":"A","seq":0}`)); !errors.As(err, &refused) || refused.ErrorCode != 10071 {
 		t.Errorf("a refusal is read as %v", err)
 	}
 	for _, answer := range []string{``, `+OK`, `{}`, `{"stream":""}`, `[]`} {
-		if _, err := readAck([]byte(answer)); !errors.Is(err, jetstream.ErrInvalidJSAck) {
+		if _, err := decodeAck([]byte(answer)); !errors.Is(err, jetstream.ErrInvalidJSAck) {
 			t.Errorf("%q is read as %v", answer, err)
 		}
 	}
+}
+
+// BenchmarkAck compares the two ways to read the usual answer: see decision 0029.
+func BenchmarkAck(b *testing.B) {
+	answer := []byte(`{"stream":"ORX_EVENTS_0","seq":1234567}`)
+	b.Run("scan", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, ok := scanAck(answer); !ok {
+				b.Fatal("not scanned")
+			}
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := decodeAck(answer); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
