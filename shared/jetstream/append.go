@@ -1,10 +1,10 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,182 +15,186 @@ import (
 	"orchestrix/shared/tracing"
 )
 
+// Errors of the server that the client library does not name.
 const (
-	firstPause   = 20 * time.Millisecond  // before the second try; doubled each time
-	longestPause = 500 * time.Millisecond // between two tries
-)
-
-// Errors of the server that the client library has no names for.
-const (
-	errCodeDuplicateInProcess jetstream.ErrorCode = 10158 // a message of this id is proposed and not yet stored
+	errCodeDuplicateInProcess jetstream.ErrorCode = 10158 // a message with this id is proposed and not yet stored
 	errCodeHeaderTooLarge     jetstream.ErrorCode = 10097
 )
 
-// Append implements [es.Appender]. It publishes with the sequence that the stream must end with. An answer
-// that does not come is not taken for a failure: the leader is asked whether the commit is there, and only if
-// not is it published again, under the same message id and expectation. A first try that lands late, after a
-// second one was sent, can't do harm: at most one of them meets its expectation.
+// pendingCommit is a commit that is being appended, with what each attempt needs, computed once.
+type pendingCommit struct {
+	es.Commit
+	location
+	expected  es.Revision
+	messageID string
+	message   *nats.Msg
+	end       time.Time // of the append's budget
+}
+
+// Append implements [es.Appender]. It publishes the commit with the sequence that the stream must end with. A missing
+// answer is not a failure: the leader is asked whether it has the commit, and only if not is the commit published again,
+// with the same message id and expectation. An attempt that arrives late, after another was sent, is harmless: at most
+// one of them meets the expectation.
 //
-// An end of ctx, or of the configured budget, leaves the outcome unknown: [es.ErrUnavailable].
+// Where ctx or the configured budget ends first, the result is unknown: [es.ErrUnavailable].
 func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
-	if err := c.Check(); err != nil {
+	p := &pendingCommit{Commit: c, expected: expected}
+	if err := p.Check(); err != nil {
 		return es.Revision{}, err
 	}
-	c.Version = expected.Version + es.Version(len(c.Events))
-	c.Previous = expected.Next()
-	ctx, span := l.startSend(ctx, &c)
-	revision, err := l.appendCommit(ctx, expected, c)
+	p.Version = expected.Version + es.Version(len(c.Events))
+	p.Previous = expected.Next()
+	p.location, p.messageID = l.locate(c.Stream), messageID(&p.Commit)
+	ctx, span := l.startSend(ctx, p)
+	revision, err := l.appendCommit(ctx, p)
 	tracing.End(span, err)
 	return revision, err
 }
 
-// startSend starts the span of a commit that is published, and lets the commit carry it.
-func (l *Log) startSend(ctx context.Context, c *es.Commit) (context.Context, trace.Span) {
+// startSend starts the span of a commit that is published, and stores its trace in the commit.
+func (l *Log) startSend(ctx context.Context, p *pendingCommit) (context.Context, trace.Span) {
 	if !tracing.On(ctx) {
 		return ctx, tracing.NoSpan
 	}
-	ctx, span := tracing.Send(ctx, "nats", l.streamName(l.partitionOf(c.Stream)), messageID(c))
-	c.Trace = tracing.Of(ctx)
+	ctx, span := tracing.Send(ctx, "nats", l.streamName(p.partition), p.messageID)
+	p.Trace = tracing.Of(ctx)
 	return ctx, span
 }
 
-func (l *Log) appendCommit(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
-	m, err := l.encode(expected, &c)
-	if err != nil {
+func (l *Log) appendCommit(ctx context.Context, p *pendingCommit) (revision es.Revision, err error) {
+	if p.message, err = l.encode(p); err != nil {
 		return es.Revision{}, err
 	}
-	revision, err := l.appendWithin(ctx, expected, &c, m)
-	l.note(ctx, l.partitionOf(c.Stream), err)
+	revision, err = l.appendWithin(ctx, p)
+	l.recordAppend(ctx, p.partition, err)
 	if errors.Is(err, es.ErrConflict) {
-		l.config.Observer.Conflict(c.Stream)
+		l.config.Observer.Conflict(p.Stream)
 	}
 	return revision, err
 }
 
-// appendWithin tries until there is an answer, or the budget is used up.
-func (l *Log) appendWithin(ctx context.Context, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
+// appendWithin makes attempts until one has a definite result, or the budget is spent.
+func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (es.Revision, error) {
 	if err := ctx.Err(); err != nil {
-		return es.Revision{}, unavailable("append to "+c.Stream.String(), err)
+		return es.Revision{}, p.unavailable(err)
 	}
-	end := time.Now().Add(l.config.AppendBudget)
-	revision, err := l.publish(ctx, end, expected, c, m)
-	if !errors.Is(err, errTryAgain) {
-		return revision, err
-	}
-	ctx, cancel := context.WithDeadline(ctx, end)
-	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		if !sleep(ctx, pause/2+rand.N(pause/2)) {
-			return es.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the outcome is unknown: %w: %w",
-				es.ErrUnavailable, c.Stream, ctx.Err(), err)
-		}
-		l.config.Observer.Retry(c.Stream)
-		if revision, err = l.publish(ctx, end, expected, c, m); !errors.Is(err, errTryAgain) {
+	p.end = time.Now().Add(l.config.AppendBudget)
+	for attempt := 1; ; attempt++ {
+		revision, err := l.appendOnce(ctx, p)
+		if !errors.Is(err, errTryAgain) {
 			return revision, err
 		}
+		if !pauseAfter(ctx, attempt, p.end, writePauses) {
+			return es.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w: %w",
+				es.ErrUnavailable, p.Stream, cmp.Or(ctx.Err(), context.DeadlineExceeded), err)
+		}
+		l.config.Observer.Retry(p.Stream)
 	}
 }
 
-// errTryAgain says that the commit is not in the log as far as can be told, and may be published again.
+// errTryAgain: the commit is not in the log as far as is known, and may be published again.
 var errTryAgain = errors.New("not in the log so far")
 
-// publish tries once, and looks the outcome up where the answer leaves it open, until end.
-func (l *Log) publish(ctx context.Context, end time.Time, expected es.Revision, c *es.Commit, m *nats.Msg) (es.Revision, error) {
-	attempt, cancel := context.WithTimeout(ctx, min(l.config.AckTimeout, time.Until(end)))
-	ack, err := l.publishOnce(attempt, m)
+// appendOnce publishes once. Where the answer is missing or ambiguous, it reads the result from the leader.
+func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (es.Revision, error) {
+	answering, cancel := l.answerContext(ctx, p.end)
+	ack, err := l.publishOnce(answering, p.message)
 	cancel()
 	if err == nil && !ack.Duplicate {
-		l.steer.works()
-		c.Position = es.Position{Partition: l.partitionOf(c.Stream), Sequence: ack.Sequence}
-		return c.Revision(), nil
+		l.failover.succeeded()
+		p.Position = es.Position{Partition: p.partition, Sequence: ack.Sequence}
+		return p.Revision(), nil
 	}
-	ctx, cancel = context.WithDeadline(ctx, end)
+	ctx, cancel = context.WithDeadline(ctx, p.end)
 	defer cancel()
-	if err == nil { // the message id is known: of this commit, or of the same command elsewhere in the stream
-		l.steer.works()
-		return l.landed(ctx, expected, c, conflict(expected, c, nil))
+	if err == nil { // the message id is known: this commit's, or that of the same command elsewhere in the stream
+		l.failover.succeeded()
+		return l.findResult(ctx, p, p.conflict(nil))
 	}
-	l.steer.failed(ctx, err)
-	return l.unanswered(ctx, expected, c, err)
+	l.failover.failed(ctx, err)
+	return l.resolveError(ctx, p, err)
 }
 
-// unanswered makes what it can of a publish that brought no sequence.
-func (l *Log) unanswered(ctx context.Context, expected es.Revision, c *es.Commit, err error) (es.Revision, error) {
+// resolveError finds the result of a publish that returned no sequence.
+func (l *Log) resolveError(ctx context.Context, p *pendingCommit, err error) (es.Revision, error) {
 	var refused *jetstream.APIError
 	switch {
 	case errors.As(err, &refused):
-		return l.refused(ctx, expected, c, refused)
-	case errors.Is(err, jetstream.ErrNoStreamResponse): // nobody listens: no leader, or a server that is starting
+		return l.resolveRefusal(ctx, p, refused)
+	case errors.Is(err, jetstream.ErrNoStreamResponse): // no leader, or a server that is starting
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
-	case errors.Is(err, nats.ErrMaxPayload): // reconnected to a server that takes less
-		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, c.Stream, err)
-	case errors.Is(err, nats.ErrConnectionClosed): // for good
-		return es.Revision{}, unavailable("append to "+c.Stream.String(), err)
+	case errors.Is(err, nats.ErrMaxPayload): // reconnected to a server with a smaller limit
+		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, p.Stream, err)
+	case errors.Is(err, nats.ErrConnectionClosed): // permanently
+		return es.Revision{}, p.unavailable(err)
 	}
-	l.config.Observer.AmbiguousAck(c.Stream)
-	return l.landed(ctx, expected, c, fmt.Errorf("%w: %w", errTryAgain, err))
+	l.config.Observer.AmbiguousAck(p.Stream)
+	return l.findResult(ctx, p, fmt.Errorf("%w: %w", errTryAgain, err))
 }
 
-// refused handles an answer that is a "no".
-func (l *Log) refused(ctx context.Context, expected es.Revision, c *es.Commit, refusal *jetstream.APIError) (es.Revision, error) {
+// resolveRefusal handles an error that the server answered.
+func (l *Log) resolveRefusal(ctx context.Context, p *pendingCommit, refusal *jetstream.APIError) (es.Revision, error) {
 	switch refusal.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
-		return l.afterConflict(ctx, expected, c, refusal)
-	case errCodeDuplicateInProcess: // an earlier try of ours is being replicated
+		return l.resolveConflict(ctx, p, refusal)
+	case errCodeDuplicateInProcess: // an earlier attempt is being replicated
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, refusal)
 	case jetstream.JSErrCodeStreamMessageExceedsMaximum, errCodeHeaderTooLarge:
-		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, c.Stream, refusal)
+		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, p.Stream, refusal)
 	default: // no room, no such stream, JetStream is off
-		return es.Revision{}, unavailable("append to "+c.Stream.String(), refusal)
+		return es.Revision{}, p.unavailable(refusal)
 	}
 }
 
-// afterConflict tells another's commit in the place of ours from our own, written by a try whose answer was
-// lost, and from one that is still being replicated: the leader then refuses on account of what nobody can
-// read yet.
-func (l *Log) afterConflict(ctx context.Context, expected es.Revision, c *es.Commit, cause error) (es.Revision, error) {
-	revision, err := l.landed(ctx, expected, c, errNoMessage)
+// resolveConflict distinguishes three causes of a wrong last sequence: another writer's commit, this very commit, stored
+// by an attempt whose answer was lost, and a commit that is still being replicated: the leader refuses because of it, and
+// no reader sees it yet.
+func (l *Log) resolveConflict(ctx context.Context, p *pendingCommit, cause error) (es.Revision, error) {
+	revision, err := l.findResult(ctx, p, errNoMessage)
 	if errors.Is(err, es.ErrConflict) {
 		return revision, fmt.Errorf("%w: %w", err, cause)
 	}
 	if !errors.Is(err, errNoMessage) {
 		return revision, err
 	}
-	last, err := l.LastConfirmed(ctx, c.Stream)
+	last, err := l.lastCommit(ctx, p.location, l.getLastConfirmed)
 	switch {
 	case err != nil && !errors.Is(err, es.ErrNoStream):
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
-	case last.Position.Sequence == expected.Position.Sequence:
+	case last.Position.Sequence == p.expected.Position.Sequence:
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, cause)
-	default: // what was expected is not what this stream has had
-		return es.Revision{}, conflict(expected, c, cause)
+	default: // the stream never had the expected revision
+		return es.Revision{}, p.conflict(cause)
 	}
 }
 
-// landed asks the leader for the commit after expected. It returns its revision where it is this very commit,
-// [es.ErrConflict] where it is another, and the error otherwise where there is none.
-func (l *Log) landed(ctx context.Context, expected es.Revision, c *es.Commit, otherwise error) (es.Revision, error) {
-	partition := l.partitionOf(c.Stream)
-	m, err := l.getFromLeader(ctx, partition, leaderRequest{Sequence: expected.Position.Sequence + 1, NextFor: l.subjectOf(c.Stream)})
+// findResult asks the leader for the commit after the expected revision. It returns its revision if it is this very
+// commit, [es.ErrConflict] if it is another, and otherwise if there is none.
+func (l *Log) findResult(ctx context.Context, p *pendingCommit, otherwise error) (es.Revision, error) {
+	m, err := l.getFromLeader(ctx, p.partition, getRequest{Sequence: p.expected.Position.Sequence + 1, NextFor: p.subject})
 	if errors.Is(err, errNoMessage) {
 		return es.Revision{}, otherwise
 	}
 	if err != nil {
-		return es.Revision{}, fmt.Errorf("%w: look the outcome up: %w", errTryAgain, err)
+		return es.Revision{}, fmt.Errorf("%w: read the result: %w", errTryAgain, err)
 	}
-	next, err := l.decode(partition, m)
+	next, err := l.decodeAt(p.location, m)
 	if err != nil {
 		return es.Revision{}, err
 	}
-	if next.Command == c.Command && next.Time.Equal(c.Time) && next.First() == expected.Version+1 {
+	if next.Command == p.Command && next.Time.Equal(p.Time) && next.First() == p.expected.Version+1 {
 		return next.Revision(), nil
 	}
-	return es.Revision{}, conflict(expected, c, fmt.Errorf("version %d at %s is there", next.First(), next.Position))
+	return es.Revision{}, p.conflict(fmt.Errorf("the log has version %d at %s", next.First(), next.Position))
 }
 
-func conflict(expected es.Revision, c *es.Commit, cause error) error {
+func (p *pendingCommit) unavailable(cause error) error {
+	return unavailable("append to "+p.Stream.String(), cause)
+}
+
+func (p *pendingCommit) conflict(cause error) error {
 	if cause == nil {
-		return fmt.Errorf("append to %s after version %d: %w", c.Stream, expected.Version, es.ErrConflict)
+		return fmt.Errorf("append to %s after version %d: %w", p.Stream, p.expected.Version, es.ErrConflict)
 	}
-	return fmt.Errorf("append to %s after version %d: %w: %w", c.Stream, expected.Version, es.ErrConflict, cause)
+	return fmt.Errorf("append to %s after version %d: %w: %w", p.Stream, p.expected.Version, es.ErrConflict, cause)
 }

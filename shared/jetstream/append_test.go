@@ -29,7 +29,7 @@ func (c *counts) observer() jetstream.Observer {
 	}
 }
 
-// Rule 1: the server's "wrong last sequence" is a conflict, and its answer is kept as the cause.
+// Rule 1: "wrong last sequence" of the server is a conflict, whose cause is the server's error.
 func TestAConflictKeepsItsCause(t *testing.T) {
 	t.Parallel()
 	var seen counts
@@ -45,15 +45,15 @@ func TestAConflictKeepsItsCause(t *testing.T) {
 	}
 }
 
-// Rule 2: an acknowledgement that is lost is not a failure, and nothing is written twice.
-func TestALostAcknowledgementIsLookedUp(t *testing.T) {
+// Rule 2: a lost acknowledgement is not a failure, and nothing is written twice.
+func TestTheResultOfALostAcknowledgementIsRead(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(p *proxy, landed <-chan struct{}, onTop func()){
 		"the answer is lost":            func(p *proxy, _ <-chan struct{}, _ func()) { p.swallowAcks.Store(1) },
 		"three answers are lost":        func(p *proxy, _ <-chan struct{}, _ func()) { p.swallowAcks.Store(3) },
 		"the connection ends before it": func(p *proxy, _ <-chan struct{}, _ func()) { p.cutAtAck.Store(true) },
 		"the commit itself is lost":     func(p *proxy, _ <-chan struct{}, _ func()) { p.cutAtPublish.Store(true) },
-		"others write on top meanwhile": func(p *proxy, landed <-chan struct{}, onTop func()) {
+		"others append after it meanwhile": func(p *proxy, landed <-chan struct{}, onTop func()) {
 			p.deaf.Store(true)
 			go func() {
 				<-landed
@@ -117,7 +117,7 @@ func lastOf(t testing.TB, log es.Reader, s es.Stream) es.Commit {
 	return last
 }
 
-// awaitCommand waits until the commit of a command is there.
+// awaitCommand waits until the commit of a command is in the log.
 func awaitCommand(t testing.TB, log es.Reader, s es.Stream, id string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -129,7 +129,7 @@ func awaitCommand(t testing.TB, log es.Reader, s es.Stream, id string) {
 			}
 		}
 	}
-	t.Errorf("the commit of %s does not come", id)
+	t.Errorf("the commit of %s is not in the log", id)
 }
 
 // Rule 3: the message id names the stream, so that one command id on two aggregates makes two commits.
@@ -143,8 +143,8 @@ func TestOneCommandIDOnTwoAggregates(t *testing.T) {
 	}
 }
 
-// Rule 5: while nobody takes the commit it is offered again, within the budget.
-func TestAnAppendThatNobodyTakes(t *testing.T) {
+// Rule 5: while no server takes the commit, it is published again, within the budget.
+func TestAnAppendWithoutAServer(t *testing.T) {
 	t.Parallel()
 	var seen counts
 	log, conn := openLog(t, jetstream.Config{Partitions: 1, AppendBudget: 2 * time.Second, Observer: seen.observer()})
@@ -161,7 +161,7 @@ func TestAnAppendThatNobodyTakes(t *testing.T) {
 	}
 }
 
-// Rule 5 again: the caller's own end counts as well, and leaves the outcome unknown.
+// Rule 5 again: a caller that cancels ends the append as well, with an unknown result.
 func TestAnAppendEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	server := localtest.NATS(t)
@@ -176,11 +176,11 @@ func TestAnAppendEndsWithItsCaller(t *testing.T) {
 	}
 	p.deaf.Store(false)
 	if err := log.Ping(t.Context()); err != nil {
-		t.Errorf("a caller that left made the log not ready: %v", err)
+		t.Errorf("a caller that cancelled made the log not ready: %v", err)
 	}
 }
 
-// Rule 6: a server that has no more room acknowledges nothing that it doesn't keep.
+// Rule 6: a server without free space acknowledges nothing that it does not store.
 func TestAFullServerAcknowledgesNothing(t *testing.T) {
 	t.Parallel()
 	server := localtest.NATS(t, func(o *local.NATSOptions) { o.MaxStore = 64 << 10 })
@@ -206,14 +206,14 @@ func TestAFullServerAcknowledgesNothing(t *testing.T) {
 		t.Errorf("the log is full, and a ping got %v", err)
 	}
 	if err := openOn(t, conn, jetstream.Config{}).Ping(t.Context()); !errors.Is(err, es.ErrUnavailable) {
-		t.Errorf("the log is full, and the ping of somebody who has not appended got %v", err)
+		t.Errorf("the log is full, and the ping of a client that has not appended got %v", err)
 	}
 	if last := lastOf(t, log, thing("a")); last.Version != es.Version(acknowledged) {
-		t.Errorf("%d commits were acknowledged, %d are there", acknowledged, last.Version)
+		t.Errorf("%d commits were acknowledged, the log has %d", acknowledged, last.Version)
 	}
 }
 
-// A commit that is too large is refused before it is sent, whichever limit it is that it breaks.
+// A commit above any of the limits is refused before it is sent.
 func TestACommitThatIsTooLargeIsNotSent(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 1})
@@ -255,7 +255,7 @@ func TestACommitThatIsTooLargeIsNotSent(t *testing.T) {
 	}
 }
 
-// A header can't be smuggled in.
+// No value can inject a header.
 func TestLineBreaksInHeadersAreRefused(t *testing.T) {
 	t.Parallel()
 	log, _ := openLog(t, jetstream.Config{Partitions: 1})

@@ -50,8 +50,7 @@ func spread(b *testing.B, workers int, do func(n int64) error) {
 	b.ReportMetric(float64((cpu()-before).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
-// cpu is the processor time that this process has used, that of the embedded server included: what else runs on the
-// machine hardly changes it.
+// cpu is the processor time of this process, with the embedded server: the load of the machine hardly changes it.
 func cpu() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
@@ -60,7 +59,7 @@ func cpu() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkAppend compares an append with what the client library alone does, in both of its ways.
+// BenchmarkAppend compares an append with a synchronous and an asynchronous publish of the client library.
 func BenchmarkAppend(b *testing.B) {
 	b.Run("append", func(b *testing.B) {
 		log, _ := openLog(b, jetstream.Config{})
@@ -99,7 +98,7 @@ func BenchmarkAppend(b *testing.B) {
 	})
 }
 
-// filled is a log with streams of so many commits, written in turns, so that a stream's commits lie apart.
+// filled is a log with streams of so many commits, written alternately, so that the commits of a stream are not adjacent.
 func filled(b *testing.B, streams, commits int) *jetstream.Log {
 	b.Helper()
 	log, _ := openLog(b, jetstream.Config{})

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// attemptsTTL is how long it is known how often a message was tried, after the last attempt.
+// attemptsTTL is how long the number of attempts at a message is stored after the last attempt.
 const attemptsTTL = 7 * 24 * time.Hour
 
 // attemptsPrefix starts the keys of the attempts at a partition's messages; a sequence follows.
 func (p *partition) attemptsPrefix() string { return string(p.topic) + "." + strconv.Itoa(p.number) }
 
-func (p *partition) attemptsKey(e *entry) string {
-	return p.attemptsPrefix() + "." + strconv.FormatUint(e.sequence, 10)
+func (p *partition) attemptsKey(m *heldMessage) string {
+	return p.attemptsPrefix() + "." + strconv.FormatUint(m.sequence, 10)
 }
 
-// recall reads how often the messages of the partition were tried by earlier owners.
-func (p *partition) recall(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.bus.log.config.AckTimeout)
+// loadAttempts reads the number of attempts that earlier owners made at the messages of the partition.
+func (p *partition) loadAttempts(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.bus.config.AckTimeout)
 	defer cancel()
-	tries := map[uint64]int{}
+	attempts := map[uint64]int{}
 	for key, err := range p.bus.attempts.Keys(ctx, p.attemptsPrefix()) {
 		if err != nil {
 			return err
@@ -31,46 +31,46 @@ func (p *partition) recall(ctx context.Context) error {
 		if err != nil {
 			continue
 		}
-		if e, err := p.bus.attempts.Get(ctx, key); err == nil {
-			tries[sequence], _ = strconv.Atoi(string(e.Value))
+		if stored, err := p.bus.attempts.Get(ctx, key); err == nil {
+			attempts[sequence], _ = strconv.Atoi(string(stored.Value))
 		}
 	}
 	p.state.Lock()
 	defer p.state.Unlock()
-	p.tries = tries
+	p.attempts = attempts
 	return nil
 }
 
-// recallTries looks up what earlier owners left of a message.
-func (p *partition) recallTries(e *entry) {
+// applyAttempts sets what earlier owners recorded about a message.
+func (p *partition) applyAttempts(m *heldMessage) {
 	p.state.Lock()
 	defer p.state.Unlock()
-	e.delivery.Attempt = p.tries[e.sequence]
-	e.suspected = e.sequence <= p.suspectedTo
+	m.delivery.Attempt = p.attempts[m.sequence]
+	m.suspected = m.sequence <= p.suspectedTo
 }
 
-// remember writes down how often a message was tried. Where that fails, a next owner may count from less.
-func (p *partition) remember(e *entry) {
-	ctx, cancel := context.WithTimeout(p.handling, p.bus.log.config.AckTimeout)
+// storeAttempts stores the number of attempts at a message. Where that fails, a next owner may count from a lower number.
+func (p *partition) storeAttempts(m *heldMessage) {
+	ctx, cancel := context.WithTimeout(p.handling, p.bus.config.AckTimeout)
 	defer cancel()
-	e.remembered = true
-	if _, err := p.bus.attempts.Set(ctx, p.attemptsKey(e), []byte(strconv.Itoa(e.delivery.Attempt)), attemptsTTL); err != nil {
-		p.log(slog.LevelWarn, "an attempt can't be written down", e, "attempt", e.delivery.Attempt, "error", err)
+	m.attemptsStored = true
+	if _, err := p.bus.attempts.Set(ctx, p.attemptsKey(m), []byte(strconv.Itoa(m.delivery.Attempt)), attemptsTTL); err != nil {
+		p.logMessage(slog.LevelWarn, "the number of attempts can't be stored", m, "attempt", m.delivery.Attempt, "error", err)
 	}
 }
 
-// forget removes what was written down. Where that fails it is removed after a time by itself.
-func (p *partition) forget(e *entry) {
+// deleteAttempts deletes the stored number of attempts. Where that fails, it expires.
+func (p *partition) deleteAttempts(m *heldMessage) {
 	p.state.Lock()
-	_, recalled := p.tries[e.sequence]
-	delete(p.tries, e.sequence)
+	_, loaded := p.attempts[m.sequence]
+	delete(p.attempts, m.sequence)
 	p.state.Unlock()
-	if !recalled && !e.remembered {
+	if !loaded && !m.attemptsStored {
 		return
 	}
-	ctx, cancel := context.WithTimeout(p.handling, p.bus.log.config.AckTimeout)
+	ctx, cancel := context.WithTimeout(p.handling, p.bus.config.AckTimeout)
 	defer cancel()
-	if err := p.bus.attempts.Delete(ctx, p.attemptsKey(e), 0); err != nil {
-		p.log(slog.LevelWarn, "the attempts at a message that is done can't be forgotten", e, "error", err)
+	if err := p.bus.attempts.Delete(ctx, p.attemptsKey(m), 0); err != nil {
+		p.logMessage(slog.LevelWarn, "the number of attempts at a handled message can't be deleted", m, "error", err)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// BenchmarkBus compares a message's way over the bus with a plain publish into an equal stream, and with a queue that
-// keeps no order: one consumer, whose messages any goroutine acknowledges.
+// BenchmarkBus compares the bus with a plain publish into an equal stream, and with a queue without order: one consumer,
+// whose messages any goroutine acknowledges.
 func BenchmarkBus(b *testing.B) {
 	b.Run("relaxed", func(b *testing.B) { benchBus(b, time.Minute) })
 	b.Run("sync always", func(b *testing.B) { benchBus(b, 0) })

@@ -24,7 +24,7 @@ func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadL
 			return nil, err
 		}
 	}
-	subject := b.deadPrefix() + cmp.Or(string(q.Topic), "*") + "." + cmp.Or(q.Group, "*") + ".>"
+	subject := b.config.deadPrefix() + cmp.Or(string(q.Topic), "*") + "." + cmp.Or(q.Group, "*") + ".>"
 	var found []es.DeadLetter
 	for len(found) < cmp.Or(q.Limit, es.DefaultDeadLetters) {
 		raw, err := b.dead.GetMsg(ctx, q.After+1, jetstream.WithGetMsgSubject(subject))
@@ -34,7 +34,7 @@ func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadL
 		if err != nil {
 			return nil, unavailable("read dead letters", err)
 		}
-		d, err := b.decodeDead(raw)
+		d, err := b.decodeDeadLetter(raw)
 		if err != nil {
 			return nil, err
 		}
@@ -47,22 +47,24 @@ func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadL
 // DeadLetter implements [es.DeadLetters].
 func (b *Bus) DeadLetter(ctx context.Context, number uint64) (es.DeadLetter, error) {
 	if number == 0 {
-		return es.DeadLetter{}, notDead(number)
+		return es.DeadLetter{}, noDeadLetter(number)
 	}
 	raw, err := b.dead.GetMsg(ctx, number)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return es.DeadLetter{}, notDead(number)
+		return es.DeadLetter{}, noDeadLetter(number)
 	}
 	if err != nil {
 		return es.DeadLetter{}, unavailable("read dead letter "+strconv.FormatUint(number, 10), err)
 	}
-	return b.decodeDead(raw)
+	return b.decodeDeadLetter(raw)
 }
 
-func notDead(number uint64) error { return fmt.Errorf("%w: dead letter %d", es.ErrNotFound, number) }
+func noDeadLetter(number uint64) error {
+	return fmt.Errorf("%w: dead letter %d", es.ErrNotFound, number)
+}
 
-// RetryDeadLetter implements [es.DeadLetters]. Where it is interrupted between its two steps, or two do it at once, the
-// message is known by the dead letter's number within the duplicate window; later it may be published twice.
+// RetryDeadLetter implements [es.DeadLetters]. After an interruption between its two steps, or two concurrent calls, the
+// message is deduplicated by the number of the dead letter within the duplicate window; later it may be published twice.
 func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	d, err := b.DeadLetter(ctx, number)
 	if err != nil {
@@ -74,9 +76,9 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	if err := d.Check(); err != nil {
 		return fmt.Errorf("dead letter %d can't be published again, drop it: %w", number, err)
 	}
-	// With a space, it is no message's own id.
+	// Because of the space it differs from the ids of all messages.
 	unique := "retry " + strconv.FormatUint(number, 10) + " " + d.ID
-	if err := b.publish(ctx, encodeMessage(b.subjectPrefix(d.Topic)+b.place(d.To), unique, d.Message)); err != nil {
+	if err := b.publish(ctx, encodeMessage(b.messageSubject(d.Topic, d.To), unique, d.Message)); err != nil {
 		return err
 	}
 	return b.DropDeadLetter(ctx, number)
@@ -85,7 +87,7 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 // DropDeadLetter implements [es.DeadLetters].
 func (b *Bus) DropDeadLetter(ctx context.Context, number uint64) error {
 	if number == 0 {
-		return notDead(number)
+		return noDeadLetter(number)
 	}
 	err := b.dead.DeleteMsg(ctx, number)
 	if errors.Is(err, jetstream.ErrMsgNotFound) || errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {

@@ -24,7 +24,7 @@ type busWorker struct {
 	stop func()
 }
 
-// kill takes the worker's connection away: it says nothing any more, and gives nothing back.
+// kill closes the worker's connection: it sends no heartbeats, and releases nothing.
 func (w *busWorker) kill() { w.conn.Close() }
 
 func startWorker(t testing.TB, url string, s es.Subscription, handle es.Handler) *busWorker {
@@ -61,13 +61,13 @@ func receive[T any](t testing.TB, what string, from <-chan T) T {
 	case got := <-from:
 		return got
 	case <-time.After(time.Minute):
-		t.Fatalf("%s: nothing came", what)
+		t.Fatalf("%s: nothing was received", what)
 		panic("unreachable")
 	}
 }
 
-// What a worker had when it was killed goes to another, in order, and nothing overtakes it.
-func TestAKilledWorkersMessagesGoOnInOrder(t *testing.T) {
+// The messages of a killed worker are delivered to another one, in order.
+func TestMessagesOfAKilledWorkerStayInOrder(t *testing.T) {
 	t.Parallel()
 	url := localtest.NATS(t).URL()
 	bus := openBus(t, connect(t, url), jetstream.BusConfig{})
@@ -90,15 +90,15 @@ func TestAKilledWorkersMessagesGoOnInOrder(t *testing.T) {
 	})
 	for _, id := range want {
 		if got := receive(t, "message "+id, done); got != id {
-			t.Errorf("%s came, not %s", got, id)
+			t.Errorf("%s was delivered, not %s", got, id)
 		}
 	}
 	close(leave)
 	killed.stop()
 }
 
-// A message that kills each worker ends in the dead letters, and what is behind it goes on.
-func TestAMessageThatKillsWorkersDies(t *testing.T) {
+// A message that kills each worker becomes a dead letter, and the message behind it is handled.
+func TestAMessageThatKillsWorkersBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	url := localtest.NATS(t).URL()
 	bus := openBus(t, connect(t, url), jetstream.BusConfig{})
@@ -138,10 +138,10 @@ func TestAMessageThatKillsWorkersDies(t *testing.T) {
 			t.Fatalf("no worker had the message; attempts %v", counted)
 		}
 	}
-	t.Errorf("attempts %v, and the message lives", counted)
+	t.Errorf("attempts %v, and the message is no dead letter", counted)
 }
 
-// progress is what handlers have done, by stream, without what came again at once.
+// progress counts the handled messages, by stream, without immediate redeliveries.
 type progress struct {
 	mu    sync.Mutex
 	t     testing.TB
@@ -165,7 +165,7 @@ func (p *progress) handled(d es.Delivery) error {
 	case next - 1:
 		p.again++
 	default:
-		p.t.Errorf("%s came, the next is %d", d.ID, next)
+		p.t.Errorf("%s was delivered, the next is %d", d.ID, next)
 	}
 	return nil
 }
@@ -193,7 +193,7 @@ func sendMany(t testing.TB, bus es.Publisher, streams, each int) {
 	sending.Wait()
 }
 
-// Thousands of messages reach three workers, one of which is killed and replaced: none is lost, none comes out of order.
+// Thousands of messages reach three workers, one of which is killed and replaced: none is lost, none is out of order.
 func TestThousandsOfMessagesStayInOrderWhileWorkersDie(t *testing.T) {
 	t.Parallel()
 	const streams, each = 100, 40
@@ -217,10 +217,10 @@ func TestThousandsOfMessagesStayInOrderWhileWorkersDie(t *testing.T) {
 	if err != nil || len(dead) > 0 {
 		t.Errorf("dead letters %+v, %v", dead, err)
 	}
-	t.Logf("%d messages came again", p.again)
+	t.Logf("%d messages were delivered again", p.again)
 }
 
-// Workers and publishers go on through restarts of the server; a worker that lives is given nothing that it has done.
+// Workers and publishers continue after restarts of the server; a live worker receives no message that it has handled.
 func TestMessagesSurviveRestarts(t *testing.T) {
 	t.Parallel()
 	const streams, each = 20, 40
@@ -242,12 +242,12 @@ func TestMessagesSurviveRestarts(t *testing.T) {
 	await(t, "all messages", func() bool { return p.count() == streams*each })
 	<-sent
 	if p.again > 0 {
-		t.Errorf("%d messages came again", p.again)
+		t.Errorf("%d messages were delivered again", p.again)
 	}
 }
 
-// A consumer that an operator deletes is made again, and who is at work stays at it, alone.
-func TestADeletedConsumerIsMadeAgain(t *testing.T) {
+// A consumer that an operator deletes is created again; a running handler continues, and no other starts beside it.
+func TestADeletedConsumerIsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	url := localtest.NATS(t).URL()
 	conn := connect(t, url)
@@ -328,7 +328,7 @@ func TestWorkersShareThePartitions(t *testing.T) {
 	await(t, "the other owns all", func() bool { return share() == "4" })
 }
 
-// Two workers on three replicas go on when the node that leads the queue is gone for good.
+// Two workers on three replicas continue when the node that leads the queue is gone permanently.
 func TestMessagesSurviveTheLossOfANode(t *testing.T) {
 	t.Parallel()
 	const streams, each = 20, 30

@@ -5,89 +5,91 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orchestrix/shared/es"
 )
 
-// work handles the messages of a stream, one after the other, until there are none or the partition is given away.
-func (p *partition) work(place string) {
-	for e := p.first(place); e != nil && p.settle(place, e); e = p.next(place, e) {
+// handleLane handles the messages of a stream, one after the other, until there are none or the partition is released.
+func (p *partition) handleLane(streamKey string) {
+	for m := p.firstOf(streamKey); m != nil && p.handleAndAck(streamKey, m); m = p.nextOf(streamKey, m) {
 	}
 }
 
-func (p *partition) first(place string) *entry {
+func (p *partition) firstOf(streamKey string) *heldMessage {
 	p.state.Lock()
 	defer p.state.Unlock()
-	return p.waiting[place][0]
+	return p.waiting[streamKey][0]
 }
 
-// next lets go of a message that is settled. It returns the one behind it; nil ends the lane.
-func (p *partition) next(place string, settled *entry) *entry {
+// nextOf drops an acknowledged message. It returns the message behind it; nil ends the lane.
+func (p *partition) nextOf(streamKey string, acked *heldMessage) *heldMessage {
 	p.state.Lock()
 	defer p.state.Unlock()
-	p.drop(settled)
-	p.settled.add(settled.sequence, settled.delivery.Published)
-	lane := p.waiting[place][1:]
+	p.dropHeld(acked)
+	p.acked.record(acked.sequence, acked.delivery.Published)
+	lane := p.waiting[streamKey][1:]
 	if len(lane) == 0 {
-		delete(p.waiting, place)
+		delete(p.waiting, streamKey)
 		return nil
 	}
-	p.waiting[place] = lane
+	p.waiting[streamKey] = lane
 	return lane[0]
 }
 
-// settle tries a message until it is done or dead, and acknowledged: only then may the next of its stream start, or the
-// two could come again in the wrong order. It returns false where the partition has to be given away before.
-func (p *partition) settle(place string, e *entry) bool {
-	if e.settled {
-		return p.acknowledge(e)
+// handleAndAck repeats a message until it is handled or a dead letter, and acknowledged: only then may the next message of
+// its stream start, or the two could be delivered again in the wrong order. It returns false if the partition is released
+// before.
+func (p *partition) handleAndAck(streamKey string, m *heldMessage) bool {
+	if m.acked {
+		return p.ack(m)
 	}
-	err := e.misplace
+	err := m.unroutable
 	if err == nil {
-		err = p.try(e)
+		err = p.handleWithRetries(m)
 	}
-	if errors.Is(err, errGivenAway) {
+	if errors.Is(err, errReleased) {
 		return false
 	}
-	return (err == nil || p.bury(place, e, err)) && p.acknowledge(e)
+	return (err == nil || p.deadLetter(streamKey, m, err)) && p.ack(m)
 }
 
-// errGivenAway says that a message is left to the next owner of its partition.
-var errGivenAway = errors.New("the partition is given away")
+// errReleased: the message is left to the next owner of its partition.
+var errReleased = errors.New("the partition is released")
 
-// try has a message handled until that works, or its error is the last.
-func (p *partition) try(e *entry) error {
-	if p.recallTries(e); p.Retry.Limit > 0 && e.delivery.Attempt >= p.Retry.Limit {
-		return fmt.Errorf("attempt %d, the last, did not end: its worker died", e.delivery.Attempt)
+// handleWithRetries calls the handler until it succeeds, or its error is final.
+func (p *partition) handleWithRetries(m *heldMessage) error {
+	if p.applyAttempts(m); p.Retry.Limit > 0 && m.delivery.Attempt >= p.Retry.Limit {
+		return fmt.Errorf("attempt %d, the last, did not end: its worker died", m.delivery.Attempt)
 	}
 	for {
-		if !p.enter() {
-			return errGivenAway
+		if !p.acquireSlot() {
+			return errReleased
 		}
-		err := p.handleOnce(e)
+		err := p.handleOnce(m)
 		<-p.slots
 		if p.handling.Err() != nil {
-			return errGivenAway // another has the message now
+			return errReleased // another worker has the message now
 		}
 		if err == nil {
 			return nil
 		}
-		pause, again := es.Verdict(p.Retry, e.delivery.Attempt, err)
+		pause, again := es.Verdict(p.Retry, m.delivery.Attempt, err)
 		if !again {
 			return err
 		}
-		p.remember(e)
-		p.log(slog.LevelInfo, "a message failed and is tried again", e, "attempt", e.delivery.Attempt, "pause", pause, "error", err)
+		p.storeAttempts(m)
+		p.logMessage(slog.LevelInfo, "a message failed and is tried again", m, "attempt", m.delivery.Attempt, "pause", pause, "error", err)
 		if !sleep(p.owning, pause) {
-			return errGivenAway
+			return errReleased
 		}
 	}
 }
 
-// enter waits until one more message may be handled.
-func (p *partition) enter() bool {
+// acquireSlot waits until another message may be handled; false if the partition is released before.
+func (p *partition) acquireSlot() bool {
 	if p.owning.Err() != nil {
 		return false
 	}
@@ -99,74 +101,75 @@ func (p *partition) enter() bool {
 	}
 }
 
-// handleOnce is one attempt. One at a message that other workers may have died of is written down before; the third runs
-// alone, so that what does kill workers is found out before others are blamed for it.
-func (p *partition) handleOnce(e *entry) error {
-	e.delivery.Attempt++
-	if e.suspected {
-		p.remember(e)
+// handleOnce makes one attempt. An attempt at a message that may have killed workers is stored before it starts; from the
+// third on it runs alone, so that the message that kills workers is identified before others are blamed.
+func (p *partition) handleOnce(m *heldMessage) error {
+	m.delivery.Attempt++
+	if m.suspected {
+		p.storeAttempts(m)
 	}
-	if e.suspected && e.delivery.Attempt > 2 {
+	if m.suspected && m.delivery.Attempt > 2 {
 		p.suspects.Lock()
 		defer p.suspects.Unlock()
 	} else {
 		p.suspects.RLock()
 		defer p.suspects.RUnlock()
 	}
-	return es.Deliver(p.handling, p.handle, e.delivery)
+	return es.Deliver(p.handling, p.handle, m.delivery)
 }
 
-// bury stores a dead letter. It keeps trying while the partition is its own: the message stays in the queue until then.
-func (p *partition) bury(place string, e *entry, cause error) bool {
-	unique := fmt.Sprintf("%s %d %d", p.topic, e.sequence, e.delivery.Published.UnixNano())
-	letter := p.bus.encodeDead(p.topic, p.Group, place, unique, e.delivery, cause)
-	for try := 1; p.handling.Err() == nil; try++ {
+// deadLetter stores the dead letter of a message. It repeats that while the worker owns the partition: until then the
+// message stays in the queue.
+func (p *partition) deadLetter(streamKey string, m *heldMessage, cause error) bool {
+	unique := fmt.Sprintf("%s %d %d", p.topic, m.sequence, m.delivery.Published.UnixNano())
+	letter := p.bus.encodeDeadLetter(p.topic, p.Group, streamKey, unique, m.delivery, cause)
+	for attempt := 1; p.handling.Err() == nil; attempt++ {
 		err := p.bus.publish(p.handling, letter)
 		if err == nil {
-			p.log(slog.LevelError, "a message went to the dead letters", e, "attempts", e.delivery.Attempt, "error", cause)
+			p.logMessage(slog.LevelError, "a message went to the dead letters", m, "attempts", m.delivery.Attempt, "error", cause)
 			return true
 		}
-		p.log(slog.LevelError, "a dead letter can't be stored, its stream waits", e, "error", err)
-		if !pausing(p.owning, try) {
+		p.logMessage(slog.LevelError, "a dead letter can't be stored, its stream waits", m, "error", err)
+		if !pauseAfter(p.owning, attempt, time.Time{}, ownerPauses) {
 			return false
 		}
 	}
 	return false
 }
 
-// lastAcks is how often a worker that gives its partition away tries to acknowledge what it has done.
-const lastAcks = 3
+// maxLastAcks is how often a worker that releases its partition tries to acknowledge a message that it has handled.
+const maxLastAcks = 3
 
-// acknowledge takes a message out of the queue, and returns when that is certain. It returns false where the partition is
-// given away before: the message comes again.
-func (p *partition) acknowledge(e *entry) bool {
-	for try := 1; p.handling.Err() == nil && (p.owning.Err() == nil || try <= lastAcks); try++ {
-		if p.confirm(e) {
-			p.forget(e)
+// ack removes a message from the queue, and returns when that is certain. It returns false if the partition is released
+// before: the message is delivered again.
+func (p *partition) ack(m *heldMessage) bool {
+	for attempt := 1; p.handling.Err() == nil && (p.owning.Err() == nil || attempt <= maxLastAcks); attempt++ {
+		if p.ackOnce(m) {
+			p.deleteAttempts(m)
 			return true
 		}
-		pausing(p.handling, try)
+		pauseAfter(p.handling, attempt, time.Time{}, ownerPauses)
 	}
 	return false
 }
 
-func (p *partition) confirm(e *entry) bool {
+func (p *partition) ackOnce(m *heldMessage) bool {
 	p.state.Lock()
-	subject := e.ack
+	subject := m.ackSubject
 	p.state.Unlock()
-	ctx, cancel := context.WithTimeout(p.handling, p.bus.log.config.AckTimeout)
+	ctx, cancel := context.WithTimeout(p.handling, p.bus.config.AckTimeout)
 	defer cancel()
-	if _, err := p.bus.log.conn.RequestWithContext(ctx, subject, []byte("+ACK")); err == nil {
+	if _, err := p.bus.conn.RequestWithContext(ctx, subject, []byte("+ACK")); err == nil {
 		return true
 	}
-	ctx, cancel = context.WithTimeout(p.handling, p.bus.log.config.AckTimeout)
+	ctx, cancel = context.WithTimeout(p.handling, p.bus.config.AckTimeout)
 	defer cancel()
-	_, err := p.queue().GetMsg(ctx, e.sequence) // only the answer may have been lost
+	_, err := p.queue().GetMsg(ctx, m.sequence) // only the answer may have been lost
 	return errors.Is(err, jetstream.ErrMsgNotFound)
 }
 
-func (p *partition) log(level slog.Level, what string, e *entry, args ...any) {
-	p.bus.log.config.Logger.Log(p.handling, level, what, append([]any{
-		"topic", p.topic, "group", p.Group, "to", e.delivery.To.Path(), "id", e.delivery.ID,
+func (p *partition) logMessage(level slog.Level, text string, m *heldMessage, args ...any) {
+	p.bus.config.Logger.Log(p.handling, level, text, append([]any{
+		"topic", p.topic, "group", p.Group, "to", m.delivery.To.Path(), "id", m.delivery.ID,
 	}, args...)...)
 }

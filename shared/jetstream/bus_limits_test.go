@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// A queue that is full takes nothing more, says so, and has lost nothing.
+// A full queue refuses messages with an error that names the cause, and loses none.
 func TestAFullQueueRefuses(t *testing.T) {
 	t.Parallel()
 	url := localtest.NATS(t).URL()
@@ -33,7 +33,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 		return nil
 	})
 	if first, second := receive(t, "a message", done), receive(t, "a message", done); first != "1" || second != "2" {
-		t.Errorf("%s and %s came", first, second)
+		t.Errorf("%s and %s were delivered", first, second)
 	}
 	err = untilAvailable(t.Context(), func(ctx context.Context) error {
 		return bus.Publish(ctx, es.CommandTopic, es.Message{ID: "3", To: thing("a")})
@@ -43,7 +43,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 	}
 }
 
-// Where there is no room for a dead letter, its message stays, and so does what is behind it.
+// While there is no room for a dead letter, its message stays in the queue, and so do those behind it.
 func TestADeadLetterWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	url := localtest.NATS(t).URL()
@@ -81,7 +81,7 @@ func TestADeadLetterWaitsForRoom(t *testing.T) {
 	}
 }
 
-// What any NATS client publishes is handled where its subject is right, and a dead letter where it is not.
+// A message of any NATS client is handled if its subject is valid, and becomes a dead letter if not.
 func TestMessagesOfOtherClients(t *testing.T) {
 	t.Parallel()
 	url := localtest.NATS(t).URL()
@@ -121,12 +121,12 @@ func TestMessagesOfOtherClients(t *testing.T) {
 			t.Errorf("retry of %q: %v", d.Data, err)
 		}
 	}
-	if d := receive(t, "what had been misplaced", handled); string(d.Data) != "misplaced" {
+	if d := receive(t, "the misplaced message", handled); string(d.Data) != "misplaced" {
 		t.Errorf("handled %+v", d)
 	}
 }
 
-// What no worker would ever read is not taken: it would stay in the queue for good, and leave less room for others.
+// A message that no worker would read is refused: it would stay in the queue permanently, and use its space.
 func TestAMessageToNoPartitionIsRefused(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t).URL())
@@ -144,12 +144,12 @@ func TestAMessageToNoPartitionIsRefused(t *testing.T) {
 	}
 }
 
-func TestABusThatWouldNotWorkIsRefused(t *testing.T) {
+func TestABusWithWrongSettingsIsRefused(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t).URL())
 	log := openOn(t, conn, jetstream.Config{})
 	if _, err := jetstream.OpenExistingBus(t.Context(), log); !errors.Is(err, es.ErrUnavailable) {
-		t.Errorf("a bus that is not there: %v", err)
+		t.Errorf("a missing bus: %v", err)
 	}
 	js, _ := njs.New(conn)
 	for what, change := range map[string]func(*njs.StreamConfig){
@@ -174,7 +174,7 @@ func TestABusThatWouldNotWorkIsRefused(t *testing.T) {
 	}
 }
 
-// A server that takes less than usual refuses a message that would not fit as a dead letter either.
+// With a server of a smaller limit, a message whose dead letter would not fit is refused.
 func TestAMessageMustFitAsADeadLetter(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t, func(o *local.NATSOptions) { o.MaxPayload = 10_000 }).URL())
@@ -185,13 +185,13 @@ func TestAMessageMustFitAsADeadLetter(t *testing.T) {
 	}
 	large := es.Message{ID: "2", To: thing("a"), Data: make([]byte, 9000)}
 	if err := bus.Publish(t.Context(), es.CommandTopic, large); !errors.Is(err, es.ErrTooLarge) {
-		t.Errorf("a message that fits only alive: %v", err)
+		t.Errorf("a message whose dead letter does not fit: %v", err)
 	}
 }
 
-// What another client has given names and headers that are longer than ours may be dies as any other, holds nothing up, and
-// does not come to life again: NATS cuts a client off for good that sends it more than a line takes.
-func TestADeadLetterFitsWhateverDied(t *testing.T) {
+// A message of another client, with names and headers above our limits, becomes a dead letter as any other, blocks no
+// other message, and can't be retried: NATS disconnects a client that sends a line above its limit.
+func TestADeadLetterFitsForAnyMessage(t *testing.T) {
 	t.Parallel()
 	stream := fmt.Sprintf("orx.cmd.%d.default.thing.", es.PartitionOf(es.DefaultTenant, "a", 4))
 	long := func(n int) string { return strings.Repeat("x", n) }
@@ -220,7 +220,7 @@ func TestADeadLetterFitsWhateverDied(t *testing.T) {
 				handled <- d
 				return nil
 			})
-			if d := receive(t, "what is behind", handled); d.ID != "behind" {
+			if d := receive(t, "the message behind", handled); d.ID != "behind" {
 				t.Errorf("handled %+v", d)
 			}
 			var dead []es.DeadLetter

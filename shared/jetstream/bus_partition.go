@@ -14,70 +14,70 @@ import (
 )
 
 const (
-	maxFetched   = 256              // messages that are on their way to a worker, at most
-	maxHeldBytes = 32 << 20         // bytes of a partition's messages above which its owner takes no more for now
-	idleCheck    = 10 * time.Second // of silence, after which the server is asked whether all it gave has arrived
+	maxFetched   = 256              // messages in flight to a worker
+	maxHeldBytes = 32 << 20         // bytes of a partition's messages above which its owner accepts no more for now
+	idleCheck    = 10 * time.Second // of silence, after which the server is asked whether all delivered messages have arrived
 )
 
-// partition is what a worker does for a partition that it owns, or goes after.
+// partition is a worker's part in a partition that it owns, or tries to own.
 type partition struct {
 	*worker
 	number   int
 	claims   int64
 	consumer string // its newest consumer, perhaps gone
 
-	owning   context.Context // until the partition is given away
-	handling context.Context // of its handlers; it ends when another owns the partition
-	lose     context.CancelFunc
-	lanes    sync.WaitGroup
+	owning         context.Context // until the partition is released
+	handling       context.Context // of its handlers; it ends when another worker owns the partition
+	cancelHandlers context.CancelFunc
+	lanes          sync.WaitGroup
 
 	state       sync.Mutex
-	suspectedTo uint64              // messages up to here were given to workers that died
-	waiting     map[string][]*entry // by stream, while a goroutine works on them; the first is being handled
-	held        map[uint64]*entry   // by sequence
+	suspectedTo uint64                    // messages up to here were delivered to workers that died
+	waiting     map[string][]*heldMessage // by stream key, while a goroutine handles them; the first is in the handler
+	held        map[uint64]*heldMessage   // by sequence
 	bytes       int
-	released    chan struct{}  // closed, and replaced, when bytes has fallen
-	tries       map[uint64]int // of messages that have failed before, or were being handled when a worker died
-	settled     settled
+	dropped     chan struct{}  // closed, and replaced, when bytes has fallen
+	attempts    map[uint64]int // at messages that have failed before, or were in a handler when a worker died
+	acked       ackedMessages
 }
 
-// entry is a message that is held.
-type entry struct {
-	sequence uint64
-	delivery es.Delivery
-	misplace error  // why it can't be handled
-	ack      string // the subject to acknowledge on, of the newest consumer
+// heldMessage is a message that the owner of its partition holds.
+type heldMessage struct {
+	sequence   uint64
+	delivery   es.Delivery
+	unroutable error  // why its subject is not that of a stream in this partition
+	ackSubject string // of the newest consumer
 
-	remembered bool // its attempts are written down
-	suspected  bool // a worker died while it had it
-	settled    bool // it only has to be acknowledged once more
+	attemptsStored bool
+	suspected      bool // a worker died while it held the message
+	acked          bool // it was acknowledged before, and only has to be again
 }
 
 func newPartition(w *worker, number int) *partition {
 	return &partition{
 		worker: w, number: number,
-		waiting: map[string][]*entry{}, held: map[uint64]*entry{}, released: make(chan struct{}), tries: map[uint64]int{},
+		waiting: map[string][]*heldMessage{}, held: map[uint64]*heldMessage{}, dropped: make(chan struct{}), attempts: map[uint64]int{},
 	}
 }
 
-// run owns the partition until ctx ends or another worker takes it; it returns when its handlers have. Its error ends the
-// subscription.
-func (p *partition) run(ctx context.Context) error {
+// ownPartition owns the partition until ctx ends or another worker takes it; it returns when its handlers have returned.
+// Its error ends the subscription.
+func (p *partition) ownPartition(ctx context.Context) error {
 	p.owning = ctx
-	p.handling, p.lose = context.WithCancel(context.WithoutCancel(ctx))
-	defer p.lose()
-	err := p.own(ctx)
+	p.handling, p.cancelHandlers = context.WithCancel(context.WithoutCancel(ctx))
+	defer p.cancelHandlers()
+	err := p.claimAndRead(ctx)
 	if err != nil {
-		p.lose()
+		p.cancelHandlers()
 	}
 	p.lanes.Wait()
 	if p.consumer != "" && err == nil {
-		p.giveAway(ctx)
+		p.release(ctx)
 	}
 	switch {
-	case errors.Is(err, errTaken):
+	case errors.Is(err, errOwned):
 		if p.consumer != "" {
-			p.bus.log.config.Logger.WarnContext(ctx, "another worker has taken the partition", "topic", p.topic, "partition", p.number)
+			p.bus.config.Logger.WarnContext(ctx, "another worker has taken the partition", "topic", p.topic, "partition", p.number)
 		}
 		return nil
 	case errors.Is(err, es.ErrUnavailable):
@@ -86,27 +86,27 @@ func (p *partition) run(ctx context.Context) error {
 	return err
 }
 
-// giveAway deletes the consumer, so that the next owner need not wait.
-func (p *partition) giveAway(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.bus.log.config.AckTimeout)
+// release deletes the consumer, so that the next owner does not have to wait.
+func (p *partition) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.bus.config.AckTimeout)
 	defer cancel()
-	if err := p.remove(ctx, p.consumer); err != nil {
-		p.bus.log.config.Logger.WarnContext(ctx, "a partition can't be given away, others will take it", "topic", p.topic, "partition", p.number, "error", err)
+	if err := p.deleteConsumer(ctx, p.consumer); err != nil {
+		p.bus.config.Logger.WarnContext(ctx, "a partition can't be released, other workers will take it", "topic", p.topic, "partition", p.number, "error", err)
 	}
-	p.say(hello{Free: true})
+	p.sendHeartbeat(heartbeat{Free: true})
 }
 
-// own reads the partition through one consumer after another. It returns nil when ctx has ended, and errTaken.
-func (p *partition) own(ctx context.Context) error {
-	for try := 1; ctx.Err() == nil; try++ {
+// claimAndRead reads the partition through one consumer after another. It returns nil when ctx has ended, and errOwned.
+func (p *partition) claimAndRead(ctx context.Context) error {
+	for attempt := 1; ctx.Err() == nil; attempt++ {
 		consumer, err := p.claim(ctx)
 		if err == nil {
-			err = p.recall(ctx)
+			err = p.loadAttempts(ctx)
 		}
 		if err == nil {
 			began := time.Now()
-			if err = p.read(ctx, consumer); time.Since(began) > idleCheck {
-				try = 1
+			if err = p.readConsumer(ctx, consumer); time.Since(began) > idleCheck {
+				attempt = 1
 			}
 		}
 		if ctx.Err() != nil {
@@ -115,19 +115,19 @@ func (p *partition) own(ctx context.Context) error {
 		if err != nil && !errors.Is(err, es.ErrUnavailable) {
 			return err
 		}
-		p.bus.log.config.Logger.DebugContext(ctx, "reading a partition anew", "topic", p.topic, "partition", p.number, "cause", err)
-		pausing(ctx, try)
+		p.bus.config.Logger.DebugContext(ctx, "reading a partition again", "topic", p.topic, "partition", p.number, "cause", err)
+		pauseAfter(ctx, attempt, time.Time{}, ownerPauses)
 	}
 	return nil
 }
 
-// errAnew says that what has arrived is not all that was given, in order: a new consumer gives it again.
-var errAnew = unavailable("bus", errors.New("messages were lost on their way"))
+// errMissed: delivered messages have not arrived, or not in order. A new consumer delivers them again.
+var errMissed = unavailable("bus", errors.New("messages were lost on their way"))
 
-// read takes the messages of a consumer until ctx ends or one may be missing.
-func (p *partition) read(ctx context.Context, consumer jetstream.Consumer) error {
-	p.forgetWaiting()
-	reconnects := p.bus.log.conn.Stats().Reconnects
+// readConsumer holds the messages of a consumer until ctx ends or a message may be missing.
+func (p *partition) readConsumer(ctx context.Context, consumer jetstream.Consumer) error {
+	p.dropWaiting()
+	reconnects := p.bus.conn.Stats().Reconnects
 	expiry := max(time.Second, min(p.AckWait/2, 30*time.Second))
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(maxFetched), jetstream.PullExpiry(expiry))
 	if err != nil {
@@ -136,17 +136,17 @@ func (p *partition) read(ctx context.Context, consumer jetstream.Consumer) error
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
 	var last jetstream.SequencePair
-	for quiet := time.Now(); p.hasRoom(ctx); {
-		m, err := messages.Next(jetstream.NextMaxWait(maxBeat))
+	for quiet := time.Now(); p.awaitRoom(ctx); {
+		m, err := messages.Next(jetstream.NextMaxWait(maxHeartbeatInterval))
 		if ctx.Err() != nil {
 			return nil
 		}
-		if p.bus.log.conn.Stats().Reconnects != reconnects {
-			return errAnew // the old connection may have had some
+		if p.bus.conn.Stats().Reconnects != reconnects {
+			return errMissed // messages may have been sent to the old connection
 		}
 		if errors.Is(err, nats.ErrTimeout) {
 			if time.Since(quiet) > idleCheck {
-				if err := p.checkArrived(ctx, consumer, last); err != nil {
+				if err := p.checkDelivered(ctx, consumer, last); err != nil {
 					return err
 				}
 				quiet = time.Now()
@@ -159,85 +159,85 @@ func (p *partition) read(ctx context.Context, consumer jetstream.Consumer) error
 		quiet = time.Now()
 		meta, err := m.Metadata()
 		if err != nil || meta.Sequence.Consumer != last.Consumer+1 || meta.Sequence.Stream <= last.Stream {
-			return errAnew
+			return errMissed
 		}
 		last = jetstream.SequencePair{Consumer: meta.Sequence.Consumer, Stream: meta.Sequence.Stream}
-		p.take(m, meta)
+		p.holdMessage(m, meta)
 	}
 	return nil
 }
 
-// checkArrived asks the server what it has given.
-func (p *partition) checkArrived(ctx context.Context, consumer jetstream.Consumer, last jetstream.SequencePair) error {
-	ctx, cancel := context.WithTimeout(ctx, p.bus.log.config.AckTimeout)
+// checkDelivered compares what the server has delivered with what has arrived.
+func (p *partition) checkDelivered(ctx context.Context, consumer jetstream.Consumer, last jetstream.SequencePair) error {
+	ctx, cancel := context.WithTimeout(ctx, p.bus.config.AckTimeout)
 	defer cancel()
 	info, err := consumer.Info(ctx)
 	if err != nil {
 		return unavailable("consumer "+p.consumer, err)
 	}
 	if info.Delivered.Consumer > last.Consumer {
-		return errAnew
+		return errMissed
 	}
 	return nil
 }
 
-// forgetWaiting drops what waits behind other messages of its stream: a new consumer gives it again. What is being
-// handled stays.
-func (p *partition) forgetWaiting() {
+// dropWaiting drops the messages that wait behind others of their stream: a new consumer delivers them again. Those in a
+// handler stay.
+func (p *partition) dropWaiting() {
 	p.state.Lock()
 	defer p.state.Unlock()
-	for lane, entries := range p.waiting {
-		for _, e := range entries[1:] {
-			p.drop(e)
+	for streamKey, lane := range p.waiting {
+		for _, m := range lane[1:] {
+			p.dropHeld(m)
 		}
-		p.waiting[lane] = entries[:1:1]
+		p.waiting[streamKey] = lane[:1:1]
 	}
 }
 
-// drop lets go of an entry. The caller holds the lock.
-func (p *partition) drop(e *entry) {
-	delete(p.held, e.sequence)
-	p.bytes -= len(e.delivery.Data)
-	close(p.released)
-	p.released = make(chan struct{})
+// dropHeld drops a message. The caller holds the lock.
+func (p *partition) dropHeld(m *heldMessage) {
+	delete(p.held, m.sequence)
+	p.bytes -= len(m.delivery.Data)
+	close(p.dropped)
+	p.dropped = make(chan struct{})
 }
 
-// hasRoom waits until another message may be taken; false when ctx has ended.
-func (p *partition) hasRoom(ctx context.Context) bool {
+// awaitRoom waits until another message may be held; false if ctx has ended.
+func (p *partition) awaitRoom(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		p.state.Lock()
-		room, released := p.bytes < maxHeldBytes, p.released
+		room, dropped := p.bytes < maxHeldBytes, p.dropped
 		p.state.Unlock()
 		if room {
 			return true
 		}
 		select {
-		case <-released:
+		case <-dropped:
 		case <-ctx.Done():
 		}
 	}
 	return false
 }
 
-// take puts a message behind the others of its stream.
-func (p *partition) take(m jetstream.Msg, meta *jetstream.MsgMetadata) {
+// holdMessage puts a message behind the others of its stream.
+func (p *partition) holdMessage(m jetstream.Msg, meta *jetstream.MsgMetadata) {
 	p.state.Lock()
 	defer p.state.Unlock()
 	sequence := meta.Sequence.Stream
-	if e := p.held[sequence]; e != nil { // its handler has been at work since before this consumer
-		e.ack = m.Reply()
+	if held := p.held[sequence]; held != nil { // it is in its handler since before this consumer
+		held.ackSubject = m.Reply()
 		return
 	}
-	e := &entry{sequence: sequence, ack: m.Reply()}
-	place := strings.TrimPrefix(m.Subject(), p.bus.subjectPrefix(p.topic))
-	e.delivery.Message, e.misplace = p.bus.decodeMessage(place, sequence, m.Headers(), m.Data())
-	e.delivery.Published = meta.Timestamp.UTC()
-	e.settled = p.settled.has(sequence, e.delivery.Published)
-	p.held[sequence] = e
-	p.bytes += len(e.delivery.Data)
-	lane, busy := p.waiting[place]
-	p.waiting[place] = append(lane, e)
+	held := &heldMessage{sequence: sequence, ackSubject: m.Reply()}
+	streamKey := strings.TrimPrefix(m.Subject(), p.bus.config.topicPrefix(p.topic))
+	held.delivery.Message, held.unroutable = p.bus.decodeMessage(streamKey, sequence, m.Headers(), m.Data())
+	held.delivery.Published = meta.Timestamp.UTC()
+	held.acked = p.acked.contains(sequence, held.delivery.Published)
+	p.held[sequence] = held
+	p.bytes += len(held.delivery.Data)
+	lane, busy := p.waiting[streamKey]
+	p.waiting[streamKey] = append(lane, held)
 	if !busy {
-		p.lanes.Go(func() { p.work(place) })
+		p.lanes.Go(func() { p.handleLane(streamKey) })
 	}
 }

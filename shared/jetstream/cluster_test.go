@@ -21,7 +21,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// startCluster runs three servers that replicate, and returns them and what clients connect to.
+// startCluster runs three servers that replicate, and returns them and the URLs for clients.
 func startCluster(t testing.TB) ([]*server.Server, string) {
 	t.Helper()
 	const size = 3
@@ -93,8 +93,8 @@ func openReplicated(t testing.TB, conn *nats.Conn) *jetstream.Log {
 	return log
 }
 
-// Three replicas answer otherwise than one: a conflict may have another code, and a commit that is tried again is a
-// duplicate, or still in process. The leader's death costs time and nothing else.
+// Three replicas answer differently from one: a conflict may have another code, and a commit that is published again is a
+// duplicate, or still in process. The loss of the leader costs only time.
 func TestThreeReplicas(t *testing.T) {
 	t.Parallel()
 	servers, urls := startCluster(t)
@@ -113,7 +113,7 @@ func TestThreeReplicas(t *testing.T) {
 	if _, err := log.Append(t.Context(), second, happened(s, "c2")); !errors.Is(err, es.ErrConflict) {
 		t.Errorf("the same command at another revision got %v", err)
 	}
-	triedAtOnce(t, log, second, happened(s, "c4"))
+	appendConcurrently(t, log, second, happened(s, "c4"))
 
 	js, _ := njs.New(conn)
 	stream, err := js.Stream(t.Context(), "ORX_EVENTS_0")
@@ -121,7 +121,7 @@ func TestThreeReplicas(t *testing.T) {
 		t.Fatal(err)
 	}
 	leader := stream.CachedInfo().Cluster.Leader
-	goThrough(t, log, func() {
+	checkThrough(t, log, func() {
 		for _, s := range servers {
 			if s.Name() == leader {
 				s.Shutdown()
@@ -129,14 +129,14 @@ func TestThreeReplicas(t *testing.T) {
 		}
 	})
 	if err := untilAvailable(t.Context(), log.Ping); err != nil {
-		t.Errorf("two of three servers are there, and a ping got %v", err)
+		t.Errorf("two of three servers are running, and a ping got %v", err)
 	}
-	goesSilent(t, log, js, servers)
+	stopAllButOne(t, log, js, servers)
 }
 
-// goesSilent leaves one server of those that are up. It soon answers in the place of the leaders that it does not reach,
-// and must not be believed.
-func goesSilent(t testing.TB, log *jetstream.Log, js njs.JetStream, servers []*server.Server) {
+// stopAllButOne leaves one running server. It soon answers for streams whose leader it does not reach, and its answers must
+// not be trusted.
+func stopAllButOne(t testing.TB, log *jetstream.Log, js njs.JetStream, servers []*server.Server) {
 	t.Helper()
 	for _, s := range servers {
 		if s.Running() {
@@ -161,8 +161,8 @@ func goesSilent(t testing.TB, log *jetstream.Log, js njs.JetStream, servers []*s
 	}
 }
 
-// triedAtOnce has many try one commit: one is written, and all learn where.
-func triedAtOnce(t testing.TB, log es.Appender, expected es.Revision, c es.Commit) {
+// appendConcurrently appends one commit many times: one is written, and all return its revision.
+func appendConcurrently(t testing.TB, log es.Appender, expected es.Revision, c es.Commit) {
 	t.Helper()
 	var trying sync.WaitGroup
 	for range 16 {

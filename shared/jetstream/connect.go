@@ -12,9 +12,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Connect connects to NATS, whose servers are separated by commas, under a name that operators see. It tries
-// once: the error wraps [es.ErrUnavailable]. Later on the connection comes back by itself, for ever; while it is
-// away, what is sent fails at once instead of waiting unseen.
+// Connect connects to NATS under a name that operators see. servers are URLs, separated by commas. It makes one attempt,
+// whose error wraps [es.ErrUnavailable]. A connection that is lost later is reconnected without limit; until then, requests
+// fail immediately instead of being buffered.
 func Connect(ctx context.Context, servers, name string, logger *slog.Logger, options ...nats.Option) (*nats.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable("NATS at "+withoutSecrets(servers), err)
@@ -26,7 +26,7 @@ func Connect(ctx context.Context, servers, name string, logger *slog.Logger, opt
 		nats.Name(name),
 		nats.Timeout(5 * time.Second),
 		nats.MaxReconnects(-1),
-		nats.IgnoreAuthErrorAbort(), // credentials may be rotated while it is away
+		nats.IgnoreAuthErrorAbort(), // credentials may be rotated while the connection is lost
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.ReconnectBufSize(-1),
@@ -38,7 +38,7 @@ func Connect(ctx context.Context, servers, name string, logger *slog.Logger, opt
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
-			logger.InfoContext(ctx, "NATS connection is back", "server", c.ConnectedUrlRedacted())
+			logger.InfoContext(ctx, "NATS connection is restored", "server", c.ConnectedUrlRedacted())
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, s *nats.Subscription, err error) {
 			subject := ""
@@ -55,16 +55,16 @@ func Connect(ctx context.Context, servers, name string, logger *slog.Logger, opt
 	return connection, nil
 }
 
-// Login says as whom to connect, and whom to trust. The zero value is a server that asks for neither.
+// Login is how a client authenticates, and which server it trusts. The zero value is for a server that requires neither.
 type Login struct {
-	NKeyFile    string // with the seed of an NKey
-	CredsFile   string // with a JWT and its seed
-	CAFile      string // with the certificates that vouch for the server; set, it makes TLS a must
-	InboxPrefix string // of the subjects on which answers come; _INBOX
+	NKeyFile    string // file with the seed of an NKey
+	CredsFile   string // file with a JWT and its seed
+	CAFile      string // file with the CA certificates of the server; if set, TLS is required
+	InboxPrefix string // of the subjects of answers; _INBOX
 }
 
-// Options are the login as options of a connection. The files are read now, and again whenever the connection comes
-// back, so that they may be replaced meanwhile.
+// Options returns the login as options of a connection. The files are read now, and again at each reconnect, so that they
+// may be replaced in between. Its error names the file that can't be read.
 func (l Login) Options() ([]nats.Option, error) {
 	var options []nats.Option
 	if l.NKeyFile != "" {
@@ -82,7 +82,7 @@ func (l Login) Options() ([]nats.Option, error) {
 	}
 	if l.CAFile != "" {
 		if _, err := os.Stat(l.CAFile); err != nil {
-			return nil, fmt.Errorf("the certificates that vouch for NATS can't be read: %w", err)
+			return nil, fmt.Errorf("the CA certificates of NATS can't be read: %w", err)
 		}
 		options = append(options, nats.RootCAs(l.CAFile))
 	}
@@ -92,7 +92,7 @@ func (l Login) Options() ([]nats.Option, error) {
 	return options, nil
 }
 
-// withoutSecrets is a list of servers that may be logged.
+// withoutSecrets is the list of servers without user names and passwords, for logs.
 func withoutSecrets(servers string) string {
 	list := strings.Split(servers, ",")
 	for i, server := range list {

@@ -22,18 +22,19 @@ import (
 
 // Deadlines keeps deadlines as scheduled messages of JetStream
 // (https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-51.md). They have a stream of their own:
-// schedules need a stream that forgets, and the log must not be one. What is due is handled as the messages of the bus are.
+// scheduled messages are deleted when they fire, and the log deletes nothing. Due deadlines are delivered as the bus
+// delivers messages.
 //
-// The server turns a schedule into a message when its time has come, or as soon as it runs again, and removes the schedule
-// by its subject. Each setting of a deadline therefore has a subject of its own: under one subject, an old setting that
-// fires while it is replaced would take the new one with it.
+// The server turns a schedule into a message at its time, or when it is next running, and removes the schedule by its
+// subject. Therefore each setting of a deadline has a subject of its own: with one subject, an old setting that fires
+// while it is replaced would remove the new one with it.
 type Deadlines struct {
-	log    *Log
+	*server
 	stream jetstream.Stream
-	due    *Bus // has the one topic of what is due, and the stream as its queue
+	due    *Bus // its only topic is dueTopic, with stream as its queue
 }
 
-// dueTopic is that of the deadlines that have fired: orx.due.<partition>.<tenant>.<category>.<id>.
+// dueTopic is the topic of deadlines that have fired: orx.due.<partition>.<tenant>.<category>.<id>.
 const dueTopic es.Topic = "due"
 
 var _ es.Deadlines = (*Deadlines)(nil)
@@ -56,91 +57,81 @@ type deadlineBody struct {
 	TraceState    string `json:"tracestate,omitempty"`
 }
 
-// OpenDeadlines opens the deadlines that go with a bus and its log, and creates their stream where it is missing. It
-// returns [ErrPartitions] where the stream was made for another number of partitions, and [es.ErrUnavailable] where
-// JetStream does not answer.
+// OpenDeadlines opens the deadlines beside a bus and its log, and creates their stream if it is missing. It returns
+// [ErrPartitions] if the stream was made for another number of partitions, and [es.ErrUnavailable] if JetStream does not
+// answer.
 func OpenDeadlines(ctx context.Context, bus *Bus) (*Deadlines, error) {
 	return openDeadlines(ctx, bus, true)
 }
 
-// OpenExistingDeadlines opens the deadlines as they are. It returns [es.ErrUnavailable] where there is no stream for them.
+// OpenExistingDeadlines opens the deadlines as they are. It returns [es.ErrUnavailable] if their stream is missing.
 func OpenExistingDeadlines(ctx context.Context, bus *Bus) (*Deadlines, error) {
 	return openDeadlines(ctx, bus, false)
 }
 
 func openDeadlines(ctx context.Context, bus *Bus, create bool) (*Deadlines, error) {
-	d := &Deadlines{log: bus.log}
-	stream, err := d.log.ensure(ctx, d.config(), create)
+	d := &Deadlines{server: bus.server}
+	stream, err := d.ensureStream(ctx, d.streamConfig(), create)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.accept(stream.CachedInfo().Config); err != nil {
+	if err := d.acceptStream(stream.CachedInfo().Config); err != nil {
 		return nil, err
 	}
 	d.stream = stream
-	d.due = &Bus{log: bus.log, config: bus.config, dead: bus.dead, attempts: bus.attempts, queues: map[es.Topic]jetstream.Stream{dueTopic: stream}}
+	d.due = &Bus{server: bus.server, limits: bus.limits, dead: bus.dead, attempts: bus.attempts, queues: map[es.Topic]jetstream.Stream{dueTopic: stream}}
 	return d, nil
 }
 
-func (d *Deadlines) config() jetstream.StreamConfig {
+func (d *Deadlines) streamConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        d.streamName(),
+		Name:        d.config.deadlineStream(),
 		Description: "Orchestrix deadlines of processes: those that are set, and those that are due",
-		Subjects:    []string{d.setPrefix() + "*.*.*.*.*.*", d.duePrefix() + "*.*.*.*"},
+		Subjects:    []string{d.config.deadlinePrefix() + "*.*.*.*.*.*", d.config.topicPrefix(dueTopic) + "*.*.*.*"},
 		Storage:     jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
-		Replicas: d.log.config.Replicas, AllowDirect: true, AllowRollup: true, AllowMsgSchedules: true,
+		Replicas: d.config.Replicas, AllowDirect: true, AllowRollup: true, AllowMsgSchedules: true,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-		Metadata: map[string]string{metaPartitions: strconv.Itoa(d.log.partitions), metaFormat: format},
+		Metadata: map[string]string{metaPartitions: strconv.Itoa(d.partitions), metaFormat: format},
 	}
 }
 
-// accept refuses a stream that would lose deadlines, or in which they would be looked for in the wrong place.
-func (d *Deadlines) accept(c jetstream.StreamConfig) error {
+// acceptStream refuses a stream that would lose deadlines, or in which they would be looked up in the wrong partition.
+func (d *Deadlines) acceptStream(c jetstream.StreamConfig) error {
 	if !c.AllowMsgSchedules || c.Retention != jetstream.WorkQueuePolicy || c.MaxAge != 0 || c.MaxMsgs > 0 || c.MaxBytes > 0 || c.MaxMsgsPerSubject > 0 {
 		return fmt.Errorf("stream %s would lose deadlines (schedules %v, retention %v, max age %v, max messages %d, per subject %d, max bytes %d): "+
 			"set schedules, work-queue retention and no limits", c.Name, c.AllowMsgSchedules, c.Retention, c.MaxAge, c.MaxMsgs, c.MaxMsgsPerSubject, c.MaxBytes)
 	}
-	if made := c.Metadata[metaPartitions]; made != strconv.Itoa(d.log.partitions) {
-		return fmt.Errorf("%w: stream %s was created for %q, the log has %d", ErrPartitions, c.Name, made, d.log.partitions)
+	if made := c.Metadata[metaPartitions]; made != strconv.Itoa(d.partitions) {
+		return fmt.Errorf("%w: stream %s was created for %q, the log has %d", ErrPartitions, c.Name, made, d.partitions)
 	}
 	return nil
 }
 
-func (d *Deadlines) streamName() string { return d.log.config.Prefix + "_DEADLINES" }
-
-func (d *Deadlines) setPrefix() string { return strings.ToLower(d.log.config.Prefix) + ".deadline." }
-
-func (d *Deadlines) duePrefix() string { return strings.ToLower(d.log.config.Prefix) + ".due." }
-
-// place is the instance in subjects: <partition>.<tenant>.<category>.<id>.
-func (d *Deadlines) place(of es.Stream) string {
-	return strconv.Itoa(d.log.partitionOf(of)) + "." + of.Tenant + "." + of.Category + "." + of.ID
+// settingsFilter matches the subjects of all settings of a deadline.
+func (d *Deadlines) settingsFilter(streamKey, name string) string {
+	return d.config.deadlinePrefix() + streamKey + "." + name + ".*"
 }
 
-// settings are the subjects of all that is set under a name.
-func (d *Deadlines) settings(of es.Stream, name string) string {
-	return d.setPrefix() + d.place(of) + "." + name + ".*"
-}
-
-// setting tells the settings of one name apart, and says when each is due: <microseconds since 1970>_<hash of the id>.
-func setting(deadline es.Deadline) string {
+// settingToken distinguishes the settings of a deadline, and holds when each is due: <microseconds since 1970>_<hash of the
+// id>.
+func settingToken(deadline es.Deadline) string {
 	sum := sha256.Sum256([]byte(deadline.ID))
 	return strconv.FormatInt(deadline.At.UnixMicro(), 10) + "_" + hex.EncodeToString(sum[:8])
 }
 
-// farthest is the last moment for which a message can be scheduled, or near to it: the server counts nanoseconds, and takes
-// what they don't reach for past.
-var farthest = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
+// latestSchedule is about the last moment for which a message can be scheduled: the server counts nanoseconds in 64 bits,
+// and takes a later moment for one in the past.
+var latestSchedule = time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func scheduled(at time.Time) time.Time {
-	if at.After(farthest) {
-		return farthest
+func scheduleTime(at time.Time) time.Time {
+	if at.After(latestSchedule) {
+		return latestSchedule
 	}
 	return at
 }
 
-// SetDeadline implements [es.Deadlines]. The new setting is there before older ones are removed: where it is interrupted
-// in between, both fire, and their ids tell them apart.
+// SetDeadline implements [es.Deadlines]. It stores the new setting before it removes older ones: after an interruption
+// between the two steps, both fire, and their ids distinguish them.
 func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error {
 	if err := deadline.Check(); err != nil {
 		return err
@@ -154,20 +145,20 @@ func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error
 	if err != nil {
 		return err
 	}
-	place := d.place(deadline.Of)
+	streamKey := d.streamKey(deadline.Of)
 	m := &nats.Msg{
-		Subject: d.setPrefix() + place + "." + deadline.Name + "." + setting(deadline), Data: body,
+		Subject: d.config.deadlinePrefix() + streamKey + "." + deadline.Name + "." + settingToken(deadline), Data: body,
 		Header: nats.Header{
-			headerSchedule:       {"@at " + scheduled(deadline.At).Format(time.RFC3339Nano)},
-			headerScheduleTarget: {d.duePrefix() + place},
+			headerSchedule:       {"@at " + scheduleTime(deadline.At).Format(time.RFC3339Nano)},
+			headerScheduleTarget: {d.config.topicPrefix(dueTopic) + streamKey},
 		},
 	}
-	return d.insist(ctx, "set deadline "+deadline.Name+" of "+deadline.Of.String(), func(ctx context.Context) error {
-		ack, err := d.log.js.PublishMsg(ctx, m, jetstream.WithRetryAttempts(0))
+	return d.retryChange(ctx, "set deadline "+deadline.Name+" of "+deadline.Of.String(), func(ctx context.Context) error {
+		ack, err := d.publishOnce(ctx, m)
 		if err != nil {
 			return err
 		}
-		return d.stream.Purge(ctx, jetstream.WithPurgeSubject(d.settings(deadline.Of, deadline.Name)), jetstream.WithPurgeSequence(ack.Sequence))
+		return d.stream.Purge(ctx, jetstream.WithPurgeSubject(d.settingsFilter(streamKey, deadline.Name)), jetstream.WithPurgeSequence(ack.Sequence))
 	})
 }
 
@@ -176,43 +167,31 @@ func (d *Deadlines) CancelDeadline(ctx context.Context, of es.Stream, name strin
 	if err := es.CheckDeadlineName(of, name); err != nil {
 		return err
 	}
-	return d.insist(ctx, "cancel deadline "+name+" of "+of.String(), func(ctx context.Context) error {
-		return d.stream.Purge(ctx, jetstream.WithPurgeSubject(d.settings(of, name)))
+	return d.retryChange(ctx, "cancel deadline "+name+" of "+of.String(), func(ctx context.Context) error {
+		return d.stream.Purge(ctx, jetstream.WithPurgeSubject(d.settingsFilter(d.streamKey(of), name)))
 	})
 }
 
-// insist tries something that may be repeated until the server has done it, or the budget of an append is used up.
-func (d *Deadlines) insist(ctx context.Context, what string, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, d.log.config.AppendBudget)
-	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := d.once(ctx, try)
+// retryChange repeats a change of the deadlines, which must be idempotent, until the server has made it or refuses it
+// permanently. Its error is [es.ErrUnavailable].
+func (d *Deadlines) retryChange(ctx context.Context, what string, change func(context.Context) error) error {
+	err := d.retryWrite(ctx, change, func(err error) bool {
 		var refused *jetstream.APIError
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &refused) && refused.Code != 503, // it won't, ever; 503 is an election
-			errors.Is(err, nats.ErrConnectionClosed), !sleep(ctx, pause):
-			return unavailable(what, err)
-		}
+		return errors.As(err, &refused) && refused.Code != 503 || // 503: an election
+			errors.Is(err, nats.ErrConnectionClosed)
+	})
+	if err != nil {
+		return unavailable(what, err)
 	}
+	return nil
 }
 
-func (d *Deadlines) once(ctx context.Context, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, d.log.config.AckTimeout)
-	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return try(ctx)
-}
+// maxDeadlineReads is how many deadlines one list reads concurrently.
+const maxDeadlineReads = 16
 
-// pendingReads is how many deadlines are read at once for a list.
-const pendingReads = 16
-
-// PendingDeadlines implements [es.Deadlines]. The subjects alone say which come first.
+// PendingDeadlines implements [es.Deadlines]. The order is known from the subjects.
 func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([]es.Deadline, error) {
-	filter := d.setPrefix() + "*.*." + orAny(q.Category) + "." + orAny(q.ID) + ".*.*"
+	filter := d.config.deadlinePrefix() + "*.*." + cmp.Or(q.Category, "*") + "." + cmp.Or(q.ID, "*") + ".*.*"
 	if strings.ContainsAny(q.Category+q.ID, ".>* \t\r\n") {
 		return nil, nil // no instance has this name
 	}
@@ -226,7 +205,7 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([
 	}
 	var all []set
 	for subject := range info.State.Subjects {
-		if deadline, ok := d.parse(subject); ok {
+		if deadline, ok := d.parseSubject(subject); ok {
 			all = append(all, set{deadline, subject})
 		}
 	}
@@ -238,12 +217,12 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([
 	}
 	found := make([]es.Deadline, len(all))
 	reads, reading := errgroup.WithContext(ctx)
-	reads.SetLimit(pendingReads)
+	reads.SetLimit(maxDeadlineReads)
 	for i := range all {
 		reads.Go(func() error {
-			m, err := d.log.direct(reading, "$JS.API.DIRECT.GET."+d.streamName()+"."+all[i].subject, nil)
+			m, err := d.directGet(reading, "$JS.API.DIRECT.GET."+d.config.deadlineStream()+"."+all[i].subject, nil)
 			if errors.Is(err, errNoMessage) {
-				return nil // it has fired, or is cancelled, since it was listed
+				return nil // it has fired, or was cancelled, since it was listed
 			}
 			if err != nil {
 				return unavailable("read a deadline", err)
@@ -260,11 +239,9 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([
 	return found, nil
 }
 
-func orAny(token string) string { return cmp.Or(token, "*") }
-
-// parse reads the subject of what is set; the time as exactly as that has it.
-func (d *Deadlines) parse(subject string) (es.Deadline, bool) {
-	parts := strings.Split(strings.TrimPrefix(subject, d.setPrefix()), ".")
+// parseSubject reads the subject of a setting. The subject has the time in microseconds.
+func (d *Deadlines) parseSubject(subject string) (es.Deadline, bool) {
+	parts := strings.Split(strings.TrimPrefix(subject, d.config.deadlinePrefix()), ".")
 	if len(parts) != 6 {
 		return es.Deadline{}, false
 	}
@@ -280,10 +257,10 @@ func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(cont
 	return d.due.subscribe(ctx, dueTopic, s, func(ctx context.Context, delivery es.Delivery) error {
 		deadline, err := decodeDeadline(delivery.To, delivery.Data)
 		if err != nil {
-			return es.Terminate(err) // nothing of ours has written it
+			return es.Terminate(err) // another client has written it
 		}
 		if err = handle(ctx, deadline); es.IsTerminated(err) {
-			err = fmt.Errorf("a deadline can't be given up: %s", err.Error())
+			err = fmt.Errorf("a deadline can't be dropped: %s", err.Error())
 		}
 		return err
 	})

@@ -34,7 +34,7 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
-// awaker sets deadlines and takes them, each with one effect: a commit of its own in the log.
+// awaker handles deadlines, each with one effect: a commit of its own in the log.
 type awaker struct {
 	t *testing.T
 
@@ -44,7 +44,7 @@ type awaker struct {
 	news    chan struct{} // one is handled
 }
 
-// work takes deadlines until the test ends.
+// work handles deadlines until the test ends.
 func (a *awaker) work(log *jetstream.Log, deadlines *jetstream.Deadlines) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(a.t.Context()))
 	ended := make(chan error, 1)
@@ -100,8 +100,8 @@ func soon(id string, in time.Duration) es.Deadline {
 	return es.Deadline{Of: thing("i-" + id), Name: "d", ID: id, At: time.Now().UTC().Add(in)}
 }
 
-// A thousand deadlines in the next 5 s; half of them are cancelled first, NATS is restarted in the middle, and each of the
-// others has one effect.
+// A thousand deadlines are set for the next 5 s; half of them are cancelled first, NATS is restarted in between, and each
+// of the others has one effect.
 func TestDeadlinesThroughARestart(t *testing.T) {
 	t.Parallel()
 	const count = 1000
@@ -141,7 +141,7 @@ func TestDeadlinesThroughARestart(t *testing.T) {
 	if err := untilAvailable(t.Context(), func(ctx context.Context) error { return deadlines.SetDeadline(ctx, soon("last", 0)) }); err != nil {
 		t.Fatal(err)
 	}
-	for pending := -1; pending != 0; { // what has been cancelled in vain fires, too, before the end
+	for pending := -1; pending != 0; { // those that were cancelled too late fire, too, before the end
 		left, err := deadlines.PendingDeadlines(t.Context(), es.DeadlineQuery{})
 		if pending = len(left); err != nil && !errors.Is(err, es.ErrUnavailable) {
 			t.Fatal(err)
@@ -165,11 +165,11 @@ func TestDeadlinesThroughARestart(t *testing.T) {
 			t.Errorf("%s has version %d, %v: handled %d times", id, last.Version, err, a.handled[id])
 		}
 	}
-	t.Logf("%d fired, the last %s after its time; %d were handed over again after the restart", len(a.handled), a.latest, twice)
+	t.Logf("%d fired, the last %s after its time; %d were delivered again after the restart", len(a.handled), a.latest, twice)
 }
 
-// What is due while NATS is down fires when it is back, and what was replaced or cancelled before does not.
-func TestDeadlinesFireLateRatherThanNever(t *testing.T) {
+// Deadlines that are due while NATS is down fire after its start; those that were replaced or cancelled before do not.
+func TestDeadlinesFireAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	in := time.Second
 	for !fireLate(t, in) { // this machine is too slow to replace them before they fire
@@ -179,7 +179,7 @@ func TestDeadlinesFireLateRatherThanNever(t *testing.T) {
 	}
 }
 
-// fireLate stops NATS before deadlines are due, and starts it when they were. It returns false where they were due before.
+// fireLate stops NATS before deadlines are due, and starts it afterwards. It returns false if they were due too early.
 func fireLate(t *testing.T, in time.Duration) bool {
 	t.Helper()
 	server := startServer(t)

@@ -14,33 +14,33 @@ import (
 )
 
 const (
-	followHeartbeat = 2 * time.Second  // twice that without a sign of the server ends a Follow
+	followHeartbeat = 2 * time.Second  // a Follow ends after twice that without a message or heartbeat of the server
 	followExpiry    = 30 * time.Second // of one pull request
-	followIdle      = 30 * time.Second // after that the server forgets a consumer whose client is gone
+	followIdle      = 30 * time.Second // after which the server deletes a consumer whose client is gone
 	followBytes     = 8 << 20          // that a follower may have in flight
 	batchBytes      = 4 << 20          // of the bodies in one batch, unless the first is larger
 )
 
-// Follow implements [es.Feed]. It reads with a consumer of its own that the server keeps in memory and that
-// needs no acknowledgements: where to go on is the follower's to know. Whatever disturbs the order ends it
-// with [es.ErrUnavailable]. A message that is missing in the log itself is [es.ErrCorrupt].
+// Follow implements [es.Feed]. It reads with a consumer of its own, which the server keeps in memory and which needs no
+// acknowledgements: the follower keeps its own position. Any interruption of the order ends it with [es.ErrUnavailable].
+// A message that is missing in the log itself is [es.ErrCorrupt].
 func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
 	head, err := l.Head(ctx, after.Partition)
 	if err != nil {
-		return endOf(ctx, err)
+		return unlessEnded(ctx, err)
 	}
 	if after.Sequence > head.Position.Sequence {
-		return fmt.Errorf("%w: partition %d ends at %s, before %s: it was replaced or cut off", es.ErrCorrupt, after.Partition, head.Position, after)
+		return fmt.Errorf("%w: partition %d ends at %s, before %s: it was replaced or truncated", es.ErrCorrupt, after.Partition, head.Position, after)
 	}
-	f, err := l.subscribe(ctx, after, max(maxBatch, 1))
+	f, err := l.newFollower(ctx, after, max(maxBatch, 1))
 	if err != nil {
-		return endOf(ctx, err)
+		return unlessEnded(ctx, err)
 	}
 	defer f.close()
 	for {
-		batch, err := f.next(ctx)
+		batch, err := f.nextBatch(ctx)
 		if err != nil {
-			return endOf(ctx, err)
+			return unlessEnded(ctx, err)
 		}
 		if err := handle(ctx, batch); err != nil {
 			return err
@@ -48,8 +48,8 @@ func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handl
 	}
 }
 
-// endOf turns whatever the end of ctx has caused into a clean end.
-func endOf(ctx context.Context, err error) error {
+// unlessEnded returns err, or nil if ctx has ended: its end may have caused the error.
+func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -60,24 +60,24 @@ func endOf(ctx context.Context, err error) error {
 type follower struct {
 	log       *Log
 	partition int
-	last      uint64 // sequence of the newest message that was taken
-	fresh     bool   // no message was taken yet
+	last      uint64 // sequence of the newest message that was read
+	fresh     bool   // no message was read yet
 	maxBatch  int
 
-	messages chan jetstream.Msg
-	failed   chan error
-	lost     chan nats.Status
-	consumer jetstream.Consumer
-	consume  jetstream.ConsumeContext
-	done     chan struct{}
-	held     jetstream.Msg // taken, but left for the next batch
+	messages     chan jetstream.Msg
+	failed       chan error
+	disconnected chan nats.Status
+	consumer     jetstream.Consumer
+	consume      jetstream.ConsumeContext
+	done         chan struct{}
+	held         jetstream.Msg // read, but left for the next batch
 }
 
-func (l *Log) subscribe(ctx context.Context, after es.Position, maxBatch int) (*follower, error) {
+func (l *Log) newFollower(ctx context.Context, after es.Position, maxBatch int) (*follower, error) {
 	f := &follower{
 		log: l, partition: after.Partition, last: after.Sequence, fresh: true, maxBatch: maxBatch,
 		messages: make(chan jetstream.Msg, maxBatch), failed: make(chan error, 1), done: make(chan struct{}),
-		lost: l.conn.StatusChanged(nats.RECONNECTING, nats.CLOSED),
+		disconnected: l.conn.StatusChanged(nats.RECONNECTING, nats.CLOSED),
 	}
 	setup, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
@@ -88,48 +88,49 @@ func (l *Log) subscribe(ctx context.Context, after es.Position, maxBatch int) (*
 		InactiveThreshold: followIdle,
 	})
 	if err == nil {
-		l.steer.works()
-		f.consume, err = f.consumer.Consume(f.take,
+		l.failover.succeeded()
+		f.consume, err = f.consumer.Consume(f.onMessage,
 			jetstream.PullMaxMessagesWithBytesLimit(2*maxBatch, max(followBytes, 2*int(l.conn.MaxPayload()))),
 			jetstream.PullExpiry(followExpiry), jetstream.PullHeartbeat(followHeartbeat),
-			jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { f.fail(err) }))
+			jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { f.onError(err) }))
 	}
 	if err != nil {
-		l.steer.failed(ctx, err)
-		l.conn.RemoveStatusListener(f.lost)
+		l.failover.failed(ctx, err)
+		l.conn.RemoveStatusListener(f.disconnected)
 		return nil, unavailable("follow partition "+strconv.Itoa(after.Partition), err)
 	}
 	return f, nil
 }
 
-// take is called by the client for each message, in order; it holds the client back while batches are worked on.
-func (f *follower) take(m jetstream.Msg) {
+// onMessage is called by the client for each message, in order. It blocks while the follower is behind, which makes the
+// client request no more.
+func (f *follower) onMessage(m jetstream.Msg) {
 	select {
 	case f.messages <- m:
 	case <-f.done:
 	}
 }
 
-func (f *follower) fail(err error) {
+func (f *follower) onError(err error) {
 	select {
 	case f.failed <- err:
 	default:
 	}
 }
 
-// close ends the subscription and waits for it. The server is told that its consumer is not needed any more,
-// without waiting: it would find out by itself.
+// close ends the subscription and waits for its end. It asks the server to delete the consumer without waiting for an
+// answer: the server deletes an idle consumer anyway.
 func (f *follower) close() {
 	close(f.done)
 	f.consume.Stop()
 	<-f.consume.Closed()
-	f.log.conn.RemoveStatusListener(f.lost)
+	f.log.conn.RemoveStatusListener(f.disconnected)
 	_ = f.log.conn.Publish("$JS.API.CONSUMER.DELETE."+f.log.streamName(f.partition)+"."+f.consumer.CachedInfo().Name, nil)
 }
 
-// next waits for a message and takes what else is there, up to a batch.
-func (f *follower) next(ctx context.Context) (es.Batch, error) {
-	first, err := f.wait(ctx)
+// nextBatch waits for a message and adds those that have arrived, up to the size of a batch.
+func (f *follower) nextBatch(ctx context.Context) (es.Batch, error) {
+	first, err := f.awaitMessage(ctx)
 	if err != nil {
 		return es.Batch{}, err
 	}
@@ -137,7 +138,7 @@ func (f *follower) next(ctx context.Context) (es.Batch, error) {
 	bytes := 0
 	for m := first; ; {
 		bytes += len(m.Data())
-		if err := f.add(&batch, m); err != nil {
+		if err := f.addCommit(&batch, m); err != nil {
 			return es.Batch{}, err
 		}
 		if len(batch.Commits) == f.maxBatch {
@@ -155,39 +156,39 @@ func (f *follower) next(ctx context.Context) (es.Batch, error) {
 	}
 }
 
-func (f *follower) wait(ctx context.Context) (jetstream.Msg, error) {
+func (f *follower) awaitMessage(ctx context.Context) (jetstream.Msg, error) {
 	if m := f.held; m != nil {
 		f.held = nil
 		return m, nil
 	}
 	silent := time.NewTimer(f.log.config.LostAfter)
 	defer silent.Stop()
-	var what error
+	var cause error
 	for end := f.last; ; silent.Reset(f.log.config.LostAfter) {
 		select {
 		case m := <-f.messages:
 			return m, nil
-		case what = <-f.failed:
-		case <-f.lost:
-			what = nats.ErrDisconnected
+		case cause = <-f.failed:
+		case <-f.disconnected:
+			cause = nats.ErrDisconnected
 		case <-f.consume.Closed():
-			what = errors.New("the subscription ended")
+			cause = errors.New("the subscription ended")
 		case <-silent.C:
 			if end == f.last {
-				end = f.end(ctx)
+				end = f.partitionEnd(ctx)
 				continue
 			}
-			what = fmt.Errorf("its consumer has given nothing for %s, and the log goes on to %d", f.log.config.LostAfter, end)
+			cause = fmt.Errorf("its consumer has delivered nothing for %s, and the log continues to %d", f.log.config.LostAfter, end)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		return nil, unavailable("follow partition "+strconv.Itoa(f.partition), what)
+		return nil, unavailable("follow partition "+strconv.Itoa(f.partition), cause)
 	}
 }
 
-// end is the sequence at which the partition ends, as far as a leader says so. A consumer lives on one replica, and goes on
-// with its heartbeats when that gets nothing new any more.
-func (f *follower) end(ctx context.Context) uint64 {
+// partitionEnd is the last sequence of the partition, as its leader knows it. A consumer lives on one replica, and keeps
+// sending heartbeats when that replica receives nothing new.
+func (f *follower) partitionEnd(ctx context.Context) uint64 {
 	ctx, cancel := context.WithTimeout(ctx, followHeartbeat)
 	defer cancel()
 	head, err := f.log.Head(ctx, f.partition)
@@ -197,14 +198,14 @@ func (f *follower) end(ctx context.Context) uint64 {
 	return head.Position.Sequence
 }
 
-// add decodes a message into the batch. What can't be decoded is handed on as such, in its place.
-func (f *follower) add(batch *es.Batch, m jetstream.Msg) error {
+// addCommit decodes a message into the batch. A message that can't be decoded is added with its error, at its position.
+func (f *follower) addCommit(batch *es.Batch, m jetstream.Msg) error {
 	meta, err := m.Metadata()
 	if err != nil {
 		return unavailable("follow partition "+strconv.Itoa(f.partition), err)
 	}
 	if meta.Sequence.Stream != f.last+1 {
-		return f.gap(meta.Sequence.Stream)
+		return f.gapError(meta.Sequence.Stream)
 	}
 	f.last, f.fresh = meta.Sequence.Stream, false
 	c, err := f.log.decode(f.partition, stored{subject: m.Subject(), sequence: meta.Sequence.Stream, header: m.Headers(), body: m.Data()})
@@ -214,10 +215,11 @@ func (f *follower) add(batch *es.Batch, m jetstream.Msg) error {
 	return nil
 }
 
-// gap tells a message that the client has lost, which another Follow brings, from one that the log has lost.
-func (f *follower) gap(sequence uint64) error {
+// gapError distinguishes a message that the client has lost, which another Follow delivers, from one that the log has
+// lost.
+func (f *follower) gapError(sequence uint64) error {
 	if f.fresh {
-		return fmt.Errorf("%w: partition %d holds nothing between %d and %d: something deleted from the log", es.ErrCorrupt, f.partition, f.last, sequence)
+		return fmt.Errorf("%w: partition %d holds nothing between %d and %d: messages were deleted from the log", es.ErrCorrupt, f.partition, f.last, sequence)
 	}
 	return fmt.Errorf("%w: partition %d: message %d came after %d", es.ErrUnavailable, f.partition, sequence, f.last)
 }

@@ -18,12 +18,12 @@ import (
 
 func ignore(context.Context, es.Batch) error { return nil }
 
-// A log that has lost an entry, or ends before where a follower was, is not followed as if nothing had been.
-func TestALogThatLostEntriesIsNotFollowed(t *testing.T) {
+// A log that has lost a message, or ends before the position of a follower, is corrupt.
+func TestALogThatLostMessagesIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t).URL())
 	js, _ := njs.New(conn)
-	_, err := js.CreateStream(t.Context(), njs.StreamConfig{ // as ours, but entries can be deleted
+	_, err := js.CreateStream(t.Context(), njs.StreamConfig{ // as ours, but messages can be deleted
 		Name: "ORX_EVENTS_0", Subjects: []string{"orx.evt.0.*.*.*"}, Discard: njs.DiscardNew, AllowDirect: true,
 		Metadata: map[string]string{"orchestrix-partitions": "1", "orchestrix-format": "1"},
 	})
@@ -53,7 +53,7 @@ func TestALogThatLostEntriesIsNotFollowed(t *testing.T) {
 		t.Errorf("after %s: %v", after, err)
 	}
 	if err := log.Follow(t.Context(), es.Position{Sequence: 6}, 10, ignore); !errors.Is(err, es.ErrCorrupt) {
-		t.Errorf("from behind its end: %v", err)
+		t.Errorf("from a position after its end: %v", err)
 	}
 	for _, err = range es.Read(t.Context(), log, thing("a"), 0) {
 		if err != nil {
@@ -93,9 +93,8 @@ func TestAFollowLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-// A consumer can stand still and go on with its heartbeats: one whose replica gets nothing new does. The follower finds out
-// that the log goes on without it.
-func TestAConsumerThatStandsStillIsLeft(t *testing.T) {
+// A consumer whose replica receives nothing new keeps sending heartbeats. The follower detects that the log continues.
+func TestAStalledConsumerEndsTheFollow(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 1, LostAfter: 3 * time.Second})
 	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
@@ -119,7 +118,7 @@ func TestAConsumerThatStandsStillIsLeft(t *testing.T) {
 		}
 	}
 	mustAppend(t, log, revision, happened(thing("a"), "c2"))
-	if err := <-ended; !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), "the log goes on to 2") {
+	if err := <-ended; !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), "the log continues to 2") {
 		t.Errorf("the follower ended with %v", err)
 	}
 }
@@ -141,7 +140,7 @@ func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timeout: no %s", what)
 		}
 	}
 }

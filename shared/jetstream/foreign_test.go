@@ -32,7 +32,7 @@ func foreignBody(s es.Stream, version int) string {
 		s.Category, s.ID, version)
 }
 
-// A writer that knows nothing of back-pointers costs speed and nothing else.
+// A writer without back-pointers costs only speed.
 func TestAForeignWriterWithoutBackPointers(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 1})
@@ -50,7 +50,7 @@ func TestAForeignWriterWithoutBackPointers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if version++; c.Version != version {
-			t.Errorf("version %d comes as number %d", c.Version, version)
+			t.Errorf("version %d is read as number %d", c.Version, version)
 		}
 	}
 	if version != 3 || revision.Version != 1 {
@@ -75,8 +75,8 @@ func TestAHoleIsNeverFolded(t *testing.T) {
 	}
 }
 
-// What is no commit is handed to followers as such, in its place, and the streams beside it are unharmed.
-func TestEntriesThatAreNoCommits(t *testing.T) {
+// A message that is not a commit is delivered to followers with an error, at its position; other streams are unaffected.
+func TestMessagesThatAreNoCommits(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 2})
 	a := thing("a")
@@ -108,7 +108,7 @@ func TestEntriesThatAreNoCommits(t *testing.T) {
 			case errors.Is(c.Err, es.ErrCorrupt) && c.Position.Sequence > 0:
 				bad++
 			default:
-				t.Errorf("%s came as %+v", c.Position, c)
+				t.Errorf("%s was delivered as %+v", c.Position, c)
 			}
 		}
 		if b.Pending == 0 {
@@ -117,7 +117,7 @@ func TestEntriesThatAreNoCommits(t *testing.T) {
 		return nil
 	})
 	if !errors.Is(err, errEnd) || good != 2 || bad != len(wrong) {
-		t.Errorf("%d commits and %d others were handed over, not 2 and %d: %v", good, bad, len(wrong), err)
+		t.Errorf("%d commits and %d others were delivered, not 2 and %d: %v", good, bad, len(wrong), err)
 	}
 }
 

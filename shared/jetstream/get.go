@@ -13,60 +13,49 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The client library's own reads can't be used: it asks any replica, and never the leader, of a stream that
-// allows direct get.
+// The reads of the client library are not used: where a stream allows direct get, they ask any replica and never the
+// leader.
 
-// errNoMessage says that the log has no such message, as far as the server that answered knows.
+// errNoMessage: the stream has no such message, as far as the server that answered knows.
 var errNoMessage = errors.New("no such message")
 
-// leaderRequest says which message is wanted: that of a sequence, the last of a subject, or the first of a
-// subject from a sequence on.
-type leaderRequest struct {
+// getRequest names a message: that of a sequence, the last of a subject, or the first of a subject from a sequence on.
+type getRequest struct {
 	Sequence uint64 `json:"seq,omitempty"`
 	LastFor  string `json:"last_by_subj,omitempty"`
 	NextFor  string `json:"next_by_subj,omitempty"`
 }
 
-// getLast reads the last message of a subject from any replica.
-func (l *Log) getLast(ctx context.Context, partition int, subject string) (stored, error) {
-	return l.direct(ctx, "$JS.API.DIRECT.GET."+l.streamName(partition)+"."+subject, nil)
+// stored is a message as a stream holds it.
+type stored struct {
+	subject  string
+	sequence uint64
+	header   nats.Header
+	body     []byte
 }
 
-// get reads a message that is known to be there: from any replica, and from the leader where that one lags.
-func (l *Log) get(ctx context.Context, partition int, wanted leaderRequest) (stored, error) {
-	request, err := json.Marshal(wanted)
-	if err != nil {
-		return stored{}, err
-	}
-	m, err := l.direct(ctx, "$JS.API.DIRECT.GET."+l.streamName(partition), request)
-	if errors.Is(err, errNoMessage) {
-		return l.getFromLeader(ctx, partition, wanted)
-	}
-	return m, err
-}
-
-// direct asks by direct get: the answer is the message itself, its place in headers
+// directGet asks any replica: the answer is the message itself, its subject and sequence in headers
 // (https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-31.md).
-func (l *Log) direct(ctx context.Context, subject string, request []byte) (stored, error) {
-	answer, err := untilAnswered(ctx, l.config.AckTimeout, func(ctx context.Context) (*nats.Msg, error) {
-		in, err := l.inboxes.take()
+func (s *server) directGet(ctx context.Context, subject string, request []byte) (stored, error) {
+	answer, err := untilAnswered(ctx, s.config.AckTimeout, func(ctx context.Context) (*nats.Msg, error) {
+		in, err := s.inboxes.acquire()
 		if err != nil {
 			return nil, err
 		}
-		defer l.inboxes.give(in)
-		if err := in.ask(subject, request); err != nil {
+		defer s.inboxes.release(in)
+		if err := in.sendRequest(subject, request); err != nil {
 			return nil, err
 		}
-		return in.answer(ctx)
+		return in.awaitAnswer(ctx)
 	})
 	if err != nil {
 		return stored{}, err
 	}
-	return storedMessage(answer)
+	return parseDirectGet(answer)
 }
 
-// storedMessage reads the answer to a direct get.
-func storedMessage(answer *nats.Msg) (stored, error) {
+// parseDirectGet reads the answer to a direct get.
+func parseDirectGet(answer *nats.Msg) (stored, error) {
 	if status := answer.Header.Get("Status"); status != "" && len(answer.Data) == 0 {
 		if status == "404" {
 			return stored{}, errNoMessage
@@ -80,31 +69,23 @@ func storedMessage(answer *nats.Msg) (stored, error) {
 	return stored{subject: answer.Header.Get(jetstream.SubjectHeader), sequence: sequence, header: answer.Header, body: answer.Data}, nil
 }
 
-// getFromLeader asks the partition's leader, which knows every message that was acknowledged.
-func (l *Log) getFromLeader(ctx context.Context, partition int, wanted leaderRequest) (stored, error) {
-	m, err := requester{l.conn, l.config.AckTimeout}.fromLeader(ctx, l.streamName(partition), wanted)
-	if err != nil && !errors.Is(err, errNoMessage) {
-		l.steer.failed(ctx, err)
-	}
-	return m, err
-}
-
-// requester sends requests, each of which must be answered within a time.
-type requester struct {
-	conn    *nats.Conn
-	timeout time.Duration
-}
-
-// fromLeader asks the leader of a stream.
-func (r requester) fromLeader(ctx context.Context, stream string, wanted leaderRequest) (stored, error) {
+// leaderGet asks the leader of a stream, which knows every acknowledged message.
+func (s *server) leaderGet(ctx context.Context, stream string, wanted getRequest) (stored, error) {
 	request, err := json.Marshal(wanted)
 	if err != nil {
 		return stored{}, err
 	}
-	answer, err := r.request(ctx, "$JS.API.STREAM.MSG.GET."+stream, request)
+	answer, err := untilAnswered(ctx, s.config.AckTimeout, func(ctx context.Context) (*nats.Msg, error) {
+		return s.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, request)
+	})
 	if err != nil {
 		return stored{}, err
 	}
+	return parseLeaderGet(answer)
+}
+
+// parseLeaderGet reads the answer of a leader.
+func parseLeaderGet(answer *nats.Msg) (stored, error) {
 	var body struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message *struct {
@@ -125,9 +106,8 @@ func (r requester) fromLeader(ctx context.Context, stream string, wanted leaderR
 	case body.Message == nil:
 		return stored{}, errors.New("message get: the answer holds neither a message nor an error")
 	}
-	m := stored{subject: body.Message.Subject, sequence: body.Message.Sequence, body: body.Message.Data}
-	m.header, err = decodeHeader(body.Message.Header)
-	return m, err
+	header, err := decodeHeader(body.Message.Header)
+	return stored{subject: body.Message.Subject, sequence: body.Message.Sequence, header: header, body: body.Message.Data}, err
 }
 
 func decodeHeader(text string) (nats.Header, error) {
@@ -141,25 +121,48 @@ func decodeHeader(text string) (nats.Header, error) {
 	return nats.DecodeHeadersMsg(raw)
 }
 
-// awayPause is between two tries of a read that reached no server: an election or a reconnect is short.
-const awayPause = 50 * time.Millisecond
-
-// request sends a request that must be answered within ctx, and within the time for one answer.
-func (r requester) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
-	return untilAnswered(ctx, r.timeout, func(ctx context.Context) (*nats.Msg, error) {
-		return r.conn.RequestWithContext(ctx, subject, body)
-	})
-}
-
-// untilAnswered makes a request that only reads. Where nobody is there to answer, it is made again within the timeout.
+// untilAnswered makes a request that only reads. Where no server is there to answer, it repeats the request within the
+// timeout.
 func untilAnswered(ctx context.Context, timeout time.Duration, request func(context.Context) (*nats.Msg, error)) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for {
+	for attempt := 1; ; attempt++ {
 		answer, err := request(ctx)
-		away := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected)
-		if !away || !sleep(ctx, awayPause) {
+		noServer := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected)
+		if !noServer || !pauseAfter(ctx, attempt, time.Time{}, readPauses) {
 			return answer, err
 		}
 	}
+}
+
+// getLast reads the last message of a stream of events from any replica.
+func (l *Log) getLast(ctx context.Context, at location) (stored, error) {
+	return l.directGet(ctx, "$JS.API.DIRECT.GET."+l.streamName(at.partition)+"."+at.subject, nil)
+}
+
+// getLastConfirmed reads it from the leader.
+func (l *Log) getLastConfirmed(ctx context.Context, at location) (stored, error) {
+	return l.getFromLeader(ctx, at.partition, getRequest{LastFor: at.subject})
+}
+
+// get reads a message that is known to exist: from any replica, or from the leader where that replica lags.
+func (l *Log) get(ctx context.Context, partition int, wanted getRequest) (stored, error) {
+	request, err := json.Marshal(wanted)
+	if err != nil {
+		return stored{}, err
+	}
+	m, err := l.directGet(ctx, "$JS.API.DIRECT.GET."+l.streamName(partition), request)
+	if errors.Is(err, errNoMessage) {
+		return l.getFromLeader(ctx, partition, wanted)
+	}
+	return m, err
+}
+
+// getFromLeader asks the leader of a partition.
+func (l *Log) getFromLeader(ctx context.Context, partition int, wanted getRequest) (stored, error) {
+	m, err := l.leaderGet(ctx, l.streamName(partition), wanted)
+	if err != nil && !errors.Is(err, errNoMessage) {
+		l.failover.failed(ctx, err)
+	}
+	return m, err
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// getMany reads messages that are known to be there, all with one subscription and without waiting between them: a
-// request by itself costs the client several times of what the answer does. What does not come like this is read
-// by get, which knows what to do about it.
+// getMany reads messages that are known to exist, all over one subscription and without waiting between them: a single
+// request costs the client several times as much as its answer. Messages that do not arrive this way are read one by one
+// with get, which handles lagging replicas and errors.
 func (l *Log) getMany(ctx context.Context, partition int, sequences []uint64) ([]stored, error) {
 	messages := make([]stored, len(sequences))
-	l.askAtOnce(ctx, partition, sequences, messages)
+	l.getConcurrently(ctx, partition, sequences, messages)
 	for i := range messages {
 		if messages[i].sequence != 0 {
 			continue
 		}
-		m, err := l.get(ctx, partition, leaderRequest{Sequence: sequences[i]})
+		m, err := l.get(ctx, partition, getRequest{Sequence: sequences[i]})
 		if err != nil {
 			return nil, err
 		}
@@ -28,42 +28,42 @@ func (l *Log) getMany(ctx context.Context, partition int, sequences []uint64) ([
 	return messages, nil
 }
 
-// askedAtOnce is how many messages the server is asked for at the same time by reads of many. One that is in no cache of
-// the server costs it a whole block, up to 8 MB: were all asked for at once, the last would be answered too late.
-const askedAtOnce = 8 * fetchWindow
+// maxConcurrentGets is how many messages all reads together request from the server concurrently. A message that is in no
+// cache of the server costs it a whole block, up to 8 MB: with more, the last answers would come too late.
+const maxConcurrentGets = 8 * fetchWindow
 
-// askAtOnce fills in what is answered in time, and well. An answer says itself which message it is.
-func (l *Log) askAtOnce(ctx context.Context, partition int, sequences []uint64, messages []stored) {
+// getConcurrently fills in the messages that arrive in time and without error. Each answer names its sequence.
+func (l *Log) getConcurrently(ctx context.Context, partition int, sequences []uint64, messages []stored) {
 	if len(sequences) < 2 {
 		return
 	}
-	if l.asking.Acquire(ctx, int64(len(sequences))) != nil {
+	if l.gets.Acquire(ctx, int64(len(sequences))) != nil {
 		return
 	}
-	defer l.asking.Release(int64(len(sequences)))
+	defer l.gets.Release(int64(len(sequences)))
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
-	in, err := l.inboxes.take()
+	in, err := l.inboxes.acquire()
 	if err != nil {
 		return
 	}
-	defer l.inboxes.give(in)
+	defer l.inboxes.release(in)
 	subject := "$JS.API.DIRECT.GET." + l.streamName(partition)
 	for _, sequence := range sequences {
 		request := strconv.AppendUint([]byte(`{"seq":`), sequence, 10)
-		if err := in.ask(subject, append(request, '}')); err != nil {
+		if err := in.sendRequest(subject, append(request, '}')); err != nil {
 			return
 		}
 	}
-	for in.due > 0 {
-		answer, err := in.answer(ctx)
+	for in.pending > 0 {
+		answer, err := in.awaitAnswer(ctx)
 		if errors.Is(err, nats.ErrNoResponders) {
 			continue
 		}
 		if err != nil {
 			return
 		}
-		m, err := storedMessage(answer)
+		m, err := parseDirectGet(answer)
 		if err != nil {
 			continue
 		}

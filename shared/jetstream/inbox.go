@@ -7,29 +7,29 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// inboxes are subscriptions for answers that are kept from one read to the next. A subscription for each read, or a
-// subject of its own for each answer, as the client library's requests have it, costs the server more than the read
-// itself: it finds out anew who listens to a subject that it has never seen, and forgets what it knew of others.
+// inboxes are subscriptions for answers that are reused by later reads. A subscription for each read, or a subject for
+// each answer as in the client library, costs the server more than the read: it has to look up the subscribers of a
+// subject that it has never seen, and evicts others from its cache.
 type inboxes struct {
 	conn *nats.Conn
 	mu   sync.Mutex
-	free []*inbox // the one that was used last is at the end
+	free []*inbox // the most recently used is the last
 }
 
-// keptInboxes is how many subscriptions stay when nobody reads: as many reads at a time are cheap.
-const keptInboxes = 256
+// maxFreeInboxes is how many unused subscriptions are kept.
+const maxFreeInboxes = 256
 
-// inbox takes the answers to one caller's requests, at most [fetchWindow] at a time.
+// inbox receives the answers to the requests of one caller, at most [fetchWindow] at a time.
 type inbox struct {
 	conn         *nats.Conn
 	subscription *nats.Subscription
 	answers      chan *nats.Msg
 	closed       chan struct{}
-	due          int // requests whose answer has not come
+	pending      int // requests without an answer so far
 }
 
-// take returns an inbox that nothing more can come to. It must be given back.
-func (b *inboxes) take() (*inbox, error) {
+// acquire returns an inbox without pending answers. The caller releases it.
+func (b *inboxes) acquire() (*inbox, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n := len(b.free); n > 0 {
@@ -43,38 +43,37 @@ func (b *inboxes) take() (*inbox, error) {
 		return nil, err
 	}
 	in.subscription.SetClosedHandler(func(string) { close(in.closed) })
-	if b.conn.IsClosed() { // perhaps before there was a handler
+	if b.conn.IsClosed() { // perhaps before the handler was set
 		return nil, nats.ErrConnectionClosed
 	}
 	return in, nil
 }
 
-// give keeps an inbox for the next reader. One that still waits for answers is given up: they must not be taken for
-// those to another's requests.
-func (b *inboxes) give(in *inbox) {
+// release keeps an inbox for the next read. An inbox with pending answers is dropped: the next reader would take them for
+// its own.
+func (b *inboxes) release(in *inbox) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if in.due == 0 && len(b.free) < keptInboxes && in.subscription.IsValid() {
+	if in.pending == 0 && len(b.free) < maxFreeInboxes && in.subscription.IsValid() {
 		b.free = append(b.free, in)
 		return
 	}
-	_ = in.subscription.Unsubscribe() // it fails on a closed connection, which has no subscriptions
+	_ = in.subscription.Unsubscribe() // it fails only on a closed connection, which has no subscriptions
 }
 
-// ask sends a request.
-func (in *inbox) ask(subject string, body []byte) error {
+func (in *inbox) sendRequest(subject string, body []byte) error {
 	err := in.conn.PublishRequest(subject, in.subscription.Subject, body)
 	if err == nil {
-		in.due++
+		in.pending++
 	}
 	return err
 }
 
-// answer waits for the next answer, to whichever request.
-func (in *inbox) answer(ctx context.Context) (*nats.Msg, error) {
+// awaitAnswer waits for the next answer to any of the pending requests.
+func (in *inbox) awaitAnswer(ctx context.Context) (*nats.Msg, error) {
 	select {
 	case m := <-in.answers:
-		in.due--
+		in.pending--
 		if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
 			return nil, nats.ErrNoResponders
 		}

@@ -20,23 +20,23 @@ func newInboxes(t testing.TB) *inboxes {
 	return &inboxes{conn: conn}
 }
 
-func mustTake(t testing.TB, b *inboxes) *inbox {
+func mustAcquire(t testing.TB, b *inboxes) *inbox {
 	t.Helper()
-	in, err := b.take()
+	in, err := b.acquire()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return in
 }
 
-func mustAsk(t testing.TB, in *inbox, subject, body string) {
+func mustSend(t testing.TB, in *inbox, subject, body string) {
 	t.Helper()
-	if err := in.ask(subject, []byte(body)); err != nil {
+	if err := in.sendRequest(subject, []byte(body)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// echo answers requests with what they hold, those to "late" only when it is told to.
+// echo answers requests with their body, those to "late" only when answerLate is called.
 func echo(t testing.TB, conn *nats.Conn) (answerLate func()) {
 	t.Helper()
 	late := make(chan *nats.Msg, 1)
@@ -56,72 +56,72 @@ func echo(t testing.TB, conn *nats.Conn) (answerLate func()) {
 	}
 }
 
-func TestAnInboxServesOneReadAfterTheOther(t *testing.T) {
+func TestAnInboxIsReused(t *testing.T) {
 	t.Parallel()
 	b := newInboxes(t)
 	echo(t, b.conn)
 	others := b.conn.NumSubscriptions()
 	for _, body := range []string{"a", "b", "c"} {
-		in := mustTake(t, b)
-		mustAsk(t, in, "now", body)
-		if m, err := in.answer(t.Context()); err != nil || string(m.Data) != body {
+		in := mustAcquire(t, b)
+		mustSend(t, in, "now", body)
+		if m, err := in.awaitAnswer(t.Context()); err != nil || string(m.Data) != body {
 			t.Errorf("asked for %s: %v, %v", body, m, err)
 		}
-		b.give(in)
+		b.release(in)
 	}
 	if got := b.conn.NumSubscriptions() - others; got != 1 {
-		t.Errorf("there are %d subscriptions after three reads, one after the other", got)
+		t.Errorf("there are %d subscriptions after three sequential reads", got)
 	}
 }
 
-// An answer that nobody waited for must not be taken for that to a later request: it could be of another aggregate.
-func TestALateAnswerReachesNoOtherRead(t *testing.T) {
+// A late answer must not be taken for the answer to a later request: it could be of another aggregate.
+func TestALateAnswerReachesNoLaterRead(t *testing.T) {
 	t.Parallel()
 	b := newInboxes(t)
 	answerLate := echo(t, b.conn)
 	ended, end := context.WithCancel(t.Context())
 	end()
-	in := mustTake(t, b)
-	mustAsk(t, in, "late", "old")
-	if _, err := in.answer(ended); !errors.Is(err, context.Canceled) {
+	in := mustAcquire(t, b)
+	mustSend(t, in, "late", "old")
+	if _, err := in.awaitAnswer(ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	b.give(in)
+	b.release(in)
 	answerLate()
-	in = mustTake(t, b)
-	mustAsk(t, in, "now", "new")
-	if m, err := in.answer(t.Context()); err != nil || string(m.Data) != "new" {
+	in = mustAcquire(t, b)
+	mustSend(t, in, "now", "new")
+	if m, err := in.awaitAnswer(t.Context()); err != nil || string(m.Data) != "new" {
 		t.Errorf("got %v, %v", m, err)
 	}
-	b.give(in)
+	b.release(in)
 }
 
-func TestAnInboxTellsThatNobodyAnswers(t *testing.T) {
+func TestAnInboxReportsThatThereIsNoResponder(t *testing.T) {
 	t.Parallel()
 	b := newInboxes(t)
-	in := mustTake(t, b)
-	mustAsk(t, in, "nobody", "")
-	if _, err := in.answer(t.Context()); !errors.Is(err, nats.ErrNoResponders) {
+	in := mustAcquire(t, b)
+	mustSend(t, in, "unknown", "")
+	if _, err := in.awaitAnswer(t.Context()); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("got %v", err)
 	}
-	b.give(in)
-	if again := mustTake(t, b); again != in {
-		t.Error("an inbox without anything to come was given up")
+	b.release(in)
+	if again := mustAcquire(t, b); again != in {
+		t.Error("an inbox without pending answers was dropped")
 	}
 }
 
-func TestAClosedConnectionEndsTheWait(t *testing.T) {
+func TestAClosedConnectionEndsAwaitAnswer(t *testing.T) {
 	t.Parallel()
 	b := newInboxes(t)
 	echo(t, b.conn)
-	in := mustTake(t, b)
-	mustAsk(t, in, "late", "")
+	in := mustAcquire(t, b)
+	mustSend(t, in, "late", "")
 	b.conn.Close()
-	if _, err := in.answer(t.Context()); !errors.Is(err, nats.ErrConnectionClosed) {
+	if _, err := in.awaitAnswer(t.Context()); !errors.Is(err, nats.ErrConnectionClosed) {
 		t.Errorf("got %v", err)
 	}
-	b.give(in)
-	if _, err := b.take(); err == nil {
+	b.release(in)
+	if _, err := b.acquire(); err == nil {
 		t.Error("a closed connection has an inbox")
 	}
 }

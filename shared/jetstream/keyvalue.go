@@ -13,61 +13,61 @@ import (
 	"orchestrix/shared/es"
 )
 
-// KeyValue keeps values in a bucket of JetStream. It counts ttls in whole seconds, rounded up.
+// KeyValue keeps values in a bucket of JetStream. It counts TTLs in whole seconds, rounded up.
 type KeyValue struct {
-	js     jetstream.JetStream
+	*server
 	bucket jetstream.KeyValue
 }
 
 var _ es.KeyValue = (*KeyValue)(nil)
 
-// markerTTL is how long a watcher can learn that a key has reached its end.
+// markerTTL is how long a watcher can learn that a key has expired.
 const markerTTL = time.Hour
 
-// entryTimeout is for one answer of the server: a request that a restart of NATS has lost is never answered.
-const entryTimeout = 5 * time.Second
-
-// OpenKeyValue opens a bucket, and creates it where it is missing.
+// OpenKeyValue opens a bucket, and creates it if it is missing. It returns [es.ErrUnavailable].
 func OpenKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int) (*KeyValue, error) {
-	return openKeyValue(ctx, conn, bucket, replicas, true)
+	return openOwnKeyValue(ctx, conn, bucket, replicas, true)
 }
 
-// OpenExistingKeyValue opens a bucket. It returns [es.ErrUnavailable] where there is none.
+// OpenExistingKeyValue opens a bucket. It returns [es.ErrUnavailable] if it is missing.
 func OpenExistingKeyValue(ctx context.Context, conn *nats.Conn, bucket string) (*KeyValue, error) {
-	return openKeyValue(ctx, conn, bucket, 0, false)
+	return openOwnKeyValue(ctx, conn, bucket, 1, false)
 }
 
-func openKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int, create bool) (*KeyValue, error) {
+// openOwnKeyValue opens a bucket that belongs to no log.
+func openOwnKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int, create bool) (*KeyValue, error) {
+	s, err := newServer(conn, Config{Replicas: max(replicas, 1)})
+	if err != nil {
+		return nil, err
+	}
+	return openKeyValue(ctx, s, bucket, create)
+}
+
+func openKeyValue(ctx context.Context, s *server, bucket string, create bool) (*KeyValue, error) {
 	if err := es.CheckToken("bucket", bucket); err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(conn)
+	kv, err := s.ensureBucket(ctx, jetstream.KeyValueConfig{
+		Bucket: bucket, History: 1, Storage: jetstream.FileStorage, Replicas: s.config.Replicas,
+		MaxValueSize: es.MaxEntryValue, LimitMarkerTTL: markerTTL,
+	}, create)
 	if err != nil {
 		return nil, err
 	}
-	kv, err := js.KeyValue(ctx, bucket)
-	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: bucket, History: 1, Storage: jetstream.FileStorage, Replicas: max(replicas, 1),
-			MaxValueSize: es.MaxEntryValue, LimitMarkerTTL: markerTTL,
-		})
-	}
-	if errors.Is(err, jetstream.ErrBucketExists) { // another has just created it
-		kv, err = js.KeyValue(ctx, bucket)
-	}
-	if err != nil {
-		return nil, unavailable("open bucket "+bucket, err)
-	}
-	return &KeyValue{js: js, bucket: kv}, nil
+	return &KeyValue{server: s, bucket: kv}, nil
 }
 
-// Get implements [es.KeyValue]. The leader answers: the client's own Get asks any replica, and one that lags does not know
-// what has just been set.
+func (k *KeyValue) streamName() string { return "KV_" + k.bucket.Bucket() }
+
+func (k *KeyValue) keySubject(key string) string { return "$KV." + k.bucket.Bucket() + "." + key }
+
+// Get implements [es.KeyValue]. The leader answers: Get of the client library asks any replica, and a lagging replica does
+// not know the newest value.
 func (k *KeyValue) Get(ctx context.Context, key string) (es.Entry, error) {
 	if err := es.CheckEntryKey(key); err != nil {
 		return es.Entry{}, err
 	}
-	m, err := requester{k.js.Conn(), entryTimeout}.fromLeader(ctx, "KV_"+k.bucket.Bucket(), leaderRequest{LastFor: "$KV." + k.bucket.Bucket() + "." + key})
+	m, err := k.leaderGet(ctx, k.streamName(), getRequest{LastFor: k.keySubject(key)})
 	removed := m.header.Get("KV-Operation") != "" || m.header.Get(jetstream.MarkerReasonHeader) != ""
 	if errors.Is(err, errNoMessage) || err == nil && removed {
 		return es.Entry{}, fmt.Errorf("%w: key %s", es.ErrNotFound, key)
@@ -78,8 +78,8 @@ func (k *KeyValue) Get(ctx context.Context, key string) (es.Entry, error) {
 	return es.Entry{Key: key, Value: m.body, Revision: m.sequence}, nil
 }
 
-func entryOf(e jetstream.KeyValueEntry) es.Entry {
-	entry := es.Entry{Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
+func newKVEntry(from jetstream.KeyValueEntry) es.Entry {
+	entry := es.Entry{Key: from.Key(), Value: from.Value(), Revision: from.Revision(), Deleted: from.Operation() != jetstream.KeyValuePut}
 	if entry.Deleted {
 		entry.Value = nil
 	}
@@ -91,18 +91,18 @@ func (k *KeyValue) Set(ctx context.Context, key string, data []byte, ttl time.Du
 	if err := es.CheckEntry(key, data); err != nil {
 		return 0, err
 	}
-	return k.publish(ctx, key, data, ttl)
+	return k.publishValue(ctx, key, data, ttl)
 }
 
-func (k *KeyValue) publish(ctx context.Context, key string, data []byte, ttl time.Duration, options ...jetstream.PublishOpt) (uint64, error) {
+func (k *KeyValue) publishValue(ctx context.Context, key string, data []byte, ttl time.Duration, options ...jetstream.PublishOpt) (uint64, error) {
 	if ttl > 0 {
 		options = append(options, jetstream.WithMsgTTL(wholeSeconds(ttl)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
 	defer cancel()
-	ack, err := k.js.PublishMsg(ctx, &nats.Msg{Subject: "$KV." + k.bucket.Bucket() + "." + key, Data: data}, options...)
+	ack, err := k.js.PublishMsg(ctx, &nats.Msg{Subject: k.keySubject(key), Data: data}, options...)
 	if err != nil {
-		return 0, refusedEntry("set", key, err)
+		return 0, writeError("set", key, err)
 	}
 	return ack.Sequence, nil
 }
@@ -111,11 +111,12 @@ func wholeSeconds(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)
 }
 
-// refusedEntry finds out whether the key has another revision.
-func refusedEntry(what, key string, err error) error {
+// writeError is [es.ErrConflict] if the key has another revision, and otherwise [es.ErrUnavailable].
+func writeError(what, key string, err error) error {
 	var api *jetstream.APIError
-	moved := errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164)
-	if moved {
+	conflict := errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) &&
+		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+	if conflict {
 		return fmt.Errorf("%w: %s key %s: it has another revision: %w", es.ErrConflict, what, key, err)
 	}
 	return unavailable(what+" key "+key, err)
@@ -127,17 +128,17 @@ func (k *KeyValue) Update(ctx context.Context, key string, data []byte, expected
 		return 0, err
 	}
 	if expected > 0 {
-		return k.publish(ctx, key, data, ttl, jetstream.WithExpectLastSequencePerSubject(expected))
+		return k.publishValue(ctx, key, data, ttl, jetstream.WithExpectLastSequencePerSubject(expected))
 	}
 	var options []jetstream.KVCreateOpt
 	if ttl > 0 {
 		options = append(options, jetstream.KeyTTL(wholeSeconds(ttl)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
 	defer cancel()
 	revision, err := k.bucket.Create(ctx, key, data, options...)
 	if err != nil {
-		return 0, refusedEntry("create", key, err)
+		return 0, writeError("create", key, err)
 	}
 	return revision, nil
 }
@@ -152,7 +153,7 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	case errors.Is(err, es.ErrNotFound) && expected == 0:
 		return nil
 	case errors.Is(err, es.ErrNotFound):
-		return fmt.Errorf("%w: key %s is not there", es.ErrConflict, key)
+		return fmt.Errorf("%w: key %s does not exist", es.ErrConflict, key)
 	case err != nil:
 		return err
 	case expected != 0 && e.Revision != expected:
@@ -162,10 +163,10 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	if expected != 0 {
 		options = append(options, jetstream.LastRevision(expected))
 	}
-	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
 	defer cancel()
 	if err := k.bucket.Delete(ctx, key, options...); err != nil {
-		return refusedEntry("delete", key, err)
+		return writeError("delete", key, err)
 	}
 	return nil
 }
@@ -177,11 +178,11 @@ func filters(prefix string) []string {
 	return []string{prefix, prefix + ".>"}
 }
 
-// Size is how much the bucket takes, in bytes, as its leader knows it. It returns [es.ErrUnavailable].
+// Size is the stored size of the bucket in bytes, as its leader knows it. It returns [es.ErrUnavailable].
 func (k *KeyValue) Size(ctx context.Context) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, entryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
 	defer cancel()
-	stream, err := k.js.Stream(ctx, "KV_"+k.bucket.Bucket())
+	stream, err := k.js.Stream(ctx, k.streamName())
 	if err != nil {
 		return 0, unavailable("size of bucket "+k.bucket.Bucket(), err)
 	}
@@ -233,7 +234,7 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 				case e == nil:
 					entry, first = es.Entry{Current: true}, false
 				default:
-					entry = entryOf(e)
+					entry = newKVEntry(e)
 				}
 			case <-ctx.Done():
 				return

@@ -31,7 +31,7 @@ func TestTheSizeOfABucket(t *testing.T) {
 	for n := range uint64(3) {
 		size, err := kv.Size(t.Context())
 		if err != nil || size < n*value || size > n*value+1000 {
-			t.Errorf("with %d values it takes %d bytes, %v", n, size, err)
+			t.Errorf("with %d values the size is %d bytes, %v", n, size, err)
 		}
 		if _, err := kv.Set(t.Context(), fmt.Sprint("key", n), make([]byte, value), 0); err != nil {
 			t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,47 +17,37 @@ import (
 
 // Log is an event log in JetStream.
 type Log struct {
-	config     Config
-	conn       *nats.Conn
-	js         jetstream.JetStream
-	inboxes    *inboxes
-	asking     *semaphore.Weighted // for messages, by reads of many
-	steer      *steer
-	subjects   string // what those of events begin with
-	partitions int
+	*server
+	subjects   string                    // prefix of the subjects of events: "orx.evt."
+	gets       *semaphore.Weighted       // limits concurrent gets
 	created    []time.Time               // by partition
-	maxMessage int64                     // bytes that the streams take, 0 for any
-	failures   []atomic.Pointer[failure] // by partition; nil after an append that worked
+	maxMessage int64                     // size in bytes that all partitions take; 0: no limit
+	failures   []atomic.Pointer[failure] // by partition; nil after an append that succeeded
 }
 
 var _ es.Log = (*Log)(nil)
 
-// ErrPartitions says that the log has another number of partitions than the configuration.
+// ErrPartitions: the log has another number of partitions than the configuration.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
-// Open opens the log, and creates what is missing of it. Several services may do so at once. It returns
-// [ErrPartitions] where the log has another number of partitions than configured, since streams would be
-// looked for in the wrong place, and [es.ErrUnavailable] where JetStream does not answer: try again.
+// Open opens the log, and creates what is missing of it. Several services may open it concurrently. It returns
+// [ErrPartitions] if the log has another number of partitions than configured, since streams would be looked up in the
+// wrong partition, and [es.ErrUnavailable] if JetStream does not answer: try again.
 func Open(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, true)
 }
 
-// OpenExisting opens the log as it is. It returns [es.ErrUnavailable] where there is none.
+// OpenExisting opens the log as it is. It returns [es.ErrUnavailable] if it is missing.
 func OpenExisting(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, false)
 }
 
 func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Log, error) {
-	js, err := jetstream.New(conn)
+	s, err := newServer(conn, config)
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{config: config.withDefaults(), conn: conn, js: js, inboxes: &inboxes{conn: conn}, asking: semaphore.NewWeighted(askedAtOnce)}
-	if err := l.config.check(); err != nil {
-		return nil, err
-	}
-	l.subjects = strings.ToLower(l.config.Prefix) + ".evt."
-	l.steer = &steer{conn: conn, after: l.config.LostAfter, logger: l.config.Logger}
+	l := &Log{server: s, subjects: s.config.eventPrefix(), gets: semaphore.NewWeighted(maxConcurrentGets)}
 	if l.partitions, err = l.storedPartitions(ctx, create); err != nil {
 		return nil, err
 	}
@@ -69,32 +58,32 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 	l.failures = make([]atomic.Pointer[failure], l.partitions)
 	l.created = make([]time.Time, l.partitions)
 	for i := range l.partitions {
-		stream, err := l.ensure(ctx, l.partitionConfig(i, l.partitions), create)
+		stream, err := l.ensureStream(ctx, l.partitionConfig(i, l.partitions), create)
 		if err != nil {
 			return nil, err
 		}
 		info := stream.CachedInfo()
-		if err := l.accept(info.Config); err != nil {
+		if err := l.acceptPartition(info.Config); err != nil {
 			return nil, err
 		}
 		l.created[i] = info.Created
 	}
 	if create {
-		if _, err := l.ensure(ctx, l.readyConfig(), true); err != nil {
+		if _, err := l.ensureStream(ctx, l.probeConfig(), true); err != nil {
 			return nil, err
 		}
 	}
 	return l, nil
 }
 
-// storedPartitions reads how many partitions the log has from its first one, which it creates where it may.
-// The first to create it decides.
+// storedPartitions reads the number of partitions from the first one, which it creates if create is set. The service
+// that creates it decides the number.
 func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 	wanted := l.config.Partitions
 	if wanted == 0 {
 		wanted = defaultPartitions
 	}
-	stream, err := l.ensure(ctx, l.partitionConfig(0, wanted), create)
+	stream, err := l.ensureStream(ctx, l.partitionConfig(0, wanted), create)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return 0, fmt.Errorf("there is no log on this NATS server; 'orchestrix migrate' creates it, and so does a service that may: %w", err)
 	}
@@ -112,24 +101,6 @@ func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 	return partitions, nil
 }
 
-// ensure returns a stream, created where it is missing and may be. What another has created in the meantime,
-// perhaps with other settings, is taken as it is.
-func (l *Log) ensure(ctx context.Context, config jetstream.StreamConfig, create bool) (jetstream.Stream, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
-	defer cancel()
-	stream, err := l.js.Stream(ctx, config.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
-		stream, err = l.js.CreateStream(ctx, config)
-	}
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		stream, err = l.js.Stream(ctx, config.Name)
-	}
-	if err != nil {
-		return nil, unavailable("open stream "+config.Name, err)
-	}
-	return stream, nil
-}
-
 func (l *Log) partitionConfig(partition, partitions int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        l.streamName(partition),
@@ -143,11 +114,11 @@ func (l *Log) partitionConfig(partition, partitions int) jetstream.StreamConfig 
 	}
 }
 
-// accept refuses a partition whose settings let it lose events, and takes over how large its messages may be.
-func (l *Log) accept(c jetstream.StreamConfig) error {
-	forgets := c.Retention != jetstream.LimitsPolicy || c.Discard != jetstream.DiscardNew ||
+// acceptPartition refuses a partition whose settings let it lose events, and takes its maximum message size.
+func (l *Log) acceptPartition(c jetstream.StreamConfig) error {
+	losesEvents := c.Retention != jetstream.LimitsPolicy || c.Discard != jetstream.DiscardNew ||
 		c.MaxAge != 0 || c.MaxMsgsPerSubject > 0 || c.AllowRollup
-	if forgets {
+	if losesEvents {
 		return fmt.Errorf("stream %s would lose events (retention %v, discard %v, max age %v, max messages per subject %d, rollup %v): "+
 			"set limits retention, discard new, no maximum age, no maximum per subject and no rollup",
 			c.Name, c.Retention, c.Discard, c.MaxAge, c.MaxMsgsPerSubject, c.AllowRollup)
@@ -164,26 +135,19 @@ func (l *Log) Partitions() int { return l.partitions }
 // Created implements [es.Reader].
 func (l *Log) Created(s es.Stream) time.Time { return l.created[l.partitionOf(s)] }
 
-func (l *Log) checkPartition(partition int) error {
-	if partition < 0 || partition >= l.partitions {
-		return fmt.Errorf("%w: partition %d, the log has 0 to %d", es.ErrBadPosition, partition, l.partitions-1)
-	}
-	return nil
-}
-
 // Head implements [es.Feed]. The partition's leader answers.
 func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
-	if err := l.checkPartition(partition); err != nil {
-		return es.Head{}, err
+	if partition < 0 || partition >= l.partitions {
+		return es.Head{}, fmt.Errorf("%w: partition %d, the log has 0 to %d", es.ErrBadPosition, partition, l.partitions-1)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
 	stream, err := l.js.Stream(ctx, l.streamName(partition))
-	if err == nil && leaderless(stream.CachedInfo()) {
+	if err == nil && isLeaderless(stream.CachedInfo()) {
 		err = errLeaderless
 	}
 	if err != nil {
-		l.steer.failed(ctx, err)
+		l.failover.failed(ctx, err)
 		return es.Head{}, unavailable("partition "+l.streamName(partition), err)
 	}
 	info := stream.CachedInfo()
@@ -192,20 +156,4 @@ func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
 		head.Time = info.State.LastTime
 	}
 	return head, nil
-}
-
-// sleep waits, and reports whether ctx is still going.
-func sleep(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func unavailable(what string, err error) error {
-	return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)
 }

@@ -15,7 +15,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-func TestTheLogIsWhatTheDesignSays(t *testing.T) {
+func TestLogFormat(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 2, DuplicateWindow: time.Minute})
 	s := thing("a")
@@ -73,7 +73,7 @@ func TestPartitionsAreFixed(t *testing.T) {
 	}
 }
 
-func TestServicesCreateTheLogTogether(t *testing.T) {
+func TestServicesCreateTheLogConcurrently(t *testing.T) {
 	t.Parallel()
 	server := localtest.NATS(t)
 	var opening sync.WaitGroup
@@ -104,8 +104,8 @@ func TestPrefixesKeepLogsApart(t *testing.T) {
 	}
 }
 
-// A partition that an operator has made forgetful is refused.
-func TestALogThatForgetsIsRefused(t *testing.T) {
+// A partition whose settings were changed so that it deletes messages is refused.
+func TestALogThatDeletesIsRefused(t *testing.T) {
 	t.Parallel()
 	_, conn := openLog(t, jetstream.Config{Partitions: 1})
 	js, _ := njs.New(conn)

@@ -24,40 +24,40 @@ const (
 	headerContentType = "Content-Type"
 )
 
-// messageID is what JetStream de-duplicates by. A client may use one command id on two aggregates of a
-// partition, so the stream is a part of it.
+// messageID is the key of JetStream's deduplication. A client may use one command id for two aggregates of a partition,
+// so the stream is a part of it.
 func messageID(c *es.Commit) string { return c.Stream.Path() + "/" + c.Command.ID }
 
-// encode makes the message of a commit that follows expected.
-func (l *Log) encode(expected es.Revision, c *es.Commit) (*nats.Msg, error) {
-	body, err := es.EncodeEvents(c)
+// encode makes the message of a commit.
+func (l *Log) encode(p *pendingCommit) (*nats.Msg, error) {
+	body, err := es.EncodeEvents(&p.Commit)
 	if err != nil {
 		return nil, err
 	}
-	header, err := headersOf(expected, c)
+	header, err := p.encodeHeader()
 	if err != nil {
 		return nil, err
 	}
-	m := &nats.Msg{Subject: l.subjectOf(c.Stream), Header: header, Data: body}
-	return m, l.checkSize(c.Stream, m)
+	m := &nats.Msg{Subject: p.subject, Header: header, Data: body}
+	return m, l.checkSize(p.Stream, m)
 }
 
-// headersOf are the headers of a commit that follows expected: those that say something.
-func headersOf(expected es.Revision, c *es.Commit) (nats.Header, error) {
+// encodeHeader makes the headers that have a value.
+func (p *pendingCommit) encodeHeader() (nats.Header, error) {
 	type header struct{ name, value string }
 	all := slices.DeleteFunc([]header{
-		{jetstream.MsgIDHeader, messageID(c)},
-		{jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expected.Position.Sequence, 10)},
-		{headerVersion, c.Version.String()},
+		{jetstream.MsgIDHeader, p.messageID},
+		{jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(p.expected.Position.Sequence, 10)},
+		{headerVersion, p.Version.String()},
 		{headerContentType, es.ContentType},
-		{headerPrevious, joinSequences(c.Previous)},
-		{headerHash, c.Command.Hash},
-		{headerCorrelation, c.CorrelationID},
-		{headerCausation, c.CausationID},
-		{headerTraceParent, c.Trace.Parent},
-		{headerTraceState, c.Trace.State},
+		{headerPrevious, joinSequences(p.Previous)},
+		{headerHash, p.Command.Hash},
+		{headerCorrelation, p.CorrelationID},
+		{headerCausation, p.CausationID},
+		{headerTraceParent, p.Trace.Parent},
+		{headerTraceState, p.Trace.State},
 	}, func(h header) bool { return h.value == "" })
-	headers, values := make(nats.Header, len(all)), make([]string, len(all)) // room for all of them at once
+	headers, values := make(nats.Header, len(all)), make([]string, len(all)) // one allocation for all values
 	for i, h := range all {
 		if strings.ContainsAny(h.value, "\r\n") {
 			return nil, fmt.Errorf("%w: header %s holds a line break", es.ErrBadToken, h.name)
@@ -68,10 +68,10 @@ func headersOf(expected es.Revision, c *es.Commit) (nats.Header, error) {
 	return headers, nil
 }
 
-// maxHeader is how many bytes of headers JetStream keeps.
+// maxHeader is how many bytes of headers JetStream stores.
 const maxHeader = 1<<16 - 1
 
-// checkSize refuses what the server would not take, before it is sent: the server closes the connection of a
+// checkSize refuses a message that the server would refuse, before it is sent: the server closes the connection of a
 // client that sends too much.
 func (l *Log) checkSize(s es.Stream, m *nats.Msg) error {
 	size := m.Size() - len(m.Subject)
@@ -85,7 +85,7 @@ func (l *Log) checkSize(s es.Stream, m *nats.Msg) error {
 	return nil
 }
 
-// MaxCommit is how many bytes a commit may have, headers and the envelope of its events included.
+// MaxCommit is the maximum size of a commit in bytes, with headers and the envelope of its events.
 func (l *Log) MaxCommit() int {
 	limit := l.conn.MaxPayload()
 	if l.maxMessage > 0 {
@@ -94,31 +94,36 @@ func (l *Log) MaxCommit() int {
 	return int(limit)
 }
 
-// stored is a message as the log holds it.
-type stored struct {
-	subject  string
-	sequence uint64
-	header   nats.Header
-	body     []byte
+// decode reads a message of a partition. Where it is not a commit, the error wraps [es.ErrCorrupt], and the commit holds
+// the position, and the stream if its name is readable.
+func (l *Log) decode(partition int, m stored) (es.Commit, error) {
+	s, err := l.parseSubject(m.subject)
+	if err != nil {
+		position := es.Position{Partition: partition, Sequence: m.sequence}
+		return es.Commit{Stream: s, Position: position}, fmt.Errorf("%s: %w", position, err)
+	}
+	return decodeCommit(location{stream: s, partition: partition}, m)
 }
 
-// decode reads a stored message. Where it is no commit, the error wraps [es.ErrCorrupt], and the commit holds
-// the position, and the stream where that can be told.
-func (l *Log) decode(partition int, m stored) (es.Commit, error) {
-	c := es.Commit{Position: es.Position{Partition: partition, Sequence: m.sequence}}
-	s, err := l.streamOf(m.subject)
-	c.Stream = s
+// decodeAt is decode for a message that should be of a known stream: the subject is compared and not parsed.
+func (l *Log) decodeAt(at location, m stored) (es.Commit, error) {
+	if m.subject != at.subject {
+		return l.decode(at.partition, m)
+	}
+	return decodeCommit(at, m)
+}
+
+func decodeCommit(at location, m stored) (es.Commit, error) {
+	c := es.Commit{Stream: at.stream, Position: es.Position{Partition: at.partition, Sequence: m.sequence}}
+	err := es.DecodeEvents(m.body, &c)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", c.Position, err)
 	}
-	if err := es.DecodeEvents(m.body, &c); err != nil {
-		return c, fmt.Errorf("%s: %w", c.Position, err)
-	}
 	if got := m.header.Get(headerVersion); got != "" && got != c.Version.String() {
-		return c, fmt.Errorf("%s: %w: %s: the header says version %q, the body %d", c.Position, es.ErrCorrupt, s, got, c.Version)
+		return c, fmt.Errorf("%s: %w: %s: the header says version %q, the body %d", c.Position, es.ErrCorrupt, c.Stream, got, c.Version)
 	}
 	if c.Previous, err = splitSequences(m.header.Get(headerPrevious)); err != nil {
-		return c, fmt.Errorf("%s: %w: %s: %w", c.Position, es.ErrCorrupt, s, err)
+		return c, fmt.Errorf("%s: %w: %s: %w", c.Position, es.ErrCorrupt, c.Stream, err)
 	}
 	c.Command.Hash = m.header.Get(headerHash)
 	c.Trace = es.Trace{Parent: m.header.Get(headerTraceParent), State: m.header.Get(headerTraceState)}
@@ -150,7 +155,7 @@ func splitSequences(text string) ([]uint64, error) {
 		part, rest, _ = strings.Cut(rest, ",")
 		s, err := strconv.ParseUint(part, 10, 64)
 		if err != nil || s == 0 || i > 0 && s >= sequences[i-1] {
-			return nil, fmt.Errorf("%s is %q: sequences must fall", headerPrevious, text)
+			return nil, fmt.Errorf("%s is %q: sequences must decrease", headerPrevious, text)
 		}
 		sequences[i] = s
 	}

@@ -45,8 +45,8 @@ func (r *restartable) stop(t testing.TB) {
 	}
 }
 
-// Rules 5 and 6: without an answer nothing is acknowledged, readiness turns red, and followers are told; when
-// the server is back, everything goes on.
+// Rules 5 and 6: without an answer nothing is acknowledged, the log is not ready, and followers end with an error; after
+// the server's restart, all of it works again.
 func TestWithoutAServerNothingIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
@@ -83,7 +83,7 @@ func TestWithoutAServerNothingIsAcknowledged(t *testing.T) {
 	}
 }
 
-// untilAvailable tries again for as long as the log can't be reached.
+// untilAvailable repeats try while the log can't be reached.
 func untilAvailable(ctx context.Context, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -95,13 +95,13 @@ func untilAvailable(ctx context.Context, try func(context.Context) error) error 
 	}
 }
 
-// What was acknowledged is there once, and a follower gets every commit in order, however often the server
-// stops and starts.
+// Each acknowledged commit is in the log once, and a follower receives every commit in order, however often the server
+// restarts.
 func TestRestartsLoseNothing(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
 	log := openOn(t, connect(t, server.server.URL()), jetstream.Config{Partitions: 1, AckTimeout: time.Second, AppendBudget: 2 * time.Second})
-	goThrough(t, log, func() {
+	checkThrough(t, log, func() {
 		for range 2 {
 			server.stop(t)
 			server.start(t)
@@ -109,9 +109,9 @@ func TestRestartsLoseNothing(t *testing.T) {
 	})
 }
 
-// goThrough has writers and a follower work on partition 0 while the log is disturbed, and compares what they
-// saw with what is there. The last commit is that of the stream "end".
-func goThrough(t testing.TB, log es.Log, disturb func()) {
+// checkThrough runs writers and a follower on partition 0 while the log is disturbed, and compares their results with the
+// log. The last commit is that of the stream "end".
+func checkThrough(t testing.TB, log es.Log, disturb func()) {
 	t.Helper()
 	const writers, between = 4, 100 // commits before, and after
 	progress, stop := make(chan struct{}), make(chan struct{})
@@ -156,7 +156,7 @@ func goThrough(t testing.TB, log es.Log, disturb func()) {
 	}
 	for w, n := range wrote {
 		if id := fmt.Sprint("w", w); seen[id] != n || len(read(t, log, thing(id))) != n {
-			t.Errorf("%s: %d commits were acknowledged, the follower saw %d, %d are there", id, n, seen[id], len(read(t, log, thing(id))))
+			t.Errorf("%s: %d commits were acknowledged, the follower received %d, the log has %d", id, n, seen[id], len(read(t, log, thing(id))))
 		}
 	}
 	if end.Position.Sequence != last.Position.Sequence+1 || len(commits) != int(end.Position.Sequence) {
@@ -188,7 +188,7 @@ func writeUntil(t testing.TB, log es.Appender, id string, progress chan<- struct
 	}
 }
 
-// followThrough follows partition 0 up to a commit of the stream id, again and again where the log can't be reached.
+// followThrough follows partition 0 up to a commit of the stream id, again whenever the log can't be reached.
 func followThrough(t testing.TB, log es.Feed, id string) []es.Commit {
 	var commits []es.Commit
 	after := es.Position{}

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// proxy stands between a client and its server, and can lose what they say.
+// proxy relays between a client and its server, and can lose their messages.
 type proxy struct {
 	listener net.Listener
 	server   string
 
-	deaf         atomic.Bool  // the client hears nothing at all
-	swallowAcks  atomic.Int64 // so many acknowledgements of commits are lost
+	deaf         atomic.Bool  // the client receives nothing
+	swallowAcks  atomic.Int64 // number of acknowledgements of commits to lose
 	cutAtAck     atomic.Bool  // the next acknowledgement ends the connection instead
 	cutAtPublish atomic.Bool  // the next commit ends the connection instead
 	lostAcks     atomic.Int64
@@ -52,7 +52,7 @@ func (p *proxy) serve() {
 	}
 }
 
-// verdict is what becomes of a piece of a conversation.
+// verdict is what relay does with a piece of data.
 type verdict int
 
 const (
@@ -61,7 +61,7 @@ const (
 	cut
 )
 
-// relay copies one direction, and ends both where it ends.
+// relay copies one direction, and closes both connections at its end.
 func relay(from, to net.Conn, judge func([]byte) verdict) {
 	defer from.Close()
 	defer to.Close()
@@ -82,13 +82,13 @@ func relay(from, to net.Conn, judge func([]byte) verdict) {
 	}
 }
 
-// mayPass judges what the client says.
-func (p *proxy) mayPass(said []byte) verdict {
-	if !bytes.Contains(said, []byte("HPUB orx.evt.")) {
+// mayPass judges data of the client.
+func (p *proxy) mayPass(data []byte) verdict {
+	if !bytes.Contains(data, []byte("HPUB orx.evt.")) {
 		return pass
 	}
-	if told := p.onPublish.Load(); told != nil {
-		defer (*told)()
+	if cancel := p.onPublish.Load(); cancel != nil {
+		defer (*cancel)()
 	}
 	if p.cutAtPublish.CompareAndSwap(true, false) {
 		return cut
@@ -96,9 +96,9 @@ func (p *proxy) mayPass(said []byte) verdict {
 	return pass
 }
 
-// mayReturn judges what the server says.
-func (p *proxy) mayReturn(said []byte) verdict {
-	ack := bytes.Contains(said, []byte(`"stream":"ORX_EVENTS_`)) && bytes.Contains(said, []byte(`"seq":`))
+// mayReturn judges data of the server.
+func (p *proxy) mayReturn(data []byte) verdict {
+	ack := bytes.Contains(data, []byte(`"stream":"ORX_EVENTS_`)) && bytes.Contains(data, []byte(`"seq":`))
 	switch {
 	case p.deaf.Load():
 		if ack {

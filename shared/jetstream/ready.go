@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -14,40 +13,37 @@ import (
 )
 
 const (
-	// suspicion is for how long a partition that left an append without answer is not ready, unless an append
-	// works before. Then one is let through to find out: nothing but a write into it can tell.
+	// suspicion is how long a partition that left an append without an answer is not ready, unless an append succeeds
+	// before. Afterwards one append is let through: only a write into the partition shows whether it takes writes.
 	suspicion = 15 * time.Second
-	// probeSize is more than a file system gives at once, so that every probe needs room on the disk; in bytes.
+	// probeSize is larger than the block that a file system allocates, so that every probe needs space on the disk; in bytes.
 	probeSize = 8 << 10
 )
 
 // failure is an append that got no answer.
 type failure struct {
 	at         time.Time
-	reconnects uint64 // of the connection before it: afterwards another server, or one started anew, is asked
+	reconnects uint64 // of the connection at that time: after a reconnect another server, or a restarted one, answers
 }
 
-// readyConfig is the stream that [Log.Ping] writes to: the log itself can't be probed, since it keeps everything.
-func (l *Log) readyConfig() jetstream.StreamConfig {
+// probeConfig is the stream that [Log.Ping] writes to: the log can't be probed, since it keeps every message.
+func (l *Log) probeConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:        l.config.Prefix + "_READY",
+		Name:        l.config.probeStream(),
 		Description: "Orchestrix probes here whether JetStream takes writes; it holds nothing of value",
-		Subjects:    []string{l.readySubject()},
+		Subjects:    []string{l.config.probeSubject()},
 		Storage:     jetstream.FileStorage, Replicas: l.config.Replicas,
 		MaxMsgs: 1, Discard: jetstream.DiscardOld,
-		MaxBytes: 4 * probeSize, // makes its files small: the server keeps a file until it has reached its size
+		MaxBytes: 4 * probeSize, // keeps its files small: the server keeps a file until it has reached this size
 	}
 }
 
-func (l *Log) readySubject() string { return strings.ToLower(l.config.Prefix) + ".ready" }
-
-// Ping returns nil where the log takes commits: every partition has a leader that answers, JetStream writes
-// and keeps a probe, and no partition has just left an append without answer. It returns [es.ErrUnavailable]
-// otherwise.
+// Ping returns nil if the log takes commits: every partition has a leader that answers, JetStream stores a probe, and no
+// partition has just left an append without an answer. Otherwise it returns [es.ErrUnavailable].
 //
-// The probe is there because a NATS server whose disk is full goes on answering everything but writes. On one
-// replica a stream that has met a full disk takes no write until NATS is started anew, and so does the probe's:
-// room alone does not make the log ready again.
+// The probe is needed because a NATS server whose disk is full answers everything but writes. With one replica, a stream
+// that has met a full disk takes no writes until NATS is restarted, and neither does the stream of the probe: free space
+// alone does not make the log ready again.
 func (l *Log) Ping(ctx context.Context) error {
 	for partition := range l.failures {
 		failed := l.failures[partition].Load()
@@ -63,17 +59,17 @@ func (l *Log) Ping(ctx context.Context) error {
 			return err
 		})
 	}
-	pings.Go(func() error { return l.probe(ctx) })
+	pings.Go(func() error { return l.writeProbe(ctx) })
 	return pings.Wait()
 }
 
-// probe writes a message and waits until it is kept.
-func (l *Log) probe(ctx context.Context) error {
+// writeProbe publishes a message and waits until it is stored.
+func (l *Log) writeProbe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
-	_, err := l.js.Publish(ctx, l.readySubject(), make([]byte, probeSize), jetstream.WithRetryAttempts(0))
+	_, err := l.js.Publish(ctx, l.config.probeSubject(), make([]byte, probeSize), jetstream.WithRetryAttempts(0))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return unavailable("JetStream answers but writes nothing: is its disk full? Make room and start NATS anew", err)
+		return unavailable("JetStream answers but stores nothing: is its disk full? Free space and restart NATS", err)
 	}
 	if err != nil {
 		return unavailable("JetStream takes no writes", err)
@@ -81,8 +77,8 @@ func (l *Log) probe(ctx context.Context) error {
 	return nil
 }
 
-// note remembers whether a partition answers appends. An append that its own caller cut short says nothing.
-func (l *Log) note(caller context.Context, partition int, err error) {
+// recordAppend records whether a partition answers appends. An append that its own caller has cancelled says nothing.
+func (l *Log) recordAppend(caller context.Context, partition int, err error) {
 	switch {
 	case !errors.Is(err, es.ErrUnavailable):
 		l.failures[partition].Store(nil)

@@ -3,11 +3,10 @@ package jetstream
 import (
 	"slices"
 	"strconv"
-	"strings"
 )
 
-// Rights are the subjects that a user of NATS may publish to and subscribe to. What an adapter of this package needs is
-// said here, beside it: the server's configuration is written from it.
+// Rights are the subjects that a user of NATS may publish and subscribe to. The functions below return what each adapter
+// of this package needs; the server's configuration is written from them.
 type Rights struct {
 	Publish   []string
 	Subscribe []string
@@ -27,13 +26,13 @@ func (r Rights) And(others ...Rights) Rights {
 
 const api = "$JS.API."
 
-// publishRights are rights to ask for things.
+// publishRights are rights to publish and to send requests.
 func publishRights(subjects ...string) Rights { return Rights{Publish: subjects} }
 
-// InboxRights let a user receive answers, and with them messages that it asks for.
+// InboxRights let a user receive the answers to its requests, and the messages that it pulls.
 func InboxRights(prefix string) Rights { return Rights{Subscribe: []string{prefix + ".>"}} }
 
-// ReplyRights let a user answer requests that came over the bus, wherever an inbox of NATS's default prefix is. The users
+// ReplyRights let a user answer requests that came over the bus, in any inbox with the default prefix of NATS. The users
 // of a deployment have prefixes of their own.
 func ReplyRights() Rights { return publishRights("_INBOX.>") }
 
@@ -45,16 +44,14 @@ func (c Config) streams() []string {
 	}
 	names := make([]string, c.Partitions)
 	for i := range names {
-		names[i] = c.Prefix + "_EVENTS_" + strconv.Itoa(i)
+		names[i] = c.partitionStream(i)
 	}
 	return names
 }
 
-func (c Config) lower() string { return strings.ToLower(c.withDefaults().Prefix) }
-
-// ReadRights are for opening a log that is there, for reading it by [Log.Read] and the like, and for [Log.Ping].
+// ReadRights are for opening an existing log, for reading it with the methods of [es.Reader], and for [Log.Ping].
 func (c Config) ReadRights() Rights {
-	rights := publishRights(c.lower() + ".ready")
+	rights := publishRights(c.probeSubject())
 	for _, stream := range c.streams() {
 		rights = rights.And(openRights(stream), publishRights(
 			api+"DIRECT.GET."+stream, api+"DIRECT.GET."+stream+".>", api+"STREAM.MSG.GET."+stream,
@@ -63,7 +60,7 @@ func (c Config) ReadRights() Rights {
 	return rights
 }
 
-// FollowRights are for [Log.Follow], beside ReadRights.
+// FollowRights are for [Log.Follow], in addition to ReadRights.
 func (c Config) FollowRights() (rights Rights) {
 	for _, stream := range c.streams() {
 		rights = rights.And(publishRights(
@@ -73,17 +70,17 @@ func (c Config) FollowRights() (rights Rights) {
 	return rights
 }
 
-// AppendRights are for [Log.Append], beside ReadRights.
+// AppendRights are for [Log.Append], in addition to ReadRights.
 func (c Config) AppendRights() (rights Rights) {
 	for partition := range c.streams() {
-		rights = rights.And(publishRights(c.lower() + ".evt." + strconv.Itoa(partition) + ".*.*.*"))
+		rights = rights.And(publishRights(c.eventPrefix() + strconv.Itoa(partition) + ".*.*.*"))
 	}
 	return rights
 }
 
-// CreateRights are for creating the log, beside ReadRights. They let nobody change or delete a stream that is there.
+// CreateRights are for creating the log, in addition to ReadRights. They do not allow changing or deleting an existing stream.
 func (c Config) CreateRights() Rights {
-	rights := createRights(c.withDefaults().Prefix + "_READY")
+	rights := createRights(c.probeStream())
 	for _, stream := range c.streams() {
 		rights = rights.And(createRights(stream))
 	}

@@ -5,7 +5,6 @@ package tracing
 
 import (
 	"context"
-	"encoding/hex"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -38,25 +37,14 @@ func (c carrier) Get(name string) string { return *c.field(name) }
 func (c carrier) Set(name, value string) { *c.field(name) = value }
 func (c carrier) Keys() []string         { return []string{"traceparent", "tracestate"} }
 
-// Of is the trace of ctx as it stands in the log; the zero Trace where there is none.
+// Of is the trace of ctx as headers and the log carry it; the zero Trace if there is none.
 func Of(ctx context.Context) es.Trace {
-	s := trace.SpanContextFromContext(ctx)
-	if !s.IsValid() {
-		return es.Trace{}
+	var t es.Trace
+	w3c.Inject(ctx, carrier{&t})
+	if len(t.State) > maxState {
+		t.State = ""
 	}
-	// What the propagator writes, in one piece: every commit has one.
-	const form = "00-00000000000000000000000000000000-0000000000000000-00"
-	var parent [len(form)]byte
-	copy(parent[:], form)
-	traceID, spanID, flags := s.TraceID(), s.SpanID(), s.TraceFlags()&trace.FlagsSampled
-	hex.Encode(parent[3:35], traceID[:])
-	hex.Encode(parent[36:52], spanID[:])
-	hex.Encode(parent[53:], []byte{byte(flags)})
-	state := s.TraceState().String()
-	if len(state) > maxState {
-		state = ""
-	}
-	return es.Trace{Parent: string(parent[:]), State: state}
+	return t
 }
 
 // maxState is how long a trace state is that is carried on: as long as W3C wants it to be at least. Clients may send 16 KiB,

@@ -13,8 +13,8 @@ import (
 	"orchestrix/shared/jetstream"
 )
 
-// leaderless is a server that takes clients and reaches no leader, as one does that is cut off from its cluster.
-func leaderless(t testing.TB) string {
+// startLeaderless starts a server that accepts clients and reaches no leader, as a node that is cut off from its cluster.
+func startLeaderless(t testing.TB) string {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
 	if err != nil {
@@ -28,11 +28,11 @@ func leaderless(t testing.TB) string {
 	return s.ClientURL()
 }
 
-// A client that has ended up on a server that reaches no leader goes to another one by itself.
-func TestLeavesAServerWithoutLeader(t *testing.T) {
+// A client whose server reaches no leader connects to another server.
+func TestFailoverFromAServerWithoutLeader(t *testing.T) {
 	t.Parallel()
-	healthy, lonely := startServer(t), leaderless(t)
-	conn, err := jetstream.Connect(t.Context(), healthy.server.URL()+","+lonely, t.Name(), quiet, nats.DontRandomize())
+	healthy, isolated := startServer(t), startLeaderless(t)
+	conn, err := jetstream.Connect(t.Context(), healthy.server.URL()+","+isolated, t.Name(), quiet, nats.DontRandomize())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestLeavesAServerWithoutLeader(t *testing.T) {
 	log := openOn(t, conn, jetstream.Config{AckTimeout: 2 * time.Second, AppendBudget: 3 * time.Second, LostAfter: 4 * time.Second})
 	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
 	healthy.stop(t)
-	await(t, "the client is on the other server", func() bool { return conn.ConnectedUrl() == lonely })
+	await(t, "the client is on the other server", func() bool { return conn.ConnectedUrl() == isolated })
 	healthy.start(t)
 	if err := untilAvailable(t.Context(), func(ctx context.Context) error {
 		_, err := log.Append(ctx, revision, happened(thing("a"), "c2"))
@@ -48,7 +48,7 @@ func TestLeavesAServerWithoutLeader(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if conn.ConnectedUrl() == lonely {
+	if conn.ConnectedUrl() == isolated {
 		t.Error("the client is still on the server without a leader")
 	}
 	if _, err := log.Append(t.Context(), revision, happened(thing("a"), "c3")); !errors.Is(err, es.ErrConflict) {

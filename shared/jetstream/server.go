@@ -1,0 +1,76 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/es"
+)
+
+// server is the NATS server, or cluster, that a log shares with its bus, its deadlines and their buckets: the
+// connection, the configuration, and what all of them do with JetStream.
+type server struct {
+	config     Config // with defaults
+	conn       *nats.Conn
+	js         jetstream.JetStream
+	inboxes    *inboxes
+	failover   *failover
+	partitions int // of the log; set when the log is opened
+}
+
+func newServer(conn *nats.Conn, config Config) (*server, error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return nil, err
+	}
+	return &server{
+		config: config, conn: conn, js: js, inboxes: &inboxes{conn: conn},
+		failover: &failover{conn: conn, after: config.LostAfter, logger: config.Logger},
+	}, nil
+}
+
+// partitionOf is the partition that holds a stream, and the messages to it.
+func (s *server) partitionOf(of es.Stream) int { return es.PartitionOf(of.Tenant, of.ID, s.partitions) }
+
+// streamKey names a stream in subjects: <partition>.<tenant>.<category>.<id>.
+func (s *server) streamKey(of es.Stream) string { return streamSubject("", s.partitionOf(of), of) }
+
+// ensureStream opens a stream. Where the stream is missing, create decides whether it is created. A stream that another
+// client creates concurrently is taken as it is, whatever its settings. It returns [es.ErrUnavailable].
+func (s *server) ensureStream(ctx context.Context, config jetstream.StreamConfig, create bool) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.AckTimeout)
+	defer cancel()
+	stream, err := s.js.Stream(ctx, config.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && create {
+		stream, err = s.js.CreateStream(ctx, config)
+	}
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		stream, err = s.js.Stream(ctx, config.Name)
+	}
+	if err != nil {
+		return nil, unavailable("open stream "+config.Name, err)
+	}
+	return stream, nil
+}
+
+// ensureBucket does the same for a bucket of keys and values.
+func (s *server) ensureBucket(ctx context.Context, config jetstream.KeyValueConfig, create bool) (jetstream.KeyValue, error) {
+	bucket, err := s.js.KeyValue(ctx, config.Bucket)
+	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
+		bucket, err = s.js.CreateKeyValue(ctx, config)
+	}
+	if errors.Is(err, jetstream.ErrBucketExists) {
+		bucket, err = s.js.KeyValue(ctx, config.Bucket)
+	}
+	if err != nil {
+		return nil, unavailable("open bucket "+config.Bucket, err)
+	}
+	return bucket, nil
+}
