@@ -19,6 +19,7 @@ import (
 	"orchestrix/services"
 	"orchestrix/shared/local"
 	"orchestrix/shared/observe"
+	"orchestrix/shared/retry"
 	"orchestrix/shared/service"
 )
 
@@ -176,9 +177,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 // announce says where everything is when all of it is ready.
 func (d *dev) announce(ctx context.Context, health *service.Health, out io.Writer, asJSON bool) error {
 	for health.Ready(ctx) != nil {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, 50*time.Millisecond) {
 			return nil
 		}
 	}

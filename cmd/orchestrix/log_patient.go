@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // toolPatience is how long the tool waits for a log that is out of reach, as while a cluster elects a leader. It is
 // shorter than what [es.Walk] grants a log that hands nothing over.
 const toolPatience = 15 * time.Second
 
-var toolPauses = es.RetryPolicy{First: 50 * time.Millisecond, Max: time.Second}
+var toolPauses = retry.Policy{First: 50 * time.Millisecond, Max: time.Second}
 
 // patientLog goes on by itself where the log was out of reach for a while.
 type patientLog struct {
@@ -75,10 +76,5 @@ func (o *outage) wait(ctx context.Context, err error) bool {
 	if o.patience > 0 && time.Since(o.began) > o.patience {
 		return false
 	}
-	select {
-	case <-time.After(toolPauses.Pause(o.attempts)):
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return retry.Sleep(ctx, toolPauses.Pause(o.attempts))
 }

@@ -10,8 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
+	"orchestrix/shared/retry"
 	"orchestrix/shared/runtime"
 )
 
@@ -29,7 +28,7 @@ type promise struct {
 func (s *sender) taken(l line, response *http.Response, body []byte) (*promise, error) {
 	outcome, err := decodeOutcome(body)
 	if err != nil {
-		return nil, backoff.Permanent(err)
+		return nil, retry.Permanent(err)
 	}
 	if s.decided(l, outcome, true) {
 		return nil, nil
@@ -39,10 +38,8 @@ func (s *sender) taken(l line, response *http.Response, body []byte) (*promise, 
 
 // await asks for the outcome of a command until it is decided.
 func (s *sender) await(ctx context.Context, p *promise) error {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 20*time.Millisecond, time.Second
-	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, s.ask(ctx, p) },
-		backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(s.patience))
+	policy := retry.Policy{First: 20 * time.Millisecond, Max: time.Second, Budget: s.patience}
+	_, err := retry.Do(ctx, policy, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.ask(ctx, p) })
 	return err
 }
 
@@ -50,7 +47,7 @@ func (s *sender) await(ctx context.Context, p *promise) error {
 func (s *sender) ask(ctx context.Context, p *promise) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.url, "/")+p.location, nil)
 	if err != nil {
-		return backoff.Permanent(err)
+		return retry.Permanent(err)
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
@@ -65,13 +62,13 @@ func (s *sender) ask(ctx context.Context, p *promise) error {
 		text, _ := problemText(body)
 		err := fmt.Errorf("status %d: %s", response.StatusCode, text)
 		if response.StatusCode < 500 {
-			return backoff.Permanent(err)
+			return retry.Permanent(err)
 		}
 		return err
 	}
 	outcome, err := decodeOutcome(body)
 	if err != nil {
-		return backoff.Permanent(err)
+		return retry.Permanent(err)
 	}
 	if !s.decided(p.line, outcome, false) {
 		return errors.New("it is not decided yet")

@@ -12,8 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
+
+	"orchestrix/shared/retry"
 )
 
 // sender posts lines to the command service.
@@ -126,8 +127,8 @@ func (s *sender) stop(ctx context.Context, l line, what string, err error) error
 
 // deliver posts the line until the service has answered for it. It returns what is left to wait for, if anything.
 func (s *sender) deliver(ctx context.Context, l line) (*promise, error) {
-	return backoff.Retry(ctx, func() (*promise, error) { return s.post(ctx, l) },
-		backoff.WithBackOff(backoff.NewExponentialBackOff()), backoff.WithMaxElapsedTime(s.patience))
+	return retry.Do(ctx, retry.Policy{First: 500 * time.Millisecond, Max: time.Minute, Budget: s.patience},
+		func(ctx context.Context) (*promise, error) { return s.post(ctx, l) })
 }
 
 // maxAnswer is the longest answer that is read, in bytes.
@@ -138,7 +139,7 @@ func (s *sender) post(ctx context.Context, l line) (*promise, error) {
 	path := "/v1/commands/" + l.Category + "/" + l.ID + "/" + url.PathEscape(l.Command)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.url, "/")+path, bytes.NewReader(l.Data))
 	if err != nil {
-		return nil, backoff.Permanent(err)
+		return nil, retry.Permanent(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", l.CommandID)
@@ -166,7 +167,7 @@ func (s *sender) post(ctx context.Context, l line) (*promise, error) {
 	}
 	text, ok := problemText(body)
 	if !ok {
-		return nil, backoff.Permanent(fmt.Errorf("status %d, and the answer is not a command service's: %s", response.StatusCode, text))
+		return nil, retry.Permanent(fmt.Errorf("status %d, and the answer is not a command service's: %s", response.StatusCode, text))
 	}
 	s.report.reject(l.number, "%s %s: status %d: %s", l.stream(), l.Command, response.StatusCode, text)
 	return nil, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // ErrNotEmpty says that a log holds commits already.
@@ -233,9 +234,7 @@ func (r *restorer) appendOne(ctx context.Context, expected es.Revision, c es.Com
 		if failed != nil || last.Position != expected.Position {
 			return revision, err
 		}
-		select {
-		case <-time.After(repetitionPause):
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, repetitionPause) {
 			return revision, context.Cause(ctx)
 		}
 	}

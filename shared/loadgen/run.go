@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"orchestrix/shared/retry"
 )
 
 // Options say how much load is made. Either Duration or Count ends it, whichever comes first.
@@ -122,25 +124,10 @@ func (g *generator) due(ctx context.Context, n int64) (time.Time, bool) {
 	if g.Rate > 0 {
 		due = g.start.Add(time.Duration(float64(n) / g.Rate * float64(time.Second)))
 		// What was due before the end is still sent: leaving it out would hide the longest waits.
-		if !g.end.IsZero() && !due.Before(g.end) || !sleepUntil(ctx, due) {
+		if !g.end.IsZero() && !due.Before(g.end) || !retry.Sleep(ctx, time.Until(due)) {
 			return due, false
 		}
 		return due, true
 	}
 	return due, g.end.IsZero() || due.Before(g.end)
-}
-
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	wait := time.Until(t)
-	if wait <= 0 {
-		return true
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"orchestrix/shared/retry"
 )
 
 // postmaster is what a server says about itself in postmaster.pid.
@@ -63,15 +65,11 @@ func (c *cluster) stopOrphan(ctx context.Context) error {
 
 // awaitGone asks isPostmaster as well: where nobody reaps orphans, as in some containers, a dead one keeps its number.
 func (c *cluster) awaitGone(ctx context.Context, pid int) (bool, error) {
-	deadline := time.After(stopTimeout / 2)
-	tick := time.NewTicker(readinessPoll)
-	defer tick.Stop()
-	for isAlive(pid) && isPostmaster(pid, c.dataPath()) {
-		select {
-		case <-tick.C:
-		case <-deadline:
+	for deadline := time.Now().Add(stopTimeout / 2); isAlive(pid) && isPostmaster(pid, c.dataPath()); {
+		if time.Now().After(deadline) {
 			return false, nil
-		case <-ctx.Done():
+		}
+		if !retry.Sleep(ctx, readinessPoll) {
 			return false, fmt.Errorf("wait for process %d to end: %w", pid, ctx.Err())
 		}
 	}

@@ -56,8 +56,8 @@ func hasCode(err error, codes ...string) bool {
 	return false
 }
 
-// isRefused reports whether Postgres took offence at the values of a statement.
-func isRefused(err error) bool {
+// isRejected reports whether Postgres rejects the values of a statement (class 22, data exception).
+func isRejected(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "22")
 }

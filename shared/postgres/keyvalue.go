@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // KeyValue keeps values in a bucket, which is a part of a table.
@@ -164,14 +165,14 @@ func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, er
 }
 
 const (
-	watchPause    = 20 * time.Millisecond
-	maxWatchPause = 250 * time.Millisecond
+	firstWatchPause = 20 * time.Millisecond
+	maxWatchPause   = 250 * time.Millisecond
 )
 
 // Watch implements [es.KeyValue]. It looks for changes again and again, and makes deletions of what has reached its end.
 func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry, error] {
 	return func(yield func(es.Entry, error) bool) {
-		after, first, pause := uint64(0), true, watchPause
+		after, first, pauses := uint64(0), true, retry.Pauses{First: firstWatchPause, Max: maxWatchPause}
 		for ctx.Err() == nil {
 			news, err := k.news(ctx, prefix, after)
 			if ctx.Err() != nil {
@@ -182,7 +183,8 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 				return
 			}
 			if n := len(news); n > 0 {
-				after, pause = news[n-1].Revision, watchPause
+				after = news[n-1].Revision
+				pauses.Reset()
 				if !hand(news, first, yield) {
 					return
 				}
@@ -192,11 +194,7 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 				return
 			}
 			first = false
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-			pause = min(2*pause, maxWatchPause)
+			pauses.Wait(ctx)
 		}
 	}
 }

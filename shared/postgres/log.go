@@ -37,8 +37,8 @@ func (c LogConfig) withDefaults() LogConfig {
 type Log struct {
 	db      *DB
 	config  LogConfig
-	created []time.Time // by partition
-	writers []*logWriter
+	created []time.Time                // by partition
+	appends []*batcher[*appendRequest] // by partition
 }
 
 var _ es.Log = (*Log)(nil)
@@ -72,8 +72,8 @@ func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, 
 		return nil, fmt.Errorf("%w: it was created with %d, the configuration says %d; set ORCHESTRIX_PARTITIONS=%d",
 			ErrPartitions, len(l.created), config.Partitions, len(l.created))
 	}
-	for partition := range l.created {
-		l.writers = append(l.writers, &logWriter{log: l, partition: partition})
+	for range l.created {
+		l.appends = append(l.appends, &batcher[*appendRequest]{batches: 1, size: maxAppends})
 	}
 	return l, nil
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 	"orchestrix/shared/tracing"
 )
 
@@ -40,127 +38,56 @@ func (l *Log) appendCommit(ctx context.Context, expected es.Revision, c es.Commi
 	if len(body) > l.config.MaxCommit {
 		return es.Revision{}, fmt.Errorf("%w: %s: %d bytes, the log takes %d; make the command do less", es.ErrTooLarge, c.Stream, len(body), l.config.MaxCommit)
 	}
-	r := &appendRequest{expected: expected, commit: c, body: body, done: make(chan struct{}), lead: make(chan struct{}, 1)}
-	return l.writers[l.partitionOf(c.Stream)].append(ctx, r)
+	r := &appendRequest{expected: expected, commit: c, body: body}
+	partition := l.partitionOf(c.Stream)
+	inFlight, err := l.appends[partition].do(ctx, r, func(batch []*appendRequest) { l.writeBatch(ctx, partition, batch) })
+	if err != nil {
+		result := "nothing is written"
+		if inFlight {
+			result = "the result is unknown"
+		}
+		return es.Revision{}, fmt.Errorf("%w: append to %s: %s: %w", es.ErrUnavailable, c.Stream, result, err)
+	}
+	return r.revision, r.err
 }
 
-// appendRequest is an append that waits for its transaction.
+// appendRequest is one append, and its result when the transaction has ended.
 type appendRequest struct {
 	expected es.Revision
 	commit   es.Commit
 	body     []byte
 
-	lead     chan struct{} // holds a token when this one has to write for all who wait
-	done     chan struct{} // closed when revision and err say what came of it
 	revision es.Revision
 	err      error
 }
 
-// logWriter appends to one partition. The first who comes writes for itself and for all who have come by then; who came
-// meanwhile is written by the first of them.
-type logWriter struct {
-	log       *Log
-	partition int
+const maxAppends = 256 // in one transaction
 
-	mu      sync.Mutex
-	writing bool
-	waiting []*appendRequest
-}
-
-const maxGroup = 256 // appends in one transaction
-
-func (w *logWriter) append(ctx context.Context, r *appendRequest) (es.Revision, error) {
-	w.mu.Lock()
-	w.waiting = append(w.waiting, r)
-	if !w.writing {
-		w.writing = true
-		r.lead <- struct{}{}
-	}
-	w.mu.Unlock()
-	select {
-	case <-r.done:
-	case <-r.lead:
-		w.write(ctx)
-	case <-ctx.Done():
-		return w.abandon(ctx, r)
-	}
-	return r.revision, r.err
-}
-
-// write writes the first of those who wait, and leaves the rest to one of them.
-func (w *logWriter) write(ctx context.Context) {
-	w.mu.Lock()
-	n := min(len(w.waiting), maxGroup)
-	group := w.waiting[:n:n]
-	w.waiting = w.waiting[n:]
-	w.mu.Unlock()
-	w.log.writeGroup(ctx, w.partition, group)
-	for _, r := range group {
-		close(r.done)
-	}
-	w.passOn()
-}
-
-func (w *logWriter) passOn() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.waiting) == 0 {
-		w.writing = false
-		return
-	}
-	w.waiting[0].lead <- struct{}{}
-}
-
-// abandon takes a request back that nobody has begun to write. Of one that is being written, the outcome is unknown.
-func (w *logWriter) abandon(ctx context.Context, r *appendRequest) (es.Revision, error) {
-	w.mu.Lock()
-	begun := true
-	for i, other := range w.waiting {
-		if other == r {
-			w.waiting = append(w.waiting[:i:i], w.waiting[i+1:]...)
-			begun = false
-			break
-		}
-	}
-	w.mu.Unlock()
-	select {
-	case <-r.lead:
-		w.passOn()
-	default:
-	}
-	outcome := "nothing is written"
-	if begun {
-		outcome = "the outcome is unknown"
-	}
-	return es.Revision{}, fmt.Errorf("%w: append to %s: %s: %w", es.ErrUnavailable, r.commit.Stream, outcome, ctx.Err())
-}
-
-// writeGroup tries until the group is written or the budget is spent. A transaction whose outcome is not known is tried
-// again: what has landed is found by its command.
-func (l *Log) writeGroup(ctx context.Context, partition int, group []*appendRequest) {
+// writeBatch tries until the batch is written or the budget is spent, even where ctx ends: it holds the appends of other
+// callers too. A transaction whose result is unknown is tried again: a commit that has landed is found by its command.
+func (l *Log) writeBatch(ctx context.Context, partition int, batch []*appendRequest) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.config.AppendBudget)
 	defer cancel()
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = 10*time.Millisecond, time.Second
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		err := l.tryGroup(ctx, partition, group)
+	policy := retry.Policy{First: 10 * time.Millisecond, Max: time.Second}
+	_, err := retry.Do(ctx, policy, func(ctx context.Context) (struct{}, error) {
+		err := l.tryBatch(ctx, partition, batch)
 		if err != nil && !errors.Is(err, es.ErrUnavailable) {
-			err = backoff.Permanent(err)
+			err = retry.Permanent(err)
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
+	})
 	if err == nil {
 		return
 	}
-	if len(group) > 1 && !errors.Is(err, es.ErrUnavailable) && ctx.Err() == nil {
-		for i := range group { // one of them can't be stored; the others have no part in it
-			l.writeGroup(ctx, partition, group[i:i+1])
+	if len(batch) > 1 && !errors.Is(err, es.ErrUnavailable) && ctx.Err() == nil {
+		for i := range batch { // one of them cannot be stored; the others may be
+			l.writeBatch(ctx, partition, batch[i:i+1])
 		}
 		return
 	}
-	for _, r := range group {
+	for _, r := range batch {
 		if errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil {
-			r.err = fmt.Errorf("%w: append to %s: no answer in time, the outcome is unknown: %w", es.ErrUnavailable, r.commit.Stream, err)
+			r.err = fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w", es.ErrUnavailable, r.commit.Stream, err)
 		} else {
 			r.err = fmt.Errorf("append to %s: %w", r.commit.Stream, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 const (
@@ -143,19 +144,18 @@ func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
 	return head, translate("read the end of the log", err)
 }
 
-// Pauses between two looks at a partition that holds nothing new.
+// Pauses between two reads of a partition that holds nothing new.
 const (
-	firstPause = 2 * time.Millisecond
-	lastPause  = 25 * time.Millisecond
+	firstFollowPause = 2 * time.Millisecond
+	maxFollowPause   = 25 * time.Millisecond
 )
 
-// Follow implements [es.Feed]. It looks for more again and again: sequences become visible in their order, so what was
-// passed is complete.
+// Follow implements [es.Feed]. It polls: sequences become visible in their order, so what was passed is complete.
 func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
 	if err := l.checkPartition(after.Partition); err != nil {
 		return err
 	}
-	pause := firstPause
+	pauses := retry.Pauses{First: firstFollowPause, Max: maxFollowPause}
 	for ctx.Err() == nil {
 		b, err := l.after(ctx, after, max(maxBatch, 1))
 		if ctx.Err() != nil {
@@ -165,14 +165,10 @@ func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handl
 			return err
 		}
 		if len(b.Commits) == 0 {
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-			pause = min(2*pause, lastPause)
+			pauses.Wait(ctx)
 			continue
 		}
-		pause = firstPause
+		pauses.Reset()
 		if err := handle(ctx, b); err != nil {
 			return err
 		}

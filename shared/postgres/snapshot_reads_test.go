@@ -78,8 +78,8 @@ func TestSnapshotsThatAreReadTogetherAreKeptApart(t *testing.T) {
 		})
 	}
 	loading.Wait()
-	if s.reads.reading != 0 || len(s.reads.waiting) != 0 {
-		t.Errorf("%d read and %d wait when all is done", s.reads.reading, len(s.reads.waiting))
+	if s.reads.calls.inFlight != 0 || len(s.reads.calls.queue) != 0 {
+		t.Errorf("%d read and %d wait when all is done", s.reads.calls.inFlight, len(s.reads.calls.queue))
 	}
 }
 
@@ -113,12 +113,12 @@ func call(t testing.TB, s *Snapshots, n int) caller {
 	return c
 }
 
-func awaitReads[T any](t testing.TB, g *gathering[T], reading, waiting int) {
+func awaitReads[T any](t testing.TB, b *readBatcher[T], reading, waiting int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		g.mu.Lock()
-		gotReading, gotWaiting := g.reading, len(g.waiting)
-		g.mu.Unlock()
+		b.calls.mu.Lock()
+		gotReading, gotWaiting := b.calls.inFlight, len(b.calls.queue)
+		b.calls.mu.Unlock()
 		if gotReading == reading && gotWaiting == waiting {
 			return
 		}
@@ -153,22 +153,22 @@ func TestAReaderOfSnapshotsWhoIsCalledOff(t *testing.T) {
 	save(t, s, 9)
 	release := holdTable(t, s.db, "orchestrix.snapshots")
 	first, second := call(t, s, 1), call(t, s, 2)
-	awaitReads(t, &s.reads, gatheringReaders, 0)
+	awaitReads(t, s.reads, readBatches, 0)
 	leader := call(t, s, 3)
-	awaitReads(t, &s.reads, gatheringReaders, 1)
+	awaitReads(t, s.reads, readBatches, 1)
 	left := call(t, s, 4)
-	awaitReads(t, &s.reads, gatheringReaders, 2)
+	awaitReads(t, s.reads, readBatches, 2)
 	with := []caller{call(t, s, 5), call(t, s, 6)}
-	awaitReads(t, &s.reads, gatheringReaders, 4)
+	awaitReads(t, s.reads, readBatches, 4)
 
 	wantLeft(t, left) // while it waits
-	awaitReads(t, &s.reads, gatheringReaders, 3)
+	awaitReads(t, s.reads, readBatches, 3)
 	wantLeft(t, first) // while it reads: the leader reads for all who wait
-	awaitReads(t, &s.reads, gatheringReaders, 0)
+	awaitReads(t, s.reads, readBatches, 0)
 	wantLeft(t, leader) // while it reads for others, who then read for themselves
-	awaitReads(t, &s.reads, gatheringReaders-1, 0)
+	awaitReads(t, s.reads, readBatches-1, 0)
 	release()
 	wantLoaded(t, append(with, second)...)
-	awaitReads(t, &s.reads, 0, 0)
+	awaitReads(t, s.reads, 0, 0)
 	wantLoaded(t, call(t, s, 7))
 }

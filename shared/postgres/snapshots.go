@@ -16,20 +16,22 @@ import (
 // Snapshots keeps snapshots in Postgres.
 type Snapshots struct {
 	db    *DB
-	reads gathering[snapshotRead]
+	reads *readBatcher[snapshotRead]
 }
 
 var _ es.Snapshots = (*Snapshots)(nil)
 
 // NewSnapshots returns the snapshots of a migrated database.
-func NewSnapshots(db *DB) *Snapshots { return &Snapshots{db: db} }
+func NewSnapshots(db *DB) *Snapshots {
+	return &Snapshots{db: db, reads: newReadBatcher[snapshotRead]()}
+}
 
 // Load implements [es.Snapshots]. Loads that come while others are being read share one statement.
 func (s *Snapshots) Load(ctx context.Context, stream es.Stream, schema string) (es.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	r := &snapshotRead{stream: stream, schema: schema}
-	if err := s.reads.read(ctx, r, s.readAll); err != nil {
+	if err := s.reads.do(ctx, r, s.readAll); err != nil {
 		return es.Snapshot{}, translate("snapshot of "+stream.Path(), err)
 	}
 	if !r.found {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 const (
@@ -58,9 +58,10 @@ select set_config('idle_in_transaction_session_timeout', '4s', true), set_config
 	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
 )
 
-const (
-	applyAttempts = 5
+// applyRetries are for transactions that Postgres has ended in favour of others.
+var applyRetries = retry.Policy{First: 20 * time.Millisecond, Max: 80 * time.Millisecond, FullJitter: true, Limit: 5}
 
+const (
 	// How long a transaction waits for a lock: one of several views must not hold all of them up for what one waits for.
 	waitAlone    = "0" // as long as it may take
 	waitTogether = "1s"
@@ -72,21 +73,18 @@ func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold e
 	defer cancel()
 	all := []es.Application{{View: view, Update: u, Fold: fold}}
 	how := applyHow{wait: waitAlone}
-	for attempt := 1; ; attempt++ {
+	_, err := retry.Do(ctx, applyRetries, func(ctx context.Context) (struct{}, error) {
 		err := v.applyOnce(ctx, how, all)
 		if hasCode(err, uniqueViolation) && !how.overwrite {
 			how.overwrite = true
 			err = v.applyOnce(ctx, how, all)
 		}
-		if attempt == applyAttempts || !hasCode(err, serialization, deadlock) {
-			return err
+		if !hasCode(err, serialization, deadlock) {
+			err = retry.Permanent(err)
 		}
-		select {
-		case <-time.After(rand.N(time.Duration(attempt) * 20 * time.Millisecond)):
-		case <-ctx.Done():
-			return err
-		}
-	}
+		return struct{}{}, err
+	})
+	return err
 }
 
 // ApplyTogether implements [es.ViewWriter]. Views are locked in the order of their names, and partitions and keys in theirs, so

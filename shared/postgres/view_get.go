@@ -39,7 +39,7 @@ func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document,
 	var r *documentRead
 	err := v.read(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
 		r = &documentRead{tenant: tenant, key: key}
-		err = known.reads.read(ctx, r, func(ctx context.Context, all []*documentRead) error { return v.readDocuments(ctx, known, all) })
+		err = known.reads.do(ctx, r, func(ctx context.Context, all []*documentRead) error { return v.readDocuments(ctx, known, all) })
 		if err != nil {
 			return false, translate("read view "+view, err)
 		}

@@ -63,8 +63,8 @@ func get(t testing.TB, v *Views, version, n int) caller {
 	return c
 }
 
-// gathers is where the reads of the view gather.
-func gathers(t testing.TB, v *Views) *activeBuild {
+// activeOf returns the active build of the view, which has the batcher of its reads.
+func activeOf(t testing.TB, v *Views) *activeBuild {
 	t.Helper()
 	known, _, err := v.lookUp(t.Context(), "numbers")
 	if err != nil {
@@ -78,10 +78,10 @@ func TestDocumentsThatAreReadTogetherAreKeptApart(t *testing.T) {
 	v := NewViews(openSnapshots(t).db)
 	const documents = 200
 	fill(t, v, 1, documents)
-	known := gathers(t, v)
+	known := activeOf(t, v)
 	release := holdTable(t, v.db, tableName(known.Build()))
 	callers := []caller{get(t, v, 1, 0), get(t, v, 1, 1)}
-	awaitReads(t, &known.reads, gatheringReaders, 0)
+	awaitReads(t, known.reads, readBatches, 0)
 	for n := range documents {
 		callers = append(callers, get(t, v, 1, n))
 	}
@@ -91,7 +91,7 @@ func TestDocumentsThatAreReadTogetherAreKeptApart(t *testing.T) {
 		_, err := v.Get(t.Context(), "numbers", es.DefaultTenant, "a key that is no text:\x00")
 		refused <- err
 	}()
-	awaitReads(t, &known.reads, gatheringReaders, documents+2)
+	awaitReads(t, known.reads, readBatches, documents+2)
 	release()
 	wantLoaded(t, callers...)
 	if err := <-missing.err; !errors.Is(err, es.ErrNotFound) {
@@ -100,7 +100,7 @@ func TestDocumentsThatAreReadTogetherAreKeptApart(t *testing.T) {
 	if err := <-refused; err == nil || errors.Is(err, es.ErrUnavailable) {
 		t.Errorf("what Postgres refuses got %v", err)
 	}
-	awaitReads(t, &known.reads, 0, 0)
+	awaitReads(t, known.reads, 0, 0)
 }
 
 // awaitHeld waits until so many statements wait for a lock.
@@ -121,12 +121,12 @@ func TestDocumentsThatWaitWhileReadersAreSwitched(t *testing.T) {
 	db := openSnapshots(t).db
 	v := NewViews(db)
 	fill(t, v, 1, 5)
-	known := gathers(t, v)
+	known := activeOf(t, v)
 	release := holdTable(t, db, tableName(known.Build()))
 	early := []caller{get(t, v, 1, 0), get(t, v, 1, 1)}
 	awaitHeld(t, db, len(early))
 	late := []caller{get(t, v, 2, 2), get(t, v, 2, 3), get(t, v, 2, 4)}
-	awaitReads(t, &known.reads, gatheringReaders, 3)
+	awaitReads(t, known.reads, readBatches, 3)
 	fill(t, NewViews(db), 2, 5)
 	for v.isFresh(known) {
 		time.Sleep(time.Millisecond)

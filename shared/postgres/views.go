@@ -28,7 +28,7 @@ type activeBuild struct {
 	prepared time.Time // moves when the declared fields change
 	seen     time.Time // when it was certainly active; guarded by Views.mu
 	selects  documentSelects
-	reads    gathering[documentRead]
+	reads    *readBatcher[documentRead]
 }
 
 // seenAge is for how long a build is read after it was last seen to be the active one. Whoever waits for a position
@@ -139,7 +139,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 	if err := json.Unmarshal(fields, &known.Fields); err != nil {
 		return known, true, fmt.Errorf("fields of view %s: %w", view, err)
 	}
-	known.selects = selectsOf(known.Build())
+	known.selects, known.reads = selectsOf(known.Build()), newReadBatcher[documentRead]()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.changes == changes { // somebody may have seen another one meanwhile

@@ -5,24 +5,31 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
+	"orchestrix/shared/retry"
 )
 
-// Await tries until it works or ctx ends, with pauses that grow from 100 ms to 5 s: for what a service needs
-// and may start later than the service. It logs the first failure, and then one every ten seconds.
+// awaitPauses are those between attempts to reach what a service needs.
+const (
+	firstAwaitPause = 100 * time.Millisecond
+	maxAwaitPause   = 5 * time.Second
+	awaitLogPeriod  = 10 * time.Second
+)
+
+// Await calls try until it succeeds, returns an error marked with [Permanent], or ctx ends, with pauses that grow from
+// 100 ms to 5 s: for a backend that may start later than the service. It logs the first failure, and then at most one in
+// ten seconds.
 func Await[T any](ctx context.Context, logger *slog.Logger, what string, try func(ctx context.Context) (T, error)) (T, error) {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, 5*time.Second
-	var told time.Time
-	return backoff.Retry(ctx, func() (T, error) { return try(ctx) },
-		backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0),
-		backoff.WithNotify(func(err error, _ time.Duration) {
-			if time.Since(told) >= 10*time.Second {
-				told = time.Now()
+	var logged time.Time
+	return retry.Do(ctx, retry.Policy{
+		First: firstAwaitPause, Max: maxAwaitPause,
+		OnFailure: func(err error, _ time.Duration) {
+			if time.Since(logged) >= awaitLogPeriod {
+				logged = time.Now()
 				logger.WarnContext(ctx, "waiting", "for", what, "error", err)
 			}
-		}))
+		},
+	}, try)
 }
 
-// Permanent marks an error that waiting won't mend: [Await] returns it at once.
-func Permanent(err error) error { return backoff.Permanent(err) }
+// Permanent marks an error that waiting cannot cure: [Await] returns it immediately.
+func Permanent(err error) error { return retry.Permanent(err) }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"orchestrix/shared/retry"
 )
 
 const (
@@ -123,9 +125,7 @@ func (s *server) copyDatabase(ctx context.Context, name, from string) error {
 		if attempt == copyAttempts {
 			return fmt.Errorf("something, perhaps migrate, keeps a connection to the template open: %w", err)
 		}
-		select {
-		case <-time.After(copyPause):
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, copyPause) {
 			return ctx.Err()
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// lockPartition makes the order of sequences that in which commits become visible: the next to append waits until
-	// this transaction has ended.
+	// lockPartition makes commits visible in the order of their sequences: the next transaction that appends to the
+	// partition waits until this one has ended.
 	lockPartition = `select head from orchestrix.log_partitions where partition = $1 for update`
 
 	selectEnds = `
@@ -25,7 +25,7 @@ cross join lateral (
 	order by first_version desc limit 1
 ) l`
 
-	selectLanded = `
+	selectStored = `
 select w.n, c.version, c.sequence, c.previous, c.command_id, c.command_hash, (c.body->0->>'time')::text
 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) with ordinality as w (tenant, category, stream, first_version, n)
 join orchestrix.log_commits c on c.tenant = w.tenant collate "C" and c.category = w.category collate "C"
@@ -39,44 +39,45 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 	moveHead = `update orchestrix.log_partitions set head = $2, head_at = clock_timestamp() where partition = $1`
 )
 
-// group is one transaction's view of the streams that it appends to.
-type group struct {
+// appendBatch is what one transaction knows of the streams that it appends to.
+type appendBatch struct {
 	partition int
 	head      uint64
 	requests  []*appendRequest
-	ends      map[es.Stream]uint64      // sequence of each stream's newest commit
-	landed    map[landingPlace]*written // what stands where a request wants to
+	ends      map[es.Stream]uint64        // sequence of each stream's newest commit
+	stored    map[commitKey]*storedCommit // the commit that has the first version of a request already
 }
 
-type landingPlace struct {
+// commitKey identifies a commit by its stream and first version.
+type commitKey struct {
 	es.Stream
 	first es.Version
 }
 
-type written struct {
+type storedCommit struct {
 	revision es.Revision
 	command  es.CommandRef
 	time     time.Time
 }
 
-// tryGroup appends what can be appended, in one transaction of two round trips.
-func (l *Log) tryGroup(ctx context.Context, partition int, requests []*appendRequest) (err error) {
+// tryBatch appends what can be appended, in one transaction of two round trips. It leaves the result of each append in its request.
+func (l *Log) tryBatch(ctx context.Context, partition int, requests []*appendRequest) (err error) {
 	const what = "append"
 	conn, err := l.db.pool.Acquire(ctx)
 	if err != nil {
 		return translate(what, err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
-	g := &group{partition: partition, requests: requests, ends: map[es.Stream]uint64{}, landed: map[landingPlace]*written{}}
-	if err := g.read(ctx, conn); err != nil {
+	b := &appendBatch{partition: partition, requests: requests, ends: map[es.Stream]uint64{}, stored: map[commitKey]*storedCommit{}}
+	if err := b.read(ctx, conn); err != nil {
 		rollback(ctx, conn)
 		return translate(what, err)
 	}
 	batch := &pgx.Batch{}
 	for _, r := range requests {
-		r.revision, r.err = g.decide(r, batch)
+		r.revision, r.err = b.decide(r, batch)
 	}
-	batch.Queue(moveHead, partition, g.head)
+	batch.Queue(moveHead, partition, b.head)
 	batch.Queue("commit")
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		rollback(ctx, conn)
@@ -85,17 +86,17 @@ func (l *Log) tryGroup(ctx context.Context, partition int, requests []*appendReq
 	return nil
 }
 
-func (g *group) read(ctx context.Context, conn *pgxpool.Conn) error {
-	n := len(g.requests)
+func (b *appendBatch) read(ctx context.Context, conn *pgxpool.Conn) error {
+	n := len(b.requests)
 	tenants, categories, ids, firsts := make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
-	for i, r := range g.requests {
+	for i, r := range b.requests {
 		s := r.commit.Stream
 		tenants[i], categories[i], ids[i], firsts[i] = s.Tenant, s.Category, s.ID, int64(r.expected.Version)+1
 	}
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
 	batch.Queue(limitIdle)
-	batch.Queue(lockPartition, g.partition).QueryRow(func(row pgx.Row) error { return row.Scan(&g.head) })
+	batch.Queue(lockPartition, b.partition).QueryRow(func(row pgx.Row) error { return row.Scan(&b.head) })
 	batch.Queue(selectEnds, tenants, categories, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var n int
@@ -104,14 +105,14 @@ func (g *group) read(ctx context.Context, conn *pgxpool.Conn) error {
 			if err := rows.Scan(&n, &version, &sequence); err != nil {
 				return err
 			}
-			g.ends[g.requests[n-1].commit.Stream] = sequence
+			b.ends[b.requests[n-1].commit.Stream] = sequence
 		}
 		return rows.Err()
 	})
-	batch.Queue(selectLanded, tenants, categories, ids, firsts).Query(func(rows pgx.Rows) error {
+	batch.Queue(selectStored, tenants, categories, ids, firsts).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var n int
-			var w written
+			var w storedCommit
 			var previous []int64
 			var at string
 			if err := rows.Scan(&n, &w.revision.Version, &w.revision.Position.Sequence, &previous, &w.command.ID, &w.command.Hash, &at); err != nil {
@@ -123,34 +124,35 @@ func (g *group) read(ctx context.Context, conn *pgxpool.Conn) error {
 			for _, p := range previous {
 				w.revision.Previous = append(w.revision.Previous, uint64(p))
 			}
-			w.revision.Position.Partition = g.partition
-			r := g.requests[n-1]
-			g.landed[landingPlace{r.commit.Stream, r.expected.Version + 1}] = &w
+			w.revision.Position.Partition = b.partition
+			r := b.requests[n-1]
+			b.stored[commitKey{r.commit.Stream, r.expected.Version + 1}] = &w
 		}
 		return rows.Err()
 	})
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// decide queues the commit of a request, or says why it can't be appended.
-func (g *group) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, error) {
+// decide queues the commit of a request. It returns [es.ErrConflict] where the stream is not at the expected revision; a
+// request whose commit is stored already succeeds again.
+func (b *appendBatch) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, error) {
 	c := &r.commit
-	place := landingPlace{c.Stream, r.expected.Version + 1}
-	if there := g.landed[place]; there != nil && there.command == c.Command && there.time.Equal(c.Time) {
-		return there.revision, nil
+	key := commitKey{c.Stream, r.expected.Version + 1}
+	if stored := b.stored[key]; stored != nil && stored.command == c.Command && stored.time.Equal(c.Time) {
+		return stored.revision, nil
 	}
-	if end := g.ends[c.Stream]; end != r.expected.Position.Sequence {
+	if end := b.ends[c.Stream]; end != r.expected.Position.Sequence {
 		return es.Revision{}, fmt.Errorf("%w: %s is at sequence %d, not %d", es.ErrConflict, c.Stream, end, r.expected.Position.Sequence)
 	}
-	g.head++
-	c.Position = es.Position{Partition: g.partition, Sequence: g.head}
+	b.head++
+	c.Position = es.Position{Partition: b.partition, Sequence: b.head}
 	previous := make([]int64, len(c.Previous))
 	for i, p := range c.Previous {
 		previous[i] = int64(p)
 	}
-	batch.Queue(insertCommits, g.partition, c.Position.Sequence, c.Stream.Tenant, c.Stream.Category, c.Stream.ID, c.First(), c.Version,
+	batch.Queue(insertCommits, b.partition, c.Position.Sequence, c.Stream.Tenant, c.Stream.Category, c.Stream.ID, c.First(), c.Version,
 		c.Command.ID, c.Command.Hash, c.Trace.Parent, c.Trace.State, previous, r.body)
-	g.ends[c.Stream] = g.head
-	g.landed[place] = &written{revision: c.Revision(), command: c.Command, time: c.Time}
+	b.ends[c.Stream] = b.head
+	b.stored[key] = &storedCommit{revision: c.Revision(), command: c.Command, time: c.Time}
 	return c.Revision(), nil
 }

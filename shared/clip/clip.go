@@ -1,0 +1,13 @@
+// Package clip shortens texts that come from outside before they go into an error, an answer or a store.
+package clip
+
+import "strings"
+
+// Text returns the first limit bytes of text, on a boundary between characters, and "…" behind them. A text that is no
+// longer than limit is returned as it is. What is not UTF-8 is left out of a text that is cut.
+func Text(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}
