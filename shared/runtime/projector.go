@@ -36,7 +36,7 @@ func (c ProjectorConfig) withDefaults() ProjectorConfig {
 		c.Logger = slog.Default()
 	}
 	if c.Observer == nil {
-		c.Observer = unobserved{}
+		c.Observer = noProjectionObserver{}
 	}
 	return c
 }

@@ -1,0 +1,35 @@
+package runtime
+
+import (
+	"context"
+	"time"
+
+	"orchestrix/shared/tracing"
+)
+
+// ProjectionObserver receives the measurements of a [Projector]. Its methods are called concurrently and must not block.
+type ProjectionObserver interface {
+	// Applied reports a transaction of a view: how many commits it covered, its duration, and its error. A failed
+	// transaction is retried.
+	Applied(ctx context.Context, view string, commits int, took time.Duration, err error)
+}
+
+// observed runs the transaction of a batch within the traces of its commits, and reports it to the observer.
+func (p *projection) observed(ctx context.Context, b part, fold *batchFold, transact func(context.Context) error) error {
+	started := time.Now()
+	work := tracing.Work{
+		System: p.projector.config.System, Name: p.view.Name, Destination: "events", Partition: p.reads.partition,
+	}
+	ctx, batch := work.ProcessCommits(ctx, fold.commits)
+	err := transact(ctx)
+	batch.End(err)
+	p.projector.config.Observer.Applied(ctx, p.view.Name, len(b.entries), time.Since(started), err)
+	return err
+}
+
+// noProjectionObserver discards measurements.
+type noProjectionObserver struct{}
+
+var _ ProjectionObserver = noProjectionObserver{}
+
+func (noProjectionObserver) Applied(context.Context, string, int, time.Duration, error) {}
