@@ -15,15 +15,13 @@ type ProjectionObserver interface {
 }
 
 // observed runs the transaction of a batch within the traces of its commits, and reports it to the observer.
-func (p *projection) observed(ctx context.Context, b part, fold *batchFold, transact func(context.Context) error) error {
+func (h *viewHandler) observed(ctx context.Context, commits int, batch *batchFold, transact func(context.Context) error) error {
 	started := time.Now()
-	work := tracing.Work{
-		System: p.projector.config.System, Name: p.view.Name, Destination: "events", Partition: p.reads.partition,
-	}
-	ctx, batch := work.ProcessCommits(ctx, fold.commits)
+	work := tracing.Work{System: h.projector.system, Name: h.view.Name, Destination: "events", Partition: h.partition}
+	ctx, spans := work.ProcessCommits(ctx, batch.commits)
 	err := transact(ctx)
-	batch.End(err)
-	p.projector.config.Observer.Applied(ctx, p.view.Name, len(b.entries), time.Since(started), err)
+	spans.End(err)
+	h.projector.observer.Applied(ctx, h.view.Name, commits, time.Since(started), err)
 	return err
 }
 

@@ -52,10 +52,10 @@ func (v *verifier) run(ctx context.Context) (result Verified, err error) {
 	if err := v.lookAtHeads(ctx); err != nil {
 		return result, err
 	}
-	err = v.walk(ctx, func(e *entry) {
-		v.check.check(&e.Commit)
+	err = v.walk(ctx, func(d *DecodedCommit) {
+		v.check.check(&d.Commit)
 		for _, c := range checks {
-			c.fold(e)
+			c.fold(d)
 		}
 	})
 	if err != nil {

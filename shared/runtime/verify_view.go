@@ -41,11 +41,11 @@ func newViewCheck(view *es.ViewType, checkpoints []es.Checkpoint, partitions, li
 }
 
 // fold folds what the commit does to the documents that are looked at.
-func (v *viewCheck) fold(e *entry) {
-	if e.Position.Sequence > v.until[e.Position.Partition] {
+func (v *viewCheck) fold(c *DecodedCommit) {
+	if c.Position.Sequence > v.until[c.Position.Partition] {
 		return
 	}
-	steps := e.appendSteps(nil, v.view)
+	steps := appendSteps(nil, v.view, c)
 	for i := range steps {
 		s := &steps[i]
 		if s.err != nil {
