@@ -12,69 +12,71 @@ import (
 )
 
 const (
-	progressInterval = 3 * time.Millisecond // between two looks at the checkpoints while somebody waits
-	progressTimeout  = 2 * time.Second      // for one look
-	freshnessAge     = time.Second          // how long what is known of a view's freshness is used again
+	pollInterval  = 3 * time.Millisecond // between two reads of the checkpoints while requests wait
+	pollTimeout   = 2 * time.Second      // of one read
+	freshnessTime = time.Second          // how long the known freshness of a view is returned again
 )
 
-// progress knows how far the views are. One goroutine looks for all who wait, so a thousand waiting requests
-// cost the store what one does, and none costs it nothing.
-type progress struct {
+// positionWaiter waits until views have reached positions. One goroutine reads the checkpoints for all requests that wait, so
+// a thousand waiting requests cost the store as much as one. Without any, nothing is read.
+type positionWaiter struct {
 	views es.ViewReader
-	work  chan struct{} // holds a token while somebody may be waiting
+	work  chan struct{} // holds a token while requests may be waiting
 
 	mu      sync.Mutex
 	waiting map[string]map[*waiter]struct{} // by view
 	known   map[string]knownFreshness       // by view
 }
 
+// waiter is one request that waits. Its fields reached and isPolled are guarded by the mutex of the positionWaiter.
 type waiter struct {
 	position es.Position
-	reached  uint64 // guarded by progress.mu
-	done     chan struct{}
-	looked   chan struct{} // closed after the first look that began while it waited
-	isLooked bool          // guarded by progress.mu
+	reached  uint64
+	done     chan struct{} // closed when the view has reached position
+	polled   chan struct{} // closed after the first read of the checkpoints that began while it waited
+	isPolled bool
 }
 
 type knownFreshness struct {
-	asOf time.Time
-	read time.Time
+	asOf   time.Time
+	readAt time.Time
 }
 
-func newProgress(views es.ViewReader) *progress {
-	return &progress{
+func newPositionWaiter(views es.ViewReader) *positionWaiter {
+	return &positionWaiter{
 		views: views, work: make(chan struct{}, 1),
 		waiting: map[string]map[*waiter]struct{}{}, known: map[string]knownFreshness{},
 	}
 }
 
-// wait returns when the view has the position, or with [*NotReachedError] after timeout, though not before it was looked at.
-func (p *progress) wait(ctx context.Context, view string, position es.Position, timeout time.Duration) error {
-	w := &waiter{position: position, done: make(chan struct{}), looked: make(chan struct{})}
-	p.join(view, w)
-	defer p.leave(view, w)
-	patience, look := time.NewTimer(timeout), time.NewTimer(max(timeout, progressTimeout))
-	defer patience.Stop()
-	defer look.Stop()
-	var looked chan struct{}
+// wait returns when the view has reached the position. After timeout, but not before the checkpoints were read once, it
+// returns [*NotReachedError].
+func (p *positionWaiter) wait(ctx context.Context, view string, position es.Position, timeout time.Duration) error {
+	w := &waiter{position: position, done: make(chan struct{}), polled: make(chan struct{})}
+	p.add(view, w)
+	defer p.remove(view, w)
+	end, pollEnd := time.NewTimer(timeout), time.NewTimer(max(timeout, pollTimeout))
+	defer end.Stop()
+	defer pollEnd.Stop()
+	var polled chan struct{}
 	for {
 		select {
 		case <-w.done:
 			return nil
-		case <-patience.C:
-			looked = w.looked
-		case <-looked:
-			return p.outcome(view, w)
-		case <-look.C:
-			return p.outcome(view, w)
+		case <-end.C:
+			polled = w.polled
+		case <-polled:
+			return p.checkReached(view, w)
+		case <-pollEnd.C:
+			return p.checkReached(view, w)
 		case <-ctx.Done():
 			return fmt.Errorf("%w: waiting for view %s: %w", es.ErrUnavailable, view, ctx.Err())
 		}
 	}
 }
 
-// outcome is what the looks have shown.
-func (p *progress) outcome(view string, w *waiter) error {
+// checkReached returns [*NotReachedError] unless the view had reached the position when its checkpoints were read last.
+func (p *positionWaiter) checkReached(view string, w *waiter) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.reached >= w.position.Sequence {
@@ -83,7 +85,7 @@ func (p *progress) outcome(view string, w *waiter) error {
 	return &NotReachedError{View: view, Wanted: w.position, Reached: es.Position{Partition: w.position.Partition, Sequence: w.reached}}
 }
 
-func (p *progress) join(view string, w *waiter) {
+func (p *positionWaiter) add(view string, w *waiter) {
 	p.mu.Lock()
 	if p.waiting[view] == nil {
 		p.waiting[view] = map[*waiter]struct{}{}
@@ -96,7 +98,7 @@ func (p *progress) join(view string, w *waiter) {
 	}
 }
 
-func (p *progress) leave(view string, w *waiter) {
+func (p *positionWaiter) remove(view string, w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.waiting[view], w)
@@ -105,20 +107,21 @@ func (p *progress) leave(view string, w *waiter) {
 	}
 }
 
-func (p *progress) run(ctx context.Context) error {
+// run polls the checkpoints while requests wait, until ctx ends.
+func (p *positionWaiter) run(ctx context.Context) error {
 	for {
 		select {
 		case <-p.work:
-			p.serve(ctx)
+			p.pollUntilIdle(ctx)
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// serve looks at the checkpoints until nobody waits.
-func (p *progress) serve(ctx context.Context) {
-	ticker := time.NewTicker(progressInterval)
+// pollUntilIdle polls the checkpoints until no request waits.
+func (p *positionWaiter) pollUntilIdle(ctx context.Context) {
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		views := p.waitedFor()
@@ -126,7 +129,7 @@ func (p *progress) serve(ctx context.Context) {
 			return
 		}
 		for _, view := range views {
-			p.look(ctx, view)
+			p.poll(ctx, view)
 		}
 		select {
 		case <-ticker.C:
@@ -136,7 +139,7 @@ func (p *progress) serve(ctx context.Context) {
 	}
 }
 
-func (p *progress) waitedFor() []string {
+func (p *positionWaiter) waitedFor() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	views := make([]string, 0, len(p.waiting))
@@ -146,24 +149,24 @@ func (p *progress) waitedFor() []string {
 	return views
 }
 
-func (p *progress) waitersFor(view string) []*waiter {
+func (p *positionWaiter) waitersFor(view string) []*waiter {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Collect(maps.Keys(p.waiting[view]))
 }
 
-// look wakes those whose position the view has. A look that fails wakes nobody: they time out.
-func (p *progress) look(ctx context.Context, view string) {
-	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
+// poll reads the checkpoints of a view and wakes the requests whose position it has reached. If the read fails, they wait on.
+func (p *positionWaiter) poll(ctx context.Context, view string) {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	asked := p.waitersFor(view)
+	before := p.waitersFor(view)
 	checkpoints, err := p.views.Checkpoints(ctx, view)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, w := range asked {
-		if !w.isLooked {
-			w.isLooked = true
-			close(w.looked)
+	for _, w := range before {
+		if !w.isPolled {
+			w.isPolled = true
+			close(w.polled)
 		}
 	}
 	if err != nil {
@@ -183,17 +186,17 @@ func (p *progress) look(ctx context.Context, view string) {
 	}
 }
 
-// freshness is how old the view may be: what its slowest partition knows. It is zero where a partition has
-// no checkpoint yet, or where that can't be read.
-func (p *progress) freshness(ctx context.Context, view string, partitions int) Freshness {
+// freshness returns the freshness of a view: that of its slowest partition. AsOf is zero if a partition has no checkpoint yet,
+// and as long as the checkpoints can't be read.
+func (p *positionWaiter) freshness(ctx context.Context, view string, partitions int) Freshness {
 	now := time.Now()
 	p.mu.Lock()
 	known, ok := p.known[view]
-	if ok && now.Sub(known.read) < freshnessAge {
+	if ok && now.Sub(known.readAt) < freshnessTime {
 		p.mu.Unlock()
 		return Freshness{AsOf: known.asOf}
 	}
-	p.known[view] = knownFreshness{asOf: known.asOf, read: now} // others needn't look at the same time
+	p.known[view] = knownFreshness{asOf: known.asOf, readAt: now} // concurrent requests do not read it too
 	p.mu.Unlock()
 
 	checkpoints, err := p.views.Checkpoints(ctx, view)
@@ -202,11 +205,12 @@ func (p *progress) freshness(ctx context.Context, view string, partitions int) F
 	}
 	asOf := oldest(checkpoints, partitions)
 	p.mu.Lock()
-	p.known[view] = knownFreshness{asOf: asOf, read: now}
+	p.known[view] = knownFreshness{asOf: asOf, readAt: now}
 	p.mu.Unlock()
 	return Freshness{AsOf: asOf}
 }
 
+// oldest returns when the partition that lags most was caught up last.
 func oldest(checkpoints []es.Checkpoint, partitions int) time.Time {
 	if len(checkpoints) < partitions {
 		return time.Time{}

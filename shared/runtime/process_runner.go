@@ -77,8 +77,6 @@ type ProcessInstances interface {
 	loadState(ctx context.Context, a *es.Aggregate, s es.Stream, version es.Version, fresh bool) (any, error)
 }
 
-var _ ProcessInstances = (*Executor)(nil)
-
 // ProcessCheckpoints stores the checkpoints of process runners.
 type ProcessCheckpoints interface {
 	CheckpointStore
@@ -108,7 +106,7 @@ type ProcessRunner struct {
 	triggers  map[string][]*es.ProcessType // by full event name
 }
 
-// NewProcessRunner returns a runner. instances has the same registry and writes to log.
+// NewProcessRunner returns a runner. instances, an [Executor], has the same registry and writes to log.
 func NewProcessRunner(registry *es.Registry, log es.Feed, instances ProcessInstances, checkpoints ProcessCheckpoints, bus es.MessageBus, deadlines es.Deadlines, config ProcessConfig) *ProcessRunner {
 	config = config.withDefaults(log.Partitions())
 	r := &ProcessRunner{

@@ -88,7 +88,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 	}{
 		"a commit is missing": {
 			func(c *es.Commit) bool { return c.Position.Sequence != 3 },
-			[]string{"0-4: commits are missing", "0-4: counter-a goes on with version 4 after 2", "0-4: counter-a points back"},
+			[]string{"0-4: commits are missing", "0-4: counter-a continues with version 4 after 2", "0-4: counter-a has back-pointers"},
 		},
 		"a version is skipped": {
 			func(c *es.Commit) bool {
@@ -97,7 +97,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 				}
 				return true
 			},
-			[]string{"0-5: counter-a goes on with version 6 after 4"},
+			[]string{"0-5: counter-a continues with version 6 after 4"},
 		},
 		"a wrong back-pointer": {
 			func(c *es.Commit) bool {
@@ -106,7 +106,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 				}
 				return true
 			},
-			[]string{"0-4: counter-a points back", "0-5: counter-a points back"},
+			[]string{"0-4: counter-a has back-pointers", "0-5: counter-a has back-pointers"},
 		},
 		"an event that nobody knows": {
 			func(c *es.Commit) bool {
@@ -124,7 +124,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 				}
 				return true
 			},
-			[]string{"0-5: command 1 of counter-a comes a second time"},
+			[]string{"0-5: command 1 of counter-a was committed before"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
