@@ -21,7 +21,7 @@ type findings struct {
 
 const maxFindings = 100
 
-func (f *findings) add(where, format string, args ...any) {
+func (f *findings) report(where, format string, args ...any) {
 	f.count++
 	if len(f.first) < maxFindings {
 		f.first = append(f.first, Finding{Where: where, What: fmt.Sprintf(format, args...)})
@@ -58,33 +58,33 @@ func (l *logCheck) checkCommit(c *es.Commit) {
 	l.commits++
 	partition := c.Position.Partition
 	if want := l.last[partition] + 1; c.Position.Sequence != want {
-		l.add(where, "commits are missing: the previous one is %d", l.last[partition])
+		l.report(where, "commits are missing: the previous one is %d", l.last[partition])
 	}
 	l.last[partition] = c.Position.Sequence
 	if c.Err != nil {
-		l.add(where, "%v", c.Err)
+		l.report(where, "%v", c.Err)
 		return
 	}
 	l.events += uint64(len(c.Events))
 	if belongs := es.PartitionOf(c.Stream.Tenant, c.Stream.ID, l.partitions); belongs != partition {
-		l.add(where, "%s belongs to partition %d", c.Stream, belongs)
+		l.report(where, "%s belongs to partition %d", c.Stream, belongs)
 	}
 	end := l.streams[c.Stream]
 	if c.First() != end.version+1 {
-		l.add(where, "%s continues with version %d after %d", c.Stream, c.First(), end.version)
+		l.report(where, "%s continues with version %d after %d", c.Stream, c.First(), end.version)
 	}
 	if len(c.Previous) > 0 && end.version > 0 && hashPointers(c.Previous) != end.pointers {
-		l.add(where, "%s has back-pointers %v, which are not its previous commits", c.Stream, c.Previous)
+		l.report(where, "%s has back-pointers %v, which are not its previous commits", c.Stream, c.Previous)
 	}
 	l.streams[c.Stream] = streamEnd{version: c.Version, pointers: hashPointers(c.Revision().Next())}
 	command := hashText(c.Stream.Path() + " " + c.Command.ID)
 	if _, twice := l.commands[command]; twice {
-		l.add(where, "command %s of %s was committed before", c.Command.ID, c.Stream)
+		l.report(where, "command %s of %s was committed before", c.Command.ID, c.Stream)
 	}
 	l.commands[command] = struct{}{}
 	for _, e := range c.Events {
 		if _, err := decodeSafely(l.registry, e); err != nil {
-			l.add(where, "%s: %v", c.Stream, err)
+			l.report(where, "%s: %v", c.Stream, err)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (l *logCheck) checkCommit(c *es.Commit) {
 func (l *logCheck) checkHeads(heads []es.Head) {
 	for partition, head := range heads {
 		if l.last[partition] != head.Position.Sequence {
-			l.add(head.Position.String(), "the partition reports this position as its end, but its last commit is %d", l.last[partition])
+			l.report(head.Position.String(), "the partition reports this position as its end, but its last commit is %d", l.last[partition])
 		}
 	}
 }

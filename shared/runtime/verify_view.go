@@ -142,7 +142,7 @@ func (v *viewCheck) compareOne(ctx context.Context, views es.ViewStore, key es.D
 		v.moved[key] = true
 		return nil
 	}
-	v.add(fmt.Sprintf("%s, document %q", v.view.Name, key.Key), "from the log: %s\nin the store: %s", orNone(want), orNone(stored.Data))
+	v.report(fmt.Sprintf("%s, document %q", v.view.Name, key.Key), "from the log: %s\nin the store: %s", orNone(want), orNone(stored.Data))
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (v *viewCheck) findUnexpected(ctx context.Context, views es.ViewReader, ten
 			known := v.documents[es.DocumentKey{Tenant: tenant, Key: item.Key}] != nil
 			later := item.Position.Partition < len(v.until) && item.Position.Sequence > v.until[item.Position.Partition]
 			if !known && !later {
-				v.add(fmt.Sprintf("%s, document %q", v.view.Name, item.Key), "from the log: (none)\nin the store: %s", item.Data)
+				v.report(fmt.Sprintf("%s, document %q", v.view.Name, item.Key), "from the log: (none)\nin the store: %s", item.Data)
 			}
 		}
 		if page.Next == "" {
