@@ -9,7 +9,7 @@ import (
 	"orchestrix/shared/es"
 )
 
-// LogMismatchError: a checkpoint belongs to another log than the one that is connected.
+// LogMismatchError is returned for a checkpoint that belongs to another log than the connected one.
 type LogMismatchError struct {
 	Build    es.Build
 	Position es.Position

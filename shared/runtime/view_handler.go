@@ -31,7 +31,7 @@ type applyFunc func(context.Context, es.Application) error
 // Handle implements [CommitHandler].
 func (h *viewHandler) Handle(ctx context.Context, b CommitBatch, c Checkpointer) error {
 	if len(b.Commits) <= maxSharedCommits {
-		return h.foldBatch(ctx, b, c, h.participant.apply)
+		return h.foldBatch(ctx, b, c, h.apply)
 	}
 	return h.foldBatch(ctx, b, c, h.batcher.applySolo)
 }
