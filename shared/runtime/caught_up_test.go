@@ -10,24 +10,24 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// heldUp is longer than a word to a store may be on its way, which nobody can tell.
+// heldUp is longer than a request to the store may take: the store can't tell how long it was in flight.
 const heldUp = time.Second
 
-// stalling is a store that holds a worker up between its look at the log and its next word, and applies nothing meanwhile.
+// stalling is a store that delays a worker between its read of the heads and its next request, and applies nothing meanwhile.
 type stalling struct {
 	es.ViewStore
-	stalls atomic.Bool
-	looked chan struct{} // gets a token when the worker has looked
-	goOn   chan struct{}
-	next   chan struct{} // gets a token with each round of the worker
-	end    chan struct{}
+	stalls    atomic.Bool
+	headsRead chan struct{} // receives when the worker has read the heads
+	proceed   chan struct{}
+	next      chan struct{} // receives in each round of the worker
+	end       chan struct{}
 }
 
 func (s *stalling) Builds(ctx context.Context) ([]es.BuildStatus, error) {
 	if s.stalls.Load() {
 		select {
-		case s.looked <- struct{}{}:
-			<-s.goOn
+		case s.headsRead <- struct{}{}:
+			<-s.proceed
 		case <-s.end:
 		default:
 		}
@@ -59,23 +59,23 @@ func (s *stalling) stall() {
 	}
 }
 
-// A view is as of a time only where it holds all that was acknowledged by then, however long the worker was held up between
-// its look at the log and its word to the store.
+// A view that claims to be caught up as of a time includes all commits acknowledged by then, however long the worker was
+// delayed between its read of the heads and its request to the store.
 func TestCaughtUpIsAsOfTheLook(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
 		views := &stalling{
-			ViewStore: s.views, looked: make(chan struct{}), goOn: make(chan struct{}), next: make(chan struct{}), end: make(chan struct{}),
+			ViewStore: s.views, headsRead: make(chan struct{}), proceed: make(chan struct{}), next: make(chan struct{}), end: make(chan struct{}),
 		}
 		startProjector(t, counting(t, 1, nil), s.log, views, "one")
 		t.Cleanup(func() { close(views.end) })
 		awaitTallies(t, s.views, feedCounters(t, s.log, "a", 1, 1))
 		views.stalls.Store(true)
-		<-views.looked
+		<-views.headsRead
 		time.Sleep(heldUp)
 		mustExecute(t, newExecutor(t, s.log, nil, runtime.ExecutorConfig{}), addCommand("a0", "later", 2))
 		acknowledged := time.Now()
-		close(views.goOn)
+		close(views.proceed)
 		<-views.next // the round has ended
 		checkpoints, err := s.views.Checkpoints(t.Context(), "by-id")
 		if err != nil {
@@ -83,7 +83,7 @@ func TestCaughtUpIsAsOfTheLook(t *testing.T) {
 		}
 		for _, c := range checkpoints {
 			if c.Position.Partition == es.PartitionOf(es.DefaultTenant, "a0", 4) && (c.Position.Sequence != 1 || c.CaughtUp.After(acknowledged)) {
-				t.Errorf("at %s it is as of %s; the commit after that was acknowledged at %s", c.Position, c.CaughtUp, acknowledged)
+				t.Errorf("at %s it is caught up as of %s; the next commit was acknowledged at %s", c.Position, c.CaughtUp, acknowledged)
 			}
 		}
 	})

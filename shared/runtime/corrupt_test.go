@@ -23,8 +23,8 @@ func foreignEvent(s es.Stream, kind string, version int) string {
 		s.Category, s.ID, kind, version)
 }
 
-// What another client writes into the log harms nothing but the streams that it names: views park it, commands to those
-// streams are refused, and everything else goes on.
+// Malformed entries that another client writes into the log affect only the streams that they name: views park them, and
+// commands to those streams fail.
 func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	t.Parallel()
 	quiet := slog.New(slog.DiscardHandler)
@@ -58,7 +58,7 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 		}
 	}
 	after := merge(before, feedCounters(t, log, "b", 6, 4))
-	delete(after, "odd") // it counts the event whose version was skipped
+	delete(after, "odd") // it includes the event whose version was skipped
 	awaitTallies(t, views, after)
 	eventually(t, "what can't be read is parked", func() error {
 		failed, err := views.Parked(t.Context(), es.ParkedQuery{View: "by-id", Limit: 10})
@@ -80,7 +80,7 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	}
 }
 
-// foreignWriter publishes as another client would, into the right partition or one further.
+// foreignWriter publishes as another client would, into the stream's partition or the off-th after it.
 func foreignWriter(t testing.TB, connection *nats.Conn) func(s es.Stream, off int, body string) {
 	t.Helper()
 	js, err := natsjs.New(connection)

@@ -108,16 +108,16 @@ func (x *Executor) Execute(ctx context.Context, c Command) (Result, error) {
 	return x.observed(ctx, c, t, payload, err)
 }
 
-// instruct executes a command that comes from inside; c has what its commit is to carry. It returns what
+// executeInternal executes a command that comes from inside; c has what its commit is to carry. It returns what
 // [Executor.Execute] does.
-func (x *Executor) instruct(ctx context.Context, c Command, internal es.InternalCommand) (Result, error) {
+func (x *Executor) executeInternal(ctx context.Context, c Command, internal es.InternalCommand) (Result, error) {
 	c.Name, c.ID = internal.Type.Name, internal.ID // whose id says it all: there is no body to compare
 	return x.observed(ctx, c, internal.Type, internal.Payload, nil)
 }
 
-// look returns the state of an aggregate, of at least this version. Where it has to be fresh, it includes everything that
+// loadState returns the state of an aggregate, of at least this version. Where it has to be fresh, it includes everything that
 // was acknowledged before.
-func (x *Executor) look(ctx context.Context, a *es.Aggregate, s es.Stream, version es.Version, fresh bool) (any, error) {
+func (x *Executor) loadState(ctx context.Context, a *es.Aggregate, s es.Stream, version es.Version, fresh bool) (any, error) {
 	entry, err := x.cache.acquire(ctx, s)
 	if err != nil {
 		return nil, err

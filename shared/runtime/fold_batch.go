@@ -8,25 +8,25 @@ import (
 	"orchestrix/shared/es"
 )
 
-// batchFold is what one batch of commits does to a view.
+// batchFold folds one batch of commits into a view.
 type batchFold struct {
 	view  *es.ViewType
 	steps []step
 }
 
-func newBatchFold(view *es.ViewType, entries []*entry) *batchFold {
+func newBatchFold(view *es.ViewType, commits []*DecodedCommit) *batchFold {
 	events := 0
-	for _, e := range entries {
-		events += max(1, len(e.Events))
+	for _, c := range commits {
+		events += max(1, len(c.Events))
 	}
 	b := &batchFold{view: view, steps: make([]step, 0, events)}
-	for _, e := range entries {
-		b.steps = e.appendSteps(b.steps, view)
+	for _, c := range commits {
+		b.steps = appendSteps(b.steps, view, c)
 	}
 	return b
 }
 
-// commits yields those that the view has to do with.
+// commits yields the commits of which the view folds events.
 func (b *batchFold) commits(yield func(*es.Commit) bool) {
 	var last *es.Commit
 	for i := range b.steps {
@@ -38,12 +38,12 @@ func (b *batchFold) commits(yield func(*es.Commit) bool) {
 	}
 }
 
-// keys are the documents that the batch finds, each once, in order.
+// keys returns the documents that the batch has to read, each once, in order.
 func (b *batchFold) keys() []es.DocumentKey {
 	var keys []es.DocumentKey
 	for i := range b.steps {
 		if b.view.Begins(b.steps[i].commit) {
-			continue // there is nothing to read, and nobody else to lock it for
+			continue // the document does not exist yet, and no other partition writes it
 		}
 		keys = append(keys, b.steps[i].keys...)
 	}
@@ -51,7 +51,7 @@ func (b *batchFold) keys() []es.DocumentKey {
 	return slices.Compact(keys)
 }
 
-// lanes are where events of the batch may have to wait, each once, in order.
+// lanes returns the lanes in which events of the batch may have to wait, each once, in order.
 func (b *batchFold) lanes() []es.Lane {
 	lanes := make([]es.Lane, 0, 2*len(b.steps))
 	for i := range b.steps {
@@ -68,9 +68,9 @@ func compareLanes(a, b es.Lane) int {
 	return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Name, b.Name))
 }
 
-// fold implements [es.FoldFunc]. What can't be applied is parked, and what comes after it in the same lane waits.
+// fold implements [es.FoldFunc]. An event that can't be applied is parked. Later events of its lane wait behind it.
 func (b *batchFold) fold(current es.Current) (es.Outcome, error) {
-	f := folding{
+	f := foldRun{
 		batchFold: b, current: current, waiting: map[es.Lane]bool{},
 		documents: make(map[es.DocumentKey]*document, len(b.steps)), order: make([]*document, 0, len(b.steps)),
 	}
@@ -78,24 +78,24 @@ func (b *batchFold) fold(current es.Current) (es.Outcome, error) {
 		f.waiting[lane] = true
 	}
 	for i := range b.steps {
-		f.step(i)
+		f.applyStep(i)
 	}
-	return f.outcome(), nil
+	return f.result(), nil
 }
 
-// refuse is a fold that parks everything: the store refuses the batch for this reason.
-func (b *batchFold) refuse(reason error) es.FoldFunc {
+// parkAll returns a fold that parks all events, for the reason that the store rejects the batch.
+func (b *batchFold) parkAll(reason error) es.FoldFunc {
 	return func(current es.Current) (es.Outcome, error) {
-		refused := &batchFold{view: b.view, steps: slices.Clone(b.steps)}
-		for i := range refused.steps {
-			refused.steps[i].err = reason
+		rejected := &batchFold{view: b.view, steps: slices.Clone(b.steps)}
+		for i := range rejected.steps {
+			rejected.steps[i].err = reason
 		}
-		return refused.fold(current)
+		return rejected.fold(current)
 	}
 }
 
-// folding is one run of a batch fold.
-type folding struct {
+// foldRun is one run of a batch fold. The store may run a fold again if it retries the transaction.
+type foldRun struct {
 	*batchFold
 	current   es.Current
 	waiting   map[es.Lane]bool
@@ -105,11 +105,11 @@ type folding struct {
 }
 
 type parkedStep struct {
-	step int // its place in the batch
+	step int // index in the batch
 	es.Parking
 }
 
-func (f *folding) step(i int) {
+func (f *foldRun) applyStep(i int) {
 	s := &f.steps[i]
 	switch {
 	case f.waits(s.streamLane):
@@ -118,15 +118,15 @@ func (f *folding) step(i int) {
 		f.park(i, s.streamLane(), s.err)
 	default:
 		for _, key := range s.keys {
-			f.apply(i, key)
+			f.applyTo(i, key)
 		}
 	}
 }
 
-// waits reports whether events wait in the lane. Nearly always none do, and then it need not be known which one it is.
-func (f *folding) waits(lane func() es.Lane) bool { return len(f.waiting) > 0 && f.waiting[lane()] }
+// waits reports whether events wait in the lane. The lane is computed only if events wait at all, which is rare.
+func (f *foldRun) waits(lane func() es.Lane) bool { return len(f.waiting) > 0 && f.waiting[lane()] }
 
-func (f *folding) apply(i int, key es.DocumentKey) {
+func (f *foldRun) applyTo(i int, key es.DocumentKey) {
 	lane := func() es.Lane { return es.DocumentLane(key) }
 	if f.waits(lane) {
 		f.park(i, lane(), nil)
@@ -147,39 +147,40 @@ func (f *folding) apply(i int, key es.DocumentKey) {
 	}
 }
 
-// park parks a step that has failed with err, or that waits where err is nil.
-func (f *folding) park(i int, lane es.Lane, err error) {
+// park parks a step that failed with err, or that waits if err is nil.
+func (f *foldRun) park(i int, lane es.Lane, err error) {
 	s := &f.steps[i]
 	f.parked = append(f.parked, parkedStep{step: i, Parking: s.parking(lane, newFailure(f.view, s, err))})
 	f.waiting[lane] = true
 }
 
-func (f *folding) outcome() (o es.Outcome) {
-	o.Writes = make([]es.DocumentWrite, 0, len(f.order))
+// result returns the changed documents and the parked events. An event whose document can't be stored is parked.
+func (f *foldRun) result() (r es.Outcome) {
+	r.Writes = make([]es.DocumentWrite, 0, len(f.order))
 	for _, d := range f.order {
 		for len(d.applied) > 0 {
 			w, err := d.write()
 			if err == nil {
-				o.Writes = append(o.Writes, w)
+				r.Writes = append(r.Writes, w)
 				break
 			}
-			f.takeBack(d, err)
+			f.undoLast(d, err)
 		}
 	}
 	slices.SortStableFunc(f.parked, func(a, b parkedStep) int { return cmp.Compare(a.step, b.step) })
 	failed := map[es.Lane]bool{}
 	for _, p := range f.parked {
 		if failed[p.Lane] {
-			p.Failure = nil // it waits now behind one that was taken back
+			p.Failure = nil // it now waits behind an event that was undone
 		}
 		failed[p.Lane] = failed[p.Lane] || p.Failure != nil
-		o.Parked = append(o.Parked, p.Parking)
+		r.Parked = append(r.Parked, p.Parking)
 	}
-	return o
+	return r
 }
 
-// takeBack parks the last event of a document that can't be stored.
-func (f *folding) takeBack(d *document, err error) {
+// undoLast undoes and parks the last event of a document that can't be stored.
+func (f *foldRun) undoLast(d *document, err error) {
 	s := d.undo()
 	for i := range f.steps {
 		if &f.steps[i] == s {

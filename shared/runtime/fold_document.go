@@ -8,14 +8,14 @@ import (
 	"orchestrix/shared/es"
 )
 
-// document is a document while events are folded into it.
+// document holds a document while events are folded into it.
 type document struct {
 	view    *es.ViewType
 	key     es.DocumentKey
-	base    json.RawMessage // as it was; nil where it was not there
-	value   any             // nil where it is not there
+	base    json.RawMessage // as stored; nil if it did not exist
+	value   any             // nil if it does not exist
 	applied []*step
-	first   [1]*step // is most often all that is applied
+	first   [1]*step // backs applied: most often one event is applied
 }
 
 func newDocument(view *es.ViewType, key es.DocumentKey, base json.RawMessage) *document {
@@ -24,7 +24,7 @@ func newDocument(view *es.ViewType, key es.DocumentKey, base json.RawMessage) *d
 	return d
 }
 
-// open decodes the document as it was.
+// open decodes the document as stored.
 func (d *document) open() error {
 	d.value = nil
 	if d.base == nil {
@@ -32,13 +32,13 @@ func (d *document) open() error {
 	}
 	value := d.view.NewDocument()
 	if err := es.Unmarshal(d.base, value); err != nil {
-		return fmt.Errorf("the document can't be read back: %w", err)
+		return fmt.Errorf("the stored document can't be decoded: %w", err)
 	}
 	d.value = value
 	return nil
 }
 
-// apply folds an event. Where that fails, the document is as it was before.
+// apply folds an event. If that fails, the document is unchanged.
 func (d *document) apply(s *step) error {
 	value, err := d.fold(s)
 	if err != nil {
@@ -63,22 +63,22 @@ func (d *document) fold(s *step) (value any, err error) {
 	meta.Key = d.key.Key
 	err = d.view.Fold(s.name, value, s.event, meta)
 	if errors.Is(err, es.Delete) {
-		return nil, nil //nolint:nilnil // the document is gone
+		return nil, nil //nolint:nilnil // the document is deleted
 	}
 	return value, err
 }
 
-// restore folds once more what had worked: a fold that failed may have left half of its change in the value.
+// restore rebuilds the value from the events that were applied: a fold that failed may have changed it in part.
 func (d *document) restore() {
 	if d.open() != nil {
-		return // it has never been opened
+		return // it was never opened
 	}
 	for _, s := range d.applied {
-		d.value, _ = d.fold(s) // it has worked before, on the same value
+		d.value, _ = d.fold(s) // it succeeded before, on the same value
 	}
 }
 
-// undo takes the last event back, and returns it.
+// undo undoes the last event and returns it.
 func (d *document) undo() *step {
 	last := d.applied[len(d.applied)-1]
 	d.applied = d.applied[:len(d.applied)-1]
@@ -86,7 +86,7 @@ func (d *document) undo() *step {
 	return last
 }
 
-// write is the document as it stands. The error says that it can't be stored.
+// write returns the document as it is to be stored, or why it can't be stored.
 func (d *document) write() (es.DocumentWrite, error) {
 	w := es.DocumentWrite{DocumentKey: d.key, Position: d.applied[len(d.applied)-1].commit.Position}
 	if d.value == nil {

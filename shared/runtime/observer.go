@@ -26,13 +26,6 @@ type CommandObserver interface {
 	Snapshots(outcome SnapshotOutcome, count int)
 }
 
-// ProjectionObserver is told what a [Projector] does, for metrics. It is called by many goroutines at once and must
-// not block.
-type ProjectionObserver interface {
-	// Applied is told of each transaction, with its time. After an error it is tried again.
-	Applied(ctx context.Context, view string, commits int, took time.Duration, err error)
-}
-
 // CommandOutcome is what came of a command.
 type CommandOutcome string
 
@@ -199,30 +192,13 @@ func (x *Executor) append(ctx context.Context, expected es.Revision, c es.Commit
 	return revision, err
 }
 
-// observed runs the transaction of a batch as its commits' traces and the metrics see it.
-func (p *projection) observed(ctx context.Context, b part, fold *batchFold, transact func(context.Context) error) error {
-	started := time.Now()
-	work := tracing.Work{
-		System: p.projector.config.System, Name: p.view.Name, Destination: "events", Partition: p.reads.partition,
-	}
-	ctx, batch := work.ProcessCommits(ctx, fold.commits)
-	err := transact(ctx)
-	batch.End(err)
-	p.projector.config.Observer.Applied(ctx, p.view.Name, len(b.entries), time.Since(started), err)
-	return err
-}
-
 // unobserved observes nothing.
 type unobserved struct{}
 
-var (
-	_ CommandObserver    = unobserved{}
-	_ ProjectionObserver = unobserved{}
-)
+var _ CommandObserver = unobserved{}
 
 func (unobserved) Executed(context.Context, *es.CommandType, CommandOutcome, time.Duration) {}
 func (unobserved) Conflicted(*es.CommandType)                                               {}
 func (unobserved) Appended(context.Context, string, string, time.Duration)                  {}
 func (unobserved) Loaded(context.Context, string, LoadSource, time.Duration)                {}
 func (unobserved) Snapshots(SnapshotOutcome, int)                                           {}
-func (unobserved) Applied(context.Context, string, int, time.Duration, error)               {}

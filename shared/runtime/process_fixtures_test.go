@@ -17,8 +17,8 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// A move takes a number from one counter and adds it to another. That counter says no to what is more than it takes; the
-// first one then gets its number back.
+// A move takes an amount from one purse and gives it to another. If that purse rejects it as it would be too full, the first
+// one gets it back.
 type (
 	begin struct {
 		From, To string
@@ -110,7 +110,7 @@ var moves = es.Process[moving]{
 	},
 }
 
-// processStack is everything that processes run on.
+// processStack is what processes run on.
 type processStack struct {
 	stack
 	bus       es.MessageBus
@@ -154,7 +154,7 @@ func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
 	})
 }
 
-// newProcessStack also runs a command service, which takes the commands of processes.
+// newProcessStack also runs a worker that executes the commands of processes.
 func newProcessStack(t *testing.T, s stack, bus es.MessageBus, deadlines es.Deadlines, values es.KeyValue) *processStack {
 	t.Helper()
 	p := &processStack{stack: s, bus: bus, deadlines: deadlines, outcomes: runtime.NewOutcomes(values), registry: registered(t, moveModule())}
@@ -193,7 +193,7 @@ func (s *processStack) newExecutor(t *testing.T) *runtime.Executor {
 	return x
 }
 
-// background runs something until stop is called, or the test ends.
+// background runs a function until stop is called or the test ends.
 func background(t *testing.T, run func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -209,7 +209,7 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// runner starts a process service: it has an executor of its own.
+// runner starts a process runner with an executor of its own.
 func (s *processStack) runner(t *testing.T, owner string, change ...func(*runtime.ProcessConfig)) (*runtime.ProcessRunner, func()) {
 	t.Helper()
 	config := runtime.ProcessConfig{Owner: owner, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)}
@@ -243,7 +243,7 @@ func moveStream(id string) es.Stream {
 	return es.Stream{Tenant: es.DefaultTenant, Category: "process-move", ID: id}
 }
 
-// state folds a stream, as everybody can read it.
+// state folds a stream from the log.
 func (s *processStack) state(t *testing.T, stream es.Stream) any {
 	t.Helper()
 	a, ok := s.registry.Aggregate(stream.Category)
@@ -274,7 +274,7 @@ func (s *processStack) instance(t *testing.T, id string) es.ProcessInstance {
 	return p
 }
 
-// awaitStatus waits until an instance stands like this, with nothing left that it waits for.
+// awaitStatus waits until an instance has a status and, if it has ended, the results of all its commands.
 func (s *processStack) awaitStatus(t *testing.T, id string, status es.ProcessStatus) {
 	t.Helper()
 	eventually(t, "instance "+id, func() error {
@@ -286,7 +286,7 @@ func (s *processStack) awaitStatus(t *testing.T, id string, status es.ProcessSta
 	})
 }
 
-// verify checks that no command is in the log twice, and everything else that every log keeps.
+// verify checks the log, also for commands that were committed twice.
 func (s *processStack) verify(t *testing.T) {
 	t.Helper()
 	v, err := runtime.Verify(t.Context(), s.registry, s.log, s.views, runtime.VerifyOptions{LogOnly: true})

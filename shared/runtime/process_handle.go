@@ -4,67 +4,47 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"orchestrix/shared/es"
 	"orchestrix/shared/tracing"
 )
 
-// lanes are the work of a batch, by instance: that of one in order, that of several side by side.
-type lanes struct {
-	order []es.Stream
-	work  map[es.Stream][]func(context.Context) error
+// processHandler handles the commits of one partition for a process runner.
+type processHandler struct {
+	runner *ProcessRunner
+	build  es.ViewSpec
 }
 
-func (l *lanes) add(instance es.Stream, do func(context.Context) error) {
-	if l.work == nil {
-		l.work = map[es.Stream][]func(context.Context) error{}
+var _ CommitHandler = (*processHandler)(nil)
+
+// Handle implements [CommitHandler].
+func (h *processHandler) Handle(ctx context.Context, b CommitBatch, c Checkpointer) error {
+	if err := h.runner.handleCommits(ctx, b); err != nil {
+		return err
 	}
-	if l.work[instance] == nil {
-		l.order = append(l.order, instance)
-	}
-	l.work[instance] = append(l.work[instance], do)
+	return c.Commit(ctx, b, func(ctx context.Context, u es.Update) error {
+		return h.runner.store.Apply(ctx, h.build, u, func(es.Current) (es.Outcome, error) { return es.Outcome{}, nil })
+	})
 }
 
-// run does the work. One instance's failure is not that of the others; the error is all of them.
-func (l *lanes) run(ctx context.Context, parallel int) error {
-	var running sync.WaitGroup
-	defer running.Wait()
-	slots := make(chan struct{}, parallel)
-	errs := make([]error, len(l.order))
-	for i, instance := range l.order {
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
-			for _, do := range l.work[instance] {
-				if errs[i] = do(ctx); errs[i] != nil {
-					return
-				}
-			}
-		})
-	}
-	running.Wait()
-	return errors.Join(errs...)
-}
-
-// handle does everything that is to be done about a part of the log.
-func (r *ProcessRunner) handle(ctx context.Context, b part, claimed es.Position) error {
-	var work lanes
-	for _, e := range b.entries {
-		if e.Err != nil {
-			r.config.Logger.ErrorContext(ctx, "a commit can't be read: no process reacts to it", "position", e.Position.String(), "error", e.Err)
+// handleCommits makes instances react to the events of a batch, and carries out the effects that instances have recorded.
+func (r *ProcessRunner) handleCommits(ctx context.Context, b CommitBatch) error {
+	var work instanceWork
+	for _, c := range b.Commits {
+		if c.Err != nil {
+			r.config.Logger.ErrorContext(ctx, "a commit can't be read: no process reacts to it", "position", c.Position.String(), "error", c.Err)
 			continue
 		}
-		if p, ok := r.registry.ProcessOf(e.Stream.Category); ok {
-			again := e.Position.Sequence <= claimed.Sequence
-			work.add(e.Stream, func(ctx context.Context) error {
-				return r.traced(ctx, p.Name+" effects", e, func(ctx context.Context) error { return r.dispatch(ctx, p, e, again) })
+		if p, ok := r.registry.ProcessOf(c.Stream.Category); ok {
+			handledBefore := c.Position.Sequence <= b.Claimed.Sequence
+			work.add(c.Stream, func(ctx context.Context) error {
+				return r.traced(ctx, p.Name+" effects", c, func(ctx context.Context) error { return r.dispatchCommit(ctx, p, c, handledBefore) })
 			})
 			continue
 		}
-		for i, recorded := range e.Events {
+		for i, recorded := range c.Events {
 			for _, p := range r.triggers[recorded.Type] {
-				r.route(&work, p, e, i)
+				r.route(&work, p, c, i)
 			}
 		}
 	}
@@ -74,41 +54,24 @@ func (r *ProcessRunner) handle(ctx context.Context, b part, claimed es.Position)
 	return r.config.Failpoint(PointDispatched)
 }
 
-// route adds to the work that an instance reacts to an event.
-func (r *ProcessRunner) route(work *lanes, p *es.ProcessType, e *entry, index int) {
-	t := es.EventTrigger(&e.Commit, index)
-	from := Command{
-		CorrelationID: e.CorrelationID, CausationID: e.Command.ID, Trace: e.Trace,
-	}
-	id, err := "", error(nil)
-	if e.errs != nil {
-		err = e.errs[index]
-	}
+// route adds the reaction to event i to the work of the instance that the event is for.
+func (r *ProcessRunner) route(work *instanceWork, p *es.ProcessType, c *DecodedCommit, i int) {
+	t := es.EventTrigger(&c.Commit, i)
+	from := origin(c)
+	id, err := "", c.DecodeError(i)
 	if err == nil {
-		id, err = p.Instance(t.Event.Type, e.events[index], es.Meta{
-			Stream: e.Stream, Version: t.Event.Version, Position: e.Position, Time: e.Time,
-		})
+		id, err = p.Instance(t.Event.Type, c.Decoded[i], c.Meta(i))
 	}
 	if err == nil && id == "" {
 		return
 	}
-	instance := es.Stream{Tenant: e.Stream.Tenant, Category: p.Aggregate.Category, ID: id}
 	if err != nil {
-		lost, command := es.LoseCommand(p, e.Stream.Tenant, t)
-		from.Stream = lost
-		work.add(lost, func(ctx context.Context) error {
-			r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, it is parked", "parked", lost.String(), "event", t.ID, "error", err)
-			_, err := r.executor.instruct(ctx, from, command)
-			if errors.Is(err, es.ErrTooLarge) {
-				_, command := es.LoseCommand(p, e.Stream.Tenant, t.WithoutData())
-				_, err = r.executor.instruct(ctx, from, command)
-			}
-			return err
-		})
+		r.parkUnroutable(work, p, c.Stream.Tenant, t, from, err)
 		return
 	}
+	instance := es.Stream{Tenant: c.Stream.Tenant, Category: p.Aggregate.Category, ID: id}
 	work.add(instance, func(ctx context.Context) error {
-		return r.traced(ctx, p.Name, e, func(ctx context.Context) error {
+		return r.traced(ctx, p.Name, c, func(ctx context.Context) error {
 			if err := r.config.Failpoint(PointTriggered); err != nil {
 				return err
 			}
@@ -120,34 +83,54 @@ func (r *ProcessRunner) route(work *lanes, p *es.ProcessType, e *entry, index in
 	})
 }
 
-// dispatch does what an instance has recorded that it wants done. Of what may have been done before, only that counts
-// whose end the instance has not recorded since.
-func (r *ProcessRunner) dispatch(ctx context.Context, p *es.ProcessType, e *entry, again bool) error {
-	if err := errors.Join(e.errs...); err != nil {
-		return fmt.Errorf("%s at %s: %w", e.Stream, e.Position, err)
+// parkUnroutable adds to the work that an event is parked in an instance of its own, as its instance is unknown.
+func (r *ProcessRunner) parkUnroutable(work *instanceWork, p *es.ProcessType, tenant string, t es.Trigger, from Command, cause error) {
+	instance, command := p.Lose(tenant, t)
+	from.Stream = instance
+	work.add(instance, func(ctx context.Context) error {
+		r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, the event is parked", "parked", instance.String(), "event", t.ID, "error", cause)
+		_, err := r.instances.executeInternal(ctx, from, command)
+		if errors.Is(err, es.ErrTooLarge) {
+			_, command := p.Lose(tenant, t.WithoutData())
+			_, err = r.instances.executeInternal(ctx, from, command)
+		}
+		return err
+	})
+}
+
+// dispatchCommit carries out the effects that an instance has recorded in a commit. With handledBefore, they may have been
+// carried out already: the instance's state is then read from the log, so that effects are skipped whose end it has recorded.
+func (r *ProcessRunner) dispatchCommit(ctx context.Context, p *es.ProcessType, c *DecodedCommit, handledBefore bool) error {
+	if err := errors.Join(c.Errs...); err != nil {
+		return fmt.Errorf("%s at %s: %w", c.Stream, c.Position, err)
 	}
 	if err := r.config.Failpoint(PointDispatch); err != nil {
 		return err
 	}
-	state, err := r.executor.look(ctx, p.Aggregate, e.Stream, e.Version, again)
+	state, err := r.instances.loadState(ctx, p.Aggregate, c.Stream, c.Version, handledBefore)
 	if err != nil {
 		return err
 	}
-	now, _ := state.(es.ProcessInstance)
-	d := dispatch{runner: r, process: p, commit: e, now: &now}
-	for _, event := range e.events {
+	instance, _ := state.(es.ProcessInstance)
+	d := dispatch{runner: r, process: p, commit: c, instance: &instance}
+	for _, event := range c.Decoded {
 		if err := d.event(ctx, event); err != nil {
-			return fmt.Errorf("%s at %s: %w", e.Stream, e.Position, err)
+			return fmt.Errorf("%s at %s: %w", c.Stream, c.Position, err)
 		}
 	}
 	return nil
 }
 
-// traced does what is to be done about a commit as a part of its trace.
-func (r *ProcessRunner) traced(ctx context.Context, name string, e *entry, do func(context.Context) error) error {
-	work := tracing.Work{System: r.config.System, Name: name, Destination: "events", Partition: e.Position.Partition}
-	ctx, batch := work.ProcessCommits(ctx, func(yield func(*es.Commit) bool) { yield(&e.Commit) })
+// traced does the work on a commit within the commit's trace.
+func (r *ProcessRunner) traced(ctx context.Context, name string, c *DecodedCommit, do func(context.Context) error) error {
+	work := tracing.Work{System: r.config.System, Name: name, Destination: "events", Partition: c.Position.Partition}
+	ctx, spans := work.ProcessCommits(ctx, func(yield func(*es.Commit) bool) { yield(&c.Commit) })
 	err := do(ctx)
-	batch.End(err)
+	spans.End(err)
 	return err
+}
+
+// origin returns what the commands and deadlines that a commit causes carry on from it.
+func origin(c *DecodedCommit) Command {
+	return Command{CorrelationID: c.CorrelationID, CausationID: c.Command.ID, Trace: c.Trace}
 }

@@ -14,19 +14,19 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-const mostOfALog = 10_000 // bytes of a commit
+const maxCommit = 10_000 // bytes
 
 func smallCommits() stack {
-	return stack{memory.NewLog(1, memory.MaxCommit(mostOfALog)), memory.NewViews()}
+	return stack{memory.NewLog(1, memory.MaxCommit(maxCommit)), memory.NewViews()}
 }
 
-// An event that fits into the log, but not together with what a reaction to it records, parks its instance. The others of
-// the partition go on.
+// An event that fits into a commit, but not together with the record of the reaction to it, parks its instance. The other
+// instances of the partition continue.
 func TestAnEventTooLargeToBeKeptParksItsInstance(t *testing.T) {
 	t.Parallel()
 	s := newProcessStack(t, smallCommits(), memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	r, _ := s.runner(t, "one")
-	s.begin(t, "large", strings.Repeat("x", mostOfALog-100), "", 0)
+	s.begin(t, "large", strings.Repeat("x", maxCommit-100), "", 0)
 	s.awaitStatus(t, "large", es.StatusParked)
 	s.begin(t, "next", "", "", 0)
 	s.awaitStatus(t, "next", es.StatusCompleted)
@@ -44,7 +44,7 @@ func TestAnEventTooLargeToBeKeptParksItsInstance(t *testing.T) {
 	s.verify(t)
 }
 
-// So it is with one whose instance can't be found.
+// The same holds for an event whose instance can't be found.
 func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 	t.Parallel()
 	module := moveModule()
@@ -58,7 +58,7 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 	s := &processStack{stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: registered(t, module)}
 	s.executor = s.newExecutor(t)
 	s.runner(t, "one")
-	s.begin(t, "large", strings.Repeat("x", mostOfALog-100), "", 0)
+	s.begin(t, "large", strings.Repeat("x", maxCommit-100), "", 0)
 	parked := make(chan struct{})
 	background(t, func(ctx context.Context) error {
 		return s.log.Follow(ctx, es.Position{}, 1, func(_ context.Context, b es.Batch) error {
@@ -80,14 +80,14 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 	})
 }
 
-// What a client sends along with a command travels with all that the command sets off, and must not be too much for it.
-func TestALongTraceParksNobody(t *testing.T) {
+// The trace of a command is passed on to all that the command causes, and the longest allowed one fits there.
+func TestALongTraceParksNoInstance(t *testing.T) {
 	t.Parallel()
 	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	s.runner(t, "one")
 	s.execute(t, "purse", "a", "give", give{100})
 	var state []string
-	for n := range 32 { // as many as there may be, each as long as it may be
+	for n := range 32 { // the allowed maximum in number and length
 		state = append(state, fmt.Sprintf("vendor%d=%s", n, strings.Repeat("x", 256)))
 	}
 	_, err := s.executor.Execute(t.Context(), runtime.Command{
@@ -100,7 +100,7 @@ func TestALongTraceParksNobody(t *testing.T) {
 	s.awaitStatus(t, "m", es.StatusCompleted)
 }
 
-// What waits for an instance may be more than fits into one commit, when it reacts to all of it at once.
+// The triggers that wait for an instance may not fit into one commit together: a retry takes them in smaller batches.
 func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 	t.Parallel()
 	type wordy struct{ Text string }
@@ -113,7 +113,7 @@ func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 				if !mended.Load() {
 					panic("broken")
 				}
-				return wordy{strings.Repeat("x", mostOfALog/3)}, nil
+				return wordy{strings.Repeat("x", maxCommit/3)}, nil
 			}),
 			es.When(func(given, es.Meta) string { return "m" }, func(w wordy, _ given, _ es.Meta) (wordy, []es.Effect) { return w, nil }),
 		},
@@ -127,9 +127,9 @@ func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 	for n := range waiting {
 		s.execute(t, "purse", fmt.Sprint(n), "give", give{1})
 	}
-	stands := func() es.ProcessInstance { p, _ := s.state(t, instance).(es.ProcessInstance); return p }
+	current := func() es.ProcessInstance { p, _ := s.state(t, instance).(es.ProcessInstance); return p }
 	eventually(t, "all wait", func() error {
-		if p := stands(); len(p.Inbox) != 1+waiting {
+		if p := current(); len(p.Inbox) != 1+waiting {
 			return fmt.Errorf("%d wait", len(p.Inbox))
 		}
 		return nil
@@ -138,7 +138,7 @@ func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 	if err := r.Retry(t.Context(), instance, "retry", es.Action{Who: "ada", At: time.Now()}); err != nil {
 		t.Error(err)
 	}
-	if p := stands(); p.Status != es.StatusRunning || len(p.Inbox) > 0 || len(p.Sources) != 1+waiting {
+	if p := current(); p.Status != es.StatusRunning || len(p.Inbox) > 0 || len(p.Sources) != 1+waiting {
 		t.Errorf("it is %s, %s; %d wait", p.Status, p.Error, len(p.Inbox))
 	}
 }

@@ -50,7 +50,7 @@ func TestProcessesMoveAndCompensate(t *testing.T) {
 	})
 }
 
-// An instance that panics waits for a person, and what comes for it waits behind; the others go on.
+// An instance that panics is parked until an operator acts, and its later triggers queue. Other instances continue.
 func TestAParkedInstance(t *testing.T) {
 	t.Parallel()
 	onProcessStacks(t, func(t *testing.T, s *processStack) {
@@ -78,14 +78,14 @@ func TestAParkedInstance(t *testing.T) {
 		if err := r.Retry(t.Context(), moveStream("good"), "retry-2", by); !errors.As(err, &rejection) || rejection.Code != "not-parked" {
 			t.Errorf("retried while it is not parked: %v", err)
 		}
-		if _, err := r.Instance(t.Context(), moveStream("nobody")); !errors.Is(err, es.ErrNotFound) {
+		if _, err := r.Instance(t.Context(), moveStream("unknown")); !errors.Is(err, es.ErrNotFound) {
 			t.Errorf("no instance: %v", err)
 		}
 		s.verify(t)
 	})
 }
 
-// Nobody reaches an instance from outside: not over HTTP, which takes the executor, and not over the bus.
+// The commands of instances are internal: the executor, through which HTTP and the bus go, does not know them.
 func TestInstancesTakeNoCommandFromOutside(t *testing.T) {
 	t.Parallel()
 	onProcessStacks(t, func(t *testing.T, s *processStack) {
@@ -98,7 +98,7 @@ func TestInstancesTakeNoCommandFromOutside(t *testing.T) {
 	})
 }
 
-// At every boundary between two steps the work is cut off once; the end is the same.
+// A failure at any boundary between two steps does not change the result.
 func TestEveryBoundaryIsCutOnce(t *testing.T) {
 	t.Parallel()
 	onProcessStacks(t, func(t *testing.T, s *processStack) {
@@ -129,7 +129,7 @@ func TestEveryBoundaryIsCutOnce(t *testing.T) {
 	})
 }
 
-// onceFailing fails the first time that a point is reached, and everything after it until the worker starts anew.
+// onceFailing fails the first time that a point is reached.
 type onceFailing struct {
 	mu     sync.Mutex
 	point  string
@@ -156,7 +156,7 @@ func (f *onceFailing) done() bool {
 	return f.failed
 }
 
-// On another log under the same checkpoints a runner halts; told to begin again, it takes that log up.
+// A runner halts if the log is not the one of its checkpoints. After a rebuild it follows the new log.
 func TestProcessesBeginAgainOnAnotherLog(t *testing.T) {
 	t.Parallel()
 	views := memory.NewViews()

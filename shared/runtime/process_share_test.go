@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// manyMoves begins moves of 1 from purse a to b, and waits until all have come to their end.
+// manyMoves begins moves of 1 from purse a to b and waits until all are completed.
 func (s *processStack) manyMoves(t *testing.T, prefix string, n int, during func()) {
 	t.Helper()
 	var beginning sync.WaitGroup
@@ -32,8 +32,7 @@ func (s *processStack) manyMoves(t *testing.T, prefix string, n int, during func
 	}
 }
 
-// Two runners share the partitions. Where one ends, or is paused and wakes up again, the other goes on, and every move
-// happens once.
+// Two runners share the partitions. When one stops, the other takes over, and every move happens once.
 func TestProcessRunnersShare(t *testing.T) {
 	t.Parallel()
 	onProcessStacks(t, func(t *testing.T, s *processStack) {
@@ -65,8 +64,8 @@ func TestProcessRunnersShare(t *testing.T) {
 	})
 }
 
-// A runner that is paused in the middle of its work, and wakes up when another has taken over, changes nothing. What the bus
-// brings it still takes: what a worker that is silent has in hand is given to another by the bus itself.
+// A runner that is paused in the middle of its work, and resumes after another has taken over, changes nothing. It still
+// receives messages of the bus: the bus redelivers those that a paused worker does not acknowledge.
 func TestPausedProcessRunner(t *testing.T) {
 	t.Parallel()
 	onProcessStacks(t, func(t *testing.T, s *processStack) {
@@ -97,7 +96,7 @@ func TestPausedProcessRunner(t *testing.T) {
 	})
 }
 
-// frozenViews don't answer a runner that is paused.
+// frozenViews does not answer a runner that is paused.
 type frozenViews struct {
 	es.ViewStore
 	paused *atomic.Bool
@@ -111,7 +110,7 @@ func (f *frozenViews) Renew(ctx context.Context, leases []es.Lease, caughtUp []t
 	return f.ViewStore.Renew(ctx, leases, caughtUp, ttl)
 }
 
-// Without its checkpoints a runner begins anew, and does nothing a second time that was answered.
+// Without its checkpoints a runner reads the log again and repeats no effect whose result is recorded.
 func TestProcessesWithoutTheirCheckpoints(t *testing.T) {
 	t.Parallel()
 	onProcessStacks(t, func(t *testing.T, s *processStack) {
@@ -148,7 +147,7 @@ func TestProcessesWithoutTheirCheckpoints(t *testing.T) {
 	})
 }
 
-// Ids that are not derived are what the promises rest on: with others, what is cut off is done twice.
+// Exactly-once effects rest on derived ids: with random ids, a command is executed twice after a failure.
 func TestRandomCommandIDsAreNotEnough(t *testing.T) {
 	t.Parallel()
 	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
@@ -168,13 +167,13 @@ func TestRandomCommandIDsAreNotEnough(t *testing.T) {
 	})
 }
 
-// A program that does not know an event, or has another state, parks the instance and says why; the right one goes on.
+// A program whose state type does not fit the recorded state parks the instance, with the reason.
 func TestProcessesThatChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	_, stop := s.runner(t, "old")
 	s.execute(t, "purse", "a", "give", give{full})
-	s.begin(t, "m", "nobody", "a", 7) // it fails when its outcome comes
+	s.begin(t, "m", "empty", "a", 7) // it fails with the result of its command
 	s.awaitStatus(t, "m", es.StatusFailed)
 	stop()
 

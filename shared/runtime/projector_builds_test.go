@@ -17,7 +17,7 @@ import (
 
 var ada = es.Action{Who: "ada", Did: "test"}
 
-// A build that was called off and dropped stays called off, and does not stand in the way of the next one.
+// A build that was cancelled and dropped stays cancelled and does not prevent the next one.
 func TestRebuildAfterACancelledOneWasDropped(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -37,7 +37,7 @@ func TestRebuildAfterACancelledOneWasDropped(t *testing.T) {
 	})
 }
 
-// cancelARebuild calls a rebuild off after the projector has prepared it, and before it is active.
+// cancelARebuild cancels a rebuild after the projector has prepared it and before it is active.
 func cancelARebuild(t *testing.T, p *runtime.Projector, views es.ViewStore) {
 	t.Helper()
 	if err := views.Pause(t.Context(), "by-id", true, ada); err != nil {
@@ -78,8 +78,8 @@ func wantBuild(views es.ViewStore, b es.Build, state es.BuildState) error {
 	return fmt.Errorf("there is no %s", b)
 }
 
-// The process runner drops the builds of its own view: where each service has a role of its own in the database, it alone may,
-// and what one of them may not drop must not keep it from dropping the rest.
+// Only the process runner drops the builds of its own checkpoints. If each service has its own role in the database, the
+// projector has no permission to, and the failure must not prevent it from dropping the rest.
 func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
 	t.Parallel()
 	views, registry := memory.NewViews(), counting(t, 1, nil)
@@ -106,7 +106,7 @@ func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
 	}
 }
 
-// retire leaves a build behind another one.
+// retire creates a build and replaces it by another one.
 func retire(t *testing.T, views es.ViewStore, spec es.ViewSpec) {
 	t.Helper()
 	if err := views.Prepare(t.Context(), spec); err != nil {
@@ -125,9 +125,9 @@ func retire(t *testing.T, views es.ViewStore, spec es.ViewSpec) {
 	}
 }
 
-// Views only go forward: a program with an older version of a view than readers see does not say that it has switched them, and
-// does not begin what would never be seen.
-func TestAnOlderProgramSwitchesNobody(t *testing.T) {
+// A program with an older version of a view than the active one does not report that it has switched readers, and starts no
+// build: readers never go back to an older version.
+func TestAnOlderProgramSwitchesNoReaders(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
 		want := feedCounters(t, s.log, "a", 2, 2)

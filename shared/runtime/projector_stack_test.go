@@ -95,12 +95,12 @@ type tally struct {
 
 var errCount = errors.New("can't count this")
 
-// counting are the views of the counters: one by id, and one that all partitions write. While bad says so, a 13 can't
-// be counted.
+// counting has two views of the counters: one by id, and one that all partitions write. While bad is true, the fold of a 13
+// fails.
 func counting(t testing.TB, version int, bad *atomic.Bool) *es.Registry {
 	t.Helper()
 	fold := func(d *tally, e added, _ es.Meta) error {
-		d.Total += e.N // also where it then fails: nobody may see it
+		d.Total += e.N // also before an error, which must undo it
 		d.Adds++
 		if e.N == 13 && bad != nil && bad.Load() {
 			return fmt.Errorf("number %d: %w", e.N, errCount)
@@ -121,7 +121,7 @@ func counting(t testing.TB, version int, bad *atomic.Bool) *es.Registry {
 	return registry
 }
 
-// startProjector runs a projector until stop is called, or the test ends.
+// startProjector runs a projector until stop is called or the test ends.
 func startProjector(t testing.TB, registry *es.Registry, log es.Feed, views runtime.ProjectionStore, owner string) (p *runtime.Projector, stop func()) {
 	t.Helper()
 	p = runtime.NewProjector(registry, log, views, runtime.ProjectorConfig{Owner: owner, Batch: 50, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)})
@@ -153,7 +153,7 @@ func eventually(t testing.TB, what string, check func() error) {
 	}
 }
 
-// feedCounters adds numbers to counters, several writers at once, and returns what the views have to show.
+// feedCounters adds numbers to counters by concurrent writers, and returns the documents that result.
 func feedCounters(t testing.TB, log es.EventStore, prefix string, counters, each int) map[string]tally {
 	t.Helper()
 	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})

@@ -69,7 +69,7 @@ func leasesOf(t testing.TB, views es.ViewStore) map[string]int {
 	return owners
 }
 
-// Two workers have half of the work each, and what one leaves goes to the other.
+// Two workers have half of the leases each. When one stops, the other takes over its leases.
 func TestProjectorsShareTheWork(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -93,8 +93,8 @@ func wantLeases(got, want map[string]int) error {
 	return nil
 }
 
-// frozen is a store whose worker stops for a while: it gives no sign of life, and the transaction that it has begun
-// to prepare is sent when it wakes up.
+// frozen is the store of a worker that is paused: the worker renews nothing, and the transaction that it has begun is sent when
+// it resumes.
 type frozen struct {
 	es.ViewStore
 	freeze atomic.Bool
@@ -112,7 +112,7 @@ func (f *frozen) ApplyTogether(ctx context.Context, all []es.Application) error 
 	return f.transact(func() error { return f.ViewStore.ApplyTogether(ctx, all) })
 }
 
-// transact runs a transaction, though late where the worker is asleep.
+// transact runs a transaction; while the worker is paused, not before it resumes.
 func (f *frozen) transact(transact func() error) error {
 	if !f.freeze.Load() {
 		return transact()
@@ -141,7 +141,7 @@ func (f *frozen) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl
 	return f.ViewStore.Join(ctx, kind, owner, ttl)
 }
 
-// A worker that was paused, and is woken up after another has taken its place, commits nothing.
+// A worker that is paused, and resumes after another has taken over, commits nothing.
 func TestPausedProjectorCommitsNothing(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -165,7 +165,7 @@ func TestPausedProjectorCommitsNothing(t *testing.T) {
 	})
 }
 
-// What can't be applied is parked, what comes after it waits, and all else goes on.
+// An event that can't be applied is parked, later events of its document queue behind it, and all others are applied.
 func TestEventsAreParked(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -200,7 +200,7 @@ func TestEventsAreParked(t *testing.T) {
 		if again, err := s.views.ParkedEvent(t.Context(), failed[0].ID); err != nil || again.Attempts != 2 {
 			t.Errorf("after a retry it is %+v, %v", again, err)
 		}
-		// The first is left out, the second is mended.
+		// The first is skipped, the second succeeds after bad is reset.
 		if r, err := parking.Skip(t.Context(), failed[0].ID, by); err != nil || r.Applied != 1 || r.Failed == nil {
 			t.Errorf("skipping the first is %+v, %v", r, err)
 		}
@@ -291,8 +291,8 @@ func TestNewVersion(t *testing.T) {
 	})
 }
 
-// On another log, a projection stops and says so, while a worker on the right one goes on. A rebuild from the other log goes
-// on too, though that is shorter and has partitions without a commit.
+// A worker that is connected to another log halts, while a worker on the right one continues. A rebuild follows the other log,
+// though it is shorter and has partitions without a commit.
 func TestAnotherLog(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -312,7 +312,7 @@ func TestAnotherLog(t *testing.T) {
 		old = merge(old, feedCounters(t, s.log, "c", 8, 6))
 		awaitTallies(t, s.views, old)
 		if err := someHalted(p); err != nil {
-			t.Errorf("the worker on the other log goes on: %v", err)
+			t.Errorf("the worker on the other log does not stay halted: %v", err)
 		}
 		stop()
 

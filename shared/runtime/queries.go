@@ -10,43 +10,43 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Queries answers from views and from the log.
+// Queries reads documents of views, states and histories of streams, and runs the queries of modules.
 type Queries struct {
 	registry *es.Registry
 	log      LogReader
 	views    es.ViewReader
 	loader   *loader
-	progress *progress
+	waiter   *positionWaiter
 }
 
-// LogReader is what queries need of a log.
+// LogReader is the part of a log that queries use.
 type LogReader interface {
 	es.Reader
 	Partitions() int
 }
 
-// NewQueries returns queries over a log and the views made of it. snapshots may be nil.
+// NewQueries returns queries over a log and its views. snapshots may be nil.
 func NewQueries(registry *es.Registry, log LogReader, views es.ViewReader, snapshots es.Snapshots, logger *slog.Logger) *Queries {
 	return &Queries{
 		registry: registry, log: log, views: views,
-		loader:   &loader{log: log, snapshots: snapshots, logger: logger, observer: unobserved{}},
-		progress: newProgress(views),
+		loader: &loader{log: log, snapshots: snapshots, logger: logger, observer: unobserved{}},
+		waiter: newPositionWaiter(views),
 	}
 }
 
-// Run watches the views' checkpoints for requests that wait for a position, until ctx ends. Requests that
-// wait need it.
-func (q *Queries) Run(ctx context.Context) error { return q.progress.run(ctx) }
+// Run reads the checkpoints of views for requests that wait for a position, until ctx ends. Without it, such requests time
+// out.
+func (q *Queries) Run(ctx context.Context) error { return q.waiter.run(ctx) }
 
-// Wait asks for an answer that includes the commits at these positions.
+// Wait asks for an answer that includes the commits at certain positions.
 type Wait struct {
 	For     []es.Position
-	Timeout time.Duration // for all of them; then [NotReachedError]
+	Timeout time.Duration // for all positions together; then [*NotReachedError]
 }
 
-// Freshness is how old an answer from a view may be.
+// Freshness says how old an answer from a view may be.
 type Freshness struct {
-	AsOf time.Time // the view holds all that was in the log then; zero where it is not known
+	AsOf time.Time // the view includes all commits that were in the log at this time; zero if unknown
 }
 
 // Document returns one document of a view. It returns [es.ErrNotFound], [ErrUnknown] for the view,
@@ -70,8 +70,8 @@ func (q *Queries) List(ctx context.Context, view, tenant string, l es.ListQuery,
 	return page, fresh, err
 }
 
-// Query runs a module's query. The views that it reads are waited for when it reads them. It returns
-// [ErrUnknown] for the query, [es.ErrBadPayload] for its parameters, and what the query itself returns.
+// Query runs a module's query. It waits for a view when the query reads it. It returns [ErrUnknown] for the query,
+// [es.ErrBadPayload] for its parameters, and the errors of the query.
 func (q *Queries) Query(ctx context.Context, name, tenant string, params json.RawMessage, w Wait) (any, error) {
 	for _, t := range q.registry.Queries() {
 		if t.Name == name {
@@ -81,7 +81,7 @@ func (q *Queries) Query(ctx context.Context, name, tenant string, params json.Ra
 	return nil, fmt.Errorf("%w: no query %q", ErrUnknown, name)
 }
 
-// reach waits until the view has every position that is asked for.
+// reach waits until the view has reached every position of w.
 func (q *Queries) reach(ctx context.Context, view string, w Wait) (Freshness, error) {
 	if _, ok := q.registry.View(view); !ok {
 		return Freshness{}, fmt.Errorf("%w: no view %q", ErrUnknown, view)
@@ -91,11 +91,11 @@ func (q *Queries) reach(ctx context.Context, view string, w Wait) (Freshness, er
 	}
 	end := time.Now().Add(w.Timeout)
 	for _, position := range w.For {
-		if err := q.progress.wait(ctx, view, position, time.Until(end)); err != nil {
+		if err := q.waiter.wait(ctx, view, position, time.Until(end)); err != nil {
 			return Freshness{}, err
 		}
 	}
-	return q.progress.freshness(ctx, view, q.log.Partitions()), nil
+	return q.waiter.freshness(ctx, view, q.log.Partitions()), nil
 }
 
 func (q *Queries) checkPositions(positions []es.Position) error {
@@ -107,17 +107,17 @@ func (q *Queries) checkPositions(positions []es.Position) error {
 	return nil
 }
 
-// tenantViews is the read side as one request's query sees it.
+// tenantViews gives a query the views of its tenant.
 type tenantViews struct {
 	queries   *Queries
 	tenant    string
 	positions []es.Position
-	end       time.Time // of the time to wait for them
+	end       time.Time // of the wait for them
 }
 
 var _ es.Views = (*tenantViews)(nil)
 
-// wait is what is left of it.
+// wait returns the rest of the wait.
 func (v *tenantViews) wait() Wait { return Wait{For: v.positions, Timeout: time.Until(v.end)} }
 
 func (v *tenantViews) Get(ctx context.Context, view, key string) (es.Document, error) {
@@ -130,13 +130,13 @@ func (v *tenantViews) List(ctx context.Context, view string, l es.ListQuery) (es
 	return page, err
 }
 
-// Moment is a point in a stream's history; the zero Moment is now.
+// Moment is a point in the history of a stream. The zero Moment is now.
 type Moment struct {
-	Version es.Version // where it is not 0
-	Time    time.Time  // where it is not zero: the last event decided at or before it
+	Version es.Version // 0 is any
+	Time    time.Time  // includes the events decided at or before it; zero is any
 }
 
-// includes reports whether the commit is not after the moment, and cuts off what of it is.
+// includes reports whether the commit begins at or before the moment. It removes the events that come after the moment.
 func (m Moment) includes(c *es.Commit) bool {
 	if !m.Time.IsZero() && c.Time.After(m.Time) || m.Version != 0 && c.First() > m.Version {
 		return false
@@ -148,7 +148,7 @@ func (m Moment) includes(c *es.Commit) bool {
 	return true
 }
 
-// State is an aggregate as it was at a moment.
+// State is the state of an aggregate at a moment.
 type State struct {
 	Stream   es.Stream
 	Version  es.Version
@@ -156,8 +156,8 @@ type State struct {
 	State    any
 }
 
-// State folds a stream up to a moment. It returns [ErrUnknown] for the category, [es.ErrNoStream],
-// [ErrFuture], [*NotReachedError], [es.ErrCorrupt] or [es.ErrUnavailable].
+// State folds a stream up to a moment. It returns [ErrUnknown] for the category, [es.ErrNoStream], [ErrFuture],
+// [es.ErrBadPosition], [es.ErrCorrupt] or [es.ErrUnavailable].
 func (q *Queries) State(ctx context.Context, s es.Stream, m Moment, w Wait) (State, error) {
 	a, ok := q.registry.Aggregate(s.Category)
 	if !ok {
@@ -203,8 +203,8 @@ func (q *Queries) stateAt(ctx context.Context, a *es.Aggregate, s es.Stream, m M
 	return state, nil
 }
 
-// History returns up to limit events of a stream after a version, in the form of the log, and whether there
-// are more. It returns [es.ErrNoStream], [*NotReachedError], [es.ErrCorrupt] or [es.ErrUnavailable].
+// History returns up to limit events of a stream after a version, as the log stores them, and whether more follow. It returns
+// [ErrUnknown] for the category, [es.ErrNoStream], [es.ErrBadPosition], [es.ErrCorrupt] or [es.ErrUnavailable].
 func (q *Queries) History(ctx context.Context, s es.Stream, after es.Version, limit int, w Wait) ([]es.CloudEvent, bool, error) {
 	if _, ok := q.registry.Aggregate(s.Category); !ok {
 		return nil, false, fmt.Errorf("%w: no category %q", ErrUnknown, s.Category)
@@ -235,8 +235,8 @@ func (q *Queries) History(ctx context.Context, s es.Stream, after es.Version, li
 	return events, false, nil
 }
 
-// last is the newest commit of the stream. Where the request names a position of its partition, the log's
-// leader is asked, which knows every commit that has a position.
+// last returns the newest commit of the stream. If w has a position of the stream's partition, the leader of the log is read:
+// it has every commit that has a position.
 func (q *Queries) last(ctx context.Context, s es.Stream, w Wait) (es.Commit, error) {
 	if err := q.checkPositions(w.For); err != nil {
 		return es.Commit{}, err

@@ -13,8 +13,8 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// A ledger has to be opened first, and leaves it to its clients to do so: what is booked before can't be folded. What it
-// reports is short where it has been told to be.
+// A ledger accepts any command, but folding a booking panics before the ledger is opened. Its report is too long for a commit
+// unless "brief" was booked.
 type (
 	ledger struct{ Booked map[string]int }
 	open   struct{}
@@ -30,7 +30,7 @@ const mostOfAReport = 1000
 
 func (l ledger) booked(e booked) ledger {
 	next := maps.Clone(l.Booked)
-	next[e.What]++ // it panics where there is no map
+	next[e.What]++ // it panics if the map is nil
 	return ledger{next}
 }
 
@@ -75,7 +75,8 @@ func onLedger(t *testing.T, x *runtime.Executor, name, id string, command any) e
 	return err
 }
 
-// What can't be written on a state that is only guessed, or remembered, is asked again of the log, as a "no" is.
+// If events of an optimistic append, or on a state from a snapshot, can't be written, the command is decided again on the state
+// in the log, as after a rejection.
 func TestAFailureOnAGuessedStateIsAskedOfTheLog(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(1, memory.MaxCommit(mostOfAReport))

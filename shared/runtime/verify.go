@@ -7,27 +7,28 @@ import (
 	"orchestrix/shared/es"
 )
 
-// VerifyOptions say how much is checked.
+// VerifyOptions selects what [Verify] checks.
 type VerifyOptions struct {
-	Sample   int  // documents of each view; 0 is all of them
-	LogOnly  bool // views are not checked
+	Sample   int  // number of documents of each view; 0 is all
+	LogOnly  bool // do not check views
 	Progress func(done, total uint64)
 }
 
-// Verified is what a check has found.
+// Verified is the result of [Verify].
 type Verified struct {
 	Commits, Events uint64
 	Streams         int
 	Documents       int // compared
-	Moved           int // documents that changed again and again while they were being checked
-	Blocked         int // documents whose events are parked
+	Moved           int // documents that changed during each of the comparisons
+	Blocked         int // documents with parked events
 	Findings        []Finding
-	Count           int // of all findings, of which the first are listed
+	Count           int // number of findings; Findings holds the first of them
 }
 
-// Verify walks the log once: the versions of each stream are contiguous, back-pointers are right, nothing is missing,
-// no command comes twice, every event can be read. And it folds documents of each view from the log again and compares
-// them with the store. Views may be written meanwhile. Its error says that it could not be done.
+// Verify reads the log once and checks that the versions of each stream are contiguous, that back-pointers are right, that no
+// commit is missing, that no command was committed twice, and that every event can be decoded. It also folds documents of each
+// view from the log and compares them with the store. Views may change meanwhile. An error means that the check was not
+// completed; faults are in the result.
 func Verify(ctx context.Context, registry *es.Registry, log es.Log, views es.ViewStore, o VerifyOptions) (Verified, error) {
 	v := &verifier{registry: registry, log: log, views: views, options: o, check: newLogCheck(registry, log.Partitions())}
 	return v.run(ctx)
@@ -49,19 +50,19 @@ func (v *verifier) run(ctx context.Context) (result Verified, err error) {
 	if err != nil {
 		return result, err
 	}
-	if err := v.lookAtHeads(ctx); err != nil {
+	if err := v.readHeads(ctx); err != nil {
 		return result, err
 	}
-	err = v.walk(ctx, func(e *entry) {
-		v.check.check(&e.Commit)
+	err = v.walk(ctx, func(d *DecodedCommit) {
+		v.check.checkCommit(&d.Commit)
 		for _, c := range checks {
-			c.fold(e)
+			c.fold(d)
 		}
 	})
 	if err != nil {
 		return result, err
 	}
-	v.check.end(v.heads)
+	v.check.checkHeads(v.heads)
 	result = Verified{
 		Commits: v.check.commits, Events: v.check.events, Streams: len(v.check.streams),
 		Findings: v.check.first, Count: v.check.count,
@@ -74,7 +75,7 @@ func (v *verifier) run(ctx context.Context) (result Verified, err error) {
 	return result, nil
 }
 
-// viewChecks begin where the views stand now.
+// viewChecks returns a check of each view up to its current checkpoints.
 func (v *verifier) viewChecks(ctx context.Context) (checks []*viewCheck, err error) {
 	if v.options.LogOnly {
 		return nil, nil
@@ -92,7 +93,7 @@ func (v *verifier) viewChecks(ctx context.Context) (checks []*viewCheck, err err
 	return checks, nil
 }
 
-func (v *verifier) lookAtHeads(ctx context.Context) error {
+func (v *verifier) readHeads(ctx context.Context) error {
 	v.heads, v.total = nil, 0
 	for partition := range v.log.Partitions() {
 		head, err := v.log.Head(ctx, partition)
@@ -105,19 +106,19 @@ func (v *verifier) lookAtHeads(ctx context.Context) error {
 	return nil
 }
 
-const passes = 3
+const maxPasses = 3
 
-// compare compares one view, and what has changed meanwhile once more.
+// compare compares one view, and repeats it for the documents that changed meanwhile.
 func (v *verifier) compare(ctx context.Context, c *viewCheck, result *Verified) error {
 	sampled := c.limit > 0
 	for pass := 1; ; pass++ {
-		c.last = pass == passes
+		c.last = pass == maxPasses
 		if err := c.compare(ctx, v.views); err != nil {
 			return err
 		}
 		if pass == 1 && !sampled {
 			for tenant := range c.tenants() {
-				if err := c.strangers(ctx, v.views, tenant); err != nil {
+				if err := c.findUnexpected(ctx, v.views, tenant); err != nil {
 					return err
 				}
 			}
@@ -126,15 +127,15 @@ func (v *verifier) compare(ctx context.Context, c *viewCheck, result *Verified) 
 		result.Blocked += len(c.blocked)
 		result.Count += c.count
 		result.Findings = append(result.Findings, c.first...)
-		if len(c.moved) == 0 || pass == passes {
+		if len(c.moved) == 0 || pass == maxPasses {
 			result.Moved += len(c.moved)
 			return nil
 		}
-		again, err := v.again(ctx, c)
+		next, err := v.recheck(ctx, c)
 		if err != nil {
 			return err
 		}
-		c = again
+		c = next
 	}
 }
 
@@ -146,15 +147,15 @@ func (c *viewCheck) tenants() map[string]bool {
 	return tenants
 }
 
-// again folds the documents that have moved up to where the view stands now.
-func (v *verifier) again(ctx context.Context, before *viewCheck) (*viewCheck, error) {
+// recheck folds the documents that have changed, up to the current checkpoints of the view.
+func (v *verifier) recheck(ctx context.Context, before *viewCheck) (*viewCheck, error) {
 	checkpoints, err := v.views.Checkpoints(ctx, before.view.Name)
 	if err != nil {
 		return nil, err
 	}
 	c := newViewCheck(before.view, checkpoints, v.log.Partitions(), 0)
 	c.only = before.moved
-	if err := v.lookAtHeads(ctx); err != nil {
+	if err := v.readHeads(ctx); err != nil {
 		return nil, err
 	}
 	v.done = 0

@@ -7,13 +7,13 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Finding is something that is not as it has to be.
+// Finding is a fault in the log or in a view.
 type Finding struct {
 	Where string // a position, or a document
 	What  string
 }
 
-// findings are bounded: a broken log has very many.
+// findings keeps the first faults and counts all: a broken log has very many.
 type findings struct {
 	first []Finding
 	count int
@@ -21,14 +21,14 @@ type findings struct {
 
 const maxFindings = 100
 
-func (f *findings) add(where, format string, args ...any) {
+func (f *findings) report(where, format string, args ...any) {
 	f.count++
 	if len(f.first) < maxFindings {
 		f.first = append(f.first, Finding{Where: where, What: fmt.Sprintf(format, args...)})
 	}
 }
 
-// logCheck looks at every commit of a log, each partition in order.
+// logCheck checks every commit of a log. It gets those of a partition in order.
 type logCheck struct {
 	findings
 	registry   *es.Registry
@@ -40,10 +40,10 @@ type logCheck struct {
 	commands   map[uint64]struct{} // hashes of stream and command id
 }
 
-// streamEnd is what the next commit of a stream is compared with.
+// streamEnd is what the next commit of a stream must continue.
 type streamEnd struct {
 	version  es.Version
-	pointers uint64 // hash of the back-pointers that it must have
+	pointers uint64 // hash of the back-pointers that the next commit must have
 }
 
 func newLogCheck(registry *es.Registry, partitions int) *logCheck {
@@ -53,47 +53,47 @@ func newLogCheck(registry *es.Registry, partitions int) *logCheck {
 	}
 }
 
-func (l *logCheck) check(c *es.Commit) {
+func (l *logCheck) checkCommit(c *es.Commit) {
 	where := c.Position.String()
 	l.commits++
 	partition := c.Position.Partition
 	if want := l.last[partition] + 1; c.Position.Sequence != want {
-		l.add(where, "commits are missing: the one before it is %d", l.last[partition])
+		l.report(where, "commits are missing: the previous one is %d", l.last[partition])
 	}
 	l.last[partition] = c.Position.Sequence
 	if c.Err != nil {
-		l.add(where, "%v", c.Err)
+		l.report(where, "%v", c.Err)
 		return
 	}
 	l.events += uint64(len(c.Events))
 	if belongs := es.PartitionOf(c.Stream.Tenant, c.Stream.ID, l.partitions); belongs != partition {
-		l.add(where, "%s belongs into partition %d", c.Stream, belongs)
+		l.report(where, "%s belongs to partition %d", c.Stream, belongs)
 	}
 	end := l.streams[c.Stream]
 	if c.First() != end.version+1 {
-		l.add(where, "%s goes on with version %d after %d", c.Stream, c.First(), end.version)
+		l.report(where, "%s continues with version %d after %d", c.Stream, c.First(), end.version)
 	}
 	if len(c.Previous) > 0 && end.version > 0 && hashPointers(c.Previous) != end.pointers {
-		l.add(where, "%s points back to %v, where its commits before are not", c.Stream, c.Previous)
+		l.report(where, "%s has back-pointers %v, which are not its previous commits", c.Stream, c.Previous)
 	}
 	l.streams[c.Stream] = streamEnd{version: c.Version, pointers: hashPointers(c.Revision().Next())}
 	command := hashText(c.Stream.Path() + " " + c.Command.ID)
 	if _, twice := l.commands[command]; twice {
-		l.add(where, "command %s of %s comes a second time", c.Command.ID, c.Stream)
+		l.report(where, "command %s of %s was committed before", c.Command.ID, c.Stream)
 	}
 	l.commands[command] = struct{}{}
 	for _, e := range c.Events {
 		if _, err := decodeSafely(l.registry, e); err != nil {
-			l.add(where, "%s: %v", c.Stream, err)
+			l.report(where, "%s: %v", c.Stream, err)
 		}
 	}
 }
 
-// end compares with where the partitions said that they end.
-func (l *logCheck) end(heads []es.Head) {
+// checkHeads compares the last commits with the heads of the partitions.
+func (l *logCheck) checkHeads(heads []es.Head) {
 	for partition, head := range heads {
 		if l.last[partition] != head.Position.Sequence {
-			l.add(head.Position.String(), "the partition says that it ends here; its last commit is %d", l.last[partition])
+			l.report(head.Position.String(), "the partition reports this position as its end, but its last commit is %d", l.last[partition])
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestVerifyFindsNothingWrong(t *testing.T) {
 	})
 }
 
-// wantFinding expects that the check says this, and nothing else.
+// wantFinding expects these findings and no others.
 func wantFinding(t testing.TB, v runtime.Verified, texts ...string) {
 	t.Helper()
 	if v.Count != len(texts) {
@@ -59,7 +59,7 @@ func wantFinding(t testing.TB, v runtime.Verified, texts ...string) {
 	}
 }
 
-// tampered is a log whose followers see something else than what was written.
+// tampered is a log that followers read with changes.
 type tampered struct {
 	es.Log
 	change func(*es.Commit) bool // false drops the commit
@@ -88,7 +88,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 	}{
 		"a commit is missing": {
 			func(c *es.Commit) bool { return c.Position.Sequence != 3 },
-			[]string{"0-4: commits are missing", "0-4: counter-a goes on with version 4 after 2", "0-4: counter-a points back"},
+			[]string{"0-4: commits are missing", "0-4: counter-a continues with version 4 after 2", "0-4: counter-a has back-pointers"},
 		},
 		"a version is skipped": {
 			func(c *es.Commit) bool {
@@ -97,7 +97,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 				}
 				return true
 			},
-			[]string{"0-5: counter-a goes on with version 6 after 4"},
+			[]string{"0-5: counter-a continues with version 6 after 4"},
 		},
 		"a wrong back-pointer": {
 			func(c *es.Commit) bool {
@@ -106,9 +106,9 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 				}
 				return true
 			},
-			[]string{"0-4: counter-a points back", "0-5: counter-a points back"},
+			[]string{"0-4: counter-a has back-pointers", "0-5: counter-a has back-pointers"},
 		},
-		"an event that nobody knows": {
+		"an unknown event": {
 			func(c *es.Commit) bool {
 				if c.Position.Sequence == 5 {
 					c.Events = []es.Recorded{{Type: "counting.Forgotten", Schema: 1, Data: json.RawMessage(`{}`)}}
@@ -124,7 +124,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 				}
 				return true
 			},
-			[]string{"0-5: command 1 of counter-a comes a second time"},
+			[]string{"0-5: command 1 of counter-a was committed before"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,14 +156,14 @@ func TestVerifyFindsWhatIsWrongWithViews(t *testing.T) {
 	})
 }
 
-// tamper writes documents past the projection, as somebody with a database client would.
+// tamper changes documents as a database client would.
 func tamper(t testing.TB, views es.ViewStore, view es.ViewSpec, documents map[string]string) {
 	t.Helper()
-	c, err := views.Claim(t.Context(), view, 0, "somebody", 1)
+	c, err := views.Claim(t.Context(), view, 0, "intruder", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var outcome es.Outcome
+	var result es.Outcome
 	var keys []es.DocumentKey
 	for _, key := range []string{"a1", "a2", "stranger"} {
 		k := es.DocumentKey{Tenant: es.DefaultTenant, Key: key}
@@ -172,15 +172,15 @@ func tamper(t testing.TB, views es.ViewStore, view es.ViewSpec, documents map[st
 		if data := documents[key]; data != "" {
 			w.Data = json.RawMessage(data)
 		}
-		outcome.Writes = append(outcome.Writes, w)
+		result.Writes = append(result.Writes, w)
 	}
 	u := es.Update{Lease: c.Lease, From: c.Position, To: c.Position, Mark: c.Mark, Keys: keys}
-	if err := views.Apply(t.Context(), view, u, func(es.Current) (es.Outcome, error) { return outcome, nil }); err != nil {
+	if err := views.Apply(t.Context(), view, u, func(es.Current) (es.Outcome, error) { return result, nil }); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// What waits behind an event that can't be read is missing in the views, as it should be: verify does not call that wrong.
+// Events that wait behind one that can't be decoded are missing in the views. That is no finding.
 func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -211,13 +211,13 @@ func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
 			v := verify(t, registry, s, sample)
 			wantFinding(t, v, "unknown event")
 			if v.Blocked == 0 {
-				t.Errorf("nothing is said to be parked: %+v", v)
+				t.Errorf("no document is reported as blocked: %+v", v)
 			}
 		}
 	})
 }
 
-// meddling is a view store in which something happens before the first document is compared.
+// meddling is a view store that calls a function before the first document is read.
 type meddling struct {
 	es.ViewStore
 	once   *sync.Once
@@ -229,7 +229,7 @@ func (m meddling) Get(ctx context.Context, view, tenant, key string) (es.Documen
 	return m.ViewStore.Get(ctx, view, tenant, key)
 }
 
-// A document that is removed while it is being checked is none that is missing.
+// A document that is deleted during the check is not reported as missing.
 func TestVerifyWhileADocumentIsRemoved(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {

@@ -11,20 +11,20 @@ import (
 	"orchestrix/shared/es"
 )
 
-// viewCheck folds documents of a view from the log again, and compares them with the store.
+// viewCheck folds documents of a view from the log and compares them with the store.
 type viewCheck struct {
 	findings
 	view      *es.ViewType
-	until     []uint64 // sequences of the checkpoints, by partition
-	limit     int      // documents at most; 0 is all
+	until     []uint64 // sequence of the checkpoint, by partition
+	limit     int      // maximum number of documents; 0 is all
 	only      map[es.DocumentKey]bool
 	documents map[es.DocumentKey]*document
 	blocked   map[es.Lane]bool
-	doubtful  map[es.DocumentKey]bool // of events that wait in the lane of their stream, or waited
-	threshold uint64                  // keys with a greater hash are not looked at
+	doubtful  map[es.DocumentKey]bool // with events that wait, or waited, in the lane of their stream
+	threshold uint64                  // keys with a greater hash are not checked
 	compared  int
-	moved     map[es.DocumentKey]bool // changed while they were being checked
-	last      bool                    // what is not there now is missing
+	moved     map[es.DocumentKey]bool // changed during the check
+	last      bool                    // last pass: a document that does not exist is missing
 }
 
 func newViewCheck(view *es.ViewType, checkpoints []es.Checkpoint, partitions, limit int) *viewCheck {
@@ -40,12 +40,12 @@ func newViewCheck(view *es.ViewType, checkpoints []es.Checkpoint, partitions, li
 	return v
 }
 
-// fold folds what the commit does to the documents that are looked at.
-func (v *viewCheck) fold(e *entry) {
-	if e.Position.Sequence > v.until[e.Position.Partition] {
+// fold folds a commit into the documents that are checked.
+func (v *viewCheck) fold(c *DecodedCommit) {
+	if c.Position.Sequence > v.until[c.Position.Partition] {
 		return
 	}
-	steps := e.appendSteps(nil, v.view)
+	steps := appendSteps(nil, v.view, c)
 	for i := range steps {
 		s := &steps[i]
 		if s.err != nil {
@@ -70,8 +70,8 @@ func (v *viewCheck) fold(e *entry) {
 	}
 }
 
-// document returns the document of a key, or nil where it is not looked at. Where there are too many, those with the
-// smallest hashes are: an even sample, of which each was seen from its first event on.
+// document returns the document of a key, or nil if it is not checked. If there are too many, the documents whose keys have the
+// smallest hashes are checked. This is an even sample, and each of its documents is folded from its first event.
 func (v *viewCheck) document(key es.DocumentKey) *document {
 	if d := v.documents[key]; d != nil {
 		return d
@@ -91,7 +91,7 @@ func (v *viewCheck) document(key es.DocumentKey) *document {
 	return v.documents[key]
 }
 
-// thin leaves the documents with the smallest hashes.
+// thin keeps the documents with the smallest hashes.
 func (v *viewCheck) thin() {
 	hashes := make([]uint64, 0, len(v.documents))
 	for key := range v.documents {
@@ -116,7 +116,7 @@ func (v *viewCheck) compare(ctx context.Context, views es.ViewStore) error {
 
 func (v *viewCheck) compareOne(ctx context.Context, views es.ViewStore, key es.DocumentKey, d *document) error {
 	if v.blocked[es.DocumentLane(key)] {
-		return nil // what waits for it is known
+		return nil // it has parked events
 	}
 	stored, err := views.Get(ctx, v.view.Name, key.Tenant, key.Key)
 	if err != nil && !errors.Is(err, es.ErrNotFound) {
@@ -137,12 +137,12 @@ func (v *viewCheck) compareOne(ctx context.Context, views es.ViewStore, key es.D
 	if same {
 		return nil
 	}
-	gone := stored.Data == nil && !v.last // perhaps just now
+	gone := stored.Data == nil && !v.last // it may have been deleted just now
 	if gone || stored.Position.Partition < len(v.until) && stored.Position.Sequence > v.until[stored.Position.Partition] {
 		v.moved[key] = true
 		return nil
 	}
-	v.add(fmt.Sprintf("%s, document %q", v.view.Name, key.Key), "from the log: %s\nin the store: %s", orNone(want), orNone(stored.Data))
+	v.report(fmt.Sprintf("%s, document %q", v.view.Name, key.Key), "from the log: %s\nin the store: %s", orNone(want), orNone(stored.Data))
 	return nil
 }
 
@@ -153,8 +153,8 @@ func orNone(data []byte) string {
 	return string(data)
 }
 
-// strangers finds documents that the log knows nothing of.
-func (v *viewCheck) strangers(ctx context.Context, views es.ViewReader, tenant string) error {
+// findUnexpected finds stored documents that do not result from the log.
+func (v *viewCheck) findUnexpected(ctx context.Context, views es.ViewReader, tenant string) error {
 	q := es.ListQuery{Limit: es.MaxListLimit}
 	for {
 		page, err := views.List(ctx, v.view.Name, tenant, q)
@@ -165,7 +165,7 @@ func (v *viewCheck) strangers(ctx context.Context, views es.ViewReader, tenant s
 			known := v.documents[es.DocumentKey{Tenant: tenant, Key: item.Key}] != nil
 			later := item.Position.Partition < len(v.until) && item.Position.Sequence > v.until[item.Position.Partition]
 			if !known && !later {
-				v.add(fmt.Sprintf("%s, document %q", v.view.Name, item.Key), "from the log: (none)\nin the store: %s", item.Data)
+				v.report(fmt.Sprintf("%s, document %q", v.view.Name, item.Key), "from the log: (none)\nin the store: %s", item.Data)
 			}
 		}
 		if page.Next == "" {

@@ -7,9 +7,9 @@ import (
 	"orchestrix/shared/es"
 )
 
-// walk hands every commit to fn, those of all partitions in the order of their times: documents that several partitions
-// write are folded as nearly as they were as can be known.
-func (v *verifier) walk(ctx context.Context, fn func(*entry)) error {
+// walk passes every commit to fn, in the order of their times across the partitions. For documents that several partitions
+// write, this is the best known approximation of the order in which they were folded.
+func (v *verifier) walk(ctx context.Context, fn func(*DecodedCommit)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var walking sync.WaitGroup
 	defer walking.Wait()
@@ -25,9 +25,9 @@ func (v *verifier) walk(ctx context.Context, fn func(*entry)) error {
 		if err != nil || earliest == nil {
 			return err
 		}
-		e := newEntry(v.registry, earliest.current[0])
+		decoded := newDecodedCommit(v.registry, earliest.current[0])
 		earliest.current = earliest.current[1:]
-		fn(&e)
+		fn(&decoded)
 		v.done++
 		if v.options.Progress != nil && v.done%256 == 0 {
 			v.options.Progress(v.done, v.total)
@@ -35,7 +35,7 @@ func (v *verifier) walk(ctx context.Context, fn func(*entry)) error {
 	}
 }
 
-// source is one partition that is read in batches.
+// source reads one partition in batches.
 type source struct {
 	batches chan sourceBatch // closed at the end
 	current []es.Commit
@@ -61,11 +61,11 @@ func (s *source) read(ctx context.Context, feed es.Feed, partition int, until ui
 		return send(sourceBatch{commits: commits})
 	})
 	if err != nil {
-		_ = send(sourceBatch{err: err}) // otherwise nobody listens any more
+		_ = send(sourceBatch{err: err}) // ctx has ended if it is not received
 	}
 }
 
-// fill waits until the source holds a commit, or has ended.
+// fill waits until the source holds a commit or has ended.
 func (s *source) fill() error {
 	for len(s.current) == 0 && !s.ended {
 		b, more := <-s.batches
@@ -77,7 +77,7 @@ func (s *source) fill() error {
 	return nil
 }
 
-// earliestOf is the source whose next commit is the oldest; nil where all have ended.
+// earliestOf returns the source whose next commit is the oldest; nil if all have ended.
 func earliestOf(sources []*source) (earliest *source, err error) {
 	for _, s := range sources {
 		if err := s.fill(); err != nil {

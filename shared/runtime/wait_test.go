@@ -13,7 +13,8 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// slowly is a view whose partitions come to sequence 1 one after the other, a second apart; looking takes a moment.
+// slowly is a view whose partitions reach sequence 1 one after the other, a second apart. Reading its checkpoints takes a
+// moment.
 type slowly struct {
 	es.ViewReader
 	began time.Time
@@ -71,7 +72,7 @@ func firstOf(partitions ...int) (positions []es.Position) {
 	return positions
 }
 
-// Who would not wait gets what is there already.
+// A request without a timeout is answered from the current checkpoints.
 func TestNoWaitIsOneLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -88,7 +89,7 @@ func TestNoWaitIsOneLook(t *testing.T) {
 	})
 }
 
-// The time to wait is that for all positions, and for all views that a query reads.
+// The timeout is for all positions together, and for all views that a query reads.
 func TestOneWaitForAllPositions(t *testing.T) {
 	t.Parallel()
 	const patience = 1500 * time.Millisecond

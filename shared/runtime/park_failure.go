@@ -15,7 +15,7 @@ const (
 	maxCauses      = 16
 )
 
-// newFailure describes why a view could not apply an event; nil where there is no error.
+// newFailure describes why a view could not apply an event; nil if err is nil.
 func newFailure(view *es.ViewType, s *step, err error) *es.Failure {
 	if err == nil {
 		return nil
@@ -26,7 +26,7 @@ func newFailure(view *es.ViewType, s *step, err error) *es.Failure {
 	}
 }
 
-// causesOf are the messages of an error and of what it wraps, from the outermost.
+// causesOf returns the messages of an error and of the errors that it wraps, from the outermost.
 func causesOf(err error) (causes []string) {
 	for pending := []error{err}; len(pending) > 0 && len(causes) < maxCauses; {
 		err, pending = pending[0], pending[1:]
@@ -50,15 +50,15 @@ func cut(text string, limit int) string {
 	return text
 }
 
-// printable is what every store takes of a text that may come from anywhere: it may be a part of what could not be read.
+// printable replaces what some store rejects in a text. The text may be a part of data that could not be read.
 func printable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// varying is what differs between two failures of one kind: numbers, and what stands in quotes.
+// varying matches what differs between two failures of one kind: numbers and quoted text.
 var varying = regexp.MustCompile(`"[^"]*"|[0-9]+`)
 
-// groupOf names the kind of a failure: the same view, event and cause.
+// groupOf returns the same id for failures with the same view, event type and cause.
 func groupOf(view, event, cause string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", view, event, varying.ReplaceAllString(cause, "#")))
 	return hex.EncodeToString(sum[:6])

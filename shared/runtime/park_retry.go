@@ -9,31 +9,31 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Parking is where operators deal with events that views could not apply.
+// Parking retries and skips events that views could not apply, for operators.
 type Parking struct {
 	registry *es.Registry
 	feed     es.Feed
 	views    ProjectionStore
 }
 
-// NewParking returns the parked events of a registry's views.
+// NewParking returns the Parking of a registry's views.
 func NewParking(registry *es.Registry, feed es.Feed, views ProjectionStore) *Parking {
 	return &Parking{registry: registry, feed: feed, views: views}
 }
 
-// Retried is what came of a retry.
+// Retried is the result of a retry.
 type Retried struct {
-	Applied int         // events that have left the lane
-	Failed  *es.Failure // why the next one could not be applied; nil where none is left
+	Applied int         // number of events that have left the lane
+	Failed  *es.Failure // why the next event could not be applied; nil if the lane is empty
 }
 
 const (
-	drainBatch    = 100 // events in one transaction, at most
-	drainAttempts = 10  // to read a lane that moves on
+	maxDrained    = 100 // maximum number of events in one transaction
+	drainAttempts = 10  // to read a lane that changes meanwhile
 )
 
-// Retry applies a failed event once more, and, where that works, everything that waits behind it. It returns
-// [es.ErrNotFound], [es.ErrMoved] where others wait before the event, [es.ErrOtherVersion] or [es.ErrUnavailable].
+// Retry applies a failed event again and, if that succeeds, the events that wait behind it. It returns [es.ErrNotFound],
+// [es.ErrMoved] if other events wait before this one, [es.ErrOtherVersion] or [es.ErrUnavailable].
 func (p *Parking) Retry(ctx context.Context, id int64, by es.Action) (Retried, error) {
 	parked, err := p.views.ParkedEvent(ctx, id)
 	if err != nil {
@@ -44,13 +44,14 @@ func (p *Parking) Retry(ctx context.Context, id int64, by es.Action) (Retried, e
 		return Retried{}, err
 	}
 	if len(first) == 0 || first[0].ID != id {
-		return Retried{}, fmt.Errorf("%w: others wait before the event %d", es.ErrMoved, id)
+		return Retried{}, fmt.Errorf("%w: other events wait before event %d", es.ErrMoved, id)
 	}
 	by.Did = "retry"
 	return p.drain(ctx, parked.Build, parked.Lane, &by)
 }
 
-// Skip removes a failed event for good, and applies what waits behind it. Its errors are those of [Parking.Retry].
+// Skip removes a failed event permanently and applies the events that wait behind it. Its errors are those of
+// [Parking.Retry].
 func (p *Parking) Skip(ctx context.Context, id int64, by es.Action) (Retried, error) {
 	parked, err := p.views.ParkedEvent(ctx, id)
 	if err != nil {
@@ -63,20 +64,20 @@ func (p *Parking) Skip(ctx context.Context, id int64, by es.Action) (Retried, er
 	return p.drain(ctx, parked.Build, parked.Lane, nil)
 }
 
-// drain applies what waits in a lane, in order, until it is empty or an event fails.
+// drain applies the events of a lane in order, until it is empty or an event fails.
 func (p *Parking) drain(ctx context.Context, b es.Build, lane es.Lane, by *es.Action) (r Retried, err error) {
 	view, ok := p.registry.View(b.View)
 	if !ok || view.Version != b.Version {
-		return r, fmt.Errorf("%w: the event waits for %s", es.ErrOtherVersion, b)
+		return r, fmt.Errorf("%w: the event is parked in %s", es.ErrOtherVersion, b)
 	}
-	for moved := 0; ; {
-		waiting, err := p.views.Waiting(ctx, b, lane, drainBatch)
+	for attempts := 0; ; {
+		waiting, err := p.views.Waiting(ctx, b, lane, maxDrained)
 		if err != nil || len(waiting) == 0 {
 			return r, err
 		}
-		applied, failure, err := p.drainSome(ctx, view, b, lane, waiting, by)
-		if errors.Is(err, es.ErrMoved) && moved < drainAttempts {
-			moved++
+		applied, failure, err := p.drainBatch(ctx, view, b, lane, waiting, by)
+		if errors.Is(err, es.ErrMoved) && attempts < drainAttempts {
+			attempts++
 			continue
 		}
 		if err != nil {
@@ -91,7 +92,8 @@ func (p *Parking) drain(ctx context.Context, b es.Build, lane es.Lane, by *es.Ac
 	}
 }
 
-func (p *Parking) drainSome(ctx context.Context, view *es.ViewType, b es.Build, lane es.Lane, waiting []es.Parked, by *es.Action) (applied int, failure *es.Failure, err error) {
+// drainBatch applies the first events of a lane in one transaction.
+func (p *Parking) drainBatch(ctx context.Context, view *es.ViewType, b es.Build, lane es.Lane, waiting []es.Parked, by *es.Action) (applied int, failure *es.Failure, err error) {
 	d := es.Drain{Lane: lane, By: by}
 	var events [][]step
 	for _, w := range waiting {
@@ -107,24 +109,24 @@ func (p *Parking) drainSome(ctx context.Context, view *es.ViewType, b es.Build, 
 	}
 	slices.SortFunc(d.Keys, es.DocumentKey.Compare)
 	d.Keys = slices.Compact(d.Keys)
-	err = p.views.Drain(ctx, specOf(view, b), d, func(current es.Current) (es.Outcome, int, *es.Failure, error) {
-		run := draining{view: view, lane: lane, current: current, documents: map[es.DocumentKey]*document{}}
-		var outcome es.Outcome
-		outcome, applied, failure = run.all(events)
-		return outcome, applied, failure, nil
+	err = p.views.Drain(ctx, specOf(view.ViewSpec, b), d, func(current es.Current) (es.Outcome, int, *es.Failure, error) {
+		run := drainRun{view: view, lane: lane, current: current, documents: map[es.DocumentKey]*document{}}
+		var result es.Outcome
+		result, applied, failure = run.applyAll(events)
+		return result, applied, failure, nil
 	})
 	return applied, failure, err
 }
 
-// steps reads the event from the log again, and finds out what it does now. In the lane of a document, that is what it
-// does to that document.
+// steps reads the event from the log again and returns what this program folds of it. In the lane of a document, these are
+// the changes of that document only.
 func (p *Parking) steps(ctx context.Context, view *es.ViewType, w es.Parked) ([]step, error) {
 	commit, err := es.CommitAt(ctx, p.feed, w.Position)
 	if err != nil {
-		return nil, fmt.Errorf("read the event %d again: %w", w.ID, err)
+		return nil, fmt.Errorf("read parked event %d: %w", w.ID, err)
 	}
-	e := newEntry(p.registry, commit)
-	steps := e.appendSteps(nil, view)
+	decoded := newDecodedCommit(p.registry, commit)
+	steps := appendSteps(nil, view, &decoded)
 	if w.Event != wholeCommit {
 		steps = slices.DeleteFunc(steps, func(s step) bool { return s.index != w.Event && s.index != wholeCommit })
 	}
@@ -136,8 +138,8 @@ func (p *Parking) steps(ctx context.Context, view *es.ViewType, w es.Parked) ([]
 	return steps, nil
 }
 
-// draining is one run over the events of a lane.
-type draining struct {
+// drainRun is one run over the events of a lane.
+type drainRun struct {
 	view      *es.ViewType
 	lane      es.Lane
 	current   es.Current
@@ -145,27 +147,27 @@ type draining struct {
 	parked    []es.Parking
 }
 
-// all applies events until one fails.
-func (r *draining) all(events [][]step) (o es.Outcome, done int, failure *es.Failure) {
+// applyAll applies events until one fails.
+func (r *drainRun) applyAll(events [][]step) (result es.Outcome, done int, failure *es.Failure) {
 	for _, steps := range events {
-		if failure = r.event(steps); failure != nil {
+		if failure = r.applyEvent(steps); failure != nil {
 			break
 		}
 		done++
 	}
 	for _, d := range r.documents {
 		if len(d.applied) > 0 {
-			if w, err := d.write(); err == nil { // it was checked before
-				o.Writes = append(o.Writes, w)
+			if w, err := d.write(); err == nil { // applyEvent has checked it
+				result.Writes = append(result.Writes, w)
 			}
 		}
 	}
-	o.Parked = r.parked
-	return o, done, failure
+	result.Parked = r.parked
+	return result, done, failure
 }
 
-// event applies one event, whole or not at all.
-func (r *draining) event(steps []step) *es.Failure {
+// applyEvent applies one event to all of its documents or to none.
+func (r *drainRun) applyEvent(steps []step) *es.Failure {
 	var changed []*document
 	parkedBefore := len(r.parked)
 	fail := func(s *step, err error) *es.Failure {
@@ -202,7 +204,7 @@ func (r *draining) event(steps []step) *es.Failure {
 	return nil
 }
 
-func (r *draining) document(key es.DocumentKey) (*document, error) {
+func (r *drainRun) document(key es.DocumentKey) (*document, error) {
 	if d := r.documents[key]; d != nil {
 		return d, nil
 	}

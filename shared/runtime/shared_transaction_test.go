@@ -10,7 +10,7 @@ import (
 	"orchestrix/shared/es"
 )
 
-// joint counts the transactions of several views, and may refuse them.
+// joint counts the transactions of several views, or rejects them.
 type joint struct {
 	es.ViewStore
 	refuse  bool
@@ -19,7 +19,7 @@ type joint struct {
 
 func (j *joint) ApplyTogether(ctx context.Context, all []es.Application) error {
 	if j.refuse {
-		return errors.New("somebody is in the way")
+		return errors.New("another transaction holds the lock")
 	}
 	err := j.ViewStore.ApplyTogether(ctx, all)
 	if err == nil && len(all) > 1 {
@@ -28,7 +28,7 @@ func (j *joint) ApplyTogether(ctx context.Context, all []es.Application) error {
 	return err
 }
 
-// Views that have got the same commits share transactions. Where that does not work, each has its own.
+// Views that have got the same commits share a transaction. If that fails, each has its own.
 func TestViewsShareTransactions(t *testing.T) {
 	t.Parallel()
 	for _, refuse := range []bool{false, true} {

@@ -20,7 +20,7 @@ type (
 	rightSeen   struct{}
 )
 
-// twoContexts are a left one, a right one, and views of the left one, of the right one and of both.
+// twoContexts has two modules, and views of the events of the left one, of the right one and of both.
 func twoContexts(t testing.TB) *es.Registry {
 	t.Helper()
 	left := es.Decider[bool]{Category: "left", Evolve: es.Events[bool]{
@@ -44,7 +44,7 @@ func twoContexts(t testing.TB) *es.Registry {
 	return registry
 }
 
-// An event that can't be read is parked where it may be folded, and nowhere else. What nobody is about is told of once.
+// An event that can't be decoded is parked in the views that may fold it. If there are none, its type is logged once.
 func TestAnUnknownEventConcernsTheViewsOfItsStreams(t *testing.T) {
 	t.Parallel()
 	registry, log, views := twoContexts(t), memory.NewLog(1), memory.NewViews()
@@ -104,10 +104,10 @@ func TestAnUnknownEventConcernsTheViewsOfItsStreams(t *testing.T) {
 	}
 	for _, kind := range []string{"type=gone.Happened", "type=left.Ignored"} {
 		if strings.Count(lines.String(), kind) != 1 {
-			t.Errorf("%s is not told of once:\n%s", kind, lines.String())
+			t.Errorf("%s is not logged once:\n%s", kind, lines.String())
 		}
 	}
 	if strings.Contains(lines.String(), "type=left.Forgotten") || strings.Contains(lines.String(), "type=left.Seen") {
-		t.Errorf("what is parked is said to be passed over:\n%s", lines.String())
+		t.Errorf("a parked event is logged as skipped:\n%s", lines.String())
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// An error may hold any text, such as a part of what could not be read. It is kept as far as it is one, for the document that it
-// is about.
+// An error may contain any bytes, such as a part of data that could not be read. What is valid text of it is stored.
 func TestAFailureMayHoldAnyText(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -49,7 +48,7 @@ func TestAFailureMayHoldAnyText(t *testing.T) {
 	})
 }
 
-// registryOf are the counters with a view by their id.
+// registryOf has the counters and one view of them by id.
 func registryOf(t testing.TB, fold es.Fold[tally]) *es.Registry {
 	t.Helper()
 	module := counterModule(es.SnapshotPolicy{})

@@ -9,7 +9,7 @@ import (
 	"orchestrix/shared/es"
 )
 
-// LogMismatchError says that a view was built from another log than the one that is there.
+// LogMismatchError is returned for a checkpoint that belongs to another log than the connected one.
 type LogMismatchError struct {
 	Build    es.Build
 	Position es.Position
@@ -17,17 +17,17 @@ type LogMismatchError struct {
 }
 
 func (e *LogMismatchError) Error() string {
-	return fmt.Sprintf("%s stands at %s of another log: %s; if this log is the right one, build the view again from it: orchestrix projections rebuild %s",
+	return fmt.Sprintf("the checkpoint of %s at %s is of another log: %s; if this log is the right one, build the view again from it: orchestrix projections rebuild %s",
 		e.Build, e.Position, e.Differs, e.Build.View)
 }
 
-// markOf is what a checkpoint keeps of the log: times as exact as every store keeps them.
+// markOf returns the identity of the log that a checkpoint stores. Times have the precision that every store keeps.
 func markOf(created time.Time, last *es.Commit) es.LogMark {
 	return es.LogMark{Created: created.UTC().Truncate(time.Microsecond), Commit: last.Digest()}
 }
 
-// checkLog returns a [*LogMismatchError] where the log is not the one that the checkpoint stands on, and otherwise the end
-// of the partition.
+// checkLog returns the end of the checkpoint's partition, or a [*LogMismatchError] if the log is not the one of the
+// checkpoint.
 func checkLog(ctx context.Context, feed es.Feed, c es.Checkpoint) (es.Head, error) {
 	head, err := feed.Head(ctx, c.Position.Partition)
 	if err != nil {
@@ -39,16 +39,16 @@ func checkLog(ctx context.Context, feed es.Feed, c es.Checkpoint) (es.Head, erro
 	differs := ""
 	switch now := head.Created.UTC().Truncate(time.Microsecond); {
 	case !now.Equal(c.Mark.Created):
-		differs = fmt.Sprintf("the partition was created at %s, that of the view at %s", now.Format(time.RFC3339Nano), c.Mark.Created.Format(time.RFC3339Nano))
+		differs = fmt.Sprintf("its partition was created at %s, that of the checkpoint at %s", now.Format(time.RFC3339Nano), c.Mark.Created.Format(time.RFC3339Nano))
 	case head.Position.Sequence < c.Position.Sequence:
-		differs = fmt.Sprintf("the partition ends at %s", head.Position)
+		differs = fmt.Sprintf("its partition ends at %s", head.Position)
 	default:
 		commit, err := es.CommitAt(ctx, feed, c.Position)
 		if err != nil {
 			return es.Head{}, err
 		}
 		if !bytes.Equal(commit.Digest(), c.Mark.Commit) {
-			differs = "the commit there is another one"
+			differs = "it has another commit there"
 		}
 	}
 	if differs != "" {

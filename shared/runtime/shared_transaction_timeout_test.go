@@ -7,8 +7,8 @@ import (
 	"orchestrix/shared/memory"
 )
 
-// Nobody waits for ever for a projection that has got something and does not hand it in: its domain may hang.
-func TestPlacesDoNotWaitForOneThatHangs(t *testing.T) {
+// A participant that got a batch and does not submit its update, as its fold hangs, delays the others only until the timeout.
+func TestParticipantsDoNotWaitForOneThatHangs(t *testing.T) {
 	t.Parallel()
 	views := memory.NewViews()
 	spec := es.ViewSpec{Name: "v", Version: 1}
@@ -19,11 +19,11 @@ func TestPlacesDoNotWaitForOneThatHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shared := &together{views: views}
-	hangs, works := place{together: shared}, place{together: shared}
+	batcher := &txBatcher{views: views}
+	hangs, works := participant{batcher: batcher}, participant{batcher: batcher}
 	for n := range uint64(3) {
-		hangs.expect()
-		works.expect()
+		hangs.ExpectBatch(1)
+		works.ExpectBatch(1)
 		err := works.apply(t.Context(), es.Application{
 			View: spec, Update: es.Update{Lease: c.Lease, From: es.Position{Sequence: n}, To: es.Position{Sequence: n + 1}},
 			Fold: func(es.Current) (es.Outcome, error) { return es.Outcome{}, nil },
@@ -32,10 +32,9 @@ func TestPlacesDoNotWaitForOneThatHangs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Then it turns out to have nothing.
-	hangs.dismiss()
-	works.dismiss()
-	if shared.coming != 0 || shared.running || len(shared.queue) != 0 {
-		t.Errorf("%d are expected, running %v, %d wait", shared.coming, shared.running, len(shared.queue))
+	hangs.ExpectNoBatch()
+	works.ExpectNoBatch()
+	if batcher.expected != 0 || batcher.running || len(batcher.queue) != 0 {
+		t.Errorf("%d are expected, running %v, %d in the queue", batcher.expected, batcher.running, len(batcher.queue))
 	}
 }

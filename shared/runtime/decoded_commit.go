@@ -1,0 +1,69 @@
+package runtime
+
+import (
+	"fmt"
+
+	"orchestrix/shared/es"
+)
+
+// DecodedCommit is a commit of the log with its events decoded, once for all handlers. They share it and must not change it.
+type DecodedCommit struct {
+	es.Commit
+	Decoded []es.Event // by index of Commit.Events; nil where Errs has an error, and if Commit.Err is set
+	Errs    []error    // by index of Commit.Events: why the event can't be decoded; nil if all are decoded
+
+	registry *es.Registry
+}
+
+func newDecodedCommit(registry *es.Registry, c es.Commit) DecodedCommit {
+	d := DecodedCommit{Commit: c, registry: registry}
+	if c.Err != nil {
+		return d
+	}
+	d.Decoded = make([]es.Event, len(c.Events))
+	for i, recorded := range c.Events {
+		event, err := decodeSafely(registry, recorded)
+		if err != nil {
+			if d.Errs == nil {
+				d.Errs = make([]error, len(c.Events))
+			}
+			d.Errs[i] = err
+		}
+		d.Decoded[i] = event
+	}
+	return d
+}
+
+// decodeSafely turns a panic of an upcaster into an error.
+func decodeSafely(registry *es.Registry, recorded es.Recorded) (event es.Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("an upcaster of %s panicked: %v", recorded.Type, p)
+		}
+	}()
+	return registry.Decode(recorded)
+}
+
+// DecodeError returns why event i can't be decoded, or nil.
+func (c *DecodedCommit) DecodeError(i int) error {
+	if c.Errs == nil {
+		return nil
+	}
+	return c.Errs[i]
+}
+
+// IsKnown reports whether this program has the type of event i.
+func (c *DecodedCommit) IsKnown(i int) bool { return c.registry.Knows(c.Events[i].Type) }
+
+// Meta returns the metadata of event i.
+func (c *DecodedCommit) Meta(i int) es.Meta {
+	return es.Meta{Stream: c.Stream, Version: c.First() + es.Version(i), Position: c.Position, Time: c.Time}
+}
+
+// size returns the bytes of the events.
+func (c *DecodedCommit) size() (bytes int) {
+	for i := range c.Events {
+		bytes += len(c.Events[i].Data)
+	}
+	return bytes
+}
