@@ -27,7 +27,7 @@ type Log struct {
 
 var _ es.Log = (*Log)(nil)
 
-// ErrPartitions: the log has another number of partitions than the configuration.
+// ErrPartitions is returned for a log that has another number of partitions than the configuration.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
 // Open opens the log, and creates what is missing of it. Several services may open it concurrently. It returns

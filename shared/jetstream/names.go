@@ -14,8 +14,9 @@ const defaultPrefix = "ORX"
 
 func (c Config) name(suffix string) string { return cmp.Or(c.Prefix, defaultPrefix) + suffix }
 
+// partitionStream needs a Config with defaults. Every read calls it: it is small enough to be inlined without an allocation.
 func (c Config) partitionStream(partition int) string {
-	return cmp.Or(c.Prefix, defaultPrefix) + "_EVENTS_" + strconv.Itoa(partition)
+	return c.Prefix + "_EVENTS_" + strconv.Itoa(partition)
 }
 
 func (c Config) probeStream() string    { return c.name("_READY") }
