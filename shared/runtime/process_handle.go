@@ -85,13 +85,13 @@ func (r *ProcessRunner) route(work *instanceWork, p *es.ProcessType, c *DecodedC
 
 // parkUnroutable adds to the work that an event is parked in an instance of its own, as its instance is unknown.
 func (r *ProcessRunner) parkUnroutable(work *instanceWork, p *es.ProcessType, tenant string, t es.Trigger, from Command, cause error) {
-	instance, command := p.Lose(tenant, t)
+	instance, command := es.LoseCommand(p, tenant, t)
 	from.Stream = instance
 	work.add(instance, func(ctx context.Context) error {
 		r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, the event is parked", "parked", instance.String(), "event", t.ID, "error", cause)
 		_, err := r.instances.executeInternal(ctx, from, command)
 		if errors.Is(err, es.ErrTooLarge) {
-			_, command := p.Lose(tenant, t.WithoutData())
+			_, command := es.LoseCommand(p, tenant, t.WithoutData())
 			_, err = r.instances.executeInternal(ctx, from, command)
 		}
 		return err

@@ -177,7 +177,7 @@ func (r *ProcessRunner) Retry(ctx context.Context, instance es.Stream, id string
 	}
 	for n, limit := 1, es.MaxDrain; ; n++ {
 		retry := func() error {
-			_, err := r.instances.executeInternal(ctx, Command{Stream: instance}, p.Retry(instance, fmt.Sprint(id, "-", n), by, limit, r.config.Check))
+			_, err := r.instances.executeInternal(ctx, Command{Stream: instance}, es.RetryCommand(p, instance, fmt.Sprint(id, "-", n), by, limit, r.config.Check))
 			return err
 		}
 		for err = retry(); errors.Is(err, es.ErrTooLarge) && limit > 1; err = retry() {
@@ -201,7 +201,7 @@ func (r *ProcessRunner) Cancel(ctx context.Context, instance es.Stream, id strin
 	if err != nil {
 		return err
 	}
-	_, err = r.instances.executeInternal(ctx, Command{Stream: instance}, p.End(instance, id, by, r.config.Check))
+	_, err = r.instances.executeInternal(ctx, Command{Stream: instance}, es.EndCommand(p, instance, id, by, r.config.Check))
 	return err
 }
 

@@ -53,7 +53,7 @@ func (r *ProcessRunner) handleDeadline(ctx context.Context, d es.Deadline) error
 		return err
 	}
 	from := Command{CorrelationID: d.CorrelationID, CausationID: d.CausationID, Trace: d.Trace}
-	if err := r.react(ctx, p, d.Of, es.DeadlineTrigger(d), from); err != nil {
+	if err := r.react(ctx, p, d.Of, es.DeadlineTrigger(d.ID, d.Name, d.At), from); err != nil {
 		return err
 	}
 	return r.config.Failpoint(PointWoken)
@@ -62,12 +62,12 @@ func (r *ProcessRunner) handleDeadline(ctx context.Context, d es.Deadline) error
 // react makes an instance react to a trigger. A reaction that is too large to be recorded parks the instance instead.
 func (r *ProcessRunner) react(ctx context.Context, p *es.ProcessType, instance es.Stream, t es.Trigger, from Command) error {
 	from.Stream = instance
-	_, err := r.instances.executeInternal(ctx, from, p.React(instance, t, r.config.Check))
+	_, err := r.instances.executeInternal(ctx, from, es.ReactCommand(p, instance, t, r.config.Check))
 	if errors.Is(err, es.ErrTooLarge) {
-		_, err = r.instances.executeInternal(ctx, from, p.Park(instance, t, err))
+		_, err = r.instances.executeInternal(ctx, from, es.ParkCommand(p, instance, t, err))
 	}
 	if errors.Is(err, es.ErrTooLarge) { // the trigger's event alone is nearly as large as a commit may be
-		_, err = r.instances.executeInternal(ctx, from, p.Park(instance, t.WithoutData(), err))
+		_, err = r.instances.executeInternal(ctx, from, es.ParkCommand(p, instance, t.WithoutData(), err))
 	}
 	if err != nil {
 		return fmt.Errorf("%s on %s: %w", instance, t.ID, err)
