@@ -3,6 +3,8 @@ package es
 import (
 	"fmt"
 	"time"
+
+	"orchestrix/shared/clip"
 )
 
 // processDecider decides what an instance of a process does. Whatever goes wrong in the process's own code parks the
@@ -49,19 +51,12 @@ func (d *processDecider[S]) ignores(p *ProcessInstance, t *Trigger) bool {
 func (d *processDecider[S]) react(p ProcessInstance, c reactCommand) []Event {
 	events, err := d.reactSafely(&p, c)
 	if err != nil {
-		return []Event{ProcessParked{Trigger: c.trigger, Error: clip(err.Error(), maxProcessError), Lost: c.lost}}
+		return []Event{ProcessParked{Trigger: c.trigger, Error: clip.Text(err.Error(), maxProcessError), Lost: c.lost}}
 	}
 	return events
 }
 
 const maxProcessError = 2000 // bytes
-
-func clip(text string, limit int) string {
-	if len(text) > limit {
-		return text[:limit] + "…"
-	}
-	return text
-}
 
 func (d *processDecider[S]) reactSafely(p *ProcessInstance, c reactCommand) (events []Event, err error) {
 	defer func() {
