@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/es"
 )
 
@@ -30,7 +31,7 @@ func newFailure(view *es.ViewType, s *step, err error) *es.Failure {
 func causesOf(err error) (causes []string) {
 	for pending := []error{err}; len(pending) > 0 && len(causes) < maxCauses; {
 		err, pending = pending[0], pending[1:]
-		causes = append(causes, printable(cut(err.Error(), maxFailureText)))
+		causes = append(causes, clip.Text(printable(err.Error()), maxFailureText))
 		switch wrapper := err.(type) { //nolint:errorlint // it is unwrapped here
 		case interface{ Unwrap() error }:
 			if inner := wrapper.Unwrap(); inner != nil {
@@ -41,13 +42,6 @@ func causesOf(err error) (causes []string) {
 		}
 	}
 	return causes
-}
-
-func cut(text string, limit int) string {
-	if len(text) > limit {
-		return text[:limit] + "…"
-	}
-	return text
 }
 
 // printable is what every store takes of a text that may come from anywhere: it may be a part of what could not be read.
