@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // projection keeps one build of a view up to date with one partition.
@@ -54,7 +55,7 @@ func (p *projection) run(ctx context.Context) {
 		if p.at() != before {
 			pause = firstRetry
 		}
-		if !sleep(ctx, p.failed(ctx, err, pause)) {
+		if !retry.Sleep(ctx, p.failed(ctx, err, pause)) {
 			return
 		}
 		pause = min(2*pause, lastRetry)
