@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // ProcessConfig is how a [ProcessRunner] works. Zero values take the defaults.
@@ -146,7 +147,7 @@ func (r *ProcessRunner) keep(ctx context.Context, what string, do func() error) 
 		if time.Since(began) > lastRetry {
 			pause = firstRetry
 		}
-		sleep(ctx, pause)
+		retry.Sleep(ctx, pause)
 	}
 }
 
