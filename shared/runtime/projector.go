@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // ProjectorConfig is how a [Projector] works. Zero values take the defaults.
@@ -125,7 +126,7 @@ func (p *Projector) Run(ctx context.Context) error {
 		p.balance()
 		p.activate(ctx)
 		p.clean(ctx)
-		sleep(ctx, p.tick())
+		retry.Sleep(ctx, p.tick())
 	}
 	for _, projection := range p.all() {
 		projection.cancel()
@@ -284,17 +285,5 @@ func (p *Projector) balance() {
 	}
 	for _, projection := range held[:p.share.excess(len(held))] {
 		projection.giveUp()
-	}
-}
-
-// sleep reports false where ctx has ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
