@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/retry"
 )
 
 // The client library's own reads can't be used: it asks any replica, and never the leader, of a stream that
@@ -158,7 +160,7 @@ func untilAnswered(ctx context.Context, timeout time.Duration, request func(cont
 	for {
 		answer, err := request(ctx)
 		away := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected)
-		if !away || !sleep(ctx, awayPause) {
+		if !away || !retry.Sleep(ctx, awayPause) {
 			return answer, err
 		}
 	}
