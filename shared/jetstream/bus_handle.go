@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // work handles the messages of a stream, one after the other, until there are none or the partition is given away.
@@ -80,7 +81,7 @@ func (p *partition) try(e *entry) error {
 		}
 		p.remember(e)
 		p.log(slog.LevelInfo, "a message failed and is tried again", e, "attempt", e.delivery.Attempt, "pause", pause, "error", err)
-		if !sleep(p.owning, pause) {
+		if !retry.Sleep(p.owning, pause) {
 			return errGivenAway
 		}
 	}
