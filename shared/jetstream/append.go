@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,13 +11,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 	"orchestrix/shared/tracing"
 )
 
-const (
-	firstPause   = 20 * time.Millisecond  // before the second try; doubled each time
-	longestPause = 500 * time.Millisecond // between two tries
-)
+// sendPauses are those between attempts to store a message.
+var sendPauses = retry.Policy{First: 20 * time.Millisecond, Max: 500 * time.Millisecond}
 
 // Errors of the server that the client library has no names for.
 const (
@@ -79,8 +77,8 @@ func (l *Log) appendWithin(ctx context.Context, expected es.Revision, c *es.Comm
 	}
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		if !sleep(ctx, pause/2+rand.N(pause/2)) {
+	for attempt := 1; ; attempt++ {
+		if !retry.Sleep(ctx, sendPauses.Pause(attempt)) {
 			return es.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the outcome is unknown: %w: %w",
 				es.ErrUnavailable, c.Stream, ctx.Err(), err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // Bus is a message bus in JetStream. Each topic is a work queue of its own, whose messages are spread over as many
@@ -163,11 +163,11 @@ func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
 func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, b.log.config.AppendBudget)
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	for attempt := 1; ; attempt++ {
 		err := ctx.Err()
 		if err == nil {
-			attempt, cancel := context.WithTimeout(ctx, b.log.config.AckTimeout)
-			_, err = b.log.publishOnce(attempt, m)
+			try, cancel := context.WithTimeout(ctx, b.log.config.AckTimeout)
+			_, err = b.log.publishOnce(try, m)
 			cancel()
 		}
 		if err == nil {
@@ -178,7 +178,7 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
 		if refused := refusal(m.Subject, err); refused != nil {
 			return refused
 		}
-		if !sleep(ctx, pause/2+rand.N(pause/2)) {
+		if !retry.Sleep(ctx, sendPauses.Pause(attempt)) {
 			return unavailable("publish to "+m.Subject, err)
 		}
 	}
@@ -207,5 +207,5 @@ const errCodeStoreFailed jetstream.ErrorCode = 10077
 
 // pausing waits between tries of what has to succeed: longer each time, up to 2 s.
 func pausing(ctx context.Context, try int) bool {
-	return sleep(ctx, es.RetryPolicy{First: 50 * time.Millisecond, Max: 2 * time.Second}.Pause(try))
+	return retry.Sleep(ctx, retry.Policy{First: 50 * time.Millisecond, Max: 2 * time.Second}.Pause(try))
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // Deadlines keeps deadlines as scheduled messages of JetStream
@@ -185,14 +186,14 @@ func (d *Deadlines) CancelDeadline(ctx context.Context, of es.Stream, name strin
 func (d *Deadlines) insist(ctx context.Context, what string, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.log.config.AppendBudget)
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	for attempt := 1; ; attempt++ {
 		err := d.once(ctx, try)
 		var refused *jetstream.APIError
 		switch {
 		case err == nil:
 			return nil
 		case errors.As(err, &refused) && refused.Code != 503, // it won't, ever; 503 is an election
-			errors.Is(err, nats.ErrConnectionClosed), !sleep(ctx, pause):
+			errors.Is(err, nats.ErrConnectionClosed), !retry.Sleep(ctx, sendPauses.Pause(attempt)):
 			return unavailable(what, err)
 		}
 	}
