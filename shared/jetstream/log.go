@@ -194,18 +194,6 @@ func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
 	return head, nil
 }
 
-// sleep waits, and reports whether ctx is still going.
-func sleep(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
 func unavailable(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)
 }
