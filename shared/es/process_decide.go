@@ -2,6 +2,7 @@ package es
 
 import (
 	"fmt"
+	"orchestrix/shared/clip"
 	"time"
 )
 
@@ -49,19 +50,12 @@ func (d *processDecider) ignores(p *ProcessInstance, t *Trigger) bool {
 func (d *processDecider) react(p ProcessInstance, c reactCommand) []Event {
 	events, err := d.reactSafely(&p, c)
 	if err != nil {
-		return []Event{ProcessParked{Trigger: c.trigger, Error: clip(err.Error(), maxProcessError), Lost: c.lost}}
+		return []Event{ProcessParked{Trigger: c.trigger, Error: clip.Text(err.Error(), maxProcessError), Lost: c.lost}}
 	}
 	return events
 }
 
 const maxProcessError = 2000 // bytes
-
-func clip(text string, limit int) string {
-	if len(text) > limit {
-		return text[:limit] + "…"
-	}
-	return text
-}
 
 func (d *processDecider) reactSafely(p *ProcessInstance, c reactCommand) (events []Event, err error) {
 	defer func() {

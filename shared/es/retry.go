@@ -2,8 +2,9 @@ package es
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"orchestrix/shared/retry"
 )
 
 // RetryPolicy says when a failed attempt is repeated.
@@ -71,8 +72,7 @@ func (p RetryPolicy) Pause(attempt int) time.Duration {
 		}
 		return p.First * time.Duration(attempt)
 	}
-	half := p.steadyPause(attempt) / 2
-	return half + rand.N(half+1)
+	return p.exponential().Pause(attempt)
 }
 
 // steadyPause is the pause without what is random about it: what is decided has to come out the same each time.
@@ -81,12 +81,7 @@ func (p RetryPolicy) steadyPause(attempt int) time.Duration {
 	if p.Backoff != Exponential {
 		return p.Pause(attempt)
 	}
-	pause := p.First
-	for i := 1; i < attempt && pause < p.Max; i++ {
-		pause = min(pause*2, p.Max)
-		if pause <= 0 {
-			pause = p.Max
-		}
-	}
-	return min(pause, p.Max)
+	return p.exponential().Steady(attempt)
 }
+
+func (p RetryPolicy) exponential() retry.Policy { return retry.Policy{First: p.First, Max: p.Max} }

@@ -3,8 +3,8 @@ package httpapi
 import (
 	"net/http"
 	"strconv"
-	"strings"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
 )
@@ -41,7 +41,7 @@ type kind struct {
 
 // problem is the kind's problem with this detail.
 func (k *kind) problem(detail string) Problem {
-	return Problem{Type: problemPrefix + k.code, Title: k.title, Status: k.status, Code: k.code, Detail: cut(detail)}
+	return Problem{Type: problemPrefix + k.code, Title: k.title, Status: k.status, Code: k.code, Detail: clip.Text(detail, maxDetail)}
 }
 
 // because is an error of this kind, raised at the edge itself.
@@ -58,17 +58,10 @@ func (r *refusal) Error() string { return r.detail }
 // maxDetail is how much of a text that may repeat the request goes into an answer, in bytes.
 const maxDetail = 500
 
-func cut(text string) string {
-	if len(text) <= maxDetail {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxDetail], "") + "…"
-}
-
 // fail answers with the problem that err is.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	k, p := classify(err)
-	p.Instance = cut(r.URL.EscapedPath())
+	p.Instance = clip.Text(r.URL.EscapedPath(), maxDetail)
 	p.TraceID = s.options.TraceID(r.Context())
 	s.logFailure(r, k, p, err)
 	h := w.Header()

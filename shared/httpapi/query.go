@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/es"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/schema"
@@ -113,7 +114,7 @@ func number(values url.Values, name string, otherwise, least, most uint64) (uint
 	return n, nil
 }
 
-func quote(name string) string { return strconv.Quote(cut(name)) }
+func quote(name string) string { return strconv.Quote(clip.Text(name, maxDetail)) }
 
 // query runs a module's query.
 func (a *queryAPI) query(ctx context.Context, r readRequest) ([]byte, error) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"orchestrix/shared/clip"
 )
 
 // server is what both APIs share: routing, limits, problem details and the OpenAPI document.
@@ -141,6 +143,6 @@ func (w *statusRecorder) WriteHeader(status int) {
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (s *server) logRequest(r *http.Request, w *statusRecorder, start time.Time) {
-	s.options.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", cut(r.URL.EscapedPath()), "status", w.status,
+	s.options.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", clip.Text(r.URL.EscapedPath(), maxDetail), "status", w.status,
 		"duration", time.Since(start))
 }

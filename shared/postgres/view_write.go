@@ -40,10 +40,7 @@ func (b *build) queueWrites(batch *pgx.Batch, outcome es.Outcome, overwrite bool
 		gone = append(gone, unusedRows(b.keys, b.found.Documents, added)...)
 	}
 	table := tableName(b.view.Build())
-	insert := "insert into " + table + ` (tenant, key, partition, sequence, data)
-select * from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::json[])`
-	upsert := insert + `
-on conflict (tenant, key) do update set partition = excluded.partition, sequence = excluded.sequence, data = excluded.data`
+	insert, upsert := writeStatements(table)
 	if overwrite || b.view.Shared { // a new document of a shared view has a row already, which locks its key
 		insert = upsert
 	}
@@ -57,6 +54,15 @@ where d.tenant = gone.tenant collate "C" and d.key = gone.key collate "C"`, tena
 	for _, p := range outcome.Parked { // rare enough
 		queueParking(batch, b.view.Build(), p)
 	}
+}
+
+// writeStatements take the columns of [changedRows].
+func writeStatements(table string) (insert, upsert string) {
+	insert = "insert into " + table + ` (tenant, key, partition, sequence, data)
+select * from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::json[])`
+	upsert = insert + `
+on conflict (tenant, key) do update set partition = excluded.partition, sequence = excluded.sequence, data = excluded.data`
+	return insert, upsert
 }
 
 // sortOut leaves out what is as it was: a row that is not written costs nothing.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 	"orchestrix/shared/tracing"
 )
 
@@ -356,13 +356,12 @@ func (x *Executor) save(entry *cached) {
 	}
 }
 
-// pause waits before the next try after a conflict: up to 2 ms, doubling to 128 ms, with full jitter.
+var conflictPauses = retry.Policy{First: 2 * time.Millisecond, Max: 128 * time.Millisecond, FullJitter: true}
+
+// pause waits before the next attempt after a conflict.
 func pause(ctx context.Context, conflicts int) error {
-	wait := rand.N(2 * time.Millisecond << min(conflicts, 6))
-	select {
-	case <-time.After(wait):
-		return nil
-	case <-ctx.Done():
+	if !retry.Sleep(ctx, conflictPauses.Pause(conflicts+1)) {
 		return fmt.Errorf("%w: %w", es.ErrUnavailable, ctx.Err())
 	}
+	return nil
 }

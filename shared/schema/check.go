@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/es"
 )
 
@@ -194,15 +195,15 @@ func (c *checker) missing(name, message string) {
 func (c *checker) add(message string, value any) {
 	switch v := value.(type) {
 	case string:
-		value = cut(v, maxValue)
+		value = clip.Text(v, maxValue)
 	case json.Number:
 		if len(v) > maxValue {
-			value = cut(string(v), maxValue)
+			value = clip.Text(string(v), maxValue)
 		}
 	case map[string]any, []any:
 		value = nil
 	}
-	c.fields = append(c.fields, FieldError{Location: c.location(), Message: cut(message, maxText), Value: value})
+	c.fields = append(c.fields, FieldError{Location: c.location(), Message: clip.Text(message, maxText), Value: value})
 }
 
 // location is the current path: "body.lines[0].quantity".
@@ -214,9 +215,9 @@ func (c *checker) location() string {
 			text.WriteString("[" + strconv.Itoa(s.index) + "]")
 			continue
 		}
-		text.WriteString("." + cut(s.name, maxValue))
+		text.WriteString("." + clip.Text(s.name, maxValue))
 	}
-	return cut(text.String(), 2*maxText)
+	return clip.Text(text.String(), 2*maxText)
 }
 
 // isInteger reports whether Go's decoder takes the number for an integer of 64 bits.

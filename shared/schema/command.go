@@ -7,6 +7,7 @@ import (
 
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/es"
 )
 
@@ -60,13 +61,13 @@ var indexes = regexp.MustCompile(`\.([0-9]+)\b`)
 
 // decodeError says what a type did not take.
 func decodeError(root string, err error) error {
-	field := FieldError{Location: root, Message: cut(err.Error(), maxText)}
+	field := FieldError{Location: root, Message: clip.Text(err.Error(), maxText)}
 	var wrong *jsonv1.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		if wrong.Field != "" {
-			field.Location += cut(indexes.ReplaceAllString("."+wrong.Field, "[$1]"), maxText)
+			field.Location += clip.Text(indexes.ReplaceAllString("."+wrong.Field, "[$1]"), maxText)
 		}
-		field.Message = fmt.Sprintf("%s does not fit %v", cut(wrong.Value, maxValue), wrong.Type.Kind())
+		field.Message = fmt.Sprintf("%s does not fit %v", clip.Text(wrong.Value, maxValue), wrong.Type.Kind())
 	}
 	return &Invalid{Fields: []FieldError{field}}
 }

@@ -48,11 +48,3 @@ const (
 	maxValue = 100
 	maxText  = 200
 )
-
-// cut shortens a text that comes from outside.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
-}

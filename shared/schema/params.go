@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/es"
 )
 
@@ -92,7 +93,7 @@ func (s *Schemas) Params(q *es.QueryType, values url.Values) (json.RawMessage, e
 		property, ok := p.object.Properties[name]
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("%w: query %s has no parameter %q; %s", ErrBadParam, q.Name, cut(name, maxValue), expected(p.names()))
+			return nil, fmt.Errorf("%w: query %s has no parameter %q; %s", ErrBadParam, q.Name, clip.Text(name, maxValue), expected(p.names()))
 		case property.Type == huma.TypeArray:
 			items := make([]any, len(texts))
 			for i, text := range texts {

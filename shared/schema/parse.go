@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"orchestrix/shared/clip"
 )
 
 // maxDepth is how deep objects and arrays of a body may be nested.
@@ -104,7 +106,7 @@ func (c *contents) add(value any) error {
 		return c.addText(v)
 	case json.Number:
 		if _, err := strconv.ParseFloat(string(v), 64); err != nil {
-			return fmt.Errorf("the number %s is out of range", cut(string(v), maxValue))
+			return fmt.Errorf("the number %s is out of range", clip.Text(string(v), maxValue))
 		}
 	case []any:
 		for _, item := range v {

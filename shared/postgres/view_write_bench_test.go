@@ -1,0 +1,73 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"orchestrix/shared/es"
+)
+
+// explained is what Postgres says that a statement cost.
+type explained struct {
+	Plan struct {
+		Hit     int `json:"Shared Hit Blocks"`
+		Records int `json:"WAL Records"`
+		Bytes   int `json:"WAL Bytes"`
+	}
+	Milliseconds float64 `json:"Execution Time"`
+}
+
+// BenchmarkNewDocuments writes new documents in turns by an insert and by an upsert. Blocks and records do not depend on what
+// else the machine does; the time is that of Postgres, and the ratio that of pairs.
+func BenchmarkNewDocuments(b *testing.B) {
+	const rows = 500
+	view := es.ViewSpec{Name: "numbers", Version: 1}
+	for _, field := range []string{"status", "customer", "total", "placed", "changed"} {
+		view.Fields = append(view.Fields, es.Field{Name: field, Kind: es.Text})
+	}
+	v := NewViews(openSnapshots(b).db)
+	if err := v.Prepare(b.Context(), view); err != nil {
+		b.Fatal(err)
+	}
+	insert, upsert := writeStatements(tableName(view.Build()))
+	statements := []string{insert, upsert}
+	sums := make([]explained, len(statements))
+	n := 0
+	for b.Loop() {
+		for i, statement := range statements {
+			var changed changedRows
+			for range rows {
+				n++
+				data := fmt.Sprintf(`{"status":"placed","customer":"c-%d","total":"%d","placed":"2026-11-30","changed":"%d","more":%q}`, n*7919%1000, n, n, strings.Repeat("x", 200))
+				changed.add(es.DocumentWrite{
+					DocumentKey: es.DocumentKey{Tenant: es.DefaultTenant, Key: fmt.Sprintf("%08x", uint32(n)*2654435761)},
+					Position:    es.Position{Sequence: uint64(n)}, Data: json.RawMessage(data),
+				})
+			}
+			var text []byte
+			var all []explained
+			err := v.db.pool.QueryRow(b.Context(), "explain (analyze, buffers, wal, timing off, format json) "+statement,
+				changed.tenants, changed.keys, changed.partitions, changed.sequences, changed.data).Scan(&text)
+			if err == nil {
+				err = json.Unmarshal(text, &all)
+			}
+			if err != nil || len(all) != 1 {
+				b.Fatal(err)
+			}
+			sums[i].Plan.Hit += all[0].Plan.Hit
+			sums[i].Plan.Records += all[0].Plan.Records
+			sums[i].Plan.Bytes += all[0].Plan.Bytes
+			sums[i].Milliseconds += all[0].Milliseconds
+		}
+	}
+	for i, name := range []string{"insert", "upsert"} {
+		each := float64(b.N * rows)
+		b.ReportMetric(float64(sums[i].Plan.Hit)/each, name+"-blocks/row")
+		b.ReportMetric(float64(sums[i].Plan.Records)/each, name+"-wal-records/row")
+		b.ReportMetric(float64(sums[i].Plan.Bytes)/each, name+"-wal-B/row")
+		b.ReportMetric(sums[i].Milliseconds*1000/each, name+"-µs/row")
+	}
+	b.ReportMetric(sums[1].Milliseconds/sums[0].Milliseconds, "time-ratio")
+}
