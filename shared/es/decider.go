@@ -32,12 +32,19 @@ type CommandHandler[S any] struct {
 	name     string
 	command  reflect.Type
 	internal bool
+	doc      string
 	decode   func(data []byte) (any, error)
 	known    func(data []byte) (any, error)
 	decide   func(state S, command any) ([]Event, error)
 }
 
-// Internal keeps the command for processes: it is taken from the bus, and refused over HTTP, where anybody could send one
+// Doc is one line that says what the command does, for people who call it: the summary of its operation in OpenAPI.
+func (h CommandHandler[S]) Doc(summary string) CommandHandler[S] {
+	h.doc = summary
+	return h
+}
+
+// Internal keeps the command for processes. The bus accepts it; HTTP rejects it, where a client could otherwise send one
 // step of a process without the others, such as the credit without the debit.
 func (h CommandHandler[S]) Internal() CommandHandler[S] {
 	h.internal = true
@@ -75,14 +82,35 @@ type EventHandler[S any] struct {
 }
 
 // Apply registers an event under its kind, a literal that is written to the log and survives a rename of
-// the type. The event's schema version is 1, or one more than that of its last upcast. evolve can't fail: a
-// fact has happened.
-func Apply[S, E any](kind string, evolve func(S, E) S, upcasts ...Upcast) EventHandler[S] {
+// the type. The event's schema version is 1, or one more than that of its last upcast ([From]). An event whose kind or
+// module has changed is still read under its old name ([Formerly]). evolve can't fail: a fact has happened.
+func Apply[S, E any](kind string, evolve func(S, E) S, options ...EventOption) EventHandler[S] {
+	codec := newEventCodec[E](kind, nil)
+	for _, o := range options {
+		o.apply(&codec)
+	}
 	return EventHandler[S]{
-		codec:  newEventCodec[E](kind, upcasts),
+		codec:  codec,
 		evolve: func(state S, event Event) S { return evolve(state, event.(E)) },
 	}
 }
+
+// EventOption is an option of [Apply]: an [Upcast], made by [From], or a former name, made by [Formerly].
+type EventOption interface{ apply(*eventCodec) }
+
+func (u Upcast) apply(c *eventCodec) { c.upcasts = append(c.upcasts, u) }
+
+// Formerly says that events of this kind were written under another full name, the module and the kind: "library.Lent".
+// The log is not rewritten. Events under the old name are decoded as this kind, and views and processes that fold this
+// kind see them too; schema versions and upcasts count through both names. New events are written under the new name. A
+// former name has one owner, and none that is the name of a living event.
+//
+//	es.Apply("BookLent", Book.lent, es.Formerly("library.Lent"), es.From(1, lentV1ToV2))
+func Formerly(name string) EventOption { return formerName(name) }
+
+type formerName string
+
+func (n formerName) apply(c *eventCodec) { c.formerly = append(c.formerly, string(n)) }
 
 // Upcast turns the payload of one schema version into that of the next; made by [From].
 type Upcast struct {

@@ -1,16 +1,19 @@
 package es
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // eventCodec reads and writes the payloads of one kind of event.
 type eventCodec struct {
-	kind    string
-	event   reflect.Type
-	upcasts []Upcast
-	decode  func(data []byte) (any, error)
+	kind     string
+	event    reflect.Type
+	formerly []string // full names
+	upcasts  []Upcast
+	decode   func(data []byte) (any, error)
 }
 
 func newEventCodec[E any](kind string, upcasts []Upcast) eventCodec {
@@ -74,6 +77,12 @@ func (c *eventCodec) check() error {
 	}
 	if err := checkStorable(c.event); err != nil {
 		return fmt.Errorf("event %s: %w", c.kind, err)
+	}
+	for _, name := range c.formerly {
+		module, kind, _ := strings.Cut(name, ".")
+		if err := errors.Join(CheckToken("module", module), CheckToken("event kind", kind)); err != nil {
+			return fmt.Errorf("event %s: the former name %q is not a full name such as \"library.Lent\": %w", c.kind, name, err)
+		}
 	}
 	for i, u := range c.upcasts {
 		if u.from < 1 || i > 0 && u.from != c.upcasts[i-1].from+1 {

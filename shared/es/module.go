@@ -83,13 +83,16 @@ func (r *Registry) addDecider(m Module, d DeciderDef, typed map[reflect.Type]*Ev
 
 func (r *Registry) addEvents(a *Aggregate, typed map[reflect.Type]*EventType) error {
 	for _, e := range a.Events() {
-		if other := r.events[e.Name]; other != nil {
-			return fmt.Errorf("event %s is already that of decider %q", e.Name, other.Aggregate.Category)
+		for name := range e.names() {
+			if other := r.events[name]; other != nil {
+				return nameTaken(e, name, other)
+			}
+			r.events[name] = e
 		}
 		if other := typed[e.Type]; other != nil {
-			return fmt.Errorf("event %s: the type %v already stands for %s", e.Name, e.Type, other.Name)
+			return fmt.Errorf("event %s: the type %v is already that of event %s", e.Name, e.Type, other.Name)
 		}
-		r.events[e.Name], typed[e.Type] = e, e
+		typed[e.Type] = e
 	}
 	return nil
 }

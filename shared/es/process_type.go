@@ -214,8 +214,10 @@ func (d *processDecider[S]) addEvent(t *ProcessType, r *Reaction[S], typed map[r
 	if t.ReactsTo(event.Name) {
 		return fmt.Errorf("it reacts twice to %s", event.Name)
 	}
-	t.routes[event.Name] = route{starts: r.starts, instance: r.instance}
-	d.events[event.Name] = r
+	for name := range event.names() {
+		t.routes[name] = route{starts: r.starts, instance: r.instance}
+		d.events[name] = r
+	}
 	return nil
 }
 

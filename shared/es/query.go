@@ -12,6 +12,7 @@ import (
 // them as query parameters. R is what it answers, as JSON.
 type Query[P, R any] struct {
 	Name string // "top-customers"
+	Doc  string // one line that says what it answers: the summary of its operation in OpenAPI
 	Run  func(ctx context.Context, views Views, params P) (R, error)
 }
 
@@ -54,6 +55,7 @@ func List[D any](ctx context.Context, views Views, view string, q ListQuery) ([]
 type QueryType struct {
 	Module string
 	Name   string
+	Doc    string // what it answers; empty where the module does not say
 	Params reflect.Type
 	Result reflect.Type
 
@@ -80,7 +82,7 @@ func (q Query[P, R]) compile(module string) (*QueryType, error) {
 		return nil, fmt.Errorf("query %q takes a %v: parameters are a struct", q.Name, params)
 	}
 	return &QueryType{
-		Module: module, Name: q.Name, Params: params, Result: reflect.TypeFor[R](),
+		Module: module, Name: q.Name, Doc: q.Doc, Params: params, Result: reflect.TypeFor[R](),
 		run: func(ctx context.Context, views Views, data []byte) (any, error) {
 			var p P
 			if err := UnmarshalStrict(data, &p); err != nil {

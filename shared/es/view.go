@@ -17,6 +17,7 @@ import (
 type View[D any] struct {
 	Name    string // "order-summary"
 	Version int    // from 1
+	Doc     string // one line that says what the documents are, for OpenAPI
 	Fields  Fields // what lists may filter and sort by
 	On      Folds[D]
 }
@@ -126,6 +127,7 @@ func newFold[D, E any](shared bool, keys func(E, Meta) []string, fold func(*D, E
 type ViewType struct {
 	ViewSpec
 	Module  string
+	Doc     string // what the documents are; empty where the module does not say
 	DocType reflect.Type
 
 	folds      map[string]viewFold // by the event's full name
@@ -239,6 +241,7 @@ func (v View[D]) compile(module string, events map[reflect.Type]*EventType) (*Vi
 	t := &ViewType{
 		ViewSpec:   ViewSpec{Name: v.Name, Version: v.Version, Fields: v.Fields},
 		Module:     module,
+		Doc:        v.Doc,
 		DocType:    reflect.TypeFor[D](),
 		folds:      map[string]viewFold{},
 		categories: map[string]bool{},
@@ -257,9 +260,11 @@ func (v View[D]) compile(module string, events map[reflect.Type]*EventType) (*Vi
 		}
 		t.Shared = t.Shared || f.shared
 		t.categories[event.Aggregate.Category] = true
-		t.folds[event.Name] = viewFold{
-			keys: f.keys,
-			fold: func(d any, e Event, m Meta) error { return f.fold(d.(*D), e, m) },
+		for name := range event.names() {
+			t.folds[name] = viewFold{
+				keys: f.keys,
+				fold: func(d any, e Event, m Meta) error { return f.fold(d.(*D), e, m) },
+			}
 		}
 	}
 	return t, nil
