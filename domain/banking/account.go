@@ -143,10 +143,10 @@ const MaxEntries = 1000
 var AccountDecider = es.Decider[Account]{
 	Category: "account",
 	Decide: es.Commands[Account]{
-		es.Handle("open", Account.open),
-		es.Handle("deposit", Account.deposit),
-		es.Handle("withdraw", Account.withdraw),
-		es.Handle("close", Account.close),
+		es.Handle("open", Account.open).Doc("Open an account"),
+		es.Handle("deposit", Account.deposit).Doc("Deposit money from outside of the bank"),
+		es.Handle("withdraw", Account.withdraw).Doc("Withdraw money from the bank"),
+		es.Handle("close", Account.close).Doc("Close an empty account"),
 		es.Handle("debit", Account.debit).Internal(),
 		es.Handle("credit", Account.credit).Internal(),
 		es.Handle("revoke", Account.revoke).Internal(),

@@ -14,6 +14,7 @@ type AccountBalance struct {
 var AccountBalances = es.View[AccountBalance]{
 	Name:    "account-balance",
 	Version: 1,
+	Doc:     "Each account at a glance, by account id.",
 	Fields: es.Fields{
 		{Name: "owner", Kind: es.Text},
 		{Name: "currency", Kind: es.Text},

@@ -17,6 +17,7 @@ type BankTotal struct {
 var BankTotals = es.View[BankTotal]{
 	Name:    "bank-total",
 	Version: 1,
+	Doc:     "What the bank holds in each currency, by currency.",
 	Fields:  es.Fields{{Name: "total", Kind: es.Number}},
 	On: es.Folds[BankTotal]{
 		es.OnKey(func(e AccountOpened) string { return e.Currency }, (*BankTotal).opened),

@@ -60,7 +60,7 @@ const (
 var TransferDecider = es.Decider[Transfer]{
 	Category: "transfer",
 	Decide: es.Commands[Transfer]{
-		es.Handle("request", Transfer.request),
+		es.Handle("request", Transfer.request).Doc("Request a transfer between two accounts"),
 		es.Handle("complete", Transfer.complete).Internal(),
 		es.Handle("fail", Transfer.fail).Internal(),
 	},

@@ -22,6 +22,7 @@ type TransferSummary struct {
 var Transfers = es.View[TransferSummary]{
 	Name:    "transfers",
 	Version: 1,
+	Doc:     "Each transfer at a glance, by transfer id.",
 	Fields: es.Fields{
 		{Name: "from", Kind: es.Text},
 		{Name: "to", Kind: es.Text},

@@ -103,9 +103,9 @@ const (
 var OrderDecider = es.Decider[Order]{
 	Category: "order",
 	Decide: es.Commands[Order]{
-		es.Handle("place", Order.place),
-		es.Handle("ship", Order.ship),
-		es.Handle("cancel", Order.cancel),
+		es.Handle("place", Order.place).Doc("Place an order"),
+		es.Handle("ship", Order.ship).Doc("Ship an order"),
+		es.Handle("cancel", Order.cancel).Doc("Cancel an order that is not shipped"),
 		es.Handle("confirm", Order.confirm).Internal(),
 		es.Handle("fail-fulfilment", Order.failFulfilment).Internal(),
 	},

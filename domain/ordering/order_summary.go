@@ -23,6 +23,7 @@ type OrderSummary struct {
 var OrderSummaries = es.View[OrderSummary]{
 	Name:    "order-summary",
 	Version: 1,
+	Doc:     "Each order at a glance, by order id.",
 	Fields: es.Fields{
 		{Name: "customer_id", Kind: es.Text},
 		{Name: "country", Kind: es.Text},

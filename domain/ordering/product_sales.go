@@ -16,6 +16,7 @@ type ProductSales struct {
 var SalesByProduct = es.View[ProductSales]{
 	Name:    "product-sales",
 	Version: 1,
+	Doc:     "What was sold of each product, by product id.",
 	Fields: es.Fields{
 		{Name: "product", Kind: es.Text},
 		{Name: "orders", Kind: es.Number},

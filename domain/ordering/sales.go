@@ -25,6 +25,7 @@ type CountrySales struct {
 var SalesByCountry = es.View[CountrySales]{
 	Name:    "sales-by-country",
 	Version: 1,
+	Doc:     "What was sold to each country, by its name.",
 	Fields: es.Fields{
 		{Name: "orders", Kind: es.Number},
 		{Name: "net_total", Kind: es.Number},
@@ -55,6 +56,7 @@ type CustomerSales struct {
 var SalesByCustomer = es.View[CustomerSales]{
 	Name:    "sales-by-customer",
 	Version: 1,
+	Doc:     "What was sold to each customer, by customer id.",
 	Fields: es.Fields{
 		{Name: "customer_name", Kind: es.Text},
 		{Name: "orders", Kind: es.Number},

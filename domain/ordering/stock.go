@@ -74,7 +74,7 @@ const (
 var StockDecider = es.Decider[Stock]{
 	Category: "stock",
 	Decide: es.Commands[Stock]{
-		es.Handle("receive", Stock.receive),
+		es.Handle("receive", Stock.receive).Doc("Receive goods into stock"),
 		es.Handle("reserve", Stock.reserve).Internal(),
 		es.Handle("release", Stock.release).Internal(),
 		es.Handle("issue", Stock.issue).Internal(),

@@ -13,6 +13,7 @@ type StockLevel struct {
 var StockLevels = es.View[StockLevel]{
 	Name:    "stock-level",
 	Version: 1,
+	Doc:     "How much of each product there is, by product id.",
 	Fields: es.Fields{
 		{Name: "on_hand", Kind: es.Number},
 		{Name: "reserved", Kind: es.Number},

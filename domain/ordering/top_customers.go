@@ -19,6 +19,7 @@ type TopCustomers struct {
 // TopCustomersQuery is the query top-customers.
 var TopCustomersQuery = es.Query[TopCustomersParams, TopCustomers]{
 	Name: "top-customers",
+	Doc:  "The customers who have bought the most",
 	Run: func(ctx context.Context, views es.Views, p TopCustomersParams) (TopCustomers, error) {
 		items, err := es.List[CustomerSales](ctx, views, SalesByCustomer.Name, es.ListQuery{Sort: "net_total", Desc: true, Limit: p.Limit})
 		return TopCustomers{Items: items}, err

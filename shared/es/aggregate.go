@@ -2,6 +2,7 @@ package es
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 )
@@ -34,6 +35,8 @@ type CommandType struct {
 	Type      reflect.Type
 	// Internal says that only processes send it: no client over HTTP does.
 	Internal bool
+	// Doc says what the command does, in one line; empty where the module does not.
+	Doc string
 
 	decode func(data []byte) (any, error)
 	known  func(data []byte) (any, error) // for a body without unknown fields
@@ -65,9 +68,39 @@ type EventType struct {
 	Kind      string // "OrderPlaced"
 	Schema    int    // the version written today
 	Type      reflect.Type
+	Formerly  []string // other full names, under which it was written before
 
 	codec  EventCodec
 	evolve func(state any, event Event) any
+}
+
+// Names are the full names under which the log may hold the event, today's first.
+func (t *EventType) Names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(t.Name) {
+			return
+		}
+		for _, name := range t.Formerly {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// nameTaken is the error of an event that claims a name which another one has.
+func nameTaken(e *EventType, name string, other *EventType) error {
+	switch {
+	case e == other:
+		return fmt.Errorf("event %s was formerly called %s: it has this name already", e.Name, name)
+	case name == e.Name && name == other.Name:
+		return fmt.Errorf("event %s of type %v: the kind is registered twice, already by decider %q", name, e.Type, other.Aggregate.Category)
+	case name == e.Name:
+		return fmt.Errorf("event %s of decider %q: event %s was formerly called so", name, e.Aggregate.Category, other.Name)
+	case name == other.Name:
+		return fmt.Errorf("event %s was formerly called %s, which is the name of a living event of decider %q", e.Name, name, other.Aggregate.Category)
+	}
+	return fmt.Errorf("event %s was formerly called %s, and so was event %s: only one of them can have been", e.Name, name, other.Name)
 }
 
 // Commands are the aggregate's commands, in the order of the decider.
@@ -163,6 +196,7 @@ type CommandSpec struct {
 	Name        string // a token
 	Type        reflect.Type
 	Internal    bool
+	Doc         string                         // see [CommandType.Doc]
 	Decode      func(data []byte) (any, error) // strict: see [CommandType.Decode]
 	DecodeKnown func(data []byte) (any, error) // see [CommandType.DecodeKnown]
 	Decide      func(state, command any) ([]Event, error)
@@ -213,7 +247,7 @@ func (a *Aggregate) addCommand(spec CommandSpec) error {
 		return fmt.Errorf("command %q has type %v: a command is a struct", spec.Name, spec.Type)
 	}
 	c := &CommandType{
-		Aggregate: a, Name: spec.Name, Type: spec.Type, Internal: spec.Internal,
+		Aggregate: a, Name: spec.Name, Type: spec.Type, Internal: spec.Internal, Doc: spec.Doc,
 		decode: spec.Decode, known: spec.DecodeKnown, decide: spec.Decide,
 	}
 	a.commands = append(a.commands, c)
@@ -229,13 +263,21 @@ func (a *Aggregate) addEvent(spec EventSpec) error {
 	if codec.event.Kind() != reflect.Struct {
 		return fmt.Errorf("event %s has type %v: an event is a struct", codec.kind, codec.event)
 	}
-	name := a.Module + "." + codec.kind
-	if a.eventNamed[name] != nil || a.eventTyped[codec.event] != nil {
-		return fmt.Errorf("event %s of type %v: the kind or the type is registered twice", name, codec.event)
+	e := &EventType{
+		Aggregate: a, Name: a.Module + "." + codec.kind, Kind: codec.kind, Schema: codec.Schema(), Type: codec.event,
+		Formerly: codec.formerly, codec: codec, evolve: spec.Evolve,
 	}
-	e := &EventType{Aggregate: a, Name: name, Kind: codec.kind, Schema: codec.Schema(), Type: codec.event, codec: codec, evolve: spec.Evolve}
+	if a.eventTyped[e.Type] != nil {
+		return fmt.Errorf("event %s of type %v: the type is registered twice", e.Name, e.Type)
+	}
+	for name := range e.Names() {
+		if other := a.eventNamed[name]; other != nil {
+			return nameTaken(e, name, other)
+		}
+		a.eventNamed[name] = e
+	}
 	a.events = append(a.events, e)
-	a.eventNamed[name], a.eventTyped[codec.event] = e, e
+	a.eventTyped[e.Type] = e
 	return nil
 }
 

@@ -29,12 +29,19 @@ type CommandHandler[S any] struct {
 	name     string
 	command  reflect.Type
 	internal bool
+	doc      string
 	decode   func(data []byte) (any, error)
 	known    func(data []byte) (any, error)
 	decide   func(state S, command any) ([]Event, error)
 }
 
-// Internal keeps the command for processes: it is taken from the bus, and refused over HTTP, where anybody could send one
+// Doc is one line that says what the command does, for people who call it: the summary of its operation in OpenAPI.
+func (h CommandHandler[S]) Doc(summary string) CommandHandler[S] {
+	h.doc = summary
+	return h
+}
+
+// Internal keeps the command for processes. The bus accepts it; HTTP rejects it, where a client could otherwise send one
 // step of a process without the others, such as the credit without the debit.
 func (h CommandHandler[S]) Internal() CommandHandler[S] {
 	h.internal = true
@@ -72,21 +79,45 @@ type EventHandler[S any] struct {
 }
 
 // Apply registers an event under its kind, a literal that is written to the log and survives a rename of
-// the type. The event's schema version is 1, or one more than that of its last upcast. evolve can't fail: a
-// fact has happened.
-func Apply[S, E any](kind string, evolve func(S, E) S, upcasts ...Upcast) EventHandler[S] {
+// the type. The event's schema version is 1, or one more than that of its last upcast ([From]). An event whose kind or
+// module has changed is still read under its old name ([Formerly]). evolve can't fail: a fact has happened.
+func Apply[S, E any](kind string, evolve func(S, E) S, options ...EventOption) EventHandler[S] {
+	codec := NewEventCodec[E](kind)
+	for _, o := range options {
+		codec = o.apply(codec)
+	}
 	return EventHandler[S]{
-		codec:  NewEventCodec[E](kind, upcasts),
+		codec:  codec,
 		evolve: func(state S, event Event) S { return evolve(state, event.(E)) },
 	}
 }
+
+// EventOption is an option of [Apply]: an [Upcast], made by [From], or a former name, made by [Formerly].
+type EventOption interface{ apply(EventCodec) EventCodec }
+
+func (u Upcast) apply(c EventCodec) EventCodec { return c.Upcasting(u.step) }
+
+// Formerly says that events of this kind were written under another full name, the module and the kind: "library.Lent".
+// The log is not rewritten. Events under the old name are decoded as this kind, and views and processes that fold this
+// kind see them too; schema versions and upcasts count through both names. New events are written under the new name. A
+// former name has one owner, and none that is the name of a living event.
+//
+//	es.Apply("BookLent", Book.lent, es.Formerly("library.Lent"), es.From(1, lentV1ToV2))
+func Formerly(name string) EventOption { return formerName(name) }
+
+type formerName string
+
+func (n formerName) apply(c EventCodec) EventCodec { return c.Formerly(string(n)) }
+
+// Upcast turns the payload of one schema version into that of the next; made by [From].
+type Upcast struct{ step UpcastStep }
 
 // From registers how a payload of schema version schema becomes one of schema+1. Give all of them, from the
 // oldest version that a log may hold up to the one before today's:
 //
 //	es.Apply("OrderPlaced", Order.placed, es.From(1, placedV1ToV2), es.From(2, placedV2ToV3))
 func From[Old, New any](schema int, up func(Old) New) Upcast {
-	return Upcast{
+	return Upcast{UpcastStep{
 		From: schema,
 		Old:  reflect.TypeFor[Old](),
 		New:  reflect.TypeFor[New](),
@@ -96,7 +127,7 @@ func From[Old, New any](schema int, up func(Old) New) Upcast {
 			return old, err
 		},
 		Up: func(old any) any { return up(old.(Old)) },
-	}
+	}}
 }
 
 // Reject is what a decide function returns to say no.

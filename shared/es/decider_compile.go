@@ -18,7 +18,7 @@ func (d Decider[S]) compile(module string) (*Aggregate, error) {
 	}
 	for _, h := range d.Decide {
 		spec.Commands = append(spec.Commands, CommandSpec{
-			Name: h.name, Type: h.command, Internal: h.internal, Decode: h.decode, DecodeKnown: h.known,
+			Name: h.name, Type: h.command, Internal: h.internal, Doc: h.doc, Decode: h.decode, DecodeKnown: h.known,
 			Decide: func(s, c any) ([]Event, error) { return h.decide(s.(S), c) },
 		})
 	}

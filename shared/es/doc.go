@@ -1,12 +1,20 @@
-// Package es is the vocabulary of Orchestrix and its ports.
+// Package es is what a bounded context is written with. Events, commands and documents are plain structs.
 //
-// A bounded context needs nothing else: its events and commands are plain structs, its aggregate is a
-// [Decider], its read models are [View] values, its reads are [Query] values, and a [Module] ties them
-// together. Everything in a decider is a pure function: no clock, no I/O, no context. That is what makes a
-// retry after a conflict safe and a test of the domain need no store.
+//   - Model an aggregate: a [Decider] has a command handler for each command ([Handle], which returns [Accept] or
+//     [Reject]) and an evolve function for each event ([Apply]). An event that changes gets [From] (another payload) or
+//     [Formerly] (another name).
+//   - Fold a view: a [View] has a plain function for each event ([On], [OnKey], [OnKeys]). The long forms ([OnWith],
+//     [OnKeyWith], [OnKeysWith]) also take the event's [Meta], and may return an error or [Delete].
+//   - Ask a query: a [Query] reads views with [Get] and [List].
+//   - Connect aggregates: a [Process] reacts to events and to the results of its commands; a [Saga] is a process whose
+//     steps are undone where a later one fails.
+//   - Offer all of it: a [Module] lists them, and [NewRegistry] checks modules.
+//   - Test it without a store: see Given, Project and GivenProcess of package estest.
 //
-// The ports ([EventStore], [Feed], [Snapshots], [ViewStore]) say what a log and a read side must do; the
-// adapters (memory, jetstream, postgres) do it, and the suites of package estest hold them to it.
+// Decide, evolve and fold functions are pure: no clock, no I/O, no context. A retry after a conflict is therefore safe.
+//
+// The ports ([EventStore], [Feed], [Snapshots], [ViewStore]) define what a log and a read side do; the adapters (memory,
+// jetstream, postgres) implement them, and the suites of package estest test the adapters.
 //
 // The package imports the standard library, and encoding/json as Go 1.27 will have it.
 package es

@@ -1,24 +1,26 @@
 package es
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // EventCodec reads and writes the payloads of one kind of event.
 type EventCodec struct {
-	kind    string
-	event   reflect.Type
-	upcasts []Upcast
-	decode  func(data []byte) (any, error)
+	kind     string
+	event    reflect.Type
+	formerly []string // full names
+	upcasts  []UpcastStep
+	decode   func(data []byte) (any, error)
 }
 
 // NewEventCodec returns the codec of events of type E, which the log knows under this kind.
-func NewEventCodec[E any](kind string, upcasts []Upcast) EventCodec {
+func NewEventCodec[E any](kind string) EventCodec {
 	return EventCodec{
-		kind:    kind,
-		event:   reflect.TypeFor[E](),
-		upcasts: upcasts,
+		kind:  kind,
+		event: reflect.TypeFor[E](),
 		decode: func(data []byte) (any, error) {
 			var e E
 			err := Unmarshal(data, &e)
@@ -29,8 +31,8 @@ func NewEventCodec[E any](kind string, upcasts []Upcast) EventCodec {
 
 // NewStateCodec returns the codec of a process's state. It is strict: a field that today's type lacks is an error, since
 // leaving the field out would lose what an instance has recorded.
-func NewStateCodec[S any](upcasts []Upcast) EventCodec {
-	c := NewEventCodec[S]("state", upcasts)
+func NewStateCodec[S any]() EventCodec {
+	c := NewEventCodec[S]("state")
 	c.decode = func(data []byte) (any, error) {
 		var s S
 		err := UnmarshalStrict(data, &s)
@@ -49,6 +51,18 @@ func (c EventCodec) Then(then func(payload any) any) EventCodec {
 		}
 		return then(payload), nil
 	}
+	return c
+}
+
+// Upcasting returns a codec that also reads the schema version that the step starts from.
+func (c EventCodec) Upcasting(step UpcastStep) EventCodec {
+	c.upcasts = append(c.upcasts[:len(c.upcasts):len(c.upcasts)], step)
+	return c
+}
+
+// Formerly returns a codec of an event that was written under this full name before.
+func (c EventCodec) Formerly(name string) EventCodec {
+	c.formerly = append(c.formerly[:len(c.formerly):len(c.formerly)], name)
 	return c
 }
 
@@ -101,6 +115,12 @@ func (c *EventCodec) Check() error {
 	if err := checkStorable(c.event); err != nil {
 		return fmt.Errorf("event %s: %w", c.kind, err)
 	}
+	for _, name := range c.formerly {
+		module, kind, _ := strings.Cut(name, ".")
+		if err := errors.Join(CheckToken("module", module), CheckToken("event kind", kind)); err != nil {
+			return fmt.Errorf("event %s: the former name %q is not a full name such as \"library.Lent\": %w", c.kind, name, err)
+		}
+	}
 	for i, u := range c.upcasts {
 		if u.From < 1 || i > 0 && u.From != c.upcasts[i-1].From+1 {
 			return fmt.Errorf("event %s: upcasts must go up one schema version at a time, in order; number %d starts from %d", c.kind, i+1, u.From)
@@ -116,8 +136,8 @@ func (c *EventCodec) Check() error {
 	return nil
 }
 
-// Upcast turns the payload of one schema version into that of the next.
-type Upcast struct {
+// UpcastStep turns the payload of one schema version into that of the next.
+type UpcastStep struct {
 	From     int // schema version; the result has the next
 	Old, New reflect.Type
 	Decode   func(data []byte) (any, error) // an Old

@@ -118,7 +118,10 @@ type ProcessDef interface {
 
 func (p Process[S]) compileProcess(module string, r *Registry) (*ProcessType, error) {
 	d := ProcessDefinition{
-		Module: module, Name: p.Name, Snapshot: p.Snapshot, Initial: p.Initial, State: NewStateCodec[S](p.Upcasts),
+		Module: module, Name: p.Name, Snapshot: p.Snapshot, Initial: p.Initial, State: NewStateCodec[S](),
+	}
+	for _, u := range p.Upcasts {
+		d.State = d.State.Upcasting(u.step)
 	}
 	for _, r := range p.On {
 		d.Reactions = append(d.Reactions, r.erased)

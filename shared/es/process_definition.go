@@ -153,8 +153,10 @@ func (d *processDecider) addEvent(t *ProcessType, r *ProcessReaction) error {
 	if t.ReactsTo(event.Name) {
 		return fmt.Errorf("it reacts twice to %s", event.Name)
 	}
-	t.Routes[event.Name] = Route{Starts: r.Starts, Instance: r.Instance}
-	d.events[event.Name] = r
+	for name := range event.Names() {
+		t.Routes[name] = Route{Starts: r.Starts, Instance: r.Instance}
+		d.events[name] = r
+	}
 	return nil
 }
 

@@ -173,7 +173,7 @@ func processEvents() []EventSpec {
 
 func instanceEvent[E any](kind string, evolve func(ProcessInstance, E) ProcessInstance) EventSpec {
 	return EventSpec{
-		Codec:  NewEventCodec[E](kind, nil),
+		Codec:  NewEventCodec[E](kind),
 		Evolve: func(state any, event Event) any { return evolve(state.(ProcessInstance), event.(E)) },
 	}
 }

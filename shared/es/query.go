@@ -12,6 +12,7 @@ import (
 // them as query parameters. R is what it answers, as JSON.
 type Query[P, R any] struct {
 	Name string // "top-customers"
+	Doc  string // one line that says what it answers: the summary of its operation in OpenAPI
 	Run  func(ctx context.Context, views Views, params P) (R, error)
 }
 
@@ -55,7 +56,7 @@ func (q Query[P, R]) compile(module string) (*QueryType, error) {
 		return nil, fmt.Errorf("query %q takes a %v: parameters are a struct", q.Name, params)
 	}
 	return &QueryType{
-		Module: module, Name: q.Name, Params: params, Result: reflect.TypeFor[R](),
+		Module: module, Name: q.Name, Doc: q.Doc, Params: params, Result: reflect.TypeFor[R](),
 		Run: func(ctx context.Context, views Views, data []byte) (any, error) {
 			var p P
 			if err := UnmarshalStrict(data, &p); err != nil {

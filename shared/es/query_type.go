@@ -18,6 +18,7 @@ type Views interface {
 type QueryType struct {
 	Module string
 	Name   string
+	Doc    string // what it answers; empty where the module does not say
 	Params reflect.Type
 	Result reflect.Type
 

@@ -45,13 +45,16 @@ func (r *Registry) AddAggregate(a *Aggregate) error {
 // AddEvents adds the events of an aggregate that takes no commands from clients. The error says what is registered twice.
 func (r *Registry) AddEvents(a *Aggregate) error {
 	for _, e := range a.Events() {
-		if other := r.events[e.Name]; other != nil {
-			return fmt.Errorf("event %s is already that of decider %q", e.Name, other.Aggregate.Category)
+		for name := range e.Names() {
+			if other := r.events[name]; other != nil {
+				return nameTaken(e, name, other)
+			}
+			r.events[name] = e
 		}
 		if other := r.typed[e.Type]; other != nil {
-			return fmt.Errorf("event %s: the type %v already stands for %s", e.Name, e.Type, other.Name)
+			return fmt.Errorf("event %s: the type %v is already that of event %s", e.Name, e.Type, other.Name)
 		}
-		r.events[e.Name], r.typed[e.Type] = e, e
+		r.typed[e.Type] = e
 	}
 	return nil
 }

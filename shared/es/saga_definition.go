@@ -72,7 +72,7 @@ const (
 
 // SagaStateCodec returns the codec of what the instances of a saga record, for data of type S.
 func SagaStateCodec[S any]() EventCodec {
-	return NewStateCodec[sagaState[S]](nil).Then(func(state any) any {
+	return NewStateCodec[sagaState[S]]().Then(func(state any) any {
 		s := state.(sagaState[S])
 		return sagaState[any]{Data: s.Data, Begun: s.Begun, Step: s.Step, Back: s.Back, Actions: s.Actions}
 	})

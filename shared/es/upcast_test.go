@@ -39,10 +39,10 @@ func addCountry(old movedV2) moved {
 	return moved{First: old.First, Last: old.Last, Country: "unknown"}
 }
 
-func residents(upcasts ...es.Upcast) es.Decider[resident] {
+func residents(options ...es.EventOption) es.Decider[resident] {
 	return es.Decider[resident]{
 		Category: "resident",
-		Evolve:   es.Events[resident]{es.Apply("Moved", resident.moved, upcasts...)},
+		Evolve:   es.Events[resident]{es.Apply("Moved", resident.moved, options...)},
 	}
 }
 
@@ -119,14 +119,14 @@ func TestUnknownEvents(t *testing.T) {
 func TestUpcastsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		upcasts []es.Upcast
+		upcasts []es.EventOption
 		says    string
 	}{
-		"a gap":                {[]es.Upcast{es.From(1, splitName), es.From(3, addCountry)}, "number 2 starts from 3"},
-		"the wrong order":      {[]es.Upcast{es.From(2, addCountry), es.From(1, splitName)}, "makes a es_test.moved"},
-		"version zero":         {[]es.Upcast{es.From(0, splitName), es.From(1, addCountry)}, "starts from 0"},
-		"types that don't fit": {[]es.Upcast{es.From(1, splitName), es.From(2, splitName)}, "makes a es_test.movedV2"},
-		"not today's type":     {[]es.Upcast{es.From(1, splitName)}, "the next step takes a es_test.moved"},
+		"a gap":                {[]es.EventOption{es.From(1, splitName), es.From(3, addCountry)}, "number 2 starts from 3"},
+		"the wrong order":      {[]es.EventOption{es.From(2, addCountry), es.From(1, splitName)}, "makes a es_test.moved"},
+		"version zero":         {[]es.EventOption{es.From(0, splitName), es.From(1, addCountry)}, "starts from 0"},
+		"types that don't fit": {[]es.EventOption{es.From(1, splitName), es.From(2, splitName)}, "makes a es_test.movedV2"},
+		"not today's type":     {[]es.EventOption{es.From(1, splitName)}, "the next step takes a es_test.moved"},
 	} {
 		_, err := es.NewRegistry(es.Module{Name: "house", Deciders: []es.DeciderDef{residents(c.upcasts...)}})
 		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "Moved") {

@@ -11,6 +11,7 @@ import (
 type View[D any] struct {
 	Name    string // "order-summary"
 	Version int    // from 1
+	Doc     string // one line that says what the documents are, for OpenAPI
 	Fields  Fields // what lists may filter and sort by
 	On      Folds[D]
 }
@@ -100,5 +101,10 @@ func (v View[D]) compile(module string, r *Registry) (*ViewType, error) {
 		}
 	}
 	spec := ViewSpec{Name: v.Name, Version: v.Version, Fields: v.Fields}
-	return NewViewType(module, spec, func() any { return new(D) }, folds, r.EventOf)
+	t, err := NewViewType(module, spec, func() any { return new(D) }, folds, r.EventOf)
+	if err != nil {
+		return nil, err
+	}
+	t.Doc = v.Doc
+	return t, nil
 }

@@ -13,6 +13,7 @@ import (
 type ViewType struct {
 	ViewSpec
 	Module  string
+	Doc     string // what the documents are; empty where the module does not say
 	DocType reflect.Type
 
 	folds      map[string]FoldSpec // by the event's full name
@@ -141,7 +142,9 @@ func NewViewType(module string, spec ViewSpec, newDocument func() any, folds []F
 		}
 		t.Shared = t.Shared || f.Shared
 		t.categories[event.Aggregate.Category] = true
-		t.folds[event.Name] = f
+		for name := range event.Names() {
+			t.folds[name] = f
+		}
 	}
 	return t, nil
 }

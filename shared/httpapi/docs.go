@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"html"
 	"net/http"
 )
 
@@ -28,6 +30,7 @@ func (s *server) serveDocsPage() error {
 		if err != nil {
 			return err
 		}
+		content = bytes.Replace(content, []byte("<title>API</title>"), []byte("<title>"+html.EscapeString(s.openapi.Info.Title)+"</title>"), 1)
 		s.serveFile(file.path, file.kind, content)
 	}
 	return nil

@@ -57,18 +57,18 @@ func testModule() es.Module {
 		Deciders: []es.DeciderDef{es.Decider[order]{
 			Category: "order",
 			Decide: es.Commands[order]{
-				es.Handle("place", func(o order, c place) ([]es.Event, error) { return es.Accept(placed{c.Lines}) }),
+				es.Handle("place", func(o order, c place) ([]es.Event, error) { return es.Accept(placed{c.Lines}) }).Doc("Places an order"),
 				es.Handle("settle", func(order, settle) ([]es.Event, error) { return es.Accept() }).Internal(),
 			},
 			Evolve: es.Events[order]{es.Apply("OrderPlaced", func(o order, e placed) order { return order(e) })},
 		}},
 		Views: []es.ViewDef{es.View[summary]{
-			Name: "order-summary", Version: 1,
+			Name: "order-summary", Version: 1, Doc: "Orders, one document each",
 			Fields: es.Fields{{Name: "country", Kind: es.Text}, {Name: "total", Kind: es.Number}},
 			On:     es.Folds[summary]{es.On(func(*summary, placed) {})},
 		}},
 		Queries: []es.QueryDef{es.Query[topParams, top]{
-			Name: "top", Run: func(context.Context, es.Views, topParams) (top, error) { return top{}, nil },
+			Name: "top", Doc: "The best customers", Run: func(context.Context, es.Views, topParams) (top, error) { return top{}, nil },
 		}},
 	}
 }

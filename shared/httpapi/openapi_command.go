@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"reflect"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 // describe documents one operation a command that clients may send.
 func (a *commandAPI) describe() error {
+	a.openapi.Info.Title += ": commands"
 	for _, aggregate := range a.registry.Aggregates() {
 		offered := aggregate.Offered()
 		if len(offered) == 0 {
@@ -39,7 +41,7 @@ func (a *commandAPI) operation(c *es.CommandType) *huma.Operation {
 	return &huma.Operation{
 		Method: http.MethodPost, Path: "/v1/commands/" + category + "/{id}/" + c.Name,
 		OperationID: category + "." + c.Name, Tags: []string{category},
-		Summary:     strings.ToUpper(c.Name[:1]) + c.Name[1:] + " " + category,
+		Summary:     cmp.Or(c.Doc, strings.ToUpper(c.Name[:1])+c.Name[1:]+" "+category),
 		Description: "Decides the command and writes its events. A command that is sent again under the same Idempotency-Key gets its first answer, and is written once.",
 		Parameters: []*huma.Param{
 			parameter("path", "id", "The id of the "+category+".", token()),

@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -13,6 +15,7 @@ import (
 
 // describe documents the operations of every view, query and stream category.
 func (a *queryAPI) describe() error {
+	a.openapi.Info.Title += ": queries"
 	a.openapi.Tags = []*huma.Tag{
 		{Name: "views", Description: "Documents that projections keep up to date."},
 		{Name: "queries", Description: "Reads that a module offers besides its views."},
@@ -42,8 +45,9 @@ func (a *queryAPI) describeView(v *es.ViewType) error {
 	}, "key", "position", "data")
 	one := &huma.Operation{
 		Method: http.MethodGet, Path: "/v1/views/" + v.Name + "/{key}", OperationID: v.Name + ".get", Tags: []string{"views"},
-		Summary:    "One document of " + v.Name,
-		Parameters: append(a.waitParameters(), parameter("path", "key", "The document's key, percent-encoded.", text()), ifNoneMatch()),
+		Summary:     "One document of " + v.Name,
+		Description: v.Doc,
+		Parameters:  append(a.waitParameters(), parameter("path", "key", "The document's key, percent-encoded.", text()), ifNoneMatch()),
 		Responses: ok("The document.", document, withAsOf(map[string]*huma.Param{
 			"ETag": header(huma.TypeString, "Another one whenever the document is another one."), headerPosition: header(huma.TypeString, "The document's position."),
 		})),
@@ -52,7 +56,7 @@ func (a *queryAPI) describeView(v *es.ViewType) error {
 	many := &huma.Operation{
 		Method: http.MethodGet, Path: "/v1/views/" + v.Name, OperationID: v.Name + ".list", Tags: []string{"views"},
 		Summary:     "Documents of " + v.Name,
-		Description: "The documents whose fields have all the values that are given, page by page.",
+		Description: strings.TrimSpace(v.Doc + "\n\nThe documents whose fields have all the values that are given, page by page."),
 		Parameters:  a.waitParameters(),
 		Responses: ok("A page.", object(map[string]*huma.Schema{
 			"items":       {Type: huma.TypeArray, Items: document},
@@ -97,7 +101,7 @@ func listParameters(v *es.ViewType) ([]*huma.Param, error) {
 func (a *queryAPI) describeQuery(q *es.QueryType) error {
 	op := &huma.Operation{
 		Method: http.MethodGet, Path: "/v1/queries/" + q.Name, OperationID: q.Name, Tags: []string{"queries"},
-		Summary:    "Query " + q.Name + " of module " + q.Module,
+		Summary:    cmp.Or(q.Doc, "Query "+q.Name+" of module "+q.Module),
 		Parameters: a.waitParameters(),
 		Responses:  ok("The result.", a.schemas.Result(q), nil),
 	}

@@ -137,6 +137,26 @@ func TestTheDocsPageLoadsNothingFromOutside(t *testing.T) {
 	}
 }
 
+// What a module says of its commands, views and queries is in the document, whose two titles differ.
+func TestDocsSayWhatTheModuleSays(t *testing.T) {
+	t.Parallel()
+	commands := commandServer(t, executorFunc(accept), httpapi.Options{Title: "A & B"})
+	queries := queryServer(t, &router{}, httpapi.Options{})
+	for want, r := range map[string]reply{
+		`"title": "A \u0026 B: commands"`:                            call(t, commands, "GET", "/openapi.json", ""),
+		"<title>A &amp; B: commands</title>":                         call(t, commands, "GET", "/docs", ""),
+		`"summary": "Places an order"`:                               call(t, commands, "GET", "/openapi.json", ""),
+		`"title": "Orchestrix: queries"`:                             call(t, queries, "GET", "/openapi.json", ""),
+		"<title>Orchestrix: queries</title>":                         call(t, queries, "GET", "/docs", ""),
+		`"summary": "The best customers"`:                            call(t, queries, "GET", "/openapi.json", ""),
+		`"description": "Orders, one document each\n\nThe documents`: call(t, queries, "GET", "/openapi.json", ""),
+	} {
+		if r.status != 200 || !strings.Contains(r.body, want) {
+			t.Errorf("%d: %s is missing in %.3000s", r.status, want, r.body)
+		}
+	}
+}
+
 func TestAViewWhoseFieldIsAParameterIsRefused(t *testing.T) {
 	t.Parallel()
 	type limited struct {
