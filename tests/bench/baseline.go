@@ -178,7 +178,7 @@ func (b *baseline) publish(w http.ResponseWriter, r *http.Request) {
 	respond(w, a, err)
 }
 
-// insert is (c). A statement by itself is a transaction.
+// insert is (c). A single statement is a transaction.
 func (b *baseline) insert(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	body, err := read(r)

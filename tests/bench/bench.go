@@ -69,7 +69,7 @@ func (b *bench) startPostgres(ctx context.Context) (*database, error) {
 		return nil, err
 	}
 	b.postgres = &database{server: server, proc: &process{name: "postgres", children: true}}
-	// Somebody else's server has no such file here: its time then does not count.
+	// A server that was running before has no such file here: its CPU time then does not count.
 	if text, err := os.ReadFile(filepath.Join(dir, "pgdata", "postmaster.pid")); err == nil {
 		_, _ = fmt.Sscan(string(text), &b.postgres.proc.pid)
 	}

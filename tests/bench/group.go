@@ -60,7 +60,7 @@ func (s sample) metric(name string) float64 {
 	return math.NaN()
 }
 
-// comparison is one row of the table: a metric of the subject as a multiple of the base's, or by itself where there is
+// comparison is one row of the table: a metric of the subject as a multiple of the base's, or the metric itself where there is
 // no base.
 type comparison struct {
 	what            string

@@ -126,7 +126,7 @@ func (w *watch) untilDone(ctx context.Context, procs map[string]*process) (sampl
 func settled(ctx context.Context, nats *process) (int64, error) {
 	for before := int64(-1); ; {
 		now, err := delivered(ctx, nats)
-		if err != nil || now-before < 10 { // there is always somebody who asks for something
+		if err != nil || now-before < 10 { // there are always some requests
 			return now, err
 		}
 		before = now
