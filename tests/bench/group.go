@@ -104,7 +104,7 @@ func (b *bench) measure(ctx context.Context, g group) (m measured, err error) {
 			}
 			m.samples[v.name] = append(m.samples[v.name], got)
 		}
-		slices.Reverse(order) // so that no one always follows the same other
+		slices.Reverse(order) // so that no variant always runs after the same other one
 	}
 	if b.settings.profile != "" {
 		return m, b.profileRuns(ctx, g, m.variants)
