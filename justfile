@@ -4,7 +4,7 @@
 dev *flags:
     go run ./cmd/orchestrix dev {{flags}}
 
-# all tests
+# all tests of the product; ci also runs those of the test modules
 test:
     go test ./...
 
@@ -12,20 +12,25 @@ test:
 e2e:
     go test -count=1 ./tests/e2e
 
-# a hundred kills of each kind, a hundred leaders, a hundred under the bank, and what came of it
+# a hundred kills of each kind, of leaders and under the bank, with the checks afterwards
 chaos:
     ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 180m -run 'TestKills|TestThreeNodes|TestBank$|TestFrozen' ./tests/e2e
-    go test -count=1 -v ./tests/linear
+    cd tests/linear && go test -count=1 -v .
 
-# Orchestrix against what one would use instead; -quick takes fewer and shorter runs, -list shows the rows
+# Orchestrix against the alternatives; -quick takes fewer and shorter runs, -list shows the rows
 bench *flags:
-    go run ./tests/bench {{flags}}
+    go build -C tests/bench -o ../../bin/bench .
+    bin/bench {{flags}}
+
+# the API documents against a linter, and the clients that are generated from them
+clients-test:
+    cd tests/clients && npm ci --ignore-scripts && go test -count=1 -v .
 
 # deploy/k8s on a real API server and, as root, on a whole node; builds Kubernetes from its module first (minutes)
 k8s-test:
     cd tests/k8s && ORCHESTRIX_K8S=1 go test -count=1 -v -timeout 90m ./cluster
 
-# deploy/compose for real: images, orders, killed containers; brings Docker along where it may
+# deploy/compose with real containers: images, orders, killed containers; installs Docker where it may
 compose-test *file:
     tests/compose/test.sh {{file}}
 
@@ -33,10 +38,10 @@ compose-test *file:
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./services/process ./cmd/orchestrix
 
-# what the linter says; ci installs it in bin/tools
+# the linter's findings; ci installs it in bin/tools
 lint:
     bin/tools/golangci-lint-v2.15.0 run ./...
 
-# everything that a change has to pass
+# every check that a change has to pass
 ci:
     bash .ci/run

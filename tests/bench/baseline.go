@@ -21,7 +21,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The baselines are what a team would write without the platform, each as little as it can be: no check but that the
+// The baselines are what a team would write without the platform, each reduced to the minimum: no check except that the
 // body is JSON of the right shape, no idempotency, no envelope.
 
 // baseline is one process with all of them. It gets its addresses from the variables of the services.
@@ -89,8 +89,8 @@ func runBaseline(ctx context.Context) error {
 	}
 }
 
-// publisher is (a): a publish that expects where the subject ends. It remembers the sequences, as the simplest program
-// that has to know them would.
+// publisher is (a): a publish with the expected last sequence of the subject. It keeps the sequences in memory, as the
+// simplest program would.
 type publisher struct {
 	js         jetstream.JetStream
 	partitions int
@@ -106,7 +106,7 @@ func newPublisher(ctx context.Context, url string, partitions int) (*publisher, 
 	if err != nil {
 		return nil, err
 	}
-	for i := range partitions { // as many streams as the log has: they are what syncs side by side
+	for i := range partitions { // as many streams as the log has: streams sync concurrently
 		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 			Name: "BASE_" + strconv.Itoa(i), Subjects: []string{fmt.Sprintf("base.%d.*", i)}, AllowDirect: true,
 		})
@@ -178,7 +178,7 @@ func (b *baseline) publish(w http.ResponseWriter, r *http.Request) {
 	respond(w, a, err)
 }
 
-// insert is (c). A statement by itself is a transaction.
+// insert is (c). A single statement is a transaction.
 func (b *baseline) insert(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	body, err := read(r)

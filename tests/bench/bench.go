@@ -14,7 +14,7 @@ import (
 	"orchestrix/shared/local"
 )
 
-// bench is what all rows share: binaries, a directory, and Postgres once it is needed.
+// bench is what all rows share: binaries, a directory, and Postgres, which is started on first use.
 type bench struct {
 	settings settings
 	temp     *local.TempDir
@@ -53,7 +53,7 @@ func (b *bench) dir(name string) (string, error) {
 	return path, os.MkdirAll(path, 0o700)
 }
 
-// database is the Postgres of a benchmark: as it comes, fsync and synchronous_commit included.
+// database is the Postgres of a benchmark, with default settings, fsync and synchronous_commit included.
 type database struct {
 	server *local.Postgres
 	proc   *process
@@ -69,7 +69,7 @@ func (b *bench) startPostgres(ctx context.Context) (*database, error) {
 		return nil, err
 	}
 	b.postgres = &database{server: server, proc: &process{name: "postgres", children: true}}
-	// Somebody else's server has no such file here: its time then does not count.
+	// A server that was running before has no such file here: its CPU time then does not count.
 	if text, err := os.ReadFile(filepath.Join(dir, "pgdata", "postmaster.pid")); err == nil {
 		_, _ = fmt.Sscan(string(text), &b.postgres.proc.pid)
 	}
@@ -105,7 +105,7 @@ func (b *bench) newDatabase(ctx context.Context, s *scope) (url string, err erro
 	return own.String(), nil
 }
 
-// scope is what one row has started.
+// scope ends everything that one row has started.
 type scope struct {
 	bench *bench
 	ends  []func() error

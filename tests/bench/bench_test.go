@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// The benchmark itself has to go on working. What it measures in so short a time says nothing, and nothing is made of it.
+// The benchmark itself has to keep working. Figures of so short a run mean nothing and are not compared.
 func TestRowsCanBeMeasured(t *testing.T) {
 	t.Parallel()
 	picture := filepath.Join(t.TempDir(), "latency.svg")
@@ -63,7 +63,7 @@ func TestRatiosAreOfWhatWasMeasuredTogether(t *testing.T) {
 		t.Errorf("the median of 1, 3 and 9 is %v", got)
 	}
 	if got := median(m.compare(comparison{subject: "a", metric: "nothing"})); !math.IsNaN(got) {
-		t.Errorf("a metric that nobody has measured is %v", got)
+		t.Errorf("a metric that was not measured is %v", got)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s sample) metric(name string) float64 {
 	return math.NaN()
 }
 
-// comparison is one row of the table: a metric of the subject as a multiple of the base's, or by itself where there is
+// comparison is one row of the table: a metric of the subject as a multiple of the base's, or the metric itself where there is
 // no base.
 type comparison struct {
 	what            string
@@ -104,7 +104,7 @@ func (b *bench) measure(ctx context.Context, g group) (m measured, err error) {
 			}
 			m.samples[v.name] = append(m.samples[v.name], got)
 		}
-		slices.Reverse(order) // so that no one always follows the same other
+		slices.Reverse(order) // so that no variant always runs after the same other one
 	}
 	if b.settings.profile != "" {
 		return m, b.profileRuns(ctx, g, m.variants)

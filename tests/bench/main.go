@@ -140,7 +140,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	return nil
 }
 
-// progress tells whoever waits what is going on.
+// progress prints a line with the time to standard error.
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().Format(time.TimeOnly)+" "+format+"\n", args...)
 }

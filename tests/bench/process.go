@@ -141,7 +141,7 @@ func (s *scope) natsServer(ctx context.Context, sync string) (*process, error) {
 	return onFreePorts(func() (*process, error) { return s.tryNATS(ctx, sync) })
 }
 
-// onFreePorts starts a program anew where somebody else has taken one of its ports before it listened.
+// onFreePorts starts a program again where another process took one of its ports before it listened.
 func onFreePorts(start func() (*process, error)) (p *process, err error) {
 	for range 3 {
 		if p, err = start(); err == nil || !strings.Contains(err.Error(), "address already in use") {

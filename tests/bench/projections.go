@@ -24,7 +24,7 @@ const (
 	batchSize    = 500 // of the projection service, by default
 )
 
-// projected builds views from a log, again and again, each time into an empty database.
+// projected builds views from a log repeatedly, each time into an empty database.
 type projected struct {
 	bench  *bench
 	nats   *process
@@ -72,7 +72,7 @@ func (p *projected) run(ctx context.Context, _ time.Duration) (got sample, err e
 	return got, err
 }
 
-// watch follows how far the views have come.
+// watch follows the progress of the views.
 type watch struct {
 	pool    *pgxpool.Pool
 	service *process
@@ -126,7 +126,7 @@ func (w *watch) untilDone(ctx context.Context, procs map[string]*process) (sampl
 func settled(ctx context.Context, nats *process) (int64, error) {
 	for before := int64(-1); ; {
 		now, err := delivered(ctx, nats)
-		if err != nil || now-before < 10 { // there is always somebody who asks for something
+		if err != nil || now-before < 10 { // there are always some requests
 			return now, err
 		}
 		before = now
@@ -309,7 +309,7 @@ const (
 	rawConsumer   = "(f) ordered consumer"
 )
 
-// consume is (f): one ordered consumer a partition, which looks at nothing.
+// consume is (f): one ordered consumer for each partition, which ignores the messages.
 func consume(ctx context.Context, js natsjs.JetStream, nats *process, total int) (sample, error) {
 	procs := map[string]*process{"nats": nats}
 	before, started := cpuOf(procs), time.Now()

@@ -73,7 +73,7 @@ func (r *report) add(g group, m measured) {
 	}
 }
 
-// medians of each figure by itself.
+// medians of each single figure.
 func medians(group, variant string, samples []sample) figures {
 	pick := func(of func(sample) float64) float64 {
 		values := make([]float64, len(samples))

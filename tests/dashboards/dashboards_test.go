@@ -1,4 +1,4 @@
-// Package dashboards holds deploy/observe/dashboards to Grafana's own types, without Grafana.
+// Package dashboards checks deploy/observe/dashboards with Grafana's own types, without Grafana.
 package dashboards
 
 import (
@@ -32,7 +32,7 @@ var knownUnits = []string{
 // variable is a reference to one; those of Grafana itself begin with two underscores.
 var variable = regexp.MustCompile(`\$\{?([a-z_]\w*)|\[\[([a-z_]\w*)`)
 
-// problems are what Grafana would not understand in a dashboard, or understand otherwise than it is meant.
+// problems are the parts of a dashboard that Grafana would reject, ignore or misread.
 func problems(text []byte) (found []string) {
 	var strict, page dashboard.Dashboard //nolint:staticcheck // its successor is for the API of Grafana 12, not for files
 	found = append(found, told(strict.UnmarshalJSONStrict(text))...)
@@ -93,7 +93,7 @@ func panelProblems(p dashboard.Panel, ids map[uint32]bool) (found []string) {
 	return found
 }
 
-// told are the lines of an error. Grafana's decoders return an empty list of errors where there is none.
+// told are the lines of an error message. Grafana's decoders return an empty list of errors where there is none.
 func told(err error) []string {
 	var list cog.BuildErrors
 	if err == nil || errors.As(err, &list) && len(list) == 0 {
@@ -121,7 +121,7 @@ func TestGrafanaUnderstandsTheDashboards(t *testing.T) {
 	}
 }
 
-// Mistakes that somebody may make. Each must be found.
+// Likely mistakes. Each must be found.
 func TestMistakesAreFound(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(folder, "overview.json"))

@@ -45,7 +45,7 @@ func portsOf(ports []networkingv1.NetworkPolicyPort, c *complaints, subject stri
 	c.require(len(ports) > 0, subject, "allows every port")
 	for _, p := range ports {
 		if p.Port == nil || p.EndPort != nil {
-			c.add(subject, "allows many ports at once")
+			c.add(subject, "allows many ports in one rule")
 			continue
 		}
 		found = append(found, *p.Port)
@@ -67,7 +67,7 @@ func matching(in *Installation, selector *metav1.LabelSelector) (found []Party) 
 	return found
 }
 
-// peersOf are the parties that a rule names. A peer that means nobody known is a complaint.
+// peersOf are the parties that a rule names. A peer that matches no known party is a complaint.
 func peersOf(in *Installation, peers []networkingv1.NetworkPolicyPeer, c *complaints, subject string) (found []Party) {
 	if len(peers) == 0 {
 		return []Party{{Name: Anywhere}}
@@ -92,7 +92,7 @@ func peersOf(in *Installation, peers []networkingv1.NetworkPolicyPeer, c *compla
 				}
 			}
 		}
-		c.require(len(found) > before, subject, "names a peer that is nobody we know: %s", peer.String())
+		c.require(len(found) > before, subject, "names a peer that matches no known party: %s", peer.String())
 	}
 	slices.SortFunc(found, func(a, b Party) int { return cmp.Compare(a.Name, b.Name) })
 	return found

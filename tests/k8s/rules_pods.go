@@ -103,7 +103,7 @@ func checkProbes(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	eachContainer(in, func(where string, w Workload, container corev1.Container) {
 		if w.Kind == "Job" {
-			return // it ends by itself, and has a deadline
+			return // a job ends, and has a deadline
 		}
 		ours := program(container) != ""
 		for _, p := range []struct {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// breaks are mistakes that somebody may make in a manifest. Each must be found, and told in words that help.
+// breaks are likely mistakes in a manifest. Each must be found, and reported in words that help.
 var breaks = map[string]struct {
 	overlay        string
 	components     []string
@@ -109,7 +109,7 @@ var breaks = map[string]struct {
 		"dev", nil, "base/deployments.yaml", "maxUnavailable: 0", "maxUnavailable: 1",
 		"stopping loses nothing: Deployment command stops an instance before its successor is ready",
 	},
-	"a variable that nobody reads": {
+	"a variable that is never read": {
 		"dev", nil, "base/kustomization.yaml", "ORCHESTRIX_PARTITIONS", "ORCHESTRIX_PARTITION",
 		"every variable is known: Deployment command, container service sets ORCHESTRIX_PARTITION, which command does not read",
 	},
@@ -153,7 +153,7 @@ var breaks = map[string]struct {
 		"dev", []string{"ingress"}, "components/ingress/ingress.yaml", "name: query,", "name: queries,",
 		"references hold: Ingress orchestrix sends to the Service queries, which is not there",
 	},
-	"a Service of nobody": {
+	"a Service without pods": {
 		"dev", nil, "base/query.yaml", "  selector:\n    app.kubernetes.io/name: query", "  selector:\n    app.kubernetes.io/name: queries",
 		"selectors match: Service query selects []",
 	},
@@ -165,7 +165,7 @@ var breaks = map[string]struct {
 		"dev", nil, "base/query.yaml", "targetPort: http", "targetPort: https",
 		"selectors match: Service query sends to the port https",
 	},
-	"a budget of nobody": {
+	"a budget without pods": {
 		"production", nil, "components/nats-cluster/disruption.yaml", "app.kubernetes.io/name: nats", "app.kubernetes.io/name: natz",
 		"selectors match: PodDisruptionBudget nats selects []",
 	},
@@ -177,7 +177,7 @@ var breaks = map[string]struct {
 		"dev", nil, "base/query.yaml", `":8081"`, `":8080"`,
 		`selectors match: Deployment query, container service has the port http at 8081, and ORCHESTRIX_ADDR is ":8080"`,
 	},
-	"an autoscaler of nobody": {
+	"an autoscaler without a target": {
 		"production", nil, "components/resilient/autoscaling.yaml", "    name: query", "    name: queries",
 		"one hand scales: HorizontalPodAutoscaler query scales the Deployment queries, which is not there",
 	},
@@ -193,7 +193,7 @@ var breaks = map[string]struct {
 		"production", nil, "components/resilient/kustomization.yaml", "  - name: projection\n    count: 2\n", "  - name: projection\n    count: 1\n",
 		"one hand scales: Deployment projection has a budget for evictions: true, several instances: false",
 	},
-	"a metric that nobody has": {
+	"an unknown metric": {
 		"production", []string{"keda"}, "components/keda/projection.yaml", "projection_lag_commits", "projection_lag_events",
 		"metrics are documented: ScaledObject projection asks for orchestrix_projection_lag_events",
 	},
@@ -227,7 +227,7 @@ var breaks = map[string]struct {
 	},
 	"any namespace": {
 		"production", []string{"monitoring"}, "components/monitoring/network.yaml", "kubernetes.io/metadata.name: monitoring", "team: a",
-		"only needed arrows: NetworkPolicy from-prometheus names a peer that is nobody we know",
+		"only needed arrows: NetworkPolicy from-prometheus names a peer that matches no known party",
 	},
 	"the gateway at the admin port": {
 		"production", []string{"gateway"}, "components/gateway/network.yaml", "port: http", "port: admin",

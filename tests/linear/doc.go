@@ -1,3 +1,3 @@
-// Package linear checks that what clients see of aggregates is linearizable, through several command services that are
-// killed meanwhile.
+// Package linear checks that the commands to an aggregate are linearizable for clients of several command services, which
+// are killed during the test.
 package linear

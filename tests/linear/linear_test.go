@@ -30,7 +30,7 @@ type input struct {
 	counter, n int
 }
 
-// output is the answer; an unknown one means that the command may have happened or not.
+// output is the answer. An unknown one means that the command may have been executed or not.
 type output struct {
 	unknown, accepted bool
 	version           int
@@ -38,7 +38,7 @@ type output struct {
 
 type state struct{ version, total int }
 
-// nondeterministic is what a counter does when one command comes after the other.
+// nondeterministic is the sequential behaviour of a counter.
 var nondeterministic = porcupine.NondeterministicModel{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		parts := make([][]porcupine.Operation, counters)
@@ -73,7 +73,7 @@ var nondeterministic = porcupine.NondeterministicModel{
 
 var model = nondeterministic.ToModel()
 
-// history runs clients against two command services and returns what they saw.
+// history runs clients against two command services and returns their operations.
 func history(t *testing.T, kind string, commands int, seed uint64, kills bool) []porcupine.Operation {
 	t.Helper()
 	natsURL := localtest.NATS(t).URL()
@@ -99,7 +99,7 @@ func history(t *testing.T, kind string, commands int, seed uint64, kills bool) [
 				out := send(t.Context(), servers, random, in, fmt.Sprintf("c-%d", n))
 				returned := time.Since(began)
 				if out.unknown {
-					returned = time.Hour // it may still happen
+					returned = time.Hour // it may still be executed
 				}
 				mu.Lock()
 				operations = append(operations, porcupine.Operation{ClientId: c, Input: in, Output: out, Call: int64(call), Return: int64(returned)})
@@ -110,7 +110,7 @@ func history(t *testing.T, kind string, commands int, seed uint64, kills bool) [
 	stop := make(chan struct{})
 	var killing sync.WaitGroup
 	if kills {
-		killing.Go(func() { killAgainAndAgain(servers, stop, rand.New(rand.NewPCG(seed, clients))) })
+		killing.Go(func() { killRepeatedly(servers, stop, rand.New(rand.NewPCG(seed, clients))) })
 	}
 	running.Wait()
 	close(stop)
@@ -118,7 +118,7 @@ func history(t *testing.T, kind string, commands int, seed uint64, kills bool) [
 	return operations
 }
 
-func killAgainAndAgain(servers []*commandService, stop <-chan struct{}, random *rand.Rand) {
+func killRepeatedly(servers []*commandService, stop <-chan struct{}, random *rand.Rand) {
 	for {
 		select {
 		case <-stop:
@@ -131,9 +131,9 @@ func killAgainAndAgain(servers []*commandService, stop <-chan struct{}, random *
 	}
 }
 
-const attempts = 400 // of one command, before its client gives up
+const attempts = 400 // to send a command, before its client counts its answer as unknown
 
-// send asks any of the services, and again with the same key where no answer comes.
+// send sends a command to a random service, and retries with the same key where no answer comes.
 func send(ctx context.Context, servers []*commandService, random *rand.Rand, in input, id string) output {
 	for range attempts {
 		s := servers[random.IntN(len(servers))]
@@ -185,13 +185,13 @@ func seedOf(t *testing.T) uint64 {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("ORCHESTRIX_SEED=%d draws the same lots", seed)
+			t.Logf("ORCHESTRIX_SEED=%d draws the same commands and kills", seed)
 		}
 	})
 	return seed
 }
 
-// Whatever is killed, each counter behaves as if all commands had come to it one after the other.
+// Whatever is killed, each counter behaves as if it had executed all commands one after the other.
 func TestCommandsAreLinearizable(t *testing.T) {
 	t.Parallel()
 	const commands = 5200

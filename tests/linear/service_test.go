@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// A counter is the smallest aggregate that can say no: its total never falls below zero.
+// A counter is the smallest aggregate that rejects commands: its total never falls below zero.
 type counter struct {
 	Total int `json:"total"`
 }
@@ -49,7 +49,7 @@ func counting() es.Module {
 
 const (
 	asService = "LINEAR_TEST_SERVICE" // makes this test's binary a command service
-	careless  = "careless"            // whose appends compare nothing
+	careless  = "careless"            // one that appends without an expected revision
 )
 
 func TestMain(m *testing.M) {
@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// carelessLog appends after whatever is there: without compare-and-swap, which shows that the check can fail.
+// carelessLog appends at the end of the stream, whatever the expected revision is: the check has to find that.
 type carelessLog struct{ es.Log }
 
 func (l carelessLog) Append(ctx context.Context, _ es.Revision, c es.Commit) (es.Revision, error) {

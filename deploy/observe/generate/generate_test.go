@@ -59,7 +59,7 @@ var others = map[string][]string{
 	},
 }
 
-// known are the labels of every metric that may be used, by its name; nil where they are another's.
+// known are the labels of every metric that may be used, by its name; nil for metrics of other programs.
 func known() map[string][]string {
 	metrics := map[string][]string{}
 	for _, m := range observe.Contract() {
@@ -126,7 +126,7 @@ func checkExpression(t *testing.T, where, expr string) {
 	for name, labels := range selected {
 		allowed, ok := metrics[name]
 		if !ok {
-			t.Errorf("%s uses %q, which nobody has: %s", where, name, expr)
+			t.Errorf("%s uses the unknown metric %q: %s", where, name, expr)
 		}
 		if own = own && allowed != nil; allowed == nil {
 			continue
@@ -224,7 +224,7 @@ func TestAlertsUseMetricsThatExistAndHaveARunbook(t *testing.T) {
 	}
 }
 
-// Where Prometheus is installed, it has the last word.
+// Where promtool is installed, it checks the rules too.
 func TestPrometheusTakesTheRules(t *testing.T) {
 	t.Parallel()
 	promtool, err := exec.LookPath("promtool")

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// rare are metrics that are there only after something unusual, which need not have happened.
+// rare are metrics that exist only after an unusual event, which need not have happened.
 var rare = []string{
 	"orchestrix_command_conflicts_total",     // two writers were at the same aggregate
 	"orchestrix_append_retries_total",        // NATS did not answer in time
@@ -23,16 +23,16 @@ var rare = []string{
 	"orchestrix_projection_rebuild_ratio",    // a view was built again
 }
 
-// A Prometheus that watches a platform that has had work to do, such as tests/compose/test.sh starts, takes the rules,
-// reaches everything, and has what panels and rules ask for.
+// A Prometheus that scrapes a platform under load, such as the one that tests/compose/test.sh starts, accepts the rules,
+// reaches all targets, and has the metrics of all panels and rules.
 func TestAPrometheusHasWhatIsUsed(t *testing.T) {
 	t.Parallel()
 	address := os.Getenv("ORCHESTRIX_PROMETHEUS")
 	if address == "" {
-		t.Skip("ORCHESTRIX_PROMETHEUS does not say where one is, such as http://localhost:9090")
+		t.Skip("set ORCHESTRIX_PROMETHEUS to the URL of a Prometheus, such as http://localhost:9090")
 	}
 	p := prometheus(address)
-	// By then everything was scraped twice, and every rule looked at.
+	// By then everything was scraped twice, and every rule evaluated.
 	soon := deadline(time.Now().Add(3 * time.Minute))
 	soon.await(t, p.targets)
 	soon.await(t, p.rules)
@@ -62,10 +62,10 @@ func TestAPrometheusHasWhatIsUsed(t *testing.T) {
 	t.Logf("%d metrics, %d dashboards, %d alerts", len(metrics), len(dashboards), len(alerts))
 }
 
-// deadline is when a check that does not succeed has failed.
+// deadline is how long a check may take to succeed.
 type deadline time.Time
 
-// await tries until it succeeds or it is too late.
+// await repeats a check until it succeeds or its deadline has passed.
 func (d deadline) await(t *testing.T, try func() error) {
 	t.Helper()
 	for {
@@ -81,7 +81,7 @@ func (d deadline) await(t *testing.T, try func() error) {
 	}
 }
 
-// prometheus is the address of one.
+// prometheus is the URL of a Prometheus.
 type prometheus string
 
 func (p prometheus) get(path string, data any) error {
@@ -104,7 +104,7 @@ func (p prometheus) get(path string, data any) error {
 	return nil
 }
 
-// targets tells which job has no target, and which target can't be scraped.
+// targets returns an error with the jobs without a target, and the targets that can't be scraped.
 func (p prometheus) targets() error {
 	var found struct {
 		ActiveTargets []struct {
@@ -131,7 +131,7 @@ func (p prometheus) targets() error {
 	return errors.Join(problems...)
 }
 
-// rules tells which alert is not there, and which could not be evaluated.
+// rules returns an error with the alerts that are missing, or could not be evaluated.
 func (p prometheus) rules() error {
 	var found struct {
 		Groups []struct {
@@ -156,16 +156,16 @@ func (p prometheus) rules() error {
 	return errors.Join(problems...)
 }
 
-// has tells if nobody has had a metric in the last hour.
+// has returns an error where a metric had no series in the last hour.
 func (p prometheus) has(metric string) error {
 	values, err := p.query("last_over_time(" + metric + "[1h])")
 	if err == nil && values == 0 {
-		err = fmt.Errorf("nobody has %s", metric)
+		err = fmt.Errorf("no series of %s", metric)
 	}
 	return err
 }
 
-// shows tells if an expression can't be evaluated, or has no value though somebody has its metrics.
+// shows returns an error where an expression can't be evaluated, or has no value although its metrics exist.
 func (p prometheus) shows(where, expr string) error {
 	values, err := p.query(strings.ReplaceAll(expr, "$__rate_interval", "2m"))
 	if err != nil || values > 0 {

@@ -16,7 +16,7 @@ func main() {
 	files, err := generate()
 	for name, content := range files {
 		if err == nil {
-			err = os.WriteFile(filepath.Join("deploy", "observe", name), content, 0o644) //nolint:gosec // everybody may read them
+			err = os.WriteFile(filepath.Join("deploy", "observe", name), content, 0o644) //nolint:gosec // they are public
 		}
 	}
 	if err != nil {
@@ -51,12 +51,12 @@ func rules(alerts []alert) []byte {
 
 const runbook = "docs/operations.md"
 
-// anchor is how a heading of the alert's name is linked to.
+// anchor is the link target of the heading with the alert's name.
 func (a alert) anchor() string { return strings.ToLower(a.name) }
 
 type object = map[string]any
 
-// source is the data source that the page was told to use.
+// source is the data source that is chosen on the page.
 var source = object{"type": "prometheus", "uid": "${datasource}"}
 
 const (
@@ -104,7 +104,7 @@ func (p panel) size() (width, height int) {
 	return width, height
 }
 
-// options are those of a kind of panel, with all that Grafana does not fill in by itself.
+// options are those of a kind of panel, including what Grafana has no default for.
 var options = map[string]object{
 	"timeseries": {
 		"legend":  object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}},

@@ -1,0 +1,59 @@
+// Command client opens an account with the generated client of the command API, and reads its balance with that of the
+// query API. Its arguments are the URLs of both.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"orchestrix/tests/clients/command"
+	"orchestrix/tests/clients/query"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, commandURL, queryURL string) error {
+	commands, err := command.NewClientWithResponses(commandURL)
+	if err != nil {
+		return err
+	}
+	id := "c-1"
+	opened, err := commands.AccountOpenWithResponse(ctx, "ada-go", &command.AccountOpenParams{IdempotencyKey: &id},
+		command.BankingOpen{Owner: "Ada Lovelace", Currency: "EUR"})
+	if err != nil {
+		return err
+	}
+	if opened.JSON200 == nil {
+		return fmt.Errorf("open: %s: %s", opened.Status(), opened.Body)
+	}
+	position, wait := opened.HTTPResponse.Header.Get("Orchestrix-Position"), "wait=30"
+
+	queries, err := query.NewClientWithResponses(queryURL)
+	if err != nil {
+		return err
+	}
+	read, err := queries.AccountBalanceGetWithResponse(ctx, "ada-go", &query.AccountBalanceGetParams{OrchestrixPosition: &position, Prefer: &wait})
+	if err != nil {
+		return err
+	}
+	if read.JSON200 == nil {
+		return fmt.Errorf("read: %s: %s", read.Status(), read.Body)
+	}
+	fmt.Println(read.JSON200.Data.Owner, read.JSON200.Data.Balance, read.JSON200.Data.Currency)
+
+	refused, err := commands.AccountOpenWithResponse(ctx, "bob-go", nil, command.BankingOpen{Owner: "Bob", Currency: "euro"})
+	if err != nil {
+		return err
+	}
+	if refused.ApplicationproblemJSON422 == nil {
+		return fmt.Errorf("open with a bad currency: %s: %s", refused.Status(), refused.Body)
+	}
+	fmt.Println(refused.ApplicationproblemJSON422.Code)
+	return nil
+}
