@@ -46,6 +46,29 @@ var (
 	ErrBadPayload = errors.New("bad payload")
 )
 
+// ConflictError is an [ErrConflict] whose versions are known.
+type ConflictError struct {
+	Stream           Stream
+	Expected, Actual Version
+	Cause            error // of the log; may be nil
+}
+
+func (e *ConflictError) Error() string {
+	text := fmt.Sprintf("%v: append to %s expected version %d, the stream has version %d", ErrConflict, e.Stream, e.Expected, e.Actual)
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap makes the error an [ErrConflict] and its cause.
+func (e *ConflictError) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{ErrConflict}
+	}
+	return []error{ErrConflict, e.Cause}
+}
+
 // Rejection is the domain's "no" to a well-formed command. Code is stable and meant for programs
 // ("order-already-shipped"), Message is for people.
 type Rejection struct {

@@ -25,7 +25,7 @@ var _ runtime.CommandObserver = (*Commands)(nil)
 
 type executed struct {
 	command *es.CommandType
-	outcome runtime.CommandOutcome
+	outcome runtime.CommandResult
 }
 
 type executedSeries struct {
@@ -72,7 +72,7 @@ func oneLabel(v *prometheus.CounterVec) *series[string, prometheus.Counter] {
 }
 
 // Executed implements [runtime.CommandObserver].
-func (c *Commands) Executed(ctx context.Context, t *es.CommandType, outcome runtime.CommandOutcome, took time.Duration) {
+func (c *Commands) Executed(ctx context.Context, t *es.CommandType, outcome runtime.CommandResult, took time.Duration) {
 	s := c.executed.of(executed{t, outcome})
 	s.total.Inc()
 	observe(ctx, s.duration, took)
@@ -104,7 +104,7 @@ func (c *Commands) Loaded(ctx context.Context, category string, source runtime.L
 }
 
 // Snapshots implements [runtime.CommandObserver].
-func (c *Commands) Snapshots(outcome runtime.SnapshotOutcome, count int) {
+func (c *Commands) Snapshots(outcome runtime.SnapshotResult, count int) {
 	c.snapshots.of(string(outcome)).Add(float64(count))
 }
 

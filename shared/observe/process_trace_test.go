@@ -54,8 +54,8 @@ func runMirror(ctx context.Context, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue := runtime.NewCommandQueue(registry, executor, bus, runtime.NewOutcomes(memory.NewKeyValue()), runtime.CommandQueueConfig{
-		Check:   func(*es.CommandType, []byte) error { return nil },
+	queue := runtime.NewAsyncWorker(registry, executor, bus, runtime.NewStatusStore(memory.NewKeyValue()), runtime.AsyncConfig{
+		Decode:  (*es.CommandType).Decode,
 		Explain: func(err error) (runtime.Refusal, bool) { return runtime.Refusal{Detail: err.Error()}, false }, Logger: quiet,
 	})
 	runner := runtime.NewProcessRunner(registry, log, executor, views, bus, deadlines, runtime.ProcessConfig{Logger: quiet, System: "nats"})

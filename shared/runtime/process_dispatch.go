@@ -90,7 +90,7 @@ func (d *dispatch) schedule(ctx context.Context, set es.SetDeadline) error {
 
 // send publishes a command. What the bus never takes is refused: the instance is parked.
 func (d *dispatch) send(ctx context.Context, send es.SentCommand) error {
-	m := CommandMessage{Command: d.from(), OutcomeTo: d.commit.Stream}
+	m := AsyncMessage{Command: d.from(), OutcomeTo: d.commit.Stream}
 	m.Stream = es.Stream{Tenant: d.commit.Stream.Tenant, Category: send.Category, ID: send.To}
 	m.Name, m.ID, m.Body = send.Name, d.runner.config.CommandID(send.ID), send.Body
 	message, err := m.Encode()

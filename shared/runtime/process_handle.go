@@ -98,10 +98,10 @@ func (r *ProcessRunner) route(work *lanes, p *es.ProcessType, e *entry, index in
 		from.Stream = lost
 		work.add(lost, func(ctx context.Context) error {
 			r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, it is parked", "parked", lost.String(), "event", t.ID, "error", err)
-			_, err := r.executor.instruct(ctx, from, command)
+			_, err := r.executor.executeInternal(ctx, from, command)
 			if errors.Is(err, es.ErrTooLarge) {
 				_, command := p.Lose(e.Stream.Tenant, t.WithoutData())
-				_, err = r.executor.instruct(ctx, from, command)
+				_, err = r.executor.executeInternal(ctx, from, command)
 			}
 			return err
 		})
@@ -129,7 +129,7 @@ func (r *ProcessRunner) dispatch(ctx context.Context, p *es.ProcessType, e *entr
 	if err := r.config.Failpoint(PointDispatch); err != nil {
 		return err
 	}
-	state, err := r.executor.look(ctx, p.Aggregate, e.Stream, e.Version, again)
+	state, err := r.executor.loadState(ctx, p.Aggregate, e.Stream, e.Version, again)
 	if err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func (r *ProcessRunner) Retry(ctx context.Context, instance es.Stream, id string
 	}
 	for n, most := 1, es.MaxDrain; ; n++ {
 		retry := func() error {
-			_, err := r.executor.instruct(ctx, Command{Stream: instance}, p.Retry(instance, fmt.Sprint(id, "-", n), by, most, r.config.Check))
+			_, err := r.executor.executeInternal(ctx, Command{Stream: instance}, p.Retry(instance, fmt.Sprint(id, "-", n), by, most, r.config.Check))
 			return err
 		}
 		for err = retry(); errors.Is(err, es.ErrTooLarge) && most > 1; err = retry() {
@@ -178,7 +178,7 @@ func (r *ProcessRunner) Retry(ctx context.Context, instance es.Stream, id string
 		if err != nil {
 			return err
 		}
-		state, err := r.executor.look(ctx, p.Aggregate, instance, 0, false)
+		state, err := r.executor.loadState(ctx, p.Aggregate, instance, 0, false)
 		if now, _ := state.(es.ProcessInstance); err != nil || now.Status != es.StatusParked || now.Error != es.MoreWaits {
 			return err
 		}
@@ -193,7 +193,7 @@ func (r *ProcessRunner) Cancel(ctx context.Context, instance es.Stream, id strin
 	if err != nil {
 		return err
 	}
-	_, err = r.executor.instruct(ctx, Command{Stream: instance}, p.End(instance, id, by, r.config.Check))
+	_, err = r.executor.executeInternal(ctx, Command{Stream: instance}, p.End(instance, id, by, r.config.Check))
 	return err
 }
 
@@ -207,7 +207,7 @@ func (r *ProcessRunner) Instance(ctx context.Context, instance es.Stream) (es.Pr
 	if err := instance.Check(); err != nil {
 		return es.ProcessInstance{}, err
 	}
-	state, err := r.executor.look(ctx, p.Aggregate, instance, 0, true)
+	state, err := r.executor.loadState(ctx, p.Aggregate, instance, 0, true)
 	if err != nil {
 		return es.ProcessInstance{}, err
 	}
@@ -227,12 +227,12 @@ func (r *ProcessRunner) process(category string) (*es.ProcessType, error) {
 
 // outcome hands the outcome of a command to the instance that has sent it.
 func (r *ProcessRunner) outcome(ctx context.Context, d es.Delivery) error {
-	decoded, err := DecodeOutcome(d.Message)
+	decoded, err := DecodeStatus(d.Message)
 	if err != nil {
 		return es.Terminate(err)
 	}
 	o := es.CommandOutcome{
-		CommandID: decoded.CommandID, Accepted: decoded.Status == Accepted, Refused: decoded.Refused,
+		CommandID: decoded.CommandID, Accepted: decoded.State == Accepted, Refused: decoded.Refused,
 		Code: decoded.Code, Message: decoded.Detail, Version: decoded.Version, Time: d.Published.UTC().Truncate(time.Microsecond),
 	}
 	if decoded.Position != "" {
@@ -278,12 +278,12 @@ func (r *ProcessRunner) due(ctx context.Context, d es.Deadline) error {
 // react lets an instance react to a trigger. What can't be recorded parks the instance instead.
 func (r *ProcessRunner) react(ctx context.Context, p *es.ProcessType, instance es.Stream, t es.Trigger, from Command) error {
 	from.Stream = instance
-	_, err := r.executor.instruct(ctx, from, p.React(instance, t, r.config.Check))
+	_, err := r.executor.executeInternal(ctx, from, p.React(instance, t, r.config.Check))
 	if errors.Is(err, es.ErrTooLarge) {
-		_, err = r.executor.instruct(ctx, from, p.Park(instance, t, err))
+		_, err = r.executor.executeInternal(ctx, from, p.Park(instance, t, err))
 	}
 	if errors.Is(err, es.ErrTooLarge) { // the event alone is nearly as large as a commit may be
-		_, err = r.executor.instruct(ctx, from, p.Park(instance, t.WithoutData(), err))
+		_, err = r.executor.executeInternal(ctx, from, p.Park(instance, t.WithoutData(), err))
 	}
 	if err != nil {
 		return fmt.Errorf("%s on %s: %w", instance, t.ID, err)

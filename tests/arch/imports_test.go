@@ -31,7 +31,8 @@ var rules = []rule{
 	{"shared/memory", []string{"shared/es"}}, // adapters know no other adapter
 	{"shared/jetstream", []string{"shared/es", "shared/tracing"}},
 	{"shared/postgres", []string{"shared/es", "shared/tracing"}},
-	{"shared/httpapi", []string{"shared/es", "shared/runtime", "shared/schema"}},
+	{"shared/problem", []string{"shared/es", "shared/runtime", "shared/schema"}},
+	{"shared/httpapi", []string{"shared/es", "shared/problem", "shared/runtime", "shared/schema"}},
 	{"shared/backup", []string{"shared/es"}},
 	{"shared/loadgen", nil},
 	{"shared/observe", []string{"shared/es", "shared/runtime", "shared/tracing"}},
@@ -61,7 +62,7 @@ var drivers = map[string][]string{
 	"go.opentelemetry.io/otel/sdk":             {"shared/observe"},
 	"github.com/exaring/otelpgx":               {"shared/observe"},
 	"github.com/nats-io/nats-server/v2/server": {"shared/local"},
-	"net/http":     {"shared/httpapi", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
+	"net/http":     {"shared/httpapi", "shared/problem", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
 	"database/sql": {"shared/postgres"},
 }
 
