@@ -162,8 +162,8 @@ func (l *Log) afterConflict(ctx context.Context, expected es.Revision, c *es.Com
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
 	case last.Position.Sequence == expected.Position.Sequence:
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, cause)
-	default: // what was expected is not what this stream has had
-		return es.Revision{}, conflict(expected, c, cause)
+	default: // the expected revision is not one of this stream
+		return es.Revision{}, conflictAt(last.Version, expected, c, cause)
 	}
 }
 
@@ -185,7 +185,12 @@ func (l *Log) landed(ctx context.Context, expected es.Revision, c *es.Commit, ot
 	if next.Command == c.Command && next.Time.Equal(c.Time) && next.First() == expected.Version+1 {
 		return next.Revision(), nil
 	}
-	return es.Revision{}, conflict(expected, c, fmt.Errorf("version %d at %s is there", next.First(), next.Position))
+	return es.Revision{}, conflictAt(next.Version, expected, c, fmt.Errorf("version %d at %s is there", next.First(), next.Position))
+}
+
+// conflictAt is the conflict with a stream that has at least this version.
+func conflictAt(actual es.Version, expected es.Revision, c *es.Commit, cause error) error {
+	return &es.ConflictError{Stream: c.Stream, Expected: expected.Version, Actual: actual, Cause: cause}
 }
 
 func conflict(expected es.Revision, c *es.Commit, cause error) error {

@@ -44,8 +44,14 @@ type group struct {
 	partition int
 	head      uint64
 	requests  []*appendRequest
-	ends      map[es.Stream]uint64      // sequence of each stream's newest commit
+	ends      map[es.Stream]streamEnd
 	landed    map[landingPlace]*written // what stands where a request wants to
+}
+
+// streamEnd is a stream's newest commit.
+type streamEnd struct {
+	sequence uint64
+	version  es.Version
 }
 
 type landingPlace struct {
@@ -67,7 +73,7 @@ func (l *Log) tryGroup(ctx context.Context, partition int, requests []*appendReq
 		return translate(what, err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
-	g := &group{partition: partition, requests: requests, ends: map[es.Stream]uint64{}, landed: map[landingPlace]*written{}}
+	g := &group{partition: partition, requests: requests, ends: map[es.Stream]streamEnd{}, landed: map[landingPlace]*written{}}
 	if err := g.read(ctx, conn); err != nil {
 		rollback(ctx, conn)
 		return translate(what, err)
@@ -104,7 +110,7 @@ func (g *group) read(ctx context.Context, conn *pgxpool.Conn) error {
 			if err := rows.Scan(&n, &version, &sequence); err != nil {
 				return err
 			}
-			g.ends[g.requests[n-1].commit.Stream] = sequence
+			g.ends[g.requests[n-1].commit.Stream] = streamEnd{sequence, version}
 		}
 		return rows.Err()
 	})
@@ -139,8 +145,8 @@ func (g *group) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, error) 
 	if there := g.landed[place]; there != nil && there.command == c.Command && there.time.Equal(c.Time) {
 		return there.revision, nil
 	}
-	if end := g.ends[c.Stream]; end != r.expected.Position.Sequence {
-		return es.Revision{}, fmt.Errorf("%w: %s is at sequence %d, not %d", es.ErrConflict, c.Stream, end, r.expected.Position.Sequence)
+	if end := g.ends[c.Stream]; end.sequence != r.expected.Position.Sequence {
+		return es.Revision{}, &es.ConflictError{Stream: c.Stream, Expected: r.expected.Version, Actual: end.version}
 	}
 	g.head++
 	c.Position = es.Position{Partition: g.partition, Sequence: g.head}
@@ -150,7 +156,7 @@ func (g *group) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, error) 
 	}
 	batch.Queue(insertCommits, g.partition, c.Position.Sequence, c.Stream.Tenant, c.Stream.Category, c.Stream.ID, c.First(), c.Version,
 		c.Command.ID, c.Command.Hash, c.Trace.Parent, c.Trace.State, previous, r.body)
-	g.ends[c.Stream] = g.head
+	g.ends[c.Stream] = streamEnd{g.head, c.Version}
 	g.landed[place] = &written{revision: c.Revision(), command: c.Command, time: c.Time}
 	return c.Revision(), nil
 }
