@@ -10,7 +10,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// Commands are the metrics of the command path.
+// Commands holds the metrics of commands.
 type Commands struct {
 	executed  *series[executed, executedSeries]
 	conflicts *series[string, prometheus.Counter]
@@ -40,7 +40,7 @@ type appendedSeries struct {
 
 type loadedSeries struct {
 	total    prometheus.Counter
-	duration prometheus.Observer // nil where nothing is read
+	duration prometheus.Observer // nil for sources that read nothing
 }
 
 func newCommands(r prometheus.Registerer) *Commands {
@@ -88,7 +88,7 @@ func (c *Commands) Appended(ctx context.Context, category, outcome string, took 
 	observe(ctx, s.duration, took)
 }
 
-// Retried counts an append that is published once more.
+// Retried counts an append that is published again.
 func (c *Commands) Retried(s es.Stream) { c.retries.of(s.Category).Inc() }
 
 // Ambiguous counts an append whose answer was lost.
@@ -108,7 +108,7 @@ func (c *Commands) Snapshots(outcome runtime.SnapshotResult, count int) {
 	c.snapshots.of(string(outcome)).Add(float64(count))
 }
 
-// Executor adds what an executor can be asked for.
+// Executor adds the number of aggregates in an executor's cache.
 func (m *Metrics) Executor(x *runtime.Executor) {
 	m.scrapes.add(func(emit emit) { emit(cached, float64(x.Cached())) })
 }
