@@ -14,7 +14,7 @@ import (
 	"orchestrix/shared/schema"
 )
 
-// queue is what a test has for a bus.
+// queue is a fake [httpapi.AsyncCommands].
 type queue struct {
 	submit  func(runtime.AsyncMessage) (runtime.AsyncStatus, error)
 	outcome func(id string) (runtime.AsyncStatus, error)

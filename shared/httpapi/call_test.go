@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/problem"
 )
 
-// reply is an answer that has been read.
+// reply is an answer, with its body read.
 type reply struct {
 	status int
 	header http.Header

@@ -61,7 +61,7 @@ func TestARepeatedCommandSaysSo(t *testing.T) {
 	}
 }
 
-// What the executor returns, and what the client sees of it.
+// Errors and results of the executor, and the answers that clients get.
 func TestEveryOutcomeHasItsStatus(t *testing.T) {
 	t.Parallel()
 	stream := es.Stream{Tenant: "default", Category: "order", ID: "10248"}

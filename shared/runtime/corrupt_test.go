@@ -23,8 +23,8 @@ func foreignEvent(s es.Stream, kind string, version int) string {
 		s.Category, s.ID, kind, version)
 }
 
-// What another client writes into the log harms nothing but the streams that it names: views park it, commands to those
-// streams are refused, and everything else goes on.
+// Entries of foreign writers affect only the streams that they name: views park them, commands to those streams are rejected,
+// and all others continue.
 func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	t.Parallel()
 	quiet := slog.New(slog.DiscardHandler)
@@ -80,7 +80,7 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	}
 }
 
-// foreignWriter publishes as another client would, into the right partition or one further.
+// foreignWriter publishes as a foreign client, into the right partition or the next one.
 func foreignWriter(t testing.TB, connection *nats.Conn) func(s es.Stream, off int, body string) {
 	t.Helper()
 	js, err := natsjs.New(connection)

@@ -15,7 +15,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// faulty is a log whose next append is lost, or whose answer is.
+// faulty is a log whose next append, or its answer, can be lost.
 type faulty struct {
 	es.Log
 	loseNext, loseAnswer bool
@@ -34,11 +34,11 @@ func (f *faulty) Append(ctx context.Context, expected es.Revision, c es.Commit) 
 	return revision, err
 }
 
-// counterModel is what the counters have to do, written down as plainly as can be.
+// counterModel is a plain model of the counters.
 type counterModel struct {
 	totals   map[string]int
 	versions map[string]es.Version
-	answers  map[string]answered // by stream and command id: the first yes
+	answers  map[string]answered // by stream and command id: the first acceptance
 }
 
 type answered struct {
@@ -46,7 +46,7 @@ type answered struct {
 	n       int
 }
 
-// machine holds the executors to the model, whatever happens to them in between.
+// machine compares executors with the model, under restarts and losses.
 type machine struct {
 	t         testing.TB
 	log       *faulty
@@ -110,7 +110,7 @@ func (m *machine) execute(t *rapid.T, service int, c sentCommand) {
 	var no *es.Rejection
 	switch {
 	case errors.Is(err, es.ErrUnavailable):
-		m.execute(t, 1-service, c) // its outcome is unknown: a client sends it again, and is then told
+		m.execute(t, 1-service, c) // the result is unknown: a client sends the command again
 	case known && first.n != c.n:
 		if !errors.Is(err, runtime.ErrCommandReused) {
 			t.Fatalf("%s with another body got %+v, %v", key, result, err)
@@ -134,7 +134,7 @@ func (m *machine) execute(t *rapid.T, service int, c sentCommand) {
 	}
 }
 
-// Whatever happens to services, caches, snapshots and answers, commands do what a plain model says.
+// Under restarts and losses of snapshots, appends and answers, commands do what a plain model does.
 func TestExecutorsDoWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {

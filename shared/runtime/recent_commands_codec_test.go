@@ -62,7 +62,7 @@ func TestTheNewestCommandsAreRemembered(t *testing.T) {
 	}
 }
 
-// What goes on in one copy must not be seen in another: a snapshot is encoded while commands go on.
+// Changes of one copy must not be visible in another: a snapshot is encoded while commands are added.
 func TestCopiesOfTheRecentCommandsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	r := recentOf(MaxRecent)
@@ -156,7 +156,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	})
 }
 
-// recentID has characters now and then that have a meaning elsewhere.
+// recentID sometimes has characters that need quoting elsewhere.
 func recentID(n int) string {
 	if n%50 == 49 {
 		return fmt.Sprintf(`a"\<%d>`, n)

@@ -13,8 +13,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// A ledger has to be opened first, and leaves it to its clients to do so: what is booked before can't be folded. What it
-// reports is short where it has been told to be.
+// A ledger does not check that it was opened: its events can't be folded before. It reports briefly after "brief" was booked.
 type (
 	ledger struct{ Booked map[string]int }
 	open   struct{}
@@ -30,7 +29,7 @@ const mostOfAReport = 1000
 
 func (l ledger) booked(e booked) ledger {
 	next := maps.Clone(l.Booked)
-	next[e.What]++ // it panics where there is no map
+	next[e.What]++ // it panics on a nil map
 	return ledger{next}
 }
 
@@ -75,7 +74,7 @@ func onLedger(t *testing.T, x *runtime.Executor, name, id string, command any) e
 	return err
 }
 
-// What can't be written on a state that is only guessed, or remembered, is asked again of the log, as a "no" is.
+// Events that can't be written on an assumed or cached state are decided again on a fresh state, as a rejection is.
 func TestAFailureOnAGuessedStateIsAskedOfTheLog(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(1, memory.MaxCommit(mostOfAReport))
