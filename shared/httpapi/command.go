@@ -29,12 +29,23 @@ type commandAPI struct {
 	registry *es.Registry
 	schemas  *schema.Schemas
 	executor CommandExecutor
+	offered  map[commandName]*es.CommandType // the commands that clients may send
 }
+
+type commandName struct{ category, command string }
 
 // NewCommandAPI returns the handler of the command service: every command of the registry, the OpenAPI document and its docs
 // page. It returns an error if the OpenAPI document can't be built.
 func NewCommandAPI(registry *es.Registry, schemas *schema.Schemas, executor CommandExecutor, o Options) (http.Handler, error) {
-	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor}
+	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor, offered: map[commandName]*es.CommandType{}}
+	for _, aggregate := range registry.Aggregates() {
+		if _, process := registry.ProcessOf(aggregate.Category); process {
+			continue // a process accepts no command of clients
+		}
+		for _, c := range aggregate.Offered() {
+			a.offered[commandName{aggregate.Category, c.Name}] = c
+		}
+	}
 	a.handle(http.MethodPost, "/v1/commands/{category}/{id}/{command}", a.execute)
 	if a.options.Async != nil {
 		a.handle(http.MethodGet, "/v1/commands/{command_id}", a.status)
@@ -67,15 +78,17 @@ func (a *commandAPI) execute(w http.ResponseWriter, r *http.Request) (int, []byt
 
 // readCommand reads and checks the request. The command's names, ids and body are not checked again later.
 func (a *commandAPI) readCommand(w http.ResponseWriter, r *http.Request) (runtime.Command, error) {
-	t, err := a.commandType(r.PathValue("category"), r.PathValue("command"))
-	if err != nil {
-		return runtime.Command{}, err
+	name := commandName{r.PathValue("category"), r.PathValue("command")}
+	t := a.offered[name]
+	if t == nil {
+		return runtime.Command{}, a.notOffered(name)
 	}
 	command := runtime.Command{
 		Stream: es.Stream{Tenant: es.DefaultTenant, Category: t.Aggregate.Category, ID: r.PathValue("id")},
 		Name:   t.Name, Type: t,
 	}
-	if err := es.CheckToken("id", command.Stream.ID); err != nil {
+	err := es.CheckToken("id", command.Stream.ID)
+	if err != nil {
 		return runtime.Command{}, err
 	}
 	if r.URL.RawQuery != "" {
@@ -121,24 +134,20 @@ func commandBody(h http.Header, result runtime.Result) ([]byte, error) {
 	})
 }
 
-// commandType looks up a command that clients may send. The error for an unknown one lists the existing ones.
-func (a *commandAPI) commandType(category, name string) (*es.CommandType, error) {
-	aggregate, ok := a.registry.Aggregate(category)
-	if _, process := a.registry.ProcessOf(category); !ok || process { // a process accepts no command of clients
-		return nil, noCategory(a.registry, category, false)
+// notOffered returns the error for a command that clients can't send. It lists those that they can.
+func (a *commandAPI) notOffered(name commandName) error {
+	aggregate, ok := a.registry.Aggregate(name.category)
+	if _, process := a.registry.ProcessOf(name.category); !ok || process {
+		return noCategory(a.registry, name.category, false)
 	}
-	command, ok := aggregate.Command(name)
-	if !ok {
-		var names []string
-		for _, c := range aggregate.Offered() {
-			names = append(names, c.Name)
-		}
-		return nil, unknown("command of "+category, name, names)
+	if _, ok := aggregate.Command(name.command); ok {
+		return problem.InternalCommand.Errorf("command %s of %s is a step of a process: only the bus delivers it", quote(name.command), name.category)
 	}
-	if command.Internal {
-		return nil, problem.InternalCommand.Errorf("command %s of %s is a step of a process: only the bus delivers it", quote(name), category)
+	var names []string
+	for _, c := range aggregate.Offered() {
+		names = append(names, c.Name)
 	}
-	return command, nil
+	return unknown("command of "+name.category, name.command, names)
 }
 
 func noCategory(registry *es.Registry, category string, processes bool) error {

@@ -58,11 +58,8 @@ func (c *Command) check() error {
 	return es.CheckCommandID(c.ID)
 }
 
-// resolve sets Type and Payload, unless the caller has. Type is set only if the type is known and the ids are valid.
+// resolve sets Type and Payload. Type is set only if the type is known and the ids are valid.
 func (c *Command) resolve(registry *es.Registry) error {
-	if c.Type != nil {
-		return nil
-	}
 	t, err := commandType(registry, c.Stream.Category, c.Name)
 	if err != nil {
 		return err
@@ -82,5 +79,6 @@ type call struct {
 	Command
 	hash       string // [es.HashCommand] of Name and Body
 	conflicts  int    // attempts that lost against another writer and were repeated
+	cacheHits  int    // attempts on a cached state
 	optimistic bool   // the command was appended without loading the aggregate
 }

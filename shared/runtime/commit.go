@@ -20,7 +20,7 @@ func (x *Executor) commit(ctx context.Context, slot *slot, c *call, events []es.
 	if err != nil {
 		return Result{}, err
 	}
-	revision, err := x.steps.append(context.WithoutCancel(ctx), slot.revision, next)
+	revision, err := x.log.Append(context.WithoutCancel(ctx), slot.revision, next)
 	x.rateSnapshot(slot, err)
 	if err != nil {
 		slot.stale = true

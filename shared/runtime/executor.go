@@ -45,6 +45,7 @@ func (c ExecutorConfig) withDefaults() ExecutorConfig {
 type Executor struct {
 	config   ExecutorConfig
 	registry *es.Registry
+	log      es.Appender
 	steps    steps
 	cache    *cache
 	writer   *snapshotWriter
@@ -58,6 +59,7 @@ func NewExecutor(registry *es.Registry, log es.EventStore, snapshots es.Snapshot
 	rate := &hitRate{}
 	x := &Executor{
 		config: config, registry: registry, rate: rate,
+		log:    observedAppender{next: log, observer: config.Observer},
 		writer: newSnapshotWriter(snapshots, log, config.Logger, config.Observer),
 		steps: observedSteps{observer: config.Observer, next: storeSteps{
 			log: log, loader: newLoader(log, snapshots, config.Logger, config.Observer), rate: rate,
@@ -102,7 +104,10 @@ func (x *Executor) Cached() int { return x.cache.size() }
 // another writer, [es.ErrTooLarge], [ErrOverloaded], and [es.ErrUnavailable]: the result is unknown then, and the command may
 // be sent again under the same id.
 func (x *Executor) Execute(ctx context.Context, c Command) (Result, error) {
-	err := c.resolve(x.registry)
+	var err error
+	if c.Type == nil {
+		err = c.resolve(x.registry)
+	}
 	return x.traced(ctx, &call{Command: c}, err)
 }
 
@@ -158,8 +163,11 @@ func (x *Executor) attempt(ctx context.Context, slot *slot, c *call) (Result, er
 	if result, done, err := x.tryOptimistic(ctx, slot, c); done {
 		return result, err
 	}
-	load, err := x.steps.load(ctx, slot, c.Type.Aggregate)
-	if err != nil {
+	var load loadResult
+	var err error
+	if slot.current() {
+		c.cacheHits++
+	} else if load, err = x.steps.load(ctx, slot, c.Type.Aggregate); err != nil {
 		return Result{}, err
 	}
 	for {

@@ -152,6 +152,9 @@ func endCommand(span trace.Span, c *call, outcome CommandResult, result Result, 
 
 // report tells the observer how the command ended.
 func (c *call) report(ctx context.Context, o CommandObserver, outcome CommandResult, took time.Duration) {
+	for range c.cacheHits {
+		o.Loaded(ctx, c.Stream.Category, FromCache, 0)
+	}
 	if c.optimistic {
 		o.Loaded(ctx, c.Stream.Category, FromGuess, 0)
 	}
@@ -170,7 +173,7 @@ type observedSteps struct {
 func (o observedSteps) load(ctx context.Context, s *slot, a *es.Aggregate) (loadResult, error) {
 	if s.current() {
 		o.observer.Loaded(ctx, s.stream.Category, FromCache, 0)
-		return o.next.load(ctx, s, a)
+		return loadResult{source: FromCache}, nil
 	}
 	started := time.Now()
 	ctx, span := tracing.Step(ctx, "load")
@@ -189,10 +192,18 @@ func (o observedSteps) decide(ctx context.Context, s *state, c *call) ([]es.Even
 	return o.next.decide(ctx, s, c)
 }
 
-func (o observedSteps) append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+// observedAppender decorates a log with spans and metrics. A commit carries the trace under which it is appended.
+type observedAppender struct {
+	next     es.Appender
+	observer CommandObserver
+}
+
+// Append implements [es.Appender].
+func (o observedAppender) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
 	started := time.Now()
 	ctx, span := tracing.Step(ctx, "append")
-	revision, err := o.next.append(ctx, expected, c)
+	c.Trace = tracing.Of(ctx)
+	revision, err := o.next.Append(ctx, expected, c)
 	result := "stored"
 	switch {
 	case errors.Is(err, es.ErrConflict):

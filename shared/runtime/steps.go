@@ -6,17 +6,14 @@ import (
 	"fmt"
 
 	"orchestrix/shared/es"
-	"orchestrix/shared/tracing"
 )
 
 // steps are the parts of a command's execution that traces and metrics tell apart. [observedSteps] decorates them.
 type steps interface {
-	// load makes sure that the slot holds the aggregate, and that it is up to date if the slot is stale.
+	// load fills a slot that is not current: it loads the aggregate, or refreshes it if the slot is stale.
 	load(ctx context.Context, s *slot, a *es.Aggregate) (loadResult, error)
 	// decide returns the events to append, or the result of a command without any.
 	decide(ctx context.Context, s *state, c *call) ([]es.Event, Result, error)
-	// append writes a commit, as [es.Appender] does, with the trace of ctx.
-	append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error)
 }
 
 // loadResult describes a load.
@@ -27,15 +24,12 @@ type loadResult struct {
 
 // storeSteps are the steps on a log and its snapshots.
 type storeSteps struct {
-	log    es.EventStore
+	log    es.Reader
 	loader *loader
 	rate   *hitRate
 }
 
 func (w storeSteps) load(ctx context.Context, s *slot, a *es.Aggregate) (loadResult, error) {
-	if s.current() {
-		return loadResult{source: FromCache}, nil
-	}
 	if !s.loaded && !s.stale && w.fromUnconfirmedSnapshot(ctx, s, a) {
 		return loadResult{source: FromSnapshot}, nil
 	}
@@ -94,9 +88,4 @@ func (storeSteps) decide(_ context.Context, s *state, c *call) (events []es.Even
 	result = Result{Stream: s.stream, Version: s.revision.Version, Position: s.revision.Position, CommandID: c.ID, Events: []string{}}
 	events, err = c.Type.Decide(s.value, c.Payload)
 	return events, result, err
-}
-
-func (w storeSteps) append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
-	c.Trace = tracing.Of(ctx)
-	return w.log.Append(ctx, expected, c)
 }
