@@ -42,13 +42,13 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	queue := idle("queue")
 	if backends.Bus != nil {
 		bus := env.Admin.Metrics.Bus(backends.Bus)
-		outcomes := runtime.NewOutcomes(backends.Outcomes)
+		statuses := runtime.NewStatusStore(backends.Outcomes)
 		if backends.OutcomesSize != nil {
-			outcomes.LimitTo(config.OutcomesBytes, backends.OutcomesSize)
+			statuses.LimitTo(config.OutcomesBytes, backends.OutcomesSize)
 		}
-		options.Async = runtime.NewSubmitter(bus, outcomes)
-		queue.Run = runtime.NewCommandQueue(registry, executor, bus, outcomes, runtime.CommandQueueConfig{
-			Check: schemas.CheckCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
+		options.Async = runtime.NewSubmitter(bus, statuses)
+		queue.Run = runtime.NewAsyncWorker(registry, executor, bus, statuses, runtime.AsyncConfig{
+			Decode: schemas.DecodeCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
 		}).Run
 		deadlineRoutes(env.Admin.Mux, backends.Deadlines)
 	}

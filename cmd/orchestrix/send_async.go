@@ -76,19 +76,19 @@ func (s *sender) ask(ctx context.Context, p *promise) error {
 	return nil
 }
 
-func decodeOutcome(body []byte) (o runtime.Outcome, err error) {
-	if err = json.Unmarshal(body, &o); err != nil || o.Status == "" {
+func decodeOutcome(body []byte) (o runtime.AsyncStatus, err error) {
+	if err = json.Unmarshal(body, &o); err != nil || o.State == "" {
 		return o, fmt.Errorf("the answer is not a command service's: %.200s", body)
 	}
 	return o, nil
 }
 
 // decided reports an outcome, where there is one. A command that only an operator can bring further is not waited for.
-func (s *sender) decided(l line, o runtime.Outcome, before bool) bool {
+func (s *sender) decided(l line, o runtime.AsyncStatus, before bool) bool {
 	switch {
-	case o.Status == runtime.Accepted:
+	case o.State == runtime.Accepted:
 		s.report.accept(before)
-	case o.Status == runtime.Rejected:
+	case o.State == runtime.Rejected:
 		text, _ := problemText(o.Problem)
 		s.report.reject(l.number, "%s %s: %s", l.stream(), l.Command, text)
 	case o.Code == runtime.CodeDeadLetter:

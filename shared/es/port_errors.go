@@ -1,6 +1,9 @@
 package es
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What the ports return; adapters wrap them around the driver's own error.
 var (
@@ -24,3 +27,26 @@ var (
 	// ErrMoved says that events that wait have changed since they were read: read them again.
 	ErrMoved = errors.New("the lane has moved on")
 )
+
+// ConflictError is an [ErrConflict] whose versions are known.
+type ConflictError struct {
+	Stream           Stream
+	Expected, Actual Version
+	Cause            error // of the log; may be nil
+}
+
+func (e *ConflictError) Error() string {
+	text := fmt.Sprintf("%v: append to %s expected version %d, the stream has version %d", ErrConflict, e.Stream, e.Expected, e.Actual)
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap makes the error an [ErrConflict] and its cause.
+func (e *ConflictError) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{ErrConflict}
+	}
+	return []error{ErrConflict, e.Cause}
+}

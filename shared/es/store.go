@@ -16,9 +16,9 @@ type Appender interface {
 	// revision is returned. Where the same command was decided at another time, that is a conflict: who decides has
 	// to look at what there is.
 	//
-	// It returns [ErrConflict] if the stream's revision is not expected, [ErrTooLarge] if the log takes no
-	// entry of this size, and [ErrUnavailable] if the log did not answer within its budget: the outcome is
-	// then unknown.
+	// It returns [ErrConflict] if the stream's revision is not expected, as [*ConflictError] where the versions are known,
+	// [ErrTooLarge] if the log takes no entry of this size, and [ErrUnavailable] if the log did not answer within its budget:
+	// the outcome is then unknown.
 	Append(ctx context.Context, expected Revision, c Commit) (Revision, error)
 }
 

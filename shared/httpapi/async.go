@@ -11,36 +11,37 @@ import (
 	"strings"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 )
 
-// AsyncCommands takes commands whose clients come back for the outcome; [runtime.Submitter] does.
+// AsyncCommands accepts commands whose clients poll for the result; [runtime.Submitter] implements it.
 type AsyncCommands interface {
-	Submit(ctx context.Context, m runtime.CommandMessage) (runtime.Outcome, error)
-	Outcome(ctx context.Context, tenant, commandID string) (runtime.Outcome, error)
+	Submit(ctx context.Context, m runtime.AsyncMessage) (runtime.AsyncStatus, error)
+	Status(ctx context.Context, tenant, commandID string) (runtime.AsyncStatus, error)
 }
 
 var _ AsyncCommands = (*runtime.Submitter)(nil)
 
-// CommandOutcome is what has become of a command that was sent with Prefer: respond-async.
-type CommandOutcome struct {
-	CommandID string                `json:"command_id" doc:"The Idempotency-Key." example:"0191a0de-7b2c-7c3e-9f43-6f1d0c1f7a55"`
-	Stream    string                `json:"stream" doc:"The stream's name." example:"order-10248"`
-	Status    runtime.OutcomeStatus `json:"status" enum:"pending,accepted,rejected" doc:"Accepted and rejected are final."`
+// AsyncStatus is the status of a command that was sent with Prefer: respond-async.
+type AsyncStatus struct {
+	CommandID string             `json:"command_id" doc:"The Idempotency-Key." example:"0191a0de-7b2c-7c3e-9f43-6f1d0c1f7a55"`
+	Stream    string             `json:"stream" doc:"The stream's name." example:"order-10248"`
+	State     runtime.AsyncState `json:"status" enum:"pending,accepted,rejected" doc:"Accepted and rejected are final."`
 
-	Version  es.Version `json:"version,omitempty" doc:"Of the stream after the command, where it is accepted." example:"2"`
-	Position string     `json:"position,omitempty" doc:"Where the commit stands in the log: reads that name it in Orchestrix-Position see it." example:"3-1042"`
-	Events   []string   `json:"events,omitempty" doc:"The kinds of the events, where there are any." example:"[\"OrderShipped\"]"`
+	Version  es.Version `json:"version,omitempty" doc:"Of the stream after the command, if it is accepted." example:"2"`
+	Position string     `json:"position,omitempty" doc:"The position of the commit in the log: reads that name it in Orchestrix-Position include the commit." example:"3-1042"`
+	Events   []string   `json:"events,omitempty" doc:"The kinds of the events, if there are any." example:"[\"OrderShipped\"]"`
 
-	Problem *Problem `json:"problem,omitempty" doc:"What the command would have been answered, where it is rejected."`
-	Code    string   `json:"code,omitempty" doc:"That of the problem; of a pending command, why it takes long."`
-	Detail  string   `json:"detail,omitempty" doc:"The code in words."`
+	Problem *problem.Problem `json:"problem,omitempty" doc:"The synchronous answer to the command, if it is rejected."`
+	Code    string           `json:"code,omitempty" doc:"The code of the problem; of a pending command, the reason of the delay."`
+	Detail  string           `json:"detail,omitempty" doc:"The code in words."`
 }
 
-// preferenceAsync is the preference of RFC 7240 to be answered before the work is done.
+// preferenceAsync is the preference of RFC 7240 for an answer before the work is done.
 const preferenceAsync = "respond-async"
 
-// pendingRetry is after how many seconds a client should ask again.
+// pendingRetry is the number of seconds after which a client should poll again.
 const pendingRetry = "1"
 
 // prefersAsync reads Prefer: respond-async.
@@ -56,19 +57,19 @@ func prefersAsync(h http.Header) bool {
 	return false
 }
 
-// submit sends a checked command over the bus: the body of a 202.
+// submit sends a checked command over the bus and returns the body of a 202.
 func (a *commandAPI) submit(ctx context.Context, h http.Header, command runtime.Command) ([]byte, error) {
-	outcome, err := a.options.Async.Submit(ctx, runtime.CommandMessage{Command: command})
+	status, err := a.options.Async.Submit(ctx, runtime.AsyncMessage{Command: command})
 	if err != nil {
 		return nil, err
 	}
 	h.Set("Preference-Applied", preferenceAsync)
-	h.Set("Location", outcomePath(command.ID))
-	return a.outcomeBody(h, outcome)
+	h.Set("Location", statusPath(command.ID))
+	return a.statusBody(h, status)
 }
 
-// outcomePath is where the outcome of a command is. A command id of dots alone would be a way to somewhere else.
-func outcomePath(commandID string) string {
+// statusPath is the path of a command's status. It escapes a command id of dots alone, which would be a relative path.
+func statusPath(commandID string) string {
 	segment := url.PathEscape(commandID)
 	if strings.Trim(commandID, ".") == "" {
 		segment = strings.ReplaceAll(commandID, ".", "%2E")
@@ -76,57 +77,61 @@ func outcomePath(commandID string) string {
 	return "/v1/commands/" + segment
 }
 
-// outcome answers GET /v1/commands/{command-id}.
-func (a *commandAPI) outcome(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// status answers GET /v1/commands/{command_id}.
+func (a *commandAPI) status(w http.ResponseWriter, r *http.Request) (int, []byte, error) {
 	if r.URL.RawQuery != "" {
-		return nil, badQuery.because("the outcome of a command takes no query parameters")
+		return 0, nil, problem.BadQuery.Errorf("the status of a command has no query parameters")
 	}
 	id := r.PathValue("command_id")
 	ctx, cancel := context.WithTimeout(r.Context(), a.options.RequestTimeout)
 	defer cancel()
-	outcome, err := a.options.Async.Outcome(ctx, es.DefaultTenant, id)
+	status, err := a.options.Async.Status(ctx, es.DefaultTenant, id)
 	if errors.Is(err, es.ErrNotFound) {
-		return nil, commandNotFound.because("no command " + quote(id) + " was sent with Prefer: " + preferenceAsync + ", or too long ago")
+		err = problem.CommandNotFound.Errorf("no command %s was sent with Prefer: %s within the last day", quote(id), preferenceAsync)
 	}
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return a.outcomeBody(w.Header(), outcome)
+	body, err := a.statusBody(w.Header(), status)
+	return http.StatusOK, body, err
 }
 
-func (a *commandAPI) outcomeBody(h http.Header, o runtime.Outcome) ([]byte, error) {
-	answer := CommandOutcome{
-		CommandID: o.CommandID, Stream: o.Stream, Status: o.Status, Version: o.Version, Position: o.Position, Events: o.Events,
-		Code: o.Code, Detail: o.Detail,
+func (a *commandAPI) statusBody(h http.Header, s runtime.AsyncStatus) ([]byte, error) {
+	body := AsyncStatus{
+		CommandID: s.CommandID, Stream: s.Stream, State: s.State, Version: s.Version, Position: s.Position, Events: s.Events,
+		Code: s.Code, Detail: s.Detail,
 	}
-	if len(o.Problem) > 0 {
-		answer.Problem = new(Problem)
-		if err := json.Unmarshal(o.Problem, answer.Problem); err != nil {
-			return nil, fmt.Errorf("outcome of command %s: %w", o.CommandID, err)
+	if len(s.Problem) > 0 {
+		body.Problem = new(problem.Problem)
+		if err := json.Unmarshal(s.Problem, body.Problem); err != nil {
+			return nil, fmt.Errorf("status of command %s: %w", s.CommandID, err)
 		}
 	}
 	h.Set("Cache-Control", "no-store")
-	if !o.Final() {
+	if !s.Final() {
 		h.Set("Retry-After", pendingRetry)
 	}
-	if o.Position != "" {
-		h.Set(headerPosition, o.Position)
+	if s.Position != "" {
+		h.Set(headerPosition, s.Position)
 	}
-	return es.Marshal(answer)
+	return es.Marshal(body)
 }
 
-// passing are the kinds of problem that go away by themselves, or when a fault of ours is mended.
-var passing = []*kind{conflict, internal, unavailable, overloaded, outcomesFull, notReached}
+// transient are the types of problems after which a command may still succeed, some of them after a fault of the service is
+// fixed.
+var transient = []*problem.Type{
+	problem.Conflict, problem.Internal, problem.Unavailable, problem.Overloaded, problem.ResultsFull, problem.NotReached,
+}
 
-// Explain says what a client is told of a command's error that comes over the bus, and whether the error is final.
-// Otherwise the command is tried again.
+// Explain describes the error of a command that came over the bus, and reports whether the error is final. After any other
+// error, the command is executed again.
 func Explain(err error) (runtime.Refusal, bool) {
-	k, p := classify(err)
-	if slices.Contains(passing, k) {
+	t, p := problem.Public.Find(err)
+	if slices.Contains(transient, t) {
 		return runtime.Refusal{}, false
 	}
 	body, err := es.Marshal(p)
-	if err != nil { // it holds nothing but texts and numbers
+	if err != nil { // unreachable: a problem is made of texts and numbers
 		return runtime.Refusal{}, false
 	}
 	return runtime.Refusal{Code: p.Code, Detail: p.Detail, Problem: body}, true

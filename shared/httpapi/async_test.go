@@ -14,31 +14,31 @@ import (
 	"orchestrix/shared/schema"
 )
 
-// queue is what a test has for a bus.
+// queue is a fake [httpapi.AsyncCommands].
 type queue struct {
-	submit  func(runtime.CommandMessage) (runtime.Outcome, error)
-	outcome func(id string) (runtime.Outcome, error)
+	submit  func(runtime.AsyncMessage) (runtime.AsyncStatus, error)
+	outcome func(id string) (runtime.AsyncStatus, error)
 }
 
-func (q queue) Submit(_ context.Context, m runtime.CommandMessage) (runtime.Outcome, error) {
+func (q queue) Submit(_ context.Context, m runtime.AsyncMessage) (runtime.AsyncStatus, error) {
 	return q.submit(m)
 }
 
-func (q queue) Outcome(_ context.Context, tenant, id string) (runtime.Outcome, error) {
+func (q queue) Status(_ context.Context, tenant, id string) (runtime.AsyncStatus, error) {
 	if tenant != es.DefaultTenant {
-		return runtime.Outcome{}, errUnwanted
+		return runtime.AsyncStatus{}, errUnwanted
 	}
 	return q.outcome(id)
 }
 
-func pending(m runtime.CommandMessage) (runtime.Outcome, error) {
-	return runtime.Outcome{CommandID: m.ID, Stream: m.Stream.String(), Status: runtime.Pending}, nil
+func pending(m runtime.AsyncMessage) (runtime.AsyncStatus, error) {
+	return runtime.AsyncStatus{CommandID: m.ID, Stream: m.Stream.String(), State: runtime.Pending}, nil
 }
 
 func TestACommandIsTakenForLater(t *testing.T) {
 	t.Parallel()
-	var got runtime.CommandMessage
-	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{submit: func(m runtime.CommandMessage) (runtime.Outcome, error) {
+	var got runtime.AsyncMessage
+	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{submit: func(m runtime.AsyncMessage) (runtime.AsyncStatus, error) {
 		got = m
 		return pending(m)
 	}}})
@@ -66,8 +66,8 @@ func TestACommandIsTakenForLater(t *testing.T) {
 func TestWhatIsWrongIsSaidBeforeACommandIsTaken(t *testing.T) {
 	t.Parallel()
 	var failure error
-	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{submit: func(m runtime.CommandMessage) (runtime.Outcome, error) {
-		return runtime.Outcome{}, failure
+	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{submit: func(m runtime.AsyncMessage) (runtime.AsyncStatus, error) {
+		return runtime.AsyncStatus{}, failure
 	}}})
 	post := func(path, body string) reply {
 		t.Helper()
@@ -88,7 +88,7 @@ func TestWhatIsWrongIsSaidBeforeACommandIsTaken(t *testing.T) {
 	}{
 		{runtime.ErrCommandReused, 422, "command-reused"},
 		{fmt.Errorf("the queue is full: %w", es.ErrUnavailable), 503, "unavailable"},
-		{runtime.ErrOutcomesFull, 503, "outcomes-full"},
+		{runtime.ErrStatusesFull, 503, "outcomes-full"},
 		{es.ErrTooLarge, 413, "too-large"},
 	} {
 		failure = c.err
@@ -106,19 +106,19 @@ func TestOutcomes(t *testing.T) {
 	if !final || refusal.Code != "order-empty" || refusal.Detail != "no <lines>" {
 		t.Fatalf("%+v, %v", refusal, final)
 	}
-	known := map[string]runtime.Outcome{
-		"p":   {CommandID: "p", Stream: "order-1", Status: runtime.Pending},
-		"a/1": {CommandID: "a/1", Stream: "order-1", Status: runtime.Accepted, Version: 2, Position: "3-1042", Events: []string{"OrderPlaced"}},
-		"..":  {CommandID: "..", Stream: "order-1", Status: runtime.Rejected, Code: refusal.Code, Detail: refusal.Detail, Problem: refusal.Problem},
+	known := map[string]runtime.AsyncStatus{
+		"p":   {CommandID: "p", Stream: "order-1", State: runtime.Pending},
+		"a/1": {CommandID: "a/1", Stream: "order-1", State: runtime.Accepted, Version: 2, Position: "3-1042", Events: []string{"OrderPlaced"}},
+		"..":  {CommandID: "..", Stream: "order-1", State: runtime.Rejected, Code: refusal.Code, Detail: refusal.Detail, Problem: refusal.Problem},
 	}
-	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{outcome: func(id string) (runtime.Outcome, error) {
+	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{outcome: func(id string) (runtime.AsyncStatus, error) {
 		if id == "down" {
-			return runtime.Outcome{}, es.ErrUnavailable
+			return runtime.AsyncStatus{}, es.ErrUnavailable
 		}
 		if o, ok := known[id]; ok {
 			return o, nil
 		}
-		return runtime.Outcome{}, fmt.Errorf("%w: key x", es.ErrNotFound)
+		return runtime.AsyncStatus{}, fmt.Errorf("%w: key x", es.ErrNotFound)
 	}}})
 	call(t, server, "GET", "/v1/commands/p", "").expect(t, "pending", `{"command_id":"p","stream":"order-1","status":"pending"}`,
 		map[string]string{"Retry-After": "1", "Orchestrix-Position": "", "Cache-Control": "no-store"})
@@ -126,8 +126,8 @@ func TestOutcomes(t *testing.T) {
 		`{"command_id":"a/1","stream":"order-1","status":"accepted","version":2,"position":"3-1042","events":["OrderPlaced"]}`,
 		map[string]string{"Retry-After": "", "Orchestrix-Position": "3-1042"})
 	r := call(t, server, "GET", "/v1/commands/%2E%2E", "")
-	var rejected httpapi.CommandOutcome
-	if err := json.Unmarshal([]byte(r.body), &rejected); err != nil || r.status != 200 || rejected.Status != runtime.Rejected {
+	var rejected httpapi.AsyncStatus
+	if err := json.Unmarshal([]byte(r.body), &rejected); err != nil || r.status != 200 || rejected.State != runtime.Rejected {
 		t.Fatalf("status %d: %s: %v", r.status, r.body, err)
 	}
 	if p := rejected.Problem; p == nil || p.Status != 422 || p.Code != "order-empty" || p.Type != "urn:orchestrix:problem:rejected" || p.Detail != "no <lines>" {
@@ -174,7 +174,7 @@ func TestWhatIsFinal(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		es.ErrUnavailable, es.ErrConflict, runtime.ErrOverloaded, runtime.ErrOutcomesFull, context.DeadlineExceeded, context.Canceled,
+		es.ErrUnavailable, es.ErrConflict, runtime.ErrOverloaded, runtime.ErrStatusesFull, context.DeadlineExceeded, context.Canceled,
 		es.ErrCorrupt, es.ErrUnknownEvent, es.ErrBadPayload, errors.New("a panic"),
 	} {
 		if r, final := httpapi.Explain(fmt.Errorf("x: %w", err)); final {

@@ -2,17 +2,17 @@ package httpapi
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"os"
 	"strings"
 	"time"
+
+	"orchestrix/shared/problem"
 )
 
-// maxBodyTime is how long the body of a command may take to come in: a slow client holds its place for no
-// longer.
+// maxBodyTime is the time limit for reading the body of a command: a slow client must not occupy the server for longer.
 const maxBodyTime = 10 * time.Second
 
 // readBody reads the JSON body of a command.
@@ -23,32 +23,32 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if r.ContentLength > s.options.MaxBody {
 		return nil, s.tooLarge()
 	}
-	// The server takes the deadline away when the body has come to its end; after a failure it must stay, or the
-	// server would wait for the rest. Not every writer can set one.
+	// net/http resets the deadline when the body has been read. After a failure the deadline must stay, or the server would
+	// wait for the rest of the body. Not every writer supports deadlines.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(maxBodyTime, s.options.RequestTimeout)))
-	expected := s.places.expect(w)
+	arrival := s.admission.startBody(w)
 	body, err := readAll(http.MaxBytesReader(w, r.Body, s.options.MaxBody), r.ContentLength)
 	var tooLarge *http.MaxBytesError
-	switch kept := s.places.arrived(expected); {
-	case !kept:
-		return nil, overloaded.because(overloaded.detail)
+	switch complete := s.admission.endBody(arrival); {
+	case !complete:
+		return nil, errOverloaded
 	case err == nil:
 		return body, nil
 	case errors.As(err, &tooLarge):
 		return nil, s.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, bodyTimeout.because("the body did not come in within " + min(maxBodyTime, s.options.RequestTimeout).String())
+		return nil, problem.BodyTimeout.Errorf("the body did not arrive within %s", min(maxBodyTime, s.options.RequestTimeout))
 	}
-	return nil, badRequest.because("the body ends too early or is not well framed")
+	return nil, problem.BadRequest.Errorf("the body ends too early or is not well framed")
 }
 
-// usualBody is for how many bytes there is memory as soon as a client says that they are to come. For a larger body there is
-// when it comes: a client that only says so must not cost more.
-const usualBody = 16 << 10
+// preallocated is the maximum Content-Length, in bytes, for which memory is allocated before the body arrives. Memory for a
+// larger body is allocated as it arrives: a client must not cost memory by a header alone.
+const preallocated = 16 << 10
 
-// readAll reads a body, whose length is negative where it is not known.
+// readAll reads a body. A negative length is unknown.
 func readAll(body io.Reader, length int64) ([]byte, error) {
-	if length < 0 || length > usualBody {
+	if length < 0 || length > preallocated {
 		return io.ReadAll(body)
 	}
 	all := make([]byte, length)
@@ -57,17 +57,17 @@ func readAll(body io.Reader, length int64) ([]byte, error) {
 }
 
 func (s *server) tooLarge() error {
-	return bodyTooLarge.because(fmt.Sprintf("the body has more than %d bytes", s.options.MaxBody))
+	return problem.BodyTooLarge.Errorf("the body has more than %d bytes", s.options.MaxBody)
 }
 
-// checkContentType takes JSON in UTF-8, and no type where there is no body.
+// checkContentType accepts JSON in UTF-8, and no type if there is no body.
 func checkContentType(r *http.Request) error {
 	header := r.Header.Values("Content-Type")
 	if len(header) == 0 && r.ContentLength == 0 || len(header) == 1 && header[0] == "application/json" {
 		return nil
 	}
 	if r.Header.Get("Content-Encoding") != "" {
-		return notJSON.because("a compressed body is not taken: leave out Content-Encoding")
+		return problem.NotJSON.Errorf("a compressed body is not accepted: omit Content-Encoding")
 	}
 	if len(header) == 1 {
 		kind, params, err := mime.ParseMediaType(header[0])
@@ -79,5 +79,5 @@ func checkContentType(r *http.Request) error {
 			return nil
 		}
 	}
-	return notJSON.because("Content-Type must be application/json, with no charset but utf-8")
+	return problem.NotJSON.Errorf("Content-Type must be application/json, with no charset but utf-8")
 }

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/httpapi"
+	"orchestrix/shared/problem"
 )
 
-// reply is an answer that has been read.
+// reply is an answer, with its body read.
 type reply struct {
 	status int
 	header http.Header
@@ -60,9 +60,9 @@ func do(t *testing.T, server *httptest.Server, request *http.Request) reply {
 }
 
 // problem checks that the answer is a problem of this status and code, and returns it.
-func (r reply) problem(t *testing.T, what string, status int, code string) httpapi.Problem {
+func (r reply) problem(t *testing.T, what string, status int, code string) problem.Problem {
 	t.Helper()
-	var p httpapi.Problem
+	var p problem.Problem
 	if kind := r.header.Get("Content-Type"); kind != "application/problem+json" {
 		t.Errorf("%s: Content-Type %q with status %d: %s", what, kind, r.status, r.body)
 		return p

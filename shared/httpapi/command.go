@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/schema"
 )
@@ -17,26 +18,37 @@ import (
 type CommandAnswer struct {
 	Stream    string     `json:"stream" doc:"The stream's name." example:"order-10248"`
 	Version   es.Version `json:"version" doc:"Of the stream after the command." example:"2"`
-	Position  string     `json:"position" doc:"Where the commit stands in the log: reads that name it in Orchestrix-Position see it." example:"3-1042"`
-	CommandID string     `json:"command_id" doc:"The Idempotency-Key, generated where the request had none." example:"0191a0de-7b2c-7c3e-9f43-6f1d0c1f7a55"`
-	Events    []string   `json:"events" doc:"The kinds of the events; empty where nothing was to change." example:"[\"OrderShipped\"]"`
+	Position  string     `json:"position" doc:"The position of the commit in the log: reads that name it in Orchestrix-Position include the commit." example:"3-1042"`
+	CommandID string     `json:"command_id" doc:"The Idempotency-Key, generated if the request had none." example:"0191a0de-7b2c-7c3e-9f43-6f1d0c1f7a55"`
+	Events    []string   `json:"events" doc:"The kinds of the events; empty if the command changed nothing." example:"[\"OrderShipped\"]"`
 }
 
-// commandAPI puts commands on HTTP.
+// commandAPI serves commands over HTTP.
 type commandAPI struct {
 	*server
 	registry *es.Registry
 	schemas  *schema.Schemas
 	executor CommandExecutor
+	offered  map[commandName]*es.CommandType // the commands that clients may send
 }
 
-// NewCommandAPI returns the handler of the command service: every command of the registry, the OpenAPI
-// document and its docs page. The error says that the document can't be made.
+type commandName struct{ category, command string }
+
+// NewCommandAPI returns the handler of the command service: every command of the registry, the OpenAPI document and its docs
+// page. It returns an error if the OpenAPI document can't be built.
 func NewCommandAPI(registry *es.Registry, schemas *schema.Schemas, executor CommandExecutor, o Options) (http.Handler, error) {
-	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor}
-	a.handleStatus(http.MethodPost, "/v1/commands/{category}/{id}/{command}", a.execute)
+	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor, offered: map[commandName]*es.CommandType{}}
+	for _, aggregate := range registry.Aggregates() {
+		if _, process := registry.ProcessOf(aggregate.Category); process {
+			continue // a process accepts no command of clients
+		}
+		for _, c := range aggregate.Offered() {
+			a.offered[commandName{aggregate.Category, c.Name}] = c
+		}
+	}
+	a.handle(http.MethodPost, "/v1/commands/{category}/{id}/{command}", a.execute)
 	if a.options.Async != nil {
-		a.handle(http.MethodGet, "/v1/commands/{command_id}", a.outcome)
+		a.handle(http.MethodGet, "/v1/commands/{command_id}", a.status)
 	}
 	if err := a.describe(); err != nil {
 		return nil, err
@@ -44,8 +56,9 @@ func NewCommandAPI(registry *es.Registry, schemas *schema.Schemas, executor Comm
 	return a.server, a.serveDocs()
 }
 
+// execute answers POST /v1/commands/{category}/{id}/{command}.
 func (a *commandAPI) execute(w http.ResponseWriter, r *http.Request) (int, []byte, error) {
-	command, err := a.command(w, r)
+	command, err := a.readCommand(w, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -59,31 +72,33 @@ func (a *commandAPI) execute(w http.ResponseWriter, r *http.Request) (int, []byt
 	if err != nil {
 		return 0, nil, err
 	}
-	body, err := answer(w.Header(), result)
+	body, err := commandBody(w.Header(), result)
 	return http.StatusOK, body, err
 }
 
-// command reads and checks the request.
-func (a *commandAPI) command(w http.ResponseWriter, r *http.Request) (runtime.Command, error) {
-	t, err := a.commandType(r.PathValue("category"), r.PathValue("command"))
-	if err != nil {
-		return runtime.Command{}, err
+// readCommand reads and checks the request. The command's names, ids and body are not checked again later.
+func (a *commandAPI) readCommand(w http.ResponseWriter, r *http.Request) (runtime.Command, error) {
+	name := commandName{r.PathValue("category"), r.PathValue("command")}
+	t := a.offered[name]
+	if t == nil {
+		return runtime.Command{}, a.notOffered(name)
 	}
 	command := runtime.Command{
 		Stream: es.Stream{Tenant: es.DefaultTenant, Category: t.Aggregate.Category, ID: r.PathValue("id")},
-		Name:   t.Name,
+		Name:   t.Name, Type: t,
 	}
-	if err := command.Stream.Check(); err != nil {
+	err := es.CheckToken("id", command.Stream.ID)
+	if err != nil {
 		return runtime.Command{}, err
 	}
 	if r.URL.RawQuery != "" {
-		return runtime.Command{}, badQuery.because("a command takes no query parameters")
+		return runtime.Command{}, problem.BadQuery.Errorf("a command has no query parameters")
 	}
 	if command.ID, err = commandID(r.Header); err != nil {
 		return runtime.Command{}, err
 	}
-	behalf(r, command.Stream.Tenant, command.ID)
-	w.Header().Set(headerCommandID, command.ID) // also on a failure, after which the client may try again
+	withCommandContext(r, command.Stream.Tenant, command.ID)
+	w.Header().Set(headerCommandID, command.ID) // also on a failure, after which the client may send the command again
 	if command.IfMatch, err = ifMatch(r.Header); err != nil {
 		return runtime.Command{}, err
 	}
@@ -94,13 +109,14 @@ func (a *commandAPI) command(w http.ResponseWriter, r *http.Request) (runtime.Co
 	return command, err
 }
 
-// behalf lets everything that is logged from here on say which command it is about, by those as well who have r already.
-func behalf(r *http.Request, tenant, commandID string) {
+// withCommandContext adds the command to the context of the request, so that every log line about the request names it. It
+// changes r itself, for the callers that hold r already.
+func withCommandContext(r *http.Request, tenant, commandID string) {
 	*r = *r.WithContext(es.WithRequest(r.Context(), es.Request{Tenant: tenant, CommandID: commandID, CorrelationID: commandID}))
 }
 
-// answer is the body of an accepted command, with its headers.
-func answer(h http.Header, result runtime.Result) ([]byte, error) {
+// commandBody returns the body of the answer to an accepted command, and sets its headers.
+func commandBody(h http.Header, result runtime.Result) ([]byte, error) {
 	h.Set("Cache-Control", "no-store")
 	position := result.Position.String()
 	h.Set(headerETag, quoted(result.Version.String()))
@@ -118,24 +134,20 @@ func answer(h http.Header, result runtime.Result) ([]byte, error) {
 	})
 }
 
-// commandType finds the command that the path names, which clients may send. What it says of an unknown one names those that exist.
-func (a *commandAPI) commandType(category, name string) (*es.CommandType, error) {
-	aggregate, ok := a.registry.Aggregate(category)
-	if _, process := a.registry.ProcessOf(category); !ok || process { // a process takes no command from outside
-		return nil, noCategory(a.registry, category, false)
+// notOffered returns the error for a command that clients can't send. It lists those that they can.
+func (a *commandAPI) notOffered(name commandName) error {
+	aggregate, ok := a.registry.Aggregate(name.category)
+	if _, process := a.registry.ProcessOf(name.category); !ok || process {
+		return noCategory(a.registry, name.category, false)
 	}
-	command, ok := aggregate.Command(name)
-	if !ok {
-		var names []string
-		for _, c := range aggregate.Offered() {
-			names = append(names, c.Name)
-		}
-		return nil, unknown("command of "+category, name, names)
+	if _, ok := aggregate.Command(name.command); ok {
+		return problem.InternalCommand.Errorf("command %s of %s is a step of a process: only the bus delivers it", quote(name.command), name.category)
 	}
-	if command.Internal {
-		return nil, internalCommand.because("command " + quote(name) + " of " + category + " is a step of a process: it comes over the bus alone")
+	var names []string
+	for _, c := range aggregate.Offered() {
+		names = append(names, c.Name)
 	}
-	return command, nil
+	return unknown("command of "+name.category, name.command, names)
 }
 
 func noCategory(registry *es.Registry, category string, processes bool) error {
@@ -157,10 +169,10 @@ func unknown(what, name string, names []string) error {
 	if len(names) == 0 {
 		known = "there is none"
 	}
-	return unknownName.because("there is no " + what + " " + quote(name) + "; " + known)
+	return problem.UnknownName.Errorf("there is no %s %s; %s", what, quote(name), known)
 }
 
-// commandID is the Idempotency-Key, or a new UUID of version 7 where there is none.
+// commandID returns the Idempotency-Key, or a new UUID (version 7) if there is none.
 func commandID(h http.Header) (string, error) {
 	id, ok, err := single(h, headerCommandID)
 	if err != nil {

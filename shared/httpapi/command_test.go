@@ -61,7 +61,7 @@ func TestARepeatedCommandSaysSo(t *testing.T) {
 	}
 }
 
-// What the executor returns, and what the client sees of it.
+// Errors and results of the executor, and the answers that clients get.
 func TestEveryOutcomeHasItsStatus(t *testing.T) {
 	t.Parallel()
 	stream := es.Stream{Tenant: "default", Category: "order", ID: "10248"}
@@ -122,9 +122,9 @@ func TestProblemsSayMore(t *testing.T) {
 
 func TestBadRequestsNeverReachTheExecutor(t *testing.T) {
 	t.Parallel()
-	server := commandServer(t, failWith(errUnwanted), httpapi.Options{MaxBody: 1000, Async: queue{submit: func(runtime.CommandMessage) (runtime.Outcome, error) {
+	server := commandServer(t, failWith(errUnwanted), httpapi.Options{MaxBody: 1000, Async: queue{submit: func(runtime.AsyncMessage) (runtime.AsyncStatus, error) {
 		t.Error("a bad request reached the bus")
-		return runtime.Outcome{}, errUnwanted
+		return runtime.AsyncStatus{}, errUnwanted
 	}}})
 	const ct = "Content-Type"
 	for _, c := range []struct {

@@ -92,7 +92,7 @@ func (f executorFunc) Execute(ctx context.Context, c runtime.Command) (runtime.R
 	return f(ctx, c)
 }
 
-// accept answers as an executor whose stream has one event before.
+// accept is an executor whose stream has one event already.
 func accept(_ context.Context, c runtime.Command) (runtime.Result, error) {
 	return runtime.Result{
 		Stream: c.Stream, Version: 2, Position: es.Position{Partition: 3, Sequence: 1042}, CommandID: c.ID, Events: []string{"OrderPlaced"},

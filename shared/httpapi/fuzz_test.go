@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// Whatever headers and names say, the answer is a success or a problem of the client's: never a 5xx.
+// For all headers and names, the answer is a success or a client error: never a 5xx.
 func FuzzCommandRequest(f *testing.F) {
 	r, s := registry(f)
 	h, err := httpapi.NewCommandAPI(r, s, executorFunc(accept), httpapi.Options{})

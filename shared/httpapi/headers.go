@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 )
 
-// Names of headers, as [http.Header] keeps them.
+// Names of headers, in the canonical form of [http.Header].
 const (
 	headerETag      = "Etag"
 	headerCommandID = "Idempotency-Key"
@@ -19,7 +20,7 @@ const (
 	headerAsOf      = "Orchestrix-As-Of"
 )
 
-// single returns the value of a header that may stand once, and whether it is there.
+// single returns the value of a header that may occur once, and whether it occurs.
 func single(h http.Header, name string) (string, bool, error) {
 	values := h.Values(name)
 	switch len(values) {
@@ -28,11 +29,10 @@ func single(h http.Header, name string) (string, bool, error) {
 	case 1:
 		return values[0], true, nil
 	}
-	return "", false, badHeader.because(name + " stands more than once")
+	return "", false, problem.BadHeader.Errorf("%s occurs more than once", name)
 }
 
-// ifMatch reads If-Match: one strong entity tag that holds a version, "2". "0" is that of a stream without
-// events.
+// ifMatch reads If-Match: one strong entity tag that is a version, such as "2". "0" means that the stream has no events.
 func ifMatch(h http.Header) (*es.Version, error) {
 	text, ok, err := single(h, "If-Match")
 	if !ok || err != nil {
@@ -42,13 +42,13 @@ func ifMatch(h http.Header) (*es.Version, error) {
 	digits, closed := strings.CutSuffix(digits, `"`)
 	number, err := strconv.ParseUint(digits, 10, 64)
 	if !opened || !closed || err != nil || es.Version(number).String() != digits {
-		return nil, badHeader.because(`If-Match must be one version in quotes, such as "2", or "0" where the stream must not exist yet; weak tags, lists and * are not taken`)
+		return nil, problem.BadHeader.Errorf(`If-Match must be one version in quotes, such as "2", or "0" if the stream must not exist yet; weak tags, lists and * are not accepted`)
 	}
 	version := es.Version(number)
 	return &version, nil
 }
 
-// noneMatch reports whether If-None-Match names the tag, so that the client has the answer already.
+// noneMatch reports whether If-None-Match names the tag: the client has this answer.
 func noneMatch(h http.Header, tag string) bool {
 	for _, line := range h.Values("If-None-Match") {
 		for one := range strings.SplitSeq(line, ",") {
@@ -65,10 +65,10 @@ func noneMatch(h http.Header, tag string) bool {
 const (
 	defaultWait  = 2 * time.Second
 	maxWait      = 30 * time.Second
-	maxPositions = 256 // of one request; more than one of a partition count as the newest
+	maxPositions = 256 // in one request; of several in one partition, the newest counts
 )
 
-// waitFor reads which positions the answer must include, and for how long the client would wait.
+// waitFor reads the positions that the answer must include, and the time that the client accepts to wait for them.
 func waitFor(h http.Header) (runtime.Wait, error) {
 	lines := h.Values(headerPosition)
 	if len(lines) == 0 {
@@ -76,7 +76,7 @@ func waitFor(h http.Header) (runtime.Wait, error) {
 	}
 	parts := strings.Split(strings.Join(lines, ","), ",")
 	if len(parts) > maxPositions {
-		return runtime.Wait{}, badPosition.because(headerPosition + " names more than " + strconv.Itoa(maxPositions) + " positions")
+		return runtime.Wait{}, problem.BadPosition.Errorf("%s names more than %d positions", headerPosition, maxPositions)
 	}
 	wait := runtime.Wait{Timeout: preferredWait(h)}
 	at := make(map[int]int, len(parts)) // index in wait.For by partition
@@ -96,7 +96,7 @@ func waitFor(h http.Header) (runtime.Wait, error) {
 	return wait, nil
 }
 
-// preferredWait reads Prefer: wait=<seconds> (RFC 7240). A preference that can't be read is none.
+// preferredWait reads Prefer: wait=<seconds> (RFC 7240). A malformed preference is ignored.
 func preferredWait(h http.Header) time.Duration {
 	for _, line := range h.Values("Prefer") {
 		for preference := range strings.SplitSeq(line, ",") {
@@ -115,5 +115,5 @@ func preferredWait(h http.Header) time.Duration {
 	return defaultWait
 }
 
-// quoted is an entity tag.
+// quoted returns a strong entity tag.
 func quoted(text string) string { return `"` + text + `"` }

@@ -69,7 +69,7 @@ func TestAChunkedBodyIsLimitedToo(t *testing.T) {
 	}
 }
 
-// raw sends bytes that no well-made client would send, and returns the answer.
+// raw sends arbitrary bytes and returns the answer.
 func raw(t *testing.T, address, text string) (*http.Response, string) {
 	t.Helper()
 	connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
@@ -100,7 +100,7 @@ func TestABodyThatComesTooSlowlyIsGivenUp(t *testing.T) {
 	reply{response.StatusCode, response.Header, body}.problem(t, "slow", 408, "body-timeout")
 }
 
-// Clients that say what they are about to send, and don't, are let in as long as nobody else needs their places.
+// Clients that announce a body and do not send it are interrupted when other clients need their places.
 func TestBodiesThatDoNotComeKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	server := commandServer(t, executorFunc(accept), httpapi.Options{MaxInFlight: 2})
@@ -117,22 +117,22 @@ func TestBodiesThatDoNotComeKeepNobodyOut(t *testing.T) {
 		}
 		slow = append(slow, bufio.NewReader(connection))
 		if response, err := http.ReadResponse(slow[len(slow)-1], nil); err != nil || response.StatusCode != http.StatusContinue {
-			t.Fatalf("a client that sends nothing is told %v, %v", response, err)
+			t.Fatalf("a client that sends nothing gets %v, %v", response, err)
 		}
 	}
 	for status := 0; status != http.StatusOK; {
 		r := call(t, server, "POST", placePath, goodBody)
 		if status = r.status; status != http.StatusOK {
-			r.problem(t, "a good request", 503, "overloaded") // for a moment, they may be about to send
+			r.problem(t, "a good request", 503, "overloaded") // within the grace period
 		}
 	}
 	response, err := http.ReadResponse(slow[0], nil)
 	if err != nil || response.StatusCode != http.StatusServiceUnavailable || !response.Close {
-		t.Errorf("who came first and sent nothing is told %v, %v", response, err)
+		t.Errorf("the first client, which sends nothing, gets %v, %v", response, err)
 	}
 }
 
-// asked is a body that says how much it is asked for, and never comes.
+// asked is a body that never arrives; it records how much is read from it.
 type asked struct{ most int }
 
 func (a *asked) Read(p []byte) (int, error) {
@@ -140,7 +140,7 @@ func (a *asked) Read(p []byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
 }
 
-// What a client only announces costs nothing: a thousand that send no more than a length must not fill the memory.
+// An announced body costs no memory: a thousand clients that send only a length must not exhaust it.
 func TestABodyThatIsAnnouncedTakesNoMemory(t *testing.T) {
 	t.Parallel()
 	server := commandServer(t, executorFunc(accept), httpapi.Options{})
@@ -152,7 +152,7 @@ func TestABodyThatIsAnnouncedTakesNoMemory(t *testing.T) {
 		recorder := httptest.NewRecorder()
 		server.Config.Handler.ServeHTTP(recorder, request)
 		if recorder.Code != http.StatusBadRequest || body.most == 0 || body.most > 16<<10 {
-			t.Errorf("for %d bytes, %d were got at once: status %d", length, body.most, recorder.Code)
+			t.Errorf("for %d bytes, %d bytes were allocated immediately: status %d", length, body.most, recorder.Code)
 		}
 	}
 }
@@ -163,7 +163,7 @@ func TestACommandMayTakeLongerThanItsBody(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	server := commandServer(t, executorFunc(func(ctx context.Context, c runtime.Command) (runtime.Result, error) {
 		<-ctx.Done()
-		if ctx.Err() != context.DeadlineExceeded { // it would be canceled, as for a client that has left
+		if ctx.Err() != context.DeadlineExceeded { // otherwise it is canceled, as by a client that disconnects
 			return runtime.Result{}, ctx.Err()
 		}
 		return accept(ctx, c)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"orchestrix/shared/problem"
 )
 
 const (
@@ -25,14 +27,14 @@ func newOpenAPI(o Options, types huma.Registry) *huma.OpenAPI {
 
 // add documents an operation, with the answers for what can go wrong. A panic of huma, which two operations of
 // one id cause, becomes an error.
-func (s *server) add(op *huma.Operation, failures ...*kind) (err error) {
+func (s *server) add(op *huma.Operation, failures ...*problem.Type) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("OpenAPI document: %s %s: %v", op.Method, op.Path, p)
 		}
 	}()
-	for _, k := range append(failures, internal) {
-		status := strconv.Itoa(k.status)
+	for _, k := range append(failures, problem.Internal) {
+		status := strconv.Itoa(k.Status)
 		if op.Responses[status] == nil {
 			op.Responses[status] = s.problemResponse(status)
 		}
@@ -44,16 +46,16 @@ func (s *server) add(op *huma.Operation, failures ...*kind) (err error) {
 // problemResponse refers to what a status means, which is written down once.
 func (s *server) problemResponse(status string) *huma.Response {
 	if s.openapi.Components.Responses[status] == nil {
-		response := &huma.Response{Content: map[string]*huma.MediaType{mediaProblem: {Schema: s.typeOf(reflect.TypeFor[Problem]())}}}
+		response := &huma.Response{Content: map[string]*huma.MediaType{mediaProblem: {Schema: s.typeOf(reflect.TypeFor[problem.Problem]())}}}
 		for _, k := range documented {
-			if strconv.Itoa(k.status) != status {
+			if strconv.Itoa(k.Status) != status {
 				continue
 			}
 			if response.Description != "" {
 				response.Description += "\n\n"
 			}
-			response.Description += "`" + k.code + "`: " + k.title + "."
-			if k.retryAfter > 0 {
+			response.Description += "`" + k.Code + "`: " + k.Title + "."
+			if k.RetryAfter > 0 {
 				response.Headers = map[string]*huma.Param{"Retry-After": header(huma.TypeInteger, "Seconds after which to try again.")}
 			}
 		}
@@ -63,11 +65,11 @@ func (s *server) problemResponse(status string) *huma.Response {
 }
 
 // documented are the kinds of problem in the order in which the document describes them.
-var documented = []*kind{
-	badRequest, malformedJSON, unknownField, badToken, badHeader, badPosition, badQuery,
-	unknownRoute, unknownName, documentNotFound, streamNotFound, versionNotFound, commandNotFound, methodNotAllowed, bodyTimeout,
-	conflict, preconditionFailed, bodyTooLarge, notJSON, validationFailed, rejected, commandReused,
-	internal, unavailable, overloaded, outcomesFull, notReached,
+var documented = []*problem.Type{
+	problem.BadRequest, problem.MalformedJSON, problem.UnknownField, problem.BadToken, problem.BadHeader, problem.BadPosition, problem.BadQuery,
+	problem.UnknownRoute, problem.UnknownName, problem.DocumentNotFound, problem.StreamNotFound, problem.VersionNotFound, problem.CommandNotFound, problem.MethodNotAllowed, problem.BodyTimeout,
+	problem.Conflict, problem.PreconditionFailed, problem.BodyTooLarge, problem.NotJSON, problem.ValidationFailed, problem.Rejected, problem.CommandReused,
+	problem.Internal, problem.Unavailable, problem.Overloaded, problem.ResultsFull, problem.NotReached,
 }
 
 func (s *server) typeOf(t reflect.Type) *huma.Schema {

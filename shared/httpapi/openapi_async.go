@@ -5,6 +5,8 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"orchestrix/shared/problem"
 )
 
 // describeAsync documents the outcome of a command. The commands themselves say that they may be sent so.
@@ -15,11 +17,11 @@ func (a *commandAPI) describeAsync() error {
 		Summary:     "Outcome of a command",
 		Description: "What has become of a command that was sent with Prefer: " + preferenceAsync + ", or over the bus. It can be asked for at least 24 hours.",
 		Parameters:  []*huma.Param{parameter("path", "command_id", "The command's id.", commandIDSchema())},
-		Responses: ok("The command is pending, accepted or rejected.", a.typeOf(reflect.TypeFor[CommandOutcome]()), map[string]*huma.Param{
+		Responses: ok("The command is pending, accepted or rejected.", a.typeOf(reflect.TypeFor[AsyncStatus]()), map[string]*huma.Param{
 			"Retry-After":  header(huma.TypeInteger, "Seconds after which to ask again, where the command is pending."),
 			headerPosition: header(huma.TypeString, "Where the commit stands in the log, where the command is accepted."),
 		}),
-	}, badRequest, commandNotFound, unavailable)
+	}, problem.BadRequest, problem.CommandNotFound, problem.Unavailable)
 }
 
 // preferAsync documents that a command may be sent so.
@@ -28,7 +30,7 @@ func (a *commandAPI) preferAsync(op *huma.Operation) {
 		preferenceAsync+": answer before the command is decided; it is checked, kept and decided in its turn.", text()))
 	op.Responses["202"] = &huma.Response{
 		Description: "The command is kept, and will be decided.",
-		Content:     map[string]*huma.MediaType{mediaJSON: {Schema: a.typeOf(reflect.TypeFor[CommandOutcome]())}},
+		Content:     map[string]*huma.MediaType{mediaJSON: {Schema: a.typeOf(reflect.TypeFor[AsyncStatus]())}},
 		Headers: map[string]*huma.Param{
 			"Location":           header(huma.TypeString, "Where its outcome is."),
 			"Preference-Applied": header(huma.TypeString, preferenceAsync),

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 )
 
 // describe documents one operation a command that clients may send.
@@ -25,7 +26,7 @@ func (a *commandAPI) describe() error {
 			if a.options.Async != nil {
 				a.preferAsync(op)
 			}
-			if err := a.add(op, badRequest, unknownName, bodyTimeout, conflict, preconditionFailed, bodyTooLarge, notJSON, validationFailed, unavailable); err != nil {
+			if err := a.add(op, problem.BadRequest, problem.UnknownName, problem.BodyTimeout, problem.Conflict, problem.PreconditionFailed, problem.BodyTooLarge, problem.NotJSON, problem.ValidationFailed, problem.Unavailable); err != nil {
 				return err
 			}
 		}

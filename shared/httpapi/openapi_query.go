@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 )
 
 // describe documents the operations of every view, query and stream category.
@@ -68,10 +69,10 @@ func (a *queryAPI) describeView(v *es.ViewType) error {
 		return err
 	}
 	many.Parameters = append(many.Parameters, listParams...)
-	if err := a.add(one, badRequest, documentNotFound, unavailable, notReached); err != nil {
+	if err := a.add(one, problem.BadRequest, problem.DocumentNotFound, problem.Unavailable, problem.NotReached); err != nil {
 		return err
 	}
-	return a.add(many, badRequest, unknownName, unavailable, notReached)
+	return a.add(many, problem.BadRequest, problem.UnknownName, problem.Unavailable, problem.NotReached)
 }
 
 // listParameters are the declared fields, and how to sort and page.
@@ -110,7 +111,7 @@ func (a *queryAPI) describeQuery(q *es.QueryType) error {
 		param.Required = p.Required
 		op.Parameters = append(op.Parameters, param)
 	}
-	return a.add(op, badRequest, unknownName, validationFailed, unavailable, notReached)
+	return a.add(op, problem.BadRequest, problem.UnknownName, problem.ValidationFailed, problem.Unavailable, problem.NotReached)
 }
 
 func (a *queryAPI) describeStream(aggregate *es.Aggregate) error {
@@ -140,10 +141,10 @@ func (a *queryAPI) describeStream(aggregate *es.Aggregate) error {
 			parameter("query", paramLimit, "How many events to return at most.", integer(1, maxHistoryLimit, defaultHistoryLimit))),
 		Responses: ok("Events, oldest first, as CloudEvents 1.0 with their position.", a.typeOf(reflect.TypeFor[HistoryAnswer]()), nil),
 	}
-	if err := a.add(state, badRequest, streamNotFound, unavailable, notReached); err != nil {
+	if err := a.add(state, problem.BadRequest, problem.StreamNotFound, problem.Unavailable, problem.NotReached); err != nil {
 		return err
 	}
-	return a.add(history, badRequest, streamNotFound, unavailable, notReached)
+	return a.add(history, problem.BadRequest, problem.StreamNotFound, problem.Unavailable, problem.NotReached)
 }
 
 // waitParameters are those of every read that can wait for a command to be seen.

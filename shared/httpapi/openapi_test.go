@@ -104,8 +104,8 @@ func TestTheDocumentAsYAML(t *testing.T) {
 	}
 }
 
-// The docs page works without a network: everything that it names is served here, and its policy forbids the
-// rest.
+// The docs page works without a network: the server has every file that the page names, and the page's policy forbids all
+// others.
 func TestTheDocsPageLoadsNothingFromOutside(t *testing.T) {
 	t.Parallel()
 	server := commandServer(t, executorFunc(accept), httpapi.Options{})

@@ -10,12 +10,12 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// CommandExecutor is what [NewCommandAPI] puts on HTTP; [runtime.Executor] is one.
+// CommandExecutor executes the commands of [NewCommandAPI]; [runtime.Executor] implements it.
 type CommandExecutor interface {
 	Execute(ctx context.Context, c runtime.Command) (runtime.Result, error)
 }
 
-// QueryRouter is what [NewQueryAPI] puts on HTTP; [runtime.Queries] is one.
+// QueryRouter answers the reads of [NewQueryAPI]; [runtime.Queries] implements it.
 type QueryRouter interface {
 	Document(ctx context.Context, view, tenant, key string, w runtime.Wait) (es.Document, runtime.Freshness, error)
 	List(ctx context.Context, view, tenant string, l es.ListQuery, w runtime.Wait) (es.Page, runtime.Freshness, error)
@@ -29,19 +29,19 @@ var (
 	_ QueryRouter     = (*runtime.Queries)(nil)
 )
 
-// Options are the settings of an API. Zero values stand for the defaults.
+// Options configure an API. Zero values take the defaults.
 type Options struct {
 	Title          string        // of the OpenAPI document; "Orchestrix"
 	Version        string        // of the program; "dev"
 	License        string        // of the API, in its OpenAPI document: an SPDX identifier; "Apache-2.0"
 	MaxBody        int64         // bytes of a command's body; 1 MiB
-	MaxInFlight    int           // requests at one time, those that wait included; 1024
-	RequestTimeout time.Duration // for one request, without the time that it asks to wait; 30 s
-	Logger         *slog.Logger  // nothing is logged without one
-	// Async takes the commands that are sent with Prefer: respond-async. Without it they are executed at once, as RFC 7240
-	// allows.
+	MaxInFlight    int           // concurrent requests, waiting ones included; 1024
+	RequestTimeout time.Duration // of one request, besides the wait that it asks for; 30 s
+	Logger         *slog.Logger  // default: none
+	// Async accepts the commands that are sent with Prefer: respond-async. Without it, the server ignores the preference, as
+	// RFC 7240 allows.
 	Async AsyncCommands
-	// TraceID names the trace of a request, for problem details and logs; "" where there is none.
+	// TraceID returns the id of a request's trace, for problem details; "" if there is none.
 	TraceID func(context.Context) string
 }
 

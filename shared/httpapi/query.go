@@ -9,24 +9,23 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"orchestrix/shared/clip"
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/schema"
 )
 
-// queryAPI puts views, queries and streams on HTTP.
+// queryAPI serves views, queries and streams over HTTP.
 type queryAPI struct {
 	*server
 	registry *es.Registry
 	schemas  *schema.Schemas
 	router   QueryRouter
-	asOf     atomic.Pointer[asOfText] // as of the newest answer
+	asOf     atomic.Pointer[asOfText] // of the most recent answer
 }
 
-// NewQueryAPI returns the handler of the query service: every view, query and stream category of the
-// registry, the OpenAPI document and its docs page. The error names a view whose field has the name of a
-// parameter that every list has.
+// NewQueryAPI returns the handler of the query service: every view, query and stream category of the registry, the OpenAPI
+// document and its docs page. It returns an error if a view has a field named like a parameter of every list.
 func NewQueryAPI(registry *es.Registry, schemas *schema.Schemas, router QueryRouter, o Options) (http.Handler, error) {
 	a := &queryAPI{server: newServer(o, schemas.ReadTypes()), registry: registry, schemas: schemas, router: router}
 	a.read("/v1/views/{view}", a.list)
@@ -40,81 +39,82 @@ func NewQueryAPI(registry *es.Registry, schemas *schema.Schemas, router QueryRou
 	return a.server, a.serveDocs()
 }
 
-// readRequest is what every read has.
+// readRequest is a parsed read.
 type readRequest struct {
 	*http.Request
-	header http.Header // of the answer
+	header http.Header // of the response
 	values url.Values
 	wait   runtime.Wait
 }
 
-// read adds a GET route. A request that waits for a position has that much more time.
+// read adds a GET route. The wait for a position extends the timeout of the request.
 func (a *queryAPI) read(pattern string, do func(ctx context.Context, r readRequest) ([]byte, error)) {
-	a.handle(http.MethodGet, pattern, func(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	a.handle(http.MethodGet, pattern, func(w http.ResponseWriter, r *http.Request) (int, []byte, error) {
 		wait, err := waitFor(r.Header)
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		values, err := queryValues(r.URL.RawQuery)
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), a.options.RequestTimeout+wait.Timeout)
 		defer cancel()
 		w.Header().Set("Cache-Control", "no-cache")
-		return do(ctx, readRequest{Request: r, header: w.Header(), values: values, wait: wait})
+		body, err := do(ctx, readRequest{Request: r, header: w.Header(), values: values, wait: wait})
+		return http.StatusOK, body, err
 	})
 }
 
-// queryValues reads the query parameters strictly: what can't be read is not skipped.
+// queryValues parses the query parameters. Malformed ones are an error, not ignored.
 func queryValues(raw string) (url.Values, error) {
 	if raw == "" {
 		return nil, nil
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, badQuery.because("the query string can't be read: " + err.Error())
+		return nil, problem.BadQuery.Errorf("the query string is malformed: %v", err)
 	}
 	for name, texts := range values {
 		for _, text := range texts {
 			if !es.IsText(name + text) {
-				return nil, badQuery.because("a query parameter is not valid UTF-8 or contains U+0000")
+				return nil, problem.BadQuery.Errorf("a query parameter is not valid UTF-8 or contains U+0000")
 			}
 		}
 	}
 	return values, nil
 }
 
-// only refuses parameters other than these, and one that is given twice.
+// only rejects other parameters than these, and repeated ones.
 func only(values url.Values, names ...string) error {
 	for name, texts := range values {
 		if !slices.Contains(names, name) {
-			takes := "none is taken here"
+			known := "this resource has none"
 			if len(names) > 0 {
-				takes = "there are: " + strings.Join(names, ", ")
+				known = "there are: " + strings.Join(names, ", ")
 			}
-			return badQuery.because("there is no parameter " + quote(name) + "; " + takes)
+			return problem.BadQuery.Errorf("there is no parameter %s; %s", quote(name), known)
 		}
 		if len(texts) > 1 {
-			return badQuery.because("the parameter " + quote(name) + " is given more than once")
+			return problem.BadQuery.Errorf("the parameter %s occurs more than once", quote(name))
 		}
 	}
 	return nil
 }
 
-// number reads a parameter between 1 and most, or returns otherwise where it is not given.
+// number reads a parameter between least and most. It returns otherwise if the parameter is missing.
 func number(values url.Values, name string, otherwise, least, most uint64) (uint64, error) {
 	if !values.Has(name) {
 		return otherwise, nil
 	}
 	n, err := strconv.ParseUint(values.Get(name), 10, 64)
 	if err != nil || n < least || n > most {
-		return 0, badQuery.because(name + " must be a number from " + strconv.FormatUint(least, 10) + " to " + strconv.FormatUint(most, 10))
+		return 0, problem.BadQuery.Errorf("%s must be a number from %d to %d", name, least, most)
 	}
 	return n, nil
 }
 
-func quote(name string) string { return strconv.Quote(clip.Text(name, maxDetail)) }
+func quote(name string) string { return strconv.Quote(problem.Truncate(name)) }
 
 // query runs a module's query.
 func (a *queryAPI) query(ctx context.Context, r readRequest) ([]byte, error) {

@@ -51,7 +51,7 @@ func TestADocument(t *testing.T) {
 	}
 }
 
-// A view that is built again, by other folds, may have another document of the same position.
+// A view that is rebuilt with other folds may have another document at the same position.
 func TestTheTagOfADocumentIsThatOfItsData(t *testing.T) {
 	t.Parallel()
 	data := `{"total":1}`
@@ -298,7 +298,7 @@ func TestEveryFailureOfAReadHasItsStatus(t *testing.T) {
 	}
 }
 
-// A result that can't be encoded, or a view's field that shadows a parameter, is found.
+// A result that can't be encoded and a view's field that shadows a parameter are errors.
 func TestWhatCantBeServed(t *testing.T) {
 	t.Parallel()
 	server := queryServer(t, &router{state: func(s es.Stream, _ runtime.Moment, _ runtime.Wait) (runtime.State, error) {

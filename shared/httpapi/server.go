@@ -13,42 +13,35 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/clip"
+	"orchestrix/shared/problem"
 )
 
-// server is what both APIs share: routing, limits, problem details and the OpenAPI document.
+// server is the part that both APIs share: routing, limits, problem details and the OpenAPI document.
 type server struct {
-	options Options
-	mux     *http.ServeMux
-	openapi *huma.OpenAPI
-	places  *places
-	routes  []string // for the hint of a 404
+	options   Options
+	mux       *http.ServeMux
+	openapi   *huma.OpenAPI
+	admission *admission
+	routes    []string // for the detail of a 404
 }
 
 func newServer(o Options, types huma.Registry) *server {
 	o = o.withDefaults()
-	s := &server{options: o, mux: http.NewServeMux(), places: newPlaces(o.MaxInFlight)}
+	s := &server{options: o, mux: http.NewServeMux(), admission: newAdmission(o.MaxInFlight)}
 	s.openapi = newOpenAPI(o, types)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, s.noRoute()) })
 	return s
 }
 
-// endpoint answers one request: the body of a 200, or an error. It sets headers beside, and writes nothing.
-type endpoint func(w http.ResponseWriter, r *http.Request) ([]byte, error)
+// endpoint handles one request. It returns the status and body of a success, or an error. It may set headers, and writes
+// nothing.
+type endpoint func(w http.ResponseWriter, r *http.Request) (status int, body []byte, err error)
 
-// errNotModified is what an endpoint returns for 304.
+// errNotModified makes the answer of an endpoint a 304.
 var errNotModified = errors.New("not modified")
 
 // handle adds a route that answers JSON: a method and a pattern of [http.ServeMux].
 func (s *server) handle(method, pattern string, e endpoint) {
-	s.handleStatus(method, pattern, func(w http.ResponseWriter, r *http.Request) (int, []byte, error) {
-		body, err := e(w, r)
-		return http.StatusOK, body, err
-	})
-}
-
-// handleStatus is handle for an endpoint that chooses among statuses of success.
-func (s *server) handleStatus(method, pattern string, e func(http.ResponseWriter, *http.Request) (int, []byte, error)) {
 	s.handleRaw(method, pattern, func(w http.ResponseWriter, r *http.Request) {
 		status, body, err := e(w, r)
 		switch {
@@ -63,7 +56,7 @@ func (s *server) handleStatus(method, pattern string, e func(http.ResponseWriter
 	})
 }
 
-// handleRaw adds a route. Other methods at its path get 405.
+// handleRaw adds a route. Other methods on its path get 405.
 func (s *server) handleRaw(method, pattern string, h http.HandlerFunc) {
 	allow := method
 	if method == http.MethodGet {
@@ -73,11 +66,11 @@ func (s *server) handleRaw(method, pattern string, h http.HandlerFunc) {
 	s.mux.HandleFunc(method+" "+pattern, h)
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allow)
-		s.fail(w, r, methodNotAllowed.because("this path takes "+allow))
+		s.fail(w, r, problem.MethodNotAllowed.Errorf("this path accepts %s", allow))
 	})
 }
 
-// ServeHTTP turns a request away before its body is read where too much is in flight.
+// ServeHTTP rejects a request before reading its body if too many are in flight.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.options.Logger.Enabled(r.Context(), slog.LevelDebug) {
 		recorder := &statusRecorder{ResponseWriter: w}
@@ -86,29 +79,32 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.recoverPanic(w, r)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if !s.places.take() {
-		s.fail(w, r, overloaded.because(overloaded.detail))
+	if !s.admission.acquire() {
+		s.fail(w, r, errOverloaded)
 		return
 	}
-	defer s.places.leave()
+	defer s.admission.release()
 	if !isClean(r.URL.EscapedPath()) {
-		s.fail(w, r, s.noRoute()) // the mux would redirect, and a command must not wander
+		s.fail(w, r, s.noRoute()) // the mux would redirect, and a client may drop the body of a redirected command
 		return
 	}
 	s.mux.ServeHTTP(w, r)
 }
 
-// isClean reports whether the path has no empty, "." or ".." segment. An escaped one is data.
+// errOverloaded: the limit of requests in flight is reached.
+var errOverloaded = problem.Overloaded.Errorf("%s", problem.Overloaded.Detail)
+
+// isClean reports whether the path has no empty, "." or ".." segment. An escaped segment is data.
 func isClean(p string) bool {
 	return strings.HasPrefix(p, "/") && (p == "/" || path.Clean(p) == strings.TrimSuffix(p, "/"))
 }
 
 func (s *server) noRoute() error {
-	return unknownRoute.because("there are: " + strings.Join(s.routes, ", "))
+	return problem.UnknownRoute.Errorf("there are: %s", strings.Join(s.routes, ", "))
 }
 
-// recoverPanic answers 500 where a handler has panicked; nothing has been written then, since handlers write
-// their answer last.
+// recoverPanic answers 500 after a panic of a handler. Handlers write their answer last, so that nothing has been written
+// yet.
 func (s *server) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	p := recover()
 	if p == nil {
@@ -121,14 +117,14 @@ func (s *server) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	s.fail(w, r, fmt.Errorf("panic: %v", p))
 }
 
-// write is the one place where a body is written.
+// write writes a success.
 func write(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has gone where this fails
+	_, _ = w.Write(body) // an error means that the client has disconnected
 }
 
-// statusRecorder remembers the status for the debug log.
+// statusRecorder records the status for the debug log.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -139,10 +135,10 @@ func (w *statusRecorder) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets [http.ResponseController] reach the connection.
+// Unwrap gives [http.ResponseController] access to the connection.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (s *server) logRequest(r *http.Request, w *statusRecorder, start time.Time) {
-	s.options.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", clip.Text(r.URL.EscapedPath(), maxDetail), "status", w.status,
+	s.options.Logger.DebugContext(r.Context(), "request", "method", r.Method, "path", problem.Truncate(r.URL.EscapedPath()), "status", w.status,
 		"duration", time.Since(start))
 }

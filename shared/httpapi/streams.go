@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 )
 
@@ -25,17 +26,17 @@ const (
 type StateAnswer struct {
 	Stream   string     `json:"stream" doc:"The stream's name." example:"order-10248"`
 	Version  es.Version `json:"version" doc:"Of the stream at that moment." example:"2"`
-	Position string     `json:"position" doc:"Where the commit that led to this version stands in the log." example:"3-1042"`
-	State    any        `json:"state" doc:"What the events add up to."`
+	Position string     `json:"position" doc:"The position of the commit that led to this version." example:"3-1042"`
+	State    any        `json:"state" doc:"The state that the events add up to."`
 }
 
 // HistoryAnswer is a part of a stream's history.
 type HistoryAnswer struct {
 	Items []es.CloudEvent `json:"items" doc:"The events, oldest first."`
-	Next  string          `json:"next_cursor,omitempty" doc:"What the next request gives as after; absent at the end." example:"100"`
+	Next  string          `json:"next_cursor,omitempty" doc:"The parameter after of the next request; absent at the end." example:"100"`
 }
 
-// state answers an aggregate now, or as it was.
+// state answers the current or a past state of an aggregate.
 func (a *queryAPI) state(ctx context.Context, r readRequest) ([]byte, error) {
 	stream, err := a.stream(r)
 	if err != nil {
@@ -91,7 +92,7 @@ func (a *queryAPI) history(ctx context.Context, r readRequest) ([]byte, error) {
 	return es.Marshal(answer)
 }
 
-// stream is the one that the path names.
+// stream returns the stream that the path names.
 func (a *queryAPI) stream(r readRequest) (es.Stream, error) {
 	category := r.PathValue("category")
 	if _, ok := a.registry.Aggregate(category); !ok {
@@ -108,17 +109,17 @@ func readMoment(values url.Values) (runtime.Moment, error) {
 	}
 	switch {
 	case values.Has(paramVersion) && values.Has(paramAt):
-		return runtime.Moment{}, badQuery.because("give either version or at")
+		return runtime.Moment{}, problem.BadQuery.Errorf("give either version or at")
 	case values.Has(paramVersion):
 		version, err := strconv.ParseUint(values.Get(paramVersion), 10, 64)
 		if err != nil || version == 0 {
-			return runtime.Moment{}, badQuery.because("version must be a number from 1")
+			return runtime.Moment{}, problem.BadQuery.Errorf("version must be a number from 1")
 		}
 		return runtime.Moment{Version: es.Version(version)}, nil
 	case values.Has(paramAt):
 		at, err := time.Parse(time.RFC3339, values.Get(paramAt))
 		if err != nil || at.IsZero() {
-			return runtime.Moment{}, badQuery.because("at must be a time such as 2026-01-02T03:04:05Z; write the + of a zone as %2B")
+			return runtime.Moment{}, problem.BadQuery.Errorf("at must be a time such as 2026-01-02T03:04:05Z; write the + of a zone as %%2B")
 		}
 		return runtime.Moment{Time: at}, nil
 	}

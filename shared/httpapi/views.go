@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 )
 
@@ -53,8 +54,8 @@ func (a *queryAPI) document(ctx context.Context, r readRequest) ([]byte, error) 
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// documentTag is the entity tag of a document. Its position alone would not do: other folds make another document of the same
-// events, and so does an event that is applied after it was parked.
+// documentTag is the entity tag of a document. The position alone is not enough: changed folds make another document from the
+// same events, and so does an event that is applied after it was parked.
 func documentTag(position string, data []byte) string {
 	return quoted(position + "-" + strconv.FormatUint(uint64(crc32.Checksum(data, castagnoli)), 36))
 }
@@ -89,7 +90,7 @@ func (a *queryAPI) view(name string) (*es.ViewType, error) {
 	return nil, unknown("view", name, names)
 }
 
-// listQuery reads the parameters of a list: filters by declared fields, and how to sort and page.
+// listQuery reads the parameters of a list: filters by declared fields, sort order and page.
 func listQuery(view *es.ViewType, values url.Values) (es.ListQuery, error) {
 	names := make([]string, 0, len(view.Fields)+3)
 	for _, f := range view.Fields {
@@ -111,7 +112,7 @@ func listQuery(view *es.ViewType, values url.Values) (es.ListQuery, error) {
 	if values.Has(paramSort) {
 		q.Sort, q.Desc = strings.CutPrefix(values.Get(paramSort), "-")
 		if _, ok := view.Field(q.Sort); !ok {
-			return es.ListQuery{}, badQuery.because("can't sort by " + quote(q.Sort) + "; there are: " + strings.Join(names, ", "))
+			return es.ListQuery{}, problem.BadQuery.Errorf("can't sort by %s; there are: %s", quote(q.Sort), strings.Join(names, ", "))
 		}
 	}
 	return q, nil
@@ -120,13 +121,13 @@ func listQuery(view *es.ViewType, values url.Values) (es.ListQuery, error) {
 // asOfFormat is RFC 3339 in UTC, with milliseconds.
 const asOfFormat = "2006-01-02T15:04:05.000Z"
 
-// asOfText is a time as the header has it. It is the same for many answers.
+// asOfText is a time and its form in the header, which many answers share.
 type asOfText struct {
 	time time.Time
 	text string
 }
 
-// setAsOf tells how old an answer from a view may be, where that is known.
+// setAsOf sets Orchestrix-As-Of, if the freshness of the view is known.
 func (a *queryAPI) setAsOf(h http.Header, fresh runtime.Freshness) {
 	if fresh.AsOf.IsZero() {
 		return
@@ -152,7 +153,7 @@ func appendKey(to []byte, key string) ([]byte, error) {
 	return append(to, '"'), nil
 }
 
-// appendDocument writes a document whose data is passed on byte for byte, as the view store has it.
+// appendDocument writes a document. Its data is copied byte for byte from the view store.
 func appendDocument(to []byte, d es.Document) ([]byte, error) {
 	to, err := appendKey(append(to, `{"key":`...), d.Key)
 	if err != nil {

@@ -72,7 +72,7 @@ func (waiting) Query(ctx context.Context, _, _ string, _ json.RawMessage, w runt
 	}
 }
 
-// The server's read timeout ends no request that waits: the server takes it away once the request is read.
+// The server's read timeout does not end a waiting request: net/http resets it once the request is read.
 func TestWaitingOutlastsTheReadTimeout(t *testing.T) {
 	t.Parallel()
 	r, s := registry(t)

@@ -164,7 +164,7 @@ func (l *Log) resolveConflict(ctx context.Context, p *pendingCommit, cause error
 	case last.Position.Sequence == p.expected.Position.Sequence:
 		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, cause)
 	default: // the stream never had the expected revision
-		return es.Revision{}, p.conflict(cause)
+		return es.Revision{}, p.conflictAt(last.Version, cause)
 	}
 }
 
@@ -185,7 +185,12 @@ func (l *Log) findResult(ctx context.Context, p *pendingCommit, otherwise error)
 	if next.Command == p.Command && next.Time.Equal(p.Time) && next.First() == p.expected.Version+1 {
 		return next.Revision(), nil
 	}
-	return es.Revision{}, p.conflict(fmt.Errorf("the log has version %d at %s", next.First(), next.Position))
+	return es.Revision{}, p.conflictAt(next.Version, fmt.Errorf("the log has version %d at %s", next.First(), next.Position))
+}
+
+// conflictAt is the conflict with a stream that has at least this version.
+func (p *pendingCommit) conflictAt(actual es.Version, cause error) error {
+	return &es.ConflictError{Stream: p.Stream, Expected: p.expected.Version, Actual: actual, Cause: cause}
 }
 
 func (p *pendingCommit) unavailable(cause error) error {

@@ -72,7 +72,7 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 		return landed.Revision(), nil
 	}
 	if last := p.last(c.Stream); last.Position.Sequence != expected.Position.Sequence {
-		return es.Revision{}, fmt.Errorf("%w: %s is at %s, not at %s", es.ErrConflict, c.Stream, last.Position, expected.Position)
+		return es.Revision{}, &es.ConflictError{Stream: c.Stream, Expected: expected.Version, Actual: last.Version}
 	}
 	c.Version = expected.Version + es.Version(len(c.Events))
 	c.Previous = expected.Next()

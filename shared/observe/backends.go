@@ -2,14 +2,14 @@ package observe
 
 import "time"
 
-// Pool is how a pool of connections to Postgres stands.
+// Pool is the state of a connection pool of Postgres.
 type Pool struct {
 	Idle, InUse, Max int32
 	Acquires, Waits  int64
 	WaitTime         time.Duration
 }
 
-// Postgres adds a pool.
+// Postgres adds the metrics of a pool, which stat returns for each scrape.
 func (m *Metrics) Postgres(stat func() Pool) {
 	m.scrapes.add(func(emit emit) {
 		p := stat()
@@ -22,7 +22,7 @@ func (m *Metrics) Postgres(stat func() Pool) {
 	})
 }
 
-// NATS adds a connection: whether it stands, and how often it came back.
+// NATS adds the metrics of a connection: whether it is established, and the number of reconnections.
 func (m *Metrics) NATS(stat func() (connected bool, reconnects uint64)) {
 	m.scrapes.add(func(emit emit) {
 		connected, reconnects := stat()

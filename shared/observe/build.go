@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 )
 
-// build is what this program was built from.
+// build identifies the source of this program.
 type build struct{ version, revision, goVersion string }
 
 func thisBuild() build {

@@ -13,15 +13,16 @@ import (
 
 // The bus.
 var (
-	busPublished    = define(Counter, "bus_published_total", "Messages given to the bus by what came of them: stored or failed.", "topic", "outcome")
-	busDeliveries   = define(Counter, "bus_deliveries_total", "Messages handled by what came of them: done, failed (they come again, or die) or terminated (they die at once).", "topic", "group", "outcome")
-	busRedeliveries = define(Counter, "bus_redeliveries_total", "Messages that came again.", "topic", "group")
-	busInFlight     = define(Gauge, "bus_in_flight_messages", "Messages that are being handled.", "topic", "group")
+	busPublished    = define(Counter, "bus_published_total", "Messages published to the bus by result: stored or failed.", "topic", "outcome")
+	busDeliveries   = define(Counter, "bus_deliveries_total", "Messages handled by result: done, failed (redelivered, or dead after the last attempt) or terminated (dead immediately).", "topic", "group", "outcome")
+	busRedeliveries = define(Counter, "bus_redeliveries_total", "Messages delivered again.", "topic", "group")
+	busInFlight     = define(Gauge, "bus_in_flight_messages", "Messages in flight.", "topic", "group")
 	busDuration     = define(Histogram, "bus_handle_duration_seconds", "Time to handle a message.", "topic", "group")
-	busDeadLetters  = define(Gauge, "bus_dead_letters", "Messages that could not be handled and are kept; a hundred stand for any more.", "topic", "group")
+	busDeadLetters  = define(Gauge, "bus_dead_letters", "Dead letters: messages that could not be handled and are kept; counted up to a hundred.", "topic", "group")
 )
 
-// Bus is a message bus that is observed: messages carry the trace under which they are published, and are handled in it.
+// Bus decorates a message bus with spans and metrics: a message carries the trace under which it is published, and is handled
+// in that trace.
 type Bus struct {
 	es.MessageBus
 	metrics *busMetrics
@@ -53,7 +54,7 @@ func newBusMetrics(r prometheus.Registerer) *busMetrics {
 	}
 }
 
-// Bus returns next, observed.
+// Bus returns next with spans and metrics.
 func (m *Metrics) Bus(next es.MessageBus) *Bus {
 	m.once.bus.Do(func() { m.deadLetters(next) })
 	return &Bus{MessageBus: next, metrics: m.bus}
@@ -81,7 +82,7 @@ const (
 	traceState  = "tracestate"
 )
 
-// Publish implements [es.Publisher]. The message carries the span in which it is published.
+// Publish implements [es.Publisher]. The message carries the span of its publication.
 func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
 	ctx = tracing.Continue(ctx, es.Trace{Parent: m.Header[traceParent], State: m.Header[traceState]})
 	ctx, span := tracing.Send(ctx, "nats", "orx."+string(topic), m.ID)
@@ -121,7 +122,7 @@ func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, 
 			series.again.Inc()
 		}
 		ctx, span := work.Process(ctx, es.Trace{Parent: d.Header[traceParent], State: d.Header[traceState]})
-		outcome := "failed" // where the handler panics
+		outcome := "failed" // if the handler panics
 		defer func() {
 			series.inFlight.Dec()
 			b.metrics.delivered.of([3]string{string(topic), s.Group, outcome}).Inc()

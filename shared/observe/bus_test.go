@@ -23,8 +23,8 @@ var (
 	quick    = es.RetryPolicy{Backoff: es.Fixed, First: time.Millisecond, Limit: 3}
 )
 
-// useBus sends three messages: one is done, one fails once, one is a dead letter. It returns the traces that their handlers
-// were in.
+// useBus sends three messages: one is done, one fails once, one becomes a dead letter. It returns the traces of their
+// handlers.
 func useBus(ctx context.Context, m *observe.Metrics) ([]string, error) {
 	bus := m.Bus(memory.NewBus())
 	for i := range 3 {
@@ -65,7 +65,7 @@ func useBus(ctx context.Context, m *observe.Metrics) ([]string, error) {
 	return seen, <-ended
 }
 
-// stuck are deadlines of which one is pending, and one ought to have fired.
+// stuck are deadlines of which one is pending and one is late.
 type stuck struct{ es.Deadlines }
 
 func (stuck) PendingDeadlines(context.Context, es.DeadlineQuery) ([]es.Deadline, error) {
@@ -132,7 +132,7 @@ func TestABusIsCountedAndCarriesTheTrace(t *testing.T) {
 			t.Errorf("a handler was in trace %q, the message was sent in %s", id, sampled.TraceID())
 		}
 	}
-	m.Bus(memory.NewBus()) // of another service of the same program: what is shared is looked up once
+	m.Bus(memory.NewBus()) // another service of the same program: shared state is read once
 	text := scrape(t, m, "text/plain")
 	for _, want := range []string{
 		`orchestrix_bus_published_total{outcome="stored",topic="cmd"} 3`,

@@ -10,7 +10,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// Commands are the metrics of the command path.
+// Commands holds the metrics of commands.
 type Commands struct {
 	executed  *series[executed, executedSeries]
 	conflicts *series[string, prometheus.Counter]
@@ -25,7 +25,7 @@ var _ runtime.CommandObserver = (*Commands)(nil)
 
 type executed struct {
 	command *es.CommandType
-	outcome runtime.CommandOutcome
+	outcome runtime.CommandResult
 }
 
 type executedSeries struct {
@@ -40,7 +40,7 @@ type appendedSeries struct {
 
 type loadedSeries struct {
 	total    prometheus.Counter
-	duration prometheus.Observer // nil where nothing is read
+	duration prometheus.Observer // nil for sources that read nothing
 }
 
 func newCommands(r prometheus.Registerer) *Commands {
@@ -72,7 +72,7 @@ func oneLabel(v *prometheus.CounterVec) *series[string, prometheus.Counter] {
 }
 
 // Executed implements [runtime.CommandObserver].
-func (c *Commands) Executed(ctx context.Context, t *es.CommandType, outcome runtime.CommandOutcome, took time.Duration) {
+func (c *Commands) Executed(ctx context.Context, t *es.CommandType, outcome runtime.CommandResult, took time.Duration) {
 	s := c.executed.of(executed{t, outcome})
 	s.total.Inc()
 	observe(ctx, s.duration, took)
@@ -88,7 +88,7 @@ func (c *Commands) Appended(ctx context.Context, category, outcome string, took 
 	observe(ctx, s.duration, took)
 }
 
-// Retried counts an append that is published once more.
+// Retried counts an append that is published again.
 func (c *Commands) Retried(s es.Stream) { c.retries.of(s.Category).Inc() }
 
 // Ambiguous counts an append whose answer was lost.
@@ -104,11 +104,11 @@ func (c *Commands) Loaded(ctx context.Context, category string, source runtime.L
 }
 
 // Snapshots implements [runtime.CommandObserver].
-func (c *Commands) Snapshots(outcome runtime.SnapshotOutcome, count int) {
+func (c *Commands) Snapshots(outcome runtime.SnapshotResult, count int) {
 	c.snapshots.of(string(outcome)).Add(float64(count))
 }
 
-// Executor adds what an executor can be asked for.
+// Executor adds the number of aggregates in an executor's cache.
 func (m *Metrics) Executor(x *runtime.Executor) {
 	m.scrapes.add(func(emit emit) { emit(cached, float64(x.Cached())) })
 }

@@ -17,7 +17,7 @@ const (
 	Histogram Kind = "histogram"
 )
 
-// Metric describes a metric. Its name, type and labels are a contract: dashboards, alerts and scalers rest on them.
+// Metric describes a metric. Its name, type and labels are a contract: dashboards, alerts and scalers depend on them.
 type Metric struct {
 	Name   string
 	Kind   Kind
@@ -33,7 +33,7 @@ func define(kind Kind, name, help string, labels ...string) Metric {
 	return m
 }
 
-// Contract lists every metric of Orchestrix, by name. Beside them there are those of the Go runtime and of the process.
+// Contract returns every metric of Orchestrix, sorted by name. A scrape also holds those of the Go runtime and the process.
 func Contract() []Metric {
 	all := slices.Clone(contract)
 	slices.SortFunc(all, func(a, b Metric) int { return strings.Compare(a.Name, b.Name) })
@@ -42,54 +42,54 @@ func Contract() []Metric {
 
 // The commands.
 var (
-	commands        = define(Counter, "commands_total", "Commands by what came of them.", "category", "command", "outcome")
+	commands        = define(Counter, "commands_total", "Commands by result.", "category", "command", "outcome")
 	commandDuration = define(Histogram, "command_duration_seconds", "Time from a command's arrival at the executor to its result.", "category", "command")
-	appends         = define(Counter, "appends_total", "Appends to the log by what came of them: stored, conflict or failed.", "category", "outcome")
+	appends         = define(Counter, "appends_total", "Appends to the log by result: stored, conflict or failed.", "category", "outcome")
 	appendDuration  = define(Histogram, "append_duration_seconds", "Time of one append, its retries included.", "category")
-	appendRetries   = define(Counter, "append_retries_total", "Commits that were published once more because the log did not answer.", "category")
-	ambiguousAcks   = define(Counter, "append_ambiguous_acks_total", "Appends whose answer was lost, and whose outcome was looked up.", "category")
-	conflictRetries = define(Counter, "command_conflicts_total", "Times that a command was decided again because another writer was faster.", "category")
-	loads           = define(Counter, "aggregate_loads_total", "Aggregates made ready for a command, by where their state came from: cache, guess (it was taken for new, and was), refresh (cache or snapshot, and what others wrote since), snapshot (with or without a look at the log) or log.", "category", "source")
-	loadDuration    = define(Histogram, "aggregate_load_duration_seconds", "Time of one load that neither the cache nor a guess could spare.", "category", "source")
+	appendRetries   = define(Counter, "append_retries_total", "Commits published again because the log did not answer.", "category")
+	ambiguousAcks   = define(Counter, "append_ambiguous_acks_total", "Appends whose answer was lost, so that their result was read from the log.", "category")
+	conflictRetries = define(Counter, "command_conflicts_total", "Attempts of commands that were repeated because another writer was faster.", "category")
+	loads           = define(Counter, "aggregate_loads_total", "Aggregates loaded for a command, by the source of their state: cache, guess (assumed to be new, correctly), refresh (cache or snapshot, and newer commits of other writers), snapshot (confirmed by the log or not) or log.", "category", "source")
+	loadDuration    = define(Histogram, "aggregate_load_duration_seconds", "Time of one load of an aggregate that was neither cached nor correctly assumed to be new.", "category", "source")
 	cached          = define(Gauge, "cached_aggregates", "Aggregates in memory.")
-	snapshots       = define(Counter, "snapshots_total", "Snapshots by what came of them: written, rejected (read, but of no use) or dropped (not written).", "outcome")
+	snapshots       = define(Counter, "snapshots_total", "Snapshots by result: written, rejected (read, but not usable) or dropped (not written).", "outcome")
 )
 
 // The projections.
 var (
-	projectionPosition = define(Gauge, "projection_position", "Sequence of the newest commit that the view holds.", "view", "build", "partition")
-	projectionLag      = define(Gauge, "projection_lag_commits", "Commits that the partition holds and the view does not.", "view", "build", "partition")
-	projectionLagTime  = define(Gauge, "projection_lag_seconds", "For at most how long the oldest of those commits has been there.", "view", "build", "partition")
-	projectionState    = define(Gauge, "projection_state", "1 for what this instance does with the partition: elsewhere, following, retrying, halted or idle.", "view", "build", "partition", "state")
-	projectionParked   = define(Gauge, "projection_parked_events", "Events that the view could not apply, without those that wait behind them.", "view", "build")
-	projectionBuilt    = define(Gauge, "projection_rebuild_ratio", "How much of the log a build that is being built has, from 0 to 1.", "view", "build")
+	projectionPosition = define(Gauge, "projection_position", "Sequence of the newest commit applied to the view.", "view", "build", "partition")
+	projectionLag      = define(Gauge, "projection_lag_commits", "Commits of the partition that are not yet applied to the view.", "view", "build", "partition")
+	projectionLagTime  = define(Gauge, "projection_lag_seconds", "Upper bound of the age, in seconds, of the oldest commit not yet applied.", "view", "build", "partition")
+	projectionState    = define(Gauge, "projection_state", "1 for the state of the partition in this instance: elsewhere, following, retrying, halted or idle.", "view", "build", "partition", "state")
+	projectionParked   = define(Gauge, "projection_parked_events", "Events that the view could not apply, without those queued behind them.", "view", "build")
+	projectionBuilt    = define(Gauge, "projection_rebuild_ratio", "Share of the log that a build in progress has applied, from 0 to 1.", "view", "build")
 	projectionCommits  = define(Counter, "projection_commits_total", "Commits applied to a view.", "view")
 	projectionBatch    = define(Histogram, "projection_batch_commits", "Commits in one transaction.", "view")
 	projectionDuration = define(Histogram, "projection_batch_duration_seconds", "Time of one transaction: read, fold, write, commit.", "view")
-	projectionFailures = define(Counter, "projection_failures_total", "Transactions that failed and are tried again.", "view")
+	projectionFailures = define(Counter, "projection_failures_total", "Transactions that failed and are retried.", "view")
 )
 
-// HTTP, and what the services stand on.
+// HTTP, Postgres and NATS.
 var (
 	httpRequests  = define(Counter, "http_requests_total", "Requests by route and status.", "method", "route", "status")
 	httpDuration  = define(Histogram, "http_request_duration_seconds", "Time of one request.", "method", "route")
-	httpInFlight  = define(Gauge, "http_requests_in_flight", "Requests that are being worked on.")
+	httpInFlight  = define(Gauge, "http_requests_in_flight", "Requests in flight.")
 	poolConns     = define(Gauge, "postgres_connections", "Connections to Postgres by state: idle or in_use.", "state")
-	poolMax       = define(Gauge, "postgres_connections_max", "Connections to Postgres that there may be.")
-	poolAcquires  = define(Counter, "postgres_acquires_total", "Times that a connection was taken from the pool.")
-	poolWaits     = define(Counter, "postgres_acquire_waits_total", "Times that a connection had to be waited for.")
+	poolMax       = define(Gauge, "postgres_connections_max", "Maximum number of connections to Postgres.")
+	poolAcquires  = define(Counter, "postgres_acquires_total", "Connections acquired from the pool.")
+	poolWaits     = define(Counter, "postgres_acquire_waits_total", "Acquisitions that had to wait for a connection.")
 	poolWaitTime  = define(Counter, "postgres_acquire_wait_seconds_total", "Time spent on waiting for connections.")
-	natsConns     = define(Gauge, "nats_connections", "Connections to NATS that stand.")
-	natsReconnect = define(Counter, "nats_reconnects_total", "Times that the connection to NATS came back.")
-	buildInfo     = define(Gauge, "build_info", "1, with what this program was built from.", "service", "version", "revision", "go_version")
+	natsConns     = define(Gauge, "nats_connections", "Established connections to NATS.")
+	natsReconnect = define(Counter, "nats_reconnects_total", "Reconnections to NATS.")
+	buildInfo     = define(Gauge, "build_info", "1, with the version of this program as labels.", "service", "version", "revision", "go_version")
 )
 
-// buckets of histograms, by metric; where there are none, those of durations.
+// buckets of histograms, by metric; default: durations.
 var buckets = map[string][]float64{
 	projectionBatch.Name: {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
 }
 
-// durations go from what a cached command takes to what a request may take at most; in seconds.
+// durations are buckets from the time of a cached command to the maximum time of a request; in seconds.
 var durations = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 func (m Metric) bucketsOf() []float64 {

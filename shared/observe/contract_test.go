@@ -10,7 +10,7 @@ import (
 	"orchestrix/shared/observe"
 )
 
-// contract is what dashboards, alerts and scalers of others rest on: a change here breaks them.
+// contract lists the names and labels that dashboards, alerts and scalers depend on: a change here breaks them.
 const contract = `
 orchestrix_aggregate_load_duration_seconds histogram category source
 orchestrix_aggregate_loads_total counter category source
@@ -92,7 +92,7 @@ func TestNamesFollowTheConventions(t *testing.T) {
 			}
 		}
 		for _, label := range m.Labels {
-			// What there is one of for each aggregate, request or client would grow without bound.
+			// A label with a value per aggregate, request or client would grow without bound.
 			if slices.Contains([]string{"id", "stream", "key", "tenant", "command_id", "correlation_id", "trace_id", "path"}, label) {
 				t.Errorf("%s has the label %s", m.Name, label)
 			}

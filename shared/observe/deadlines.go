@@ -13,18 +13,18 @@ import (
 
 // The deadlines.
 var (
-	deadlinesFired   = define(Counter, "deadlines_fired_total", "Deadlines that have passed and were handed over.", "process")
-	deadlineLateness = define(Histogram, "deadline_lateness_seconds", "How long after their time deadlines were handed over.", "process")
-	deadlinesPending = define(Gauge, "deadlines_pending", "Deadlines that have not fired; a thousand stand for any more.", "process")
-	deadlinesOverdue = define(Gauge, "deadlines_late", "Deadlines that have not fired, though their time passed more than ten seconds ago.", "process")
+	deadlinesFired   = define(Counter, "deadlines_fired_total", "Deadlines that have passed and were delivered.", "process")
+	deadlineLateness = define(Histogram, "deadline_lateness_seconds", "Delay between a deadline and its delivery.", "process")
+	deadlinesPending = define(Gauge, "deadlines_pending", "Deadlines that have not fired; counted up to a thousand.", "process")
+	deadlinesOverdue = define(Gauge, "deadlines_late", "Deadlines that have not fired more than ten seconds after their time.", "process")
 )
 
 const (
-	maxDeadlines = 1000 // that are looked up: the store reads each
+	maxDeadlines = 1000 // read per scrape: the store reads each one
 	lateAfter    = 10 * time.Second
 )
 
-// Deadlines are deadlines that are observed.
+// Deadlines decorates deadlines with spans and metrics.
 type Deadlines struct {
 	es.Deadlines
 	fired *series[string, firedSeries]
@@ -44,7 +44,7 @@ func newFired(r prometheus.Registerer) *series[string, firedSeries] {
 	})
 }
 
-// Deadlines returns next, observed.
+// Deadlines returns next with spans and metrics.
 func (m *Metrics) Deadlines(next es.Deadlines) *Deadlines {
 	m.once.deadlines.Do(func() { m.pendingDeadlines(next) })
 	return &Deadlines{Deadlines: next, fired: m.fired}
@@ -76,7 +76,7 @@ func (m *Metrics) pendingDeadlines(next es.Deadlines) {
 // processOf is the name of an instance's process.
 func processOf(instance es.Stream) string { return strings.TrimPrefix(instance.Category, "process-") }
 
-// Due implements [es.Deadlines]. What a deadline sets off continues the trace of what has set it.
+// Due implements [es.Deadlines]. A deadline is handled in the trace in which it was set.
 func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(context.Context, es.Deadline) error) error {
 	work := tracing.Work{System: "nats", Name: s.Group, Destination: "deadlines", Partition: -1}
 	return d.Deadlines.Due(ctx, s, func(ctx context.Context, due es.Deadline) error {

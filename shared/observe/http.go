@@ -17,7 +17,7 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// HTTP are the metrics of HTTP.
+// HTTP holds the metrics of HTTP requests.
 type HTTP struct {
 	inFlight prometheus.Gauge
 	served   *series[request, servedSeries]
@@ -43,8 +43,8 @@ func newHTTP(r prometheus.Registerer) *HTTP {
 	}
 }
 
-// Handler is next, observed: a trace for every request, and its metrics. Where no spans are kept, the request continues
-// the trace that its client names, or gets a new id, so that problems and lines of the log can be told together.
+// Handler returns next with a trace and metrics for every request. If spans are not recorded, the request continues the trace
+// that its client names, or gets a new trace id, so that problem details and log lines can be correlated.
 func (h *HTTP) Handler(next http.Handler) http.Handler {
 	measured := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, next) })
 	if tracing.Enabled() {
@@ -55,7 +55,7 @@ func (h *HTTP) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// withID continues the client's trace, or makes up an id.
+// withID continues the client's trace, or generates an id.
 func withID(ctx context.Context, h http.Header) context.Context {
 	ctx = tracing.Continue(ctx, es.Trace{Parent: h.Get("traceparent"), State: h.Get("tracestate")})
 	if trace.SpanContextFromContext(ctx).IsValid() {
@@ -81,7 +81,7 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	next.ServeHTTP(recorder, r)
 }
 
-// routeOf is the path of a pattern: "/v1/views/{view}". What nobody has routed is one route.
+// routeOf returns the path of a pattern, such as "/v1/views/{view}"; "none" for requests without a route.
 func routeOf(pattern string) string {
 	if i := strings.IndexByte(pattern, '/'); i >= 0 && pattern != "/" {
 		return pattern[i:]
@@ -89,7 +89,7 @@ func routeOf(pattern string) string {
 	return "none"
 }
 
-// methodOf keeps a client from making up series.
+// methodOf maps unknown methods to "other": a client must not create series.
 func methodOf(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions:
@@ -98,7 +98,7 @@ func methodOf(method string) string {
 	return "other"
 }
 
-// statusRecorder remembers the status.
+// statusRecorder records the status.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -109,5 +109,5 @@ func (w *statusRecorder) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets [http.ResponseController] reach the connection.
+// Unwrap gives [http.ResponseController] access to the connection.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -39,7 +39,7 @@ func TestARequestWithoutSpansHasAnIDAllTheSame(t *testing.T) {
 				t.Errorf("the log would hold %q", inLog.Parent)
 			}
 			if test.id == "" && inLog.Parent[53:] != "00" {
-				t.Errorf("a trace that nobody keeps is marked as kept: %q", inLog.Parent)
+				t.Errorf("a trace that is not sampled is marked as sampled: %q", inLog.Parent)
 			}
 		})
 	}
@@ -52,7 +52,7 @@ func TestLinesSayOnWhoseBehalfTheyAre(t *testing.T) {
 	ctx := trace.ContextWithSpanContext(t.Context(), sampled)
 	ctx = es.WithRequest(ctx, es.Request{Tenant: "default", CommandID: "ship-1", CorrelationID: "order-7"})
 	logger.InfoContext(ctx, "shipped")
-	logger.Info("nobody's")
+	logger.Info("without a command")
 	decoder := json.NewDecoder(&out)
 	var first, second map[string]any
 	if err := decoder.Decode(&first); err != nil {
@@ -69,7 +69,7 @@ func TestLinesSayOnWhoseBehalfTheyAre(t *testing.T) {
 			t.Errorf("%s is %v, not %s", name, first[name], want)
 		}
 		if _, ok := second[name]; ok != (name == "service") {
-			t.Errorf("a line that is nobody's has %s: %v", name, ok)
+			t.Errorf("a line without a command has %s: %v", name, ok)
 		}
 	}
 }

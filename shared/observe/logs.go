@@ -9,8 +9,7 @@ import (
 	"orchestrix/shared/es"
 )
 
-// LogHandler adds to each line on whose behalf it was written: trace_id and span_id, tenant, command_id and
-// correlation_id, as far as its context knows them.
+// LogHandler adds the attributes of the line's context: trace_id, span_id, tenant, command_id and correlation_id, if known.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ slog.Handler }

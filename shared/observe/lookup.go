@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	lookupAge     = 15 * time.Second // for so long what was looked up for a scrape is used again
+	lookupAge     = 15 * time.Second // for which a scrape reuses the values of an earlier one
 	lookupTimeout = 2 * time.Second
 )
 
-// cachedFor looks something up at most every so often, however many ask. Where that fails, the answer is the zero value:
-// what is not known is not shown.
+// cachedFor returns a function that calls look at most once per age and returns its cached value. After an error it returns
+// the zero value, so that a scrape omits unknown values.
 func cachedFor[T any](age time.Duration, look func(context.Context) (T, error)) func() T {
 	var mu sync.Mutex
 	var value T

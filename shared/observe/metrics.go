@@ -14,19 +14,19 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Metrics are the metrics of one program. Several services in one program share them.
+// Metrics holds the metrics of one program, which its services share.
 type Metrics struct {
 	registry    *prometheus.Registry
 	scrapes     *scrapes
 	bus         *busMetrics
 	fired       *series[string, firedSeries]
-	once        struct{ bus, deadlines, processes sync.Once } // what services of one program share is looked up once
+	once        struct{ bus, deadlines, processes sync.Once } // state that several services of one program share is read once
 	Commands    *Commands
 	Projections *Projections
 	HTTP        *HTTP
 }
 
-// NewMetrics returns the metrics of a program, those of the Go runtime and of the process among them.
+// NewMetrics returns the metrics of a program, including those of the Go runtime and the process.
 func NewMetrics(service string) *Metrics {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
@@ -43,16 +43,16 @@ func NewMetrics(service string) *Metrics {
 	return m
 }
 
-// Handler serves the metrics: OpenMetrics, with exemplars, to those who ask for it.
+// Handler serves the metrics; clients that accept OpenMetrics get exemplars too.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: m.registry})
 }
 
-// series are the time series of a metric by their labels, found once: to find one again neither locks nor allocates.
+// series caches the time series of a metric by their labels. A lookup of a known series takes no lock: see BenchmarkSeries.
 type series[K comparable, S any] struct {
 	create func(K) S
 	known  atomic.Pointer[map[K]S]
-	mu     sync.Mutex // held by the one who adds
+	mu     sync.Mutex // held to add a series
 }
 
 func newSeries[K comparable, S any](create func(K) S) *series[K, S] {
@@ -76,7 +76,7 @@ func (s *series[K, S]) of(key K) S {
 	return grown[key]
 }
 
-// observe adds a time to a histogram, with the trace as its example where that is kept.
+// observe adds a duration to a histogram, with the trace as exemplar if the trace is sampled.
 func observe(ctx context.Context, h prometheus.Observer, took time.Duration) {
 	if s := trace.SpanContextFromContext(ctx); s.IsSampled() {
 		if e, ok := h.(prometheus.ExemplarObserver); ok {
@@ -87,13 +87,13 @@ func observe(ctx context.Context, h prometheus.Observer, took time.Duration) {
 	h.Observe(took.Seconds())
 }
 
-// scrapes are the metrics that are looked up when somebody asks for them.
+// scrapes collects the metrics that are read when Prometheus scrapes.
 type scrapes struct {
 	mu    sync.Mutex
 	funcs []func(emit)
 }
 
-// emit hands out the value of a series.
+// emit reports the value of a series.
 type emit func(m Metric, value float64, labels ...string)
 
 func (s *scrapes) add(f func(emit)) {
@@ -102,7 +102,7 @@ func (s *scrapes) add(f func(emit)) {
 	s.funcs = append(s.funcs, f)
 }
 
-// Describe implements [prometheus.Collector]. It describes nothing: what there is shows only when it is looked up.
+// Describe implements [prometheus.Collector]. It describes nothing: the series are known only at the scrape.
 func (s *scrapes) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
@@ -110,7 +110,7 @@ func (s *scrapes) Collect(out chan<- prometheus.Metric) {
 	s.mu.Lock()
 	funcs := s.funcs
 	s.mu.Unlock()
-	// What several services of one program say about the same series is added up.
+	// Values that several services of one program report for the same series are added.
 	type sample struct {
 		metric Metric
 		labels []string

@@ -25,7 +25,7 @@ var sampled = trace.NewSpanContext(trace.SpanContextConfig{
 	TraceID: trace.TraceID{0x4b, 0xf9}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled,
 })
 
-// busy returns metrics of which each has a value.
+// busy returns metrics that all have a value.
 func busy(ctx context.Context) *observe.Metrics {
 	m := observe.NewMetrics("test")
 	ship := &es.CommandType{Name: "ship", Aggregate: &es.Aggregate{Category: "order"}}

@@ -21,7 +21,7 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// mirror is a process that counts on another tally what was counted on one.
+// mirror is a process that repeats the counts of one tally on another.
 var mirror = es.Process[struct{}]{
 	Name: "mirror",
 	On: es.Reactions[struct{}]{
@@ -40,7 +40,7 @@ var mirror = es.Process[struct{}]{
 	},
 }
 
-// runMirror runs a platform in memory until the process has ended that one command sets off, under ctx's trace.
+// runMirror executes one command in ctx's trace, on a platform in memory, and returns when its process has ended.
 func runMirror(ctx context.Context, t *testing.T) {
 	t.Helper()
 	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}, Processes: []es.ProcessDef{mirror}})
@@ -54,8 +54,8 @@ func runMirror(ctx context.Context, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue := runtime.NewCommandQueue(registry, executor, bus, runtime.NewOutcomes(memory.NewKeyValue()), runtime.CommandQueueConfig{
-		Check:   func(*es.CommandType, []byte) error { return nil },
+	queue := runtime.NewAsyncWorker(registry, executor, bus, runtime.NewStatusStore(memory.NewKeyValue()), runtime.AsyncConfig{
+		Decode:  (*es.CommandType).Decode,
 		Explain: func(err error) (runtime.Refusal, bool) { return runtime.Refusal{Detail: err.Error()}, false }, Logger: quiet,
 	})
 	runner := runtime.NewProcessRunner(registry, log, executor, views, bus, deadlines, runtime.ProcessConfig{Logger: quiet, System: "nats"})
@@ -76,12 +76,12 @@ func runMirror(ctx context.Context, t *testing.T) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the process stands at %+v, %v", found, err)
+			t.Fatalf("the process is %+v, %v", found, err)
 		}
 	}
 }
 
-// This test is not parallel: the provider is the whole program's.
+// This test is not parallel: the provider is global.
 func TestAProcessGoesOnInTheTraceThatSetItOff(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	tracing.Use(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))

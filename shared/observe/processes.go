@@ -8,14 +8,14 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-var processInstances = define(Gauge, "process_instances", "Instances that have not ended, by status: running, compensating or parked; ten thousand stand for any more.", "process", "status")
+var processInstances = define(Gauge, "process_instances", "Instances that have not ended, by status: running, compensating or parked; counted up to ten thousand per status.", "process", "status")
 
 const maxCounted = 10_000 // of one status
 
-// countedStatuses are those of instances that have not ended: the others only grow.
+// countedStatuses are the statuses of instances that have not ended: the number of ended ones only grows.
 var countedStatuses = []es.ProcessStatus{es.StatusRunning, es.StatusCompensating, es.StatusParked}
 
-// Processes adds how the process runner stands with the log, and how the instances stand, from their view.
+// Processes adds the progress of the process runner in the log, and the number of instances, read from their view.
 func (m *Metrics) Processes(runner *runtime.ProcessRunner, views es.ViewReader) {
 	m.once.processes.Do(func() { m.processes(runner, views) })
 }
@@ -33,7 +33,7 @@ func (m *Metrics) processes(runner *runtime.ProcessRunner, views es.ViewReader) 
 	})
 }
 
-// countInstances counts by process and status.
+// countInstances counts instances by process and status.
 func countInstances(ctx context.Context, views es.ViewReader) (map[[2]string]int, error) {
 	counts := map[[2]string]int{}
 	for _, status := range countedStatuses {

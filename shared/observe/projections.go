@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// Projections are the metrics of the projections' work. How they stand is looked up: see [Metrics.Projector].
+// Projections holds the metrics of applied commits. [Metrics.Projector] adds the progress of each build.
 type Projections struct {
 	views *series[string, viewSeries]
 }
@@ -45,8 +45,8 @@ func (p *Projections) Applied(ctx context.Context, view string, commits int, too
 
 var projectionStates = []runtime.ProjectionState{runtime.Elsewhere, runtime.Following, runtime.Retrying, runtime.Halted, runtime.Idle}
 
-// Projector adds how the projections stand. Each instance reports all of them, from their checkpoints; what it works on
-// itself it knows better.
+// Projector adds the progress of the projections. Each instance reports all of them from their checkpoints, and those that it
+// works on from memory.
 func (m *Metrics) Projector(status func() []runtime.BuildReport) {
 	m.scrapes.add(func(emit emit) {
 		for _, b := range status() {

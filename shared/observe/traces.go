@@ -1,4 +1,5 @@
-// Package observe is where traces, metrics and lines of the log go: OpenTelemetry's exporters, Prometheus, slog.
+// Package observe exports traces, metrics and log lines: OpenTelemetry's exporters, Prometheus, slog. Decorators around ports
+// record them.
 package observe
 
 import (
@@ -20,12 +21,12 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// flushTimeout is how long the last spans may take to get away.
+// flushTimeout is the time limit for exporting the last spans.
 const flushTimeout = 5 * time.Second
 
-// StartTraces sends the spans of this program to where the standard OTEL_* variables say, under a service's name, until
-// stop is called, which waits for the last of them. Where none of OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_… is set,
-// no spans are kept.
+// StartTraces exports the spans of this program under a service's name, as the standard OTEL_* variables configure it, until
+// stop is called; stop flushes the last ones. If neither OTEL_TRACES_EXPORTER nor OTEL_EXPORTER_OTLP_… is set, no spans are
+// recorded.
 func StartTraces(ctx context.Context, service string, logger *slog.Logger) (stop func(), err error) {
 	if !wanted(os.Environ()) {
 		return func() {}, nil
@@ -36,7 +37,7 @@ func StartTraces(ctx context.Context, service string, logger *slog.Logger) (stop
 	}
 	about, err := resource.New(ctx,
 		resource.WithAttributes(semconv.ServiceName(service), semconv.ServiceNamespace("orchestrix"), semconv.ServiceVersion(thisBuild().version)),
-		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv(), // what the environment says counts
+		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv(), // the environment overrides
 	)
 	if err != nil {
 		return nil, fmt.Errorf("traces: check OTEL_RESOURCE_ATTRIBUTES: %w", err)
@@ -45,7 +46,7 @@ func StartTraces(ctx context.Context, service string, logger *slog.Logger) (stop
 		logger.Warn("spans are lost", "error", err)
 	}))
 	otel.SetTextMapPropagator(propagation.TraceContext{})
-	// The sampler is what OTEL_TRACES_SAMPLER says; without it, all traces are kept that nobody before us has left out.
+	// OTEL_TRACES_SAMPLER configures the sampler; default: every trace, unless the caller has decided not to sample it.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	tracing.Use(provider)
 	return func() {
@@ -76,8 +77,8 @@ func wanted(environ []string) bool {
 	return exporter != "" && exporter != "none" || exporter == "" && endpoint
 }
 
-// PostgresTracer makes a span of every statement that a recorded trace leads to; nil where no spans are kept. A span
-// holds the statement, never its parameters.
+// PostgresTracer records a span for every statement within a recorded trace; nil if spans are not recorded. A span holds the
+// statement, never its parameters.
 func PostgresTracer() *otelpgx.Tracer {
 	if !tracing.Enabled() {
 		return nil

@@ -44,8 +44,14 @@ type appendBatch struct {
 	partition int
 	head      uint64
 	requests  []*appendRequest
-	ends      map[es.Stream]uint64        // sequence of each stream's newest commit
+	ends      map[es.Stream]streamEnd
 	stored    map[commitKey]*storedCommit // the commit that has the first version of a request already
+}
+
+// streamEnd is a stream's newest commit.
+type streamEnd struct {
+	sequence uint64
+	version  es.Version
 }
 
 // commitKey identifies a commit by its stream and first version.
@@ -68,7 +74,7 @@ func (l *Log) tryBatch(ctx context.Context, partition int, requests []*appendReq
 		return translate(what, err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
-	b := &appendBatch{partition: partition, requests: requests, ends: map[es.Stream]uint64{}, stored: map[commitKey]*storedCommit{}}
+	b := &appendBatch{partition: partition, requests: requests, ends: map[es.Stream]streamEnd{}, stored: map[commitKey]*storedCommit{}}
 	if err := b.read(ctx, conn); err != nil {
 		rollback(ctx, conn)
 		return translate(what, err)
@@ -105,7 +111,7 @@ func (b *appendBatch) read(ctx context.Context, conn *pgxpool.Conn) error {
 			if err := rows.Scan(&n, &version, &sequence); err != nil {
 				return err
 			}
-			b.ends[b.requests[n-1].commit.Stream] = sequence
+			b.ends[b.requests[n-1].commit.Stream] = streamEnd{sequence, version}
 		}
 		return rows.Err()
 	})
@@ -141,8 +147,8 @@ func (b *appendBatch) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, e
 	if stored := b.stored[key]; stored != nil && stored.command == c.Command && stored.time.Equal(c.Time) {
 		return stored.revision, nil
 	}
-	if end := b.ends[c.Stream]; end != r.expected.Position.Sequence {
-		return es.Revision{}, fmt.Errorf("%w: %s is at sequence %d, not %d", es.ErrConflict, c.Stream, end, r.expected.Position.Sequence)
+	if end := b.ends[c.Stream]; end.sequence != r.expected.Position.Sequence {
+		return es.Revision{}, &es.ConflictError{Stream: c.Stream, Expected: r.expected.Version, Actual: end.version}
 	}
 	b.head++
 	c.Position = es.Position{Partition: b.partition, Sequence: b.head}
@@ -152,7 +158,7 @@ func (b *appendBatch) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, e
 	}
 	batch.Queue(insertCommits, b.partition, c.Position.Sequence, c.Stream.Tenant, c.Stream.Category, c.Stream.ID, c.First(), c.Version,
 		c.Command.ID, c.Command.Hash, c.Trace.Parent, c.Trace.State, previous, r.body)
-	b.ends[c.Stream] = b.head
+	b.ends[c.Stream] = streamEnd{b.head, c.Version}
 	b.stored[key] = &storedCommit{revision: c.Revision(), command: c.Command, time: c.Time}
 	return c.Revision(), nil
 }

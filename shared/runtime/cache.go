@@ -10,35 +10,38 @@ import (
 	"orchestrix/shared/es"
 )
 
-// cache keeps the aggregates that are in use and the ones used last, and gives each to one command at a
-// time, in the order of their coming.
+// cache holds the aggregates in use and the most recently used ones. It gives each aggregate to one command at a time, in
+// order of arrival.
 type cache struct {
 	maxWaiting int
-	evicted    func(*cached)
+	onEvict    func(*slot)
 
-	mu     sync.Mutex
-	active map[es.Stream]*cached              // in use; not bounded here, but by what is in flight
-	idle   *simplelru.LRU[es.Stream, *cached] // bounded
-	leave  []*cached                          // evicted while mu was held
-	turns  []chan struct{}                    // of aggregates that are idle now
+	mu      sync.Mutex
+	active  map[es.Stream]*slot              // in use; bounded by the commands in flight
+	idle    *simplelru.LRU[es.Stream, *slot] // bounded
+	evicted []*slot                          // while mu was held
+	tokens  []chan struct{}                  // spare turn channels, for reuse
 }
 
-// cached is one aggregate in the cache. All but users belongs to whoever holds turn.
-type cached struct {
-	folded
-	turn   chan struct{} // holds one token while nobody works on the aggregate; nil while it is idle
-	users  int           // holding or waiting; guarded by cache.mu
-	loaded bool          // folded holds the stream as it was at some moment
-	stale  bool          // others may have written since
-	// remembered says that folded is a snapshot, which nothing has confirmed so far.
-	remembered bool
+// slot is one aggregate in the cache. All fields but users belong to the holder of turn.
+type slot struct {
+	state
+	turn   chan struct{} // holds one token while no command works on the aggregate; nil while the slot is idle
+	users  int           // commands that hold the slot or wait for it; guarded by cache.mu
+	loaded bool          // state holds the stream as it was at some moment
+	stale  bool          // another writer may have changed the stream since
+	// unconfirmed: state comes from a snapshot, and no append has confirmed yet that it is current.
+	unconfirmed bool
 }
 
-func newCache(size, maxWaiting int, evicted func(*cached)) (*cache, error) {
-	c := &cache{maxWaiting: maxWaiting, evicted: evicted, active: map[es.Stream]*cached{}}
-	idle, err := simplelru.NewLRU(size, func(_ es.Stream, entry *cached) {
-		if entry.users == 0 {
-			c.leave = append(c.leave, entry)
+// current reports whether the state can be used without a load.
+func (s *slot) current() bool { return s.loaded && !s.stale }
+
+func newCache(size, maxWaiting int, onEvict func(*slot)) (*cache, error) {
+	c := &cache{maxWaiting: maxWaiting, onEvict: onEvict, active: map[es.Stream]*slot{}}
+	idle, err := simplelru.NewLRU(size, func(_ es.Stream, s *slot) {
+		if s.users == 0 {
+			c.evicted = append(c.evicted, s)
 		}
 	})
 	if err != nil {
@@ -48,49 +51,49 @@ func newCache(size, maxWaiting int, evicted func(*cached)) (*cache, error) {
 	return c, nil
 }
 
-// acquire waits until the aggregate is free and takes it. It returns [ErrOverloaded] where too many wait
-// already, and ctx's error where that ends first. What it returns must be given to release.
-func (c *cache) acquire(ctx context.Context, s es.Stream) (*cached, error) {
-	entry, err := c.join(s)
+// acquire waits for the aggregate's slot. It returns [ErrOverloaded] if too many commands wait for it already, and an error
+// that wraps ctx's if ctx ends first. The caller must release the slot.
+func (c *cache) acquire(ctx context.Context, stream es.Stream) (*slot, error) {
+	s, err := c.enqueue(stream)
 	if err != nil {
 		return nil, err
 	}
 	select {
-	case <-entry.turn:
-		return entry, nil
+	case <-s.turn:
+		return s, nil
 	case <-ctx.Done():
-		c.leaveQueue(entry)
-		return nil, fmt.Errorf("%w: waiting for %s: %w", es.ErrUnavailable, s, ctx.Err())
+		c.dequeue(s)
+		return nil, fmt.Errorf("%w: waiting for %s: %w", es.ErrUnavailable, stream, ctx.Err())
 	}
 }
 
-func (c *cache) join(s es.Stream) (*cached, error) {
+func (c *cache) enqueue(stream es.Stream) (*slot, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	entry, ok := c.active[s]
+	s, ok := c.active[stream]
 	switch {
-	case ok && entry.users > c.maxWaiting:
-		return nil, fmt.Errorf("%w: %d commands wait for %s", ErrOverloaded, entry.users-1, s)
+	case ok && s.users > c.maxWaiting:
+		return nil, fmt.Errorf("%w: %d commands wait for %s", ErrOverloaded, s.users-1, stream)
 	case ok:
 	default:
-		if entry, ok = c.idle.Peek(s); ok {
-			entry.users++ // so that the removal is not taken for an eviction
-			c.idle.Remove(s)
-			entry.users--
+		if s, ok = c.idle.Peek(stream); ok {
+			s.users++ // so that the removal does not count as an eviction
+			c.idle.Remove(stream)
+			s.users--
 		} else {
-			entry = &cached{folded: folded{stream: s}}
+			s = &slot{state: state{stream: stream}}
 		}
-		entry.turn = c.takeTurn()
-		c.active[s] = entry
+		s.turn = c.newTurn()
+		c.active[stream] = s
 	}
-	entry.users++
-	return entry, nil
+	s.users++
+	return s, nil
 }
 
-func (c *cache) takeTurn() chan struct{} {
-	if last := len(c.turns) - 1; last >= 0 {
-		turn := c.turns[last]
-		c.turns = c.turns[:last]
+func (c *cache) newTurn() chan struct{} {
+	if last := len(c.tokens) - 1; last >= 0 {
+		turn := c.tokens[last]
+		c.tokens = c.tokens[:last]
 		return turn
 	}
 	turn := make(chan struct{}, 1)
@@ -98,42 +101,42 @@ func (c *cache) takeTurn() chan struct{} {
 	return turn
 }
 
-// release gives the aggregate to the next in line.
-func (c *cache) release(entry *cached) {
-	entry.turn <- struct{}{}
-	c.leaveQueue(entry)
+// release gives the aggregate to the next command in the queue.
+func (c *cache) release(s *slot) {
+	s.turn <- struct{}{}
+	c.dequeue(s)
 }
 
-func (c *cache) leaveQueue(entry *cached) {
+func (c *cache) dequeue(s *slot) {
 	c.mu.Lock()
-	entry.users--
-	if entry.users == 0 {
-		delete(c.active, entry.stream)
-		c.turns = append(c.turns, entry.turn)
-		entry.turn = nil
-		if entry.loaded {
-			c.idle.Add(entry.stream, entry)
+	s.users--
+	if s.users == 0 {
+		delete(c.active, s.stream)
+		c.tokens = append(c.tokens, s.turn)
+		s.turn = nil
+		if s.loaded {
+			c.idle.Add(s.stream, s)
 		}
 	}
-	gone := c.leave
-	c.leave = nil
+	evicted := c.evicted
+	c.evicted = nil
 	c.mu.Unlock()
-	for _, e := range gone {
-		c.evicted(e)
+	for _, s := range evicted {
+		c.onEvict(s)
 	}
 }
 
 // drain empties the cache of idle aggregates and returns them.
-func (c *cache) drain() []*cached {
+func (c *cache) drain() []*slot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.idle.Purge()
-	gone := c.leave
-	c.leave = nil
-	return gone
+	evicted := c.evicted
+	c.evicted = nil
+	return evicted
 }
 
-// size is how many aggregates are in memory.
+// size returns the number of aggregates in memory.
 func (c *cache) size() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -2,34 +2,83 @@ package runtime
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"orchestrix/shared/es"
 )
 
-// Command is a request to change one aggregate, checked against its type's struct tags.
+// Command is a request to change one aggregate.
 type Command struct {
 	Stream es.Stream
 	Name   string
-	ID     string          // repeated with the same body, it gets its first result
+	ID     string          // a repeated id with the same name and body gets the first result
 	Body   json.RawMessage // one JSON object
 
-	// Payload is Body as its type, where the caller has decoded it already to check it.
+	// Type and Payload are the command's type and Body decoded as that type. A caller that sets Type has checked Stream,
+	// ID and Body; the [Executor] does not check them again.
+	Type    *es.CommandType
 	Payload any
 
-	// IfMatch, where it is set, is the version that the stream must have; otherwise [PreconditionError].
+	// IfMatch is the version that the stream must have; nil accepts any version. A mismatch returns [*PreconditionError].
 	IfMatch *es.Version
 
-	CorrelationID string // the command id where empty
-	CausationID   string // the command id where empty
+	CorrelationID string // default: ID
+	CausationID   string // default: ID
 	Trace         es.Trace
 }
 
-// Result is what an accepted command has done.
+// Result describes an accepted command.
 type Result struct {
 	Stream    es.Stream
-	Version   es.Version
-	Position  es.Position // of the commit; where the command had no event, of the newest commit of the stream
+	Version   es.Version  // of the stream after the command
+	Position  es.Position // of the commit; for a command without events, of the stream's newest commit
 	CommandID string
-	Events    []string // kinds
-	Repeated  bool     // the command had been accepted before; of two services that race with it, both may say that it had not
+	Events    []string // kinds; empty if the command changed nothing
+	Repeated  bool     // the command had been accepted before; two services that race with the same command may both report false
+}
+
+// commandType looks up a command by category and name. It returns [ErrUnknown].
+func commandType(registry *es.Registry, category, name string) (*es.CommandType, error) {
+	a, ok := registry.Aggregate(category)
+	if !ok {
+		return nil, fmt.Errorf("%w: no category %q", ErrUnknown, category)
+	}
+	t, ok := a.Command(name)
+	if !ok {
+		return nil, fmt.Errorf("%w: category %q has no command %q", ErrUnknown, category, name)
+	}
+	return t, nil
+}
+
+// check returns an error that wraps [es.ErrBadToken] if the stream's name or the command id is malformed.
+func (c *Command) check() error {
+	if err := c.Stream.Check(); err != nil {
+		return err
+	}
+	return es.CheckCommandID(c.ID)
+}
+
+// resolve sets Type and Payload. Type is set only if the type is known and the ids are valid.
+func (c *Command) resolve(registry *es.Registry) error {
+	t, err := commandType(registry, c.Stream.Category, c.Name)
+	if err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	c.Type = t
+	if c.Payload == nil {
+		c.Payload, err = t.Decode(c.Body)
+	}
+	return err
+}
+
+// call is one execution of a command: the command, and what its observers report when it ends.
+type call struct {
+	Command
+	hash       string // [es.HashCommand] of Name and Body
+	conflicts  int    // attempts that lost against another writer and were repeated
+	cacheHits  int    // attempts on a cached state
+	optimistic bool   // the command was appended without loading the aggregate
 }

@@ -10,7 +10,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// A counter is the smallest aggregate that can say no.
+// A counter is the smallest aggregate that can reject a command.
 type counter struct {
 	Total int `json:"total"`
 }

@@ -7,21 +7,22 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Besides the errors of package es, what the runtime returns.
+// Errors of the runtime, besides those of package es.
 var (
-	// ErrUnknown says that no module has the category, command, view or query of this name.
+	// ErrUnknown: no module has a category, command, view or query of this name.
 	ErrUnknown = errors.New("unknown")
-	// ErrCommandReused says that a command id has come before with another name or body.
+	// ErrCommandReused: the command id was used before with another name or body.
 	ErrCommandReused = errors.New("command id reused with another body")
-	// ErrOverloaded says that as much is in flight as the configuration allows: try again later.
-	ErrOverloaded = errors.New("too much in flight")
-	// ErrOutcomesFull says that no more commands can be taken for later until outcomes of earlier ones are forgotten.
-	ErrOutcomesFull = errors.New("there is no room for more outcomes of commands")
-	// ErrFuture says that a stream has not had this version, or no event at this time.
+	// ErrOverloaded: the configured limit of commands in flight is reached. Nothing was done; a retry may succeed.
+	ErrOverloaded = errors.New("too many in flight")
+	// ErrStatusesFull: the stored results of asynchronous commands take the configured maximum of space. New asynchronous
+	// commands are rejected until earlier results expire.
+	ErrStatusesFull = errors.New("the store of command results is full")
+	// ErrFuture: the stream has not reached this version, or had no event at this time.
 	ErrFuture = errors.New("the stream has no such version")
 )
 
-// PreconditionError says that a command expected a version that the stream does not have.
+// PreconditionError: the command expected a version that the stream does not have.
 type PreconditionError struct {
 	Stream           es.Stream
 	Expected, Actual es.Version
@@ -31,12 +32,27 @@ func (e *PreconditionError) Error() string {
 	return fmt.Sprintf("%s has version %d, not %d", e.Stream, e.Actual, e.Expected)
 }
 
-// NotReachedError says that a view had not reached a position when the wait for it ended.
+// NotReachedError: a view had not reached a position when the wait for it timed out.
 type NotReachedError struct {
 	View            string
 	Wanted, Reached es.Position
 }
 
 func (e *NotReachedError) Error() string {
-	return fmt.Sprintf("view %s stands at %s, not yet at %s", e.View, e.Reached, e.Wanted)
+	return fmt.Sprintf("view %s is at %s, not yet at %s", e.View, e.Reached, e.Wanted)
+}
+
+// setDefault replaces a value that is not positive.
+func setDefault(value *int, standard int) {
+	if *value <= 0 {
+		*value = standard
+	}
+}
+
+// orElse returns value, or otherwise if value is empty.
+func orElse(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
 }

@@ -104,7 +104,7 @@ func TestACommandMayChangeNothing(t *testing.T) {
 	}
 }
 
-// Two executors share a log, each with a cache of its own that the other makes stale all the time.
+// Two executors share a log. Each makes the cache of the other stale.
 func TestExecutorsRaceOnOneLog(t *testing.T) {
 	t.Parallel()
 	const executors, clients, commands = 2, 8, 50
@@ -126,7 +126,7 @@ func TestExecutorsRaceOnOneLog(t *testing.T) {
 	}
 }
 
-// Both get the same command id at once: it must take effect once, and both get the same answer.
+// Both get the same command id concurrently: it must take effect once, and both get the same answer.
 func TestExecutorsRaceWithOneCommand(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
@@ -148,7 +148,7 @@ func TestExecutorsRaceWithOneCommand(t *testing.T) {
 	}
 }
 
-// What is only remembered may be out of date; a "no" must not rest on it.
+// A cached state may be stale; a rejection must not depend on it.
 func TestARejectionIsNeverStale(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
@@ -161,7 +161,7 @@ func TestARejectionIsNeverStale(t *testing.T) {
 	}
 }
 
-// lossy writes, and then says that it doesn't know.
+// lossy appends, and then reports that the result is unknown.
 type lossy struct {
 	*memory.Log
 	lose atomic.Bool
@@ -202,7 +202,7 @@ func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 	var second sync.WaitGroup
 	second.Go(func() {
 		_, err := x.Execute(ctx, addCommand("a", "c2", 1))
-		for errors.Is(err, runtime.ErrOverloaded) { // the third was there just then, and took the only place
+		for errors.Is(err, runtime.ErrOverloaded) { // the third command took the only place in the queue just then
 			_, err = x.Execute(ctx, addCommand("a", "c2", 1))
 		}
 		if !errors.Is(err, es.ErrUnavailable) {

@@ -19,8 +19,8 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// The server's duplicate window is long over, the services were restarted, and the aggregate has moved on: a repeated
-// command still gets its first result.
+// After the server's duplicate window, restarts of the services and more commands, a repeated command still gets its first
+// result.
 func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 	t.Parallel()
 	const window = 100 * time.Millisecond
@@ -75,7 +75,7 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 	}
 }
 
-// Two services get the same command at the same time, again and again: it happens once, and both give the same answer.
+// Two services get the same command concurrently, many times: it takes effect once, and both return the same result.
 func TestTwoServicesRaceWithOneCommand(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
@@ -106,7 +106,7 @@ func TestTwoServicesRaceWithOneCommand(t *testing.T) {
 				}
 			}
 			if firsts == 0 {
-				t.Errorf("round %d: nobody says that it was the first", round)
+				t.Errorf("round %d: no service reports the first execution", round)
 			}
 		}
 		if last, err := s.log.Last(t.Context(), counterStream("raced")); err != nil || last.Version != rounds {

@@ -11,8 +11,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// BenchmarkLoad is what a load costs besides the log and the store of snapshots: one of all commits, and one of a snapshot
-// that the executor has left there on its way out.
+// BenchmarkLoad measures a load on stores in memory: of all commits, and of a snapshot that an executor has saved.
 func BenchmarkLoad(b *testing.B) {
 	const commits = 100
 	log, snapshots := memory.NewLog(1), memory.NewSnapshots()

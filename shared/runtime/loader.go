@@ -12,143 +12,147 @@ import (
 )
 
 const (
-	snapshotTimeout = 500 * time.Millisecond // for the read of one snapshot: the log can do without
+	snapshotTimeout = 500 * time.Millisecond // to read one snapshot: a load can do without
 	snapshotPause   = 2 * time.Second        // without snapshots after a failed read
-	// longReplay is from how many events on a snapshot is asked for even then: under load, when a read fails because
-	// it is late, replaying what is long instead would make it later still for all.
+	// longReplay is the number of events from which on a snapshot is read even during snapshotPause. Under load, reads fail
+	// because they are slow; replaying long streams instead would slow all reads further.
 	longReplay = 256
 )
 
-// loader folds aggregates from the log, with the help of snapshots where there are any.
+// loader folds aggregates from the log, with the help of snapshots if there are any.
 type loader struct {
 	log       es.Reader
 	snapshots es.Snapshots // nil: none
 	logger    *slog.Logger
 	observer  CommandObserver
 
-	skipUntil atomic.Int64 // unix nanoseconds; until then no snapshot is asked for
+	skipUntil atomic.Int64 // Unix time in nanoseconds before which no snapshot is read
 }
 
-// load folds a whole stream up to its newest commit, which newest reads. That and the snapshot are read at the
-// same time: where the snapshot is current, that is all it costs. A stream without events gives the initial
-// state.
-func (l *loader) load(ctx context.Context, a *es.Aggregate, s es.Stream, newest func() (es.Commit, error)) (folded, error) {
+func newLoader(log es.Reader, snapshots es.Snapshots, logger *slog.Logger, observer CommandObserver) *loader {
+	return &loader{log: log, snapshots: snapshots, logger: logger, observer: observer}
+}
+
+// load folds a whole stream up to its newest commit, which newest reads, concurrently with the snapshot. If the snapshot is
+// current, nothing else is read. A stream without events returns the initial state.
+func (l *loader) load(ctx context.Context, a *es.Aggregate, stream es.Stream, newest func() (es.Commit, error)) (state, error) {
 	found := make(chan *es.Snapshot, 1)
-	asks := l.asks()
-	if asks {
-		go func() { found <- l.snapshot(ctx, a, s) }()
+	available := l.snapshotsAvailable()
+	if available {
+		go func() { found <- l.snapshot(ctx, a, stream) }()
 	}
 	last, err := newest()
 	var snapshot *es.Snapshot
-	if asks {
+	if available {
 		snapshot = <-found
 	} else if err == nil && last.Version >= longReplay {
-		snapshot = l.snapshot(ctx, a, s)
+		snapshot = l.snapshot(ctx, a, stream)
 	}
 
-	f := newFolded(a, s)
+	s := newState(a, stream)
 	if errors.Is(err, es.ErrNoStream) {
-		return f, nil
+		return s, nil
 	}
 	if err != nil {
-		return f, err
+		return s, err
 	}
 	if snapshot != nil && snapshot.Version <= last.Version {
-		if l.fromSnapshot(ctx, &f, *snapshot, last) {
-			return f, nil
+		if l.fromSnapshot(ctx, &s, *snapshot, last) {
+			return s, nil
 		}
-		f = newFolded(a, s)
+		s = newState(a, stream)
 	}
-	return f, l.replay(ctx, &f, last)
+	return s, l.replay(ctx, &s, last)
 }
 
-// remembered makes f what the newest snapshot says, without a look at the log: as what is in the cache, it may be out of
-// date. It reports false where there is no snapshot that can be used.
-func (l *loader) remembered(ctx context.Context, f *folded) bool {
-	if !l.asks() {
+// restoreNewest sets s to the newest snapshot without reading the log; s may be stale then. It reports false if there is no
+// usable snapshot.
+func (l *loader) restoreNewest(ctx context.Context, s *state) bool {
+	if !l.snapshotsAvailable() {
 		return false
 	}
-	snapshot := l.snapshot(ctx, f.aggregate, f.stream)
-	return snapshot != nil && l.restore(ctx, f, *snapshot)
+	snapshot := l.snapshot(ctx, s.aggregate, s.stream)
+	return snapshot != nil && l.restore(ctx, s, *snapshot)
 }
 
-// asks reports whether snapshots can be asked for.
-func (l *loader) asks() bool { return time.Now().UnixNano() >= l.skipUntil.Load() }
+// snapshotsAvailable reports false during the pause after a failed read.
+func (l *loader) snapshotsAvailable() bool { return time.Now().UnixNano() >= l.skipUntil.Load() }
 
-func (l *loader) restore(ctx context.Context, f *folded, s es.Snapshot) bool {
-	err := f.restore(s)
+func (l *loader) restore(ctx context.Context, s *state, snapshot es.Snapshot) bool {
+	err := s.restore(snapshot)
 	if err != nil {
-		l.reject(ctx, s, err)
+		l.reject(ctx, snapshot, err)
 	}
 	return err == nil
 }
 
-func (l *loader) reject(ctx context.Context, s es.Snapshot, err error) {
-	l.logger.WarnContext(ctx, "snapshot ignored, replaying the log", "stream", s.Stream.String(), "error", err)
+func (l *loader) reject(ctx context.Context, snapshot es.Snapshot, err error) {
+	l.logger.WarnContext(ctx, "snapshot ignored, replaying the log", "stream", snapshot.Stream.String(), "error", err)
 	l.observer.Snapshots(SnapshotRejected, 1)
 }
 
-// fromSnapshot folds the commits after the snapshot. It reports false where the snapshot can't be used: the
-// log alone decides then.
-func (l *loader) fromSnapshot(ctx context.Context, f *folded, s es.Snapshot, last es.Commit) bool {
-	if !l.restore(ctx, f, s) {
+// fromSnapshot restores a snapshot and folds the commits after it. It reports false if the snapshot is not usable and the
+// whole log has to be replayed.
+func (l *loader) fromSnapshot(ctx context.Context, s *state, snapshot es.Snapshot, last es.Commit) bool {
+	if !l.restore(ctx, s, snapshot) {
 		return false
 	}
-	if s.Version < last.Version {
-		err := l.replay(ctx, f, last)
+	if snapshot.Version < last.Version {
+		err := l.replay(ctx, s, last)
 		if err != nil {
-			l.reject(ctx, s, err)
+			l.reject(ctx, snapshot, err)
 		}
 		return err == nil
 	}
-	if f.revision.Position != last.Position {
-		l.reject(ctx, s, fmt.Errorf("it is of another log: it has version %d at %s, the log at %s", s.Version, f.revision.Position, last.Position))
+	if s.revision.Position != last.Position {
+		l.reject(ctx, snapshot, fmt.Errorf("it is of another log: it has version %d at %s, the log at %s", snapshot.Version, s.revision.Position, last.Position))
 		return false
 	}
-	f.revision = last.Revision()
+	s.revision = last.Revision()
 	return true
 }
 
-// replay folds the commits from f's version up to last.
-func (l *loader) replay(ctx context.Context, f *folded, last es.Commit) error {
-	for c, err := range l.log.Since(ctx, f.revision.Version, last) {
+// replay folds the commits after s's version up to last.
+func (l *loader) replay(ctx context.Context, s *state, last es.Commit) error {
+	for c, err := range l.log.Since(ctx, s.revision.Version, last) {
 		if err != nil {
 			return err
 		}
-		if err := checkLink(f.revision, &c); err != nil {
+		if err := checkLink(s.revision, &c); err != nil {
 			return err
 		}
-		if err := f.apply(&c); err != nil {
+		if err := s.apply(&c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// refresh folds what others have written since f was folded. It returns [es.ErrCorrupt] where f does not
-// fit the log: the log was replaced.
-func (l *loader) refresh(ctx context.Context, f *folded) error {
-	last, err := l.log.LastConfirmed(ctx, f.stream)
+// refresh folds the commits that other writers have appended after s. It returns [es.ErrCorrupt] if s does not fit the log,
+// which was replaced then.
+func (l *loader) refresh(ctx context.Context, s *state) error {
+	last, err := l.log.LastConfirmed(ctx, s.stream)
 	if err != nil && !errors.Is(err, es.ErrNoStream) {
 		return err
 	}
-	if last.Version > f.revision.Version {
-		return l.replay(ctx, f, last)
+	if last.Version > s.revision.Version {
+		return l.replay(ctx, s, last)
 	}
-	if last.Version < f.revision.Version || last.Position != f.revision.Position {
+	if last.Version < s.revision.Version || last.Position != s.revision.Position {
 		return fmt.Errorf("%w: %s ends with version %d at %s in the log, with version %d at %s in memory",
-			es.ErrCorrupt, f.stream, last.Version, last.Position, f.revision.Version, f.revision.Position)
+			es.ErrCorrupt, s.stream, last.Version, last.Position, s.revision.Version, s.revision.Position)
 	}
 	return nil
 }
 
-func (l *loader) snapshot(ctx context.Context, a *es.Aggregate, s es.Stream) *es.Snapshot {
+// snapshot reads the stream's snapshot; nil if there is none, or it can't be read.
+func (l *loader) snapshot(ctx context.Context, a *es.Aggregate, stream es.Stream) *es.Snapshot {
 	if l.snapshots == nil || a.Snapshot.Every < 0 {
 		return nil
 	}
 	bounded, cancel := context.WithTimeout(ctx, snapshotTimeout)
 	defer cancel()
-	snapshot, err := l.snapshots.Load(bounded, s, snapshotSchema(a, l.log.Created(s)))
+	snapshot, err := l.snapshots.Load(bounded, stream, snapshotSchema(a, l.log.Created(stream)))
 	if errors.Is(err, es.ErrNotFound) {
 		return nil
 	}
@@ -164,14 +168,14 @@ func (l *loader) snapshot(ctx context.Context, a *es.Aggregate, s es.Stream) *es
 	return &snapshot
 }
 
-// checkLink makes sure that c was written on top of what is folded: a snapshot of another log has the same
-// versions at other positions. A log without back-pointers can't tell.
+// checkLink returns [es.ErrCorrupt] unless c was appended directly after the revision before: a snapshot of another log has
+// the same versions at other positions. A log without back-pointers can't be checked.
 func checkLink(before es.Revision, c *es.Commit) error {
 	if len(c.Previous) == 0 || before.Version == 0 {
 		return nil
 	}
 	if c.Previous[0] != before.Position.Sequence {
-		return fmt.Errorf("%w: %s: version %d at %s was written after sequence %d, what is folded ends at %s",
+		return fmt.Errorf("%w: %s: version %d at %s was appended after sequence %d, the folded state ends at %s",
 			es.ErrCorrupt, c.Stream, c.First(), c.Position, c.Previous[0], before.Position)
 	}
 	return nil

@@ -11,44 +11,43 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// CommandObserver is told what an [Executor] does, for metrics. It is called by many goroutines at once and must not
-// block.
+// CommandObserver receives events of an [Executor], for metrics. Goroutines call it concurrently; it must not block.
 type CommandObserver interface {
-	// Executed is told of each command of a known type, with the time since its arrival.
-	Executed(ctx context.Context, t *es.CommandType, outcome CommandOutcome, took time.Duration)
-	// Conflicted is told when a command is decided again because another writer was faster.
+	// Executed reports a command of a known type, with its result and the time since its arrival.
+	Executed(ctx context.Context, t *es.CommandType, result CommandResult, took time.Duration)
+	// Conflicted reports that a command was attempted again because another writer was faster.
 	Conflicted(t *es.CommandType)
-	// Appended is told of each append: "stored", "conflict" or "failed".
-	Appended(ctx context.Context, category, outcome string, took time.Duration)
-	// Loaded is told where the state came from that a command is decided on.
+	// Appended reports an append; result is "stored", "conflict" or "failed".
+	Appended(ctx context.Context, category, result string, took time.Duration)
+	// Loaded reports the source of the state on which a command was decided.
 	Loaded(ctx context.Context, category string, source LoadSource, took time.Duration)
-	// Snapshots is told what became of snapshots.
-	Snapshots(outcome SnapshotOutcome, count int)
+	// Snapshots counts snapshots by result.
+	Snapshots(result SnapshotResult, count int)
 }
 
-// CommandOutcome is what came of a command.
-type CommandOutcome string
+// CommandResult classifies the end of a command. Its values are labels of metrics.
+type CommandResult string
 
-// The outcomes of commands.
+// The results of commands.
 const (
-	CommandAccepted     CommandOutcome = "accepted"     // its events are in the log
-	CommandUnchanged    CommandOutcome = "unchanged"    // it led to no event
-	CommandRepeated     CommandOutcome = "repeated"     // it got its first result again
-	CommandRejected     CommandOutcome = "rejected"     // the domain said no
-	CommandPrecondition CommandOutcome = "precondition" // IfMatch did not hold
-	CommandReused       CommandOutcome = "reused"       // its id had come with another body
-	CommandInvalid      CommandOutcome = "invalid"      // it can't be read
-	CommandTooLarge     CommandOutcome = "too_large"    // its events are more than the log takes at once
-	CommandConflicted   CommandOutcome = "conflict"     // others were faster every time
-	CommandOverloaded   CommandOutcome = "overloaded"   // too many waited for the aggregate
-	CommandUnavailable  CommandOutcome = "unavailable"  // the log did not answer in time
-	CommandFailed       CommandOutcome = "failed"       // a fault of the domain, of the log's content or of ours
+	CommandAccepted     CommandResult = "accepted"     // its events are in the log
+	CommandUnchanged    CommandResult = "unchanged"    // it led to no event
+	CommandRepeated     CommandResult = "repeated"     // it got its first result again
+	CommandRejected     CommandResult = "rejected"     // by the domain
+	CommandPrecondition CommandResult = "precondition" // IfMatch did not match
+	CommandReused       CommandResult = "reused"       // its id was used before with another name or body
+	CommandInvalid      CommandResult = "invalid"      // malformed
+	CommandTooLarge     CommandResult = "too_large"    // its events exceed the log's limit for one commit
+	CommandConflicted   CommandResult = "conflict"     // every attempt lost against another writer
+	CommandOverloaded   CommandResult = "overloaded"   // too many commands waited for the aggregate
+	CommandUnavailable  CommandResult = "unavailable"  // the log did not answer in time
+	CommandFailed       CommandResult = "failed"       // a fault of the domain, of the log's content or of this program
 )
 
-// outcomes says what an error means; the first that matches counts.
-var outcomes = []struct {
-	is      error
-	outcome CommandOutcome
+// commandResults maps errors to results; the first match counts.
+var commandResults = []struct {
+	is     error
+	result CommandResult
 }{
 	{es.ErrCorrupt, CommandFailed},
 	{es.ErrUnknownEvent, CommandFailed},
@@ -61,8 +60,8 @@ var outcomes = []struct {
 	{es.ErrConflict, CommandConflicted},
 }
 
-// CommandOutcomeOf is the outcome of what [Executor.Execute] has returned.
-func CommandOutcomeOf(result Result, err error) CommandOutcome {
+// CommandResultOf classifies what [Executor.Execute] has returned.
+func CommandResultOf(result Result, err error) CommandResult {
 	switch {
 	case err == nil && result.Repeated:
 		return CommandRepeated
@@ -79,126 +78,144 @@ func CommandOutcomeOf(result Result, err error) CommandOutcome {
 	case errors.As(err, &precondition):
 		return CommandPrecondition
 	}
-	for _, o := range outcomes {
-		if errors.Is(err, o.is) {
-			return o.outcome
+	for _, r := range commandResults {
+		if errors.Is(err, r.is) {
+			return r.result
 		}
 	}
 	return CommandFailed
 }
 
-// LoadSource is where the state of an aggregate came from.
+// LoadSource is the source of an aggregate's state.
 type LoadSource string
 
-// Where states come from.
+// The sources of states.
 const (
 	FromCache    LoadSource = "cache"
-	FromRefresh  LoadSource = "refresh" // the cache, and what others have written since
-	FromGuess    LoadSource = "guess"   // nowhere: it was taken for new, and was
+	FromRefresh  LoadSource = "refresh" // the cache, and the commits that other writers have appended since
+	FromGuess    LoadSource = "guess"   // none: the aggregate was assumed to be new, and was
 	FromSnapshot LoadSource = "snapshot"
 	FromLog      LoadSource = "log"
 )
 
-// SnapshotOutcome is what became of a snapshot.
-type SnapshotOutcome string
+// SnapshotResult is the result of writing or reading a snapshot.
+type SnapshotResult string
 
-// What becomes of snapshots.
+// The results of snapshots.
 const (
-	SnapshotWritten  SnapshotOutcome = "written"
-	SnapshotRejected SnapshotOutcome = "rejected" // read, but of no use: the log was replayed
-	SnapshotDropped  SnapshotOutcome = "dropped"  // not written: the store failed, or too many waited
+	SnapshotWritten  SnapshotResult = "written"
+	SnapshotRejected SnapshotResult = "rejected" // read, but not usable: the log was replayed
+	SnapshotDropped  SnapshotResult = "dropped"  // not written: the store failed, or the queue was full
 )
 
-// Cached is how many aggregates are in memory.
-func (x *Executor) Cached() int { return x.cache.size() }
-
-// execution is one command as its observers see it.
-type execution struct {
-	started time.Time
-	command *es.CommandType // nil: unknown
-	span    trace.Span
-}
-
-// observed executes a command of type t, nil where that is not known, unless err says why it can't be.
-func (x *Executor) observed(ctx context.Context, c Command, t *es.CommandType, payload any, err error) (result Result, _ error) {
-	ctx, e := x.begin(ctx, &c, t)
-	if err == nil {
-		result, err = x.execute(ctx, c, t, payload)
-	}
-	x.end(ctx, e, result, err)
-	return result, err
-}
-
-// begin starts to observe a command: its trace, and on whose behalf what follows is done.
-func (x *Executor) begin(ctx context.Context, c *Command, t *es.CommandType) (context.Context, execution) {
-	e := execution{started: time.Now(), command: t}
+// traced executes a command in a span of its own and reports its result, unless err tells why it can't be executed.
+func (x *Executor) traced(ctx context.Context, c *call, err error) (result Result, _ error) {
+	started := time.Now()
 	if es.RequestOf(ctx).CommandID == "" {
 		ctx = es.WithRequest(ctx, es.Request{Tenant: c.Stream.Tenant, CommandID: c.ID, CorrelationID: orElse(c.CorrelationID, c.ID)})
 	}
-	ctx, e.span = tracing.Step(tracing.Continue(ctx, c.Trace), "execute")
-	if e.span.IsRecording() {
-		e.span.SetAttributes(tracing.Category.String(c.Stream.Category), tracing.StreamID.String(c.Stream.ID), tracing.Command.String(c.Name))
+	ctx, span := tracing.Step(tracing.Continue(ctx, c.Trace), "execute")
+	if err == nil {
+		result, err = x.execute(ctx, c)
 	}
-	return ctx, e
+	outcome := CommandResultOf(result, err)
+	endCommand(span, c, outcome, result, err)
+	if c.Type != nil {
+		c.report(ctx, x.config.Observer, outcome, time.Since(started))
+	}
+	return result, err
 }
 
-func (x *Executor) end(ctx context.Context, e execution, result Result, err error) {
-	outcome := CommandOutcomeOf(result, err)
-	if e.span.IsRecording() {
-		e.span.SetAttributes(tracing.Outcome.String(string(outcome)))
+// endCommand ends the span of a command. A rejection is a result, not an error of the span.
+func endCommand(span trace.Span, c *call, outcome CommandResult, result Result, err error) {
+	if span.IsRecording() {
+		span.SetAttributes(tracing.Category.String(c.Stream.Category), tracing.StreamID.String(c.Stream.ID),
+			tracing.Command.String(c.Name), tracing.Outcome.String(string(outcome)))
 		if err == nil {
-			e.span.SetAttributes(tracing.Version.Int64(int64(result.Version)), tracing.Position.String(result.Position.String()))
+			span.SetAttributes(tracing.Version.Int64(int64(result.Version)), tracing.Position.String(result.Position.String()))
 		}
 	}
 	switch outcome {
 	case CommandFailed, CommandUnavailable, CommandOverloaded:
-		tracing.End(e.span, err)
 	default:
-		tracing.End(e.span, nil) // a "no" is an answer
+		err = nil
 	}
-	if e.command != nil {
-		x.config.Observer.Executed(ctx, e.command, outcome, time.Since(e.started))
-	}
+	tracing.End(span, err)
 }
 
-// loaded reports a load that has ended.
-func (x *Executor) loaded(ctx context.Context, entry *cached, source LoadSource, started time.Time) {
-	trace.SpanFromContext(ctx).SetAttributes(tracing.Source.String(string(source)))
-	x.config.Observer.Loaded(ctx, entry.stream.Category, source, time.Since(started))
+// report tells the observer how the command ended.
+func (c *call) report(ctx context.Context, o CommandObserver, outcome CommandResult, took time.Duration) {
+	for range c.cacheHits {
+		o.Loaded(ctx, c.Stream.Category, FromCache, 0)
+	}
+	if c.optimistic {
+		o.Loaded(ctx, c.Stream.Category, FromGuess, 0)
+	}
+	for range c.conflicts {
+		o.Conflicted(c.Type)
+	}
+	o.Executed(ctx, c.Type, outcome, took)
 }
 
-// decide is [decide], observed.
-func (x *Executor) decide(ctx context.Context, f *folded, t *es.CommandType, payload any, c Command, hash string) ([]es.Event, Result, error) {
-	_, span := tracing.Step(ctx, "decide")
+// observedSteps decorates steps with spans and metrics.
+type observedSteps struct {
+	next     steps
+	observer CommandObserver
+}
+
+func (o observedSteps) load(ctx context.Context, s *slot, a *es.Aggregate) (loadResult, error) {
+	if s.current() {
+		o.observer.Loaded(ctx, s.stream.Category, FromCache, 0)
+		return loadResult{source: FromCache}, nil
+	}
+	started := time.Now()
+	ctx, span := tracing.Step(ctx, "load")
 	defer span.End()
-	return decide(f, t, payload, c, hash)
+	result, err := o.next.load(ctx, s, a)
+	if err == nil {
+		span.SetAttributes(tracing.Source.String(string(result.source)))
+		o.observer.Loaded(ctx, s.stream.Category, result.source, time.Since(started))
+	}
+	return result, err
 }
 
-// append is the log's Append, observed.
-func (x *Executor) append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+func (o observedSteps) decide(ctx context.Context, s *state, c *call) ([]es.Event, Result, error) {
+	ctx, span := tracing.Step(ctx, "decide")
+	defer span.End()
+	return o.next.decide(ctx, s, c)
+}
+
+// observedAppender decorates a log with spans and metrics. A commit carries the trace under which it is appended.
+type observedAppender struct {
+	next     es.Appender
+	observer CommandObserver
+}
+
+// Append implements [es.Appender].
+func (o observedAppender) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
 	started := time.Now()
 	ctx, span := tracing.Step(ctx, "append")
 	c.Trace = tracing.Of(ctx)
-	revision, err := x.log.Append(ctx, expected, c)
-	outcome := "stored"
+	revision, err := o.next.Append(ctx, expected, c)
+	result := "stored"
 	switch {
 	case errors.Is(err, es.ErrConflict):
-		outcome = "conflict"
+		result = "conflict"
 	case err != nil:
-		outcome = "failed"
+		result = "failed"
 	}
-	x.config.Observer.Appended(ctx, c.Stream.Category, outcome, time.Since(started))
+	o.observer.Appended(ctx, c.Stream.Category, result, time.Since(started))
 	tracing.End(span, err)
 	return revision, err
 }
 
-// unobserved observes nothing.
+// unobserved ignores all events.
 type unobserved struct{}
 
 var _ CommandObserver = unobserved{}
 
-func (unobserved) Executed(context.Context, *es.CommandType, CommandOutcome, time.Duration) {}
-func (unobserved) Conflicted(*es.CommandType)                                               {}
-func (unobserved) Appended(context.Context, string, string, time.Duration)                  {}
-func (unobserved) Loaded(context.Context, string, LoadSource, time.Duration)                {}
-func (unobserved) Snapshots(SnapshotOutcome, int)                                           {}
+func (unobserved) Executed(context.Context, *es.CommandType, CommandResult, time.Duration) {}
+func (unobserved) Conflicted(*es.CommandType)                                              {}
+func (unobserved) Appended(context.Context, string, string, time.Duration)                 {}
+func (unobserved) Loaded(context.Context, string, LoadSource, time.Duration)               {}
+func (unobserved) Snapshots(SnapshotResult, int)                                           {}

@@ -85,7 +85,7 @@ func (d *dispatch) setDeadline(ctx context.Context, set es.SetDeadline) error {
 
 // sendCommand publishes a command. One that the bus can never take gets a result that says so, which parks the instance.
 func (d *dispatch) sendCommand(ctx context.Context, send es.SentCommand) error {
-	m := CommandMessage{Command: origin(d.commit), OutcomeTo: d.commit.Stream}
+	m := AsyncMessage{Command: origin(d.commit), OutcomeTo: d.commit.Stream}
 	m.Stream = es.Stream{Tenant: d.commit.Stream.Tenant, Category: send.Category, ID: send.To}
 	m.Name, m.ID, m.Body = send.Name, d.runner.config.CommandID(send.ID), send.Body
 	message, err := m.Encode()

@@ -115,7 +115,7 @@ type processStack struct {
 	stack
 	bus       es.MessageBus
 	deadlines es.Deadlines
-	outcomes  *runtime.Outcomes
+	outcomes  *runtime.StatusStore
 	registry  *es.Registry
 	executor  *runtime.Executor // of the command service
 }
@@ -157,10 +157,10 @@ func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
 // newProcessStack also runs a worker that executes the commands of processes.
 func newProcessStack(t *testing.T, s stack, bus es.MessageBus, deadlines es.Deadlines, values es.KeyValue) *processStack {
 	t.Helper()
-	p := &processStack{stack: s, bus: bus, deadlines: deadlines, outcomes: runtime.NewOutcomes(values), registry: registered(t, moveModule())}
+	p := &processStack{stack: s, bus: bus, deadlines: deadlines, outcomes: runtime.NewStatusStore(values), registry: registered(t, moveModule())}
 	p.executor = p.newExecutor(t)
-	queue := runtime.NewCommandQueue(p.registry, p.executor, bus, p.outcomes, runtime.CommandQueueConfig{
-		Check:   func(*es.CommandType, []byte) error { return nil },
+	queue := runtime.NewAsyncWorker(p.registry, p.executor, bus, p.outcomes, runtime.AsyncConfig{
+		Decode:  (*es.CommandType).Decode,
 		Explain: explainRejection, Logger: slog.New(slog.DiscardHandler),
 	})
 	background(t, queue.Run)

@@ -11,12 +11,12 @@ import (
 
 // handleResult passes the result of a command to the instance that has sent it.
 func (r *ProcessRunner) handleResult(ctx context.Context, d es.Delivery) error {
-	decoded, err := DecodeOutcome(d.Message)
+	decoded, err := DecodeStatus(d.Message)
 	if err != nil {
 		return es.Terminate(err)
 	}
 	result := es.CommandOutcome{
-		CommandID: decoded.CommandID, Accepted: decoded.Status == Accepted, Refused: decoded.Refused,
+		CommandID: decoded.CommandID, Accepted: decoded.State == Accepted, Refused: decoded.Refused,
 		Code: decoded.Code, Message: decoded.Detail, Version: decoded.Version, Time: d.Published.UTC().Truncate(time.Microsecond),
 	}
 	if decoded.Position != "" {

@@ -29,7 +29,7 @@ type LogReader interface {
 func NewQueries(registry *es.Registry, log LogReader, views es.ViewReader, snapshots es.Snapshots, logger *slog.Logger) *Queries {
 	return &Queries{
 		registry: registry, log: log, views: views,
-		loader: &loader{log: log, snapshots: snapshots, logger: logger, observer: unobserved{}},
+		loader: newLoader(log, snapshots, logger, unobserved{}),
 		waiter: newPositionWaiter(views),
 	}
 }
@@ -173,7 +173,7 @@ func (q *Queries) State(ctx context.Context, s es.Stream, m Moment, w Wait) (Sta
 	if f.revision.Version == 0 {
 		return State{}, fmt.Errorf("%w: %s", es.ErrNoStream, s)
 	}
-	return State{Stream: s, Version: f.revision.Version, Position: f.revision.Position, State: f.state}, nil
+	return State{Stream: s, Version: f.revision.Version, Position: f.revision.Position, State: f.value}, nil
 }
 
 func (q *Queries) stateAt(ctx context.Context, a *es.Aggregate, s es.Stream, m Moment, w Wait) (State, error) {

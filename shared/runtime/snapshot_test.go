@@ -15,7 +15,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// run executes commands and then stops the executor, which writes what is left to save.
+// runAndStop executes commands and then stops the executor, which writes the remaining snapshots.
 func runAndStop(t *testing.T, x *runtime.Executor, work func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -30,7 +30,7 @@ func runAndStop(t *testing.T, x *runtime.Executor, work func()) {
 	running.Wait()
 }
 
-// counted counts the commits that are read besides the newest.
+// counted records the versions after which commits are read.
 type counted struct {
 	*memory.Log
 	mu    sync.Mutex
@@ -99,7 +99,7 @@ func (s silent) LastConfirmed(ctx context.Context, stream es.Stream) (es.Commit,
 	return s.Last(ctx, stream)
 }
 
-// saveCounters gives counters of so many commits each their snapshots.
+// saveCounters appends commits to counters and saves their snapshots.
 func saveCounters(t *testing.T, log es.EventStore, snapshots es.Snapshots, commits int, ids ...string) {
 	t.Helper()
 	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
@@ -112,7 +112,7 @@ func saveCounters(t *testing.T, log es.EventStore, snapshots es.Snapshots, commi
 	})
 }
 
-// Where a snapshot is current, a command reads nothing else; where it isn't, the append says so.
+// If a snapshot is current, a command reads nothing else; if it is stale, the append conflicts.
 func TestACommandTrustsASnapshotUntilTheLogContradicts(t *testing.T) {
 	t.Parallel()
 	log, snapshots := memory.NewLog(4), memory.NewSnapshots()
@@ -122,7 +122,7 @@ func TestACommandTrustsASnapshotUntilTheLogContradicts(t *testing.T) {
 	}
 	saveCounters(t, log, snapshots, 3, ids...)
 
-	// Taking away can't be the first thing that happens to a counter: nobody takes it for a new one.
+	// A new counter rejects a subtraction: the optimistic attempt on a new counter comes to nothing.
 	x := newExecutor(t, silent{log}, snapshots, runtime.ExecutorConfig{})
 	for _, id := range ids[:50] {
 		if got := mustExecute(t, x, addCommand(id, "next", -1)); got.Version != 4 {
@@ -151,7 +151,7 @@ func TestACommandTrustsASnapshotUntilTheLogContradicts(t *testing.T) {
 	}
 }
 
-// In a log that was replaced, a stream can end at the sequence of the old one and be another.
+// In a replaced log, a stream can end at the same sequence as in the old log with other events.
 func TestASnapshotOfAnotherLogIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	snapshots := memory.NewSnapshots()
@@ -170,7 +170,7 @@ func TestASnapshotOfAnotherLogIsNotTrusted(t *testing.T) {
 	}
 }
 
-// A snapshot can be of another log: one that was replaced while Postgres stayed.
+// A snapshot can be of another log, which was replaced while Postgres was kept.
 func TestASnapshotOfAnotherLogIsIgnored(t *testing.T) {
 	t.Parallel()
 	snapshots := memory.NewSnapshots()
@@ -195,7 +195,7 @@ func TestASnapshotOfAnotherLogIsIgnored(t *testing.T) {
 	}
 }
 
-// broken snapshots stand for a Postgres that is down.
+// broken is a snapshot store whose Postgres is down.
 type broken struct{}
 
 func (broken) Load(context.Context, es.Stream, string) (es.Snapshot, error) {
@@ -219,7 +219,7 @@ func TestCommandsGoOnWithoutSnapshots(t *testing.T) {
 	}
 }
 
-// late snapshots can't be read at first.
+// late is a snapshot store whose first reads fail.
 type late struct {
 	*memory.Snapshots
 	mu       sync.Mutex
@@ -238,7 +238,7 @@ func (l *late) Load(ctx context.Context, s es.Stream, schema string) (es.Snapsho
 	return l.Snapshots.Load(ctx, s, schema)
 }
 
-// After a failed read, short streams are not kept waiting for snapshots for a while, and long ones are not replayed.
+// During the pause after a failed read, short streams are replayed without a snapshot, long ones with it.
 func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
 	t.Parallel()
 	log, snapshots := &counted{Log: memory.NewLog(4)}, &late{Snapshots: memory.NewSnapshots()}
@@ -253,7 +253,7 @@ func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
 	log.after, snapshots.asked, snapshots.failures = nil, nil, 1
 	x = newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
 	for _, id := range []string{"first", "short", "long"} {
-		mustExecute(t, x, addCommand(id, "0", 1)) // what an aggregate has done already, so that it is not taken for new
+		mustExecute(t, x, addCommand(id, "0", 1)) // a repeated command, so that the optimistic attempt fails
 	}
 	if want := []string{"first", "long"}; !slices.Equal(snapshots.asked, want) {
 		t.Errorf("snapshots of %v were asked for, not of %v", snapshots.asked, want)
@@ -263,7 +263,7 @@ func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
 	}
 }
 
-// brittle is a state that can't be written down at times, and never read.
+// brittle is a state that sometimes can't be encoded, and never decoded.
 type brittle struct{ Total int }
 
 func (b brittle) MarshalJSON() ([]byte, error) {
@@ -275,7 +275,7 @@ func (b brittle) MarshalJSON() ([]byte, error) {
 
 func (b *brittle) UnmarshalJSON([]byte) error { panic("never") }
 
-// kept are snapshots that tell of which streams there are some.
+// kept records the streams that have a snapshot.
 type kept struct {
 	*memory.Snapshots
 	ids []string
@@ -288,7 +288,7 @@ func (k *kept) Save(ctx context.Context, snapshots []es.Snapshot) error {
 	return k.Snapshots.Save(ctx, snapshots)
 }
 
-// A state whose encoder panics gets no snapshot, and one whose decoder does is folded from the log. The service goes on.
+// A state whose encoder panics gets no snapshot, and one whose decoder panics is folded from the log. The service continues.
 func TestAStateWhoseCodecPanics(t *testing.T) {
 	t.Parallel()
 	registry := registered(t, es.Module{Name: "counting", Deciders: []es.DeciderDef{es.Decider[brittle]{

@@ -13,9 +13,8 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Send starts the span of a message that is published (messaging conventions: a producer, operation "send"). The message
-// carries the context of this span, so that whoever handles it continues from here: see [Of]. Where the trace is not
-// recorded, it does nothing.
+// Send starts the span of a publication (messaging conventions: a producer, operation "send"). The message must carry the
+// context of this span, see [Of], so that its handler continues the trace. Send does nothing if the trace is not recorded.
 func Send(ctx context.Context, system, destination, messageID string) (context.Context, trace.Span) {
 	if !On(ctx) {
 		return ctx, NoSpan
@@ -26,11 +25,11 @@ func Send(ctx context.Context, system, destination, messageID string) (context.C
 	))
 }
 
-// Work is what a consumer does with what it takes from the log or from the bus.
+// Work describes how a consumer handles entries of the log or messages of the bus.
 type Work struct {
-	System      string // what it reads from: "nats"
+	System      string // "nats" or "postgresql"
 	Name        string // of the consumer: a view, a process, a group
-	Destination string // what it reads
+	Destination string // the stream or topic
 	Partition   int    // of the log; -1: none
 	Attributes  []attribute.KeyValue
 }
@@ -49,7 +48,7 @@ func (w Work) attributes(messages int) []attribute.KeyValue {
 	return all
 }
 
-// Process starts the span of one message that is handled: it continues the message's trace.
+// Process starts the span of one message, in the message's trace.
 func (w Work) Process(ctx context.Context, t es.Trace) (context.Context, trace.Span) {
 	ctx = Continue(ctx, t)
 	if !Enabled() {
@@ -58,7 +57,7 @@ func (w Work) Process(ctx context.Context, t es.Trace) (context.Context, trace.S
 	return start(ctx, "process "+w.Name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(w.attributes(1)...))
 }
 
-// Link lets the span of ctx name the one, where that is another, under which its work was done.
+// Link links the span of ctx to another span.
 func Link(ctx context.Context, other trace.SpanContext) {
 	span := trace.SpanFromContext(ctx)
 	if other.IsValid() && !other.Equal(span.SpanContext()) {
@@ -66,26 +65,25 @@ func Link(ctx context.Context, other trace.SpanContext) {
 	}
 }
 
-// Enabled reports whether spans are kept at all. Without a provider, the tracer of this program makes none.
+// Enabled reports whether spans are recorded at all: a provider is in use.
 func Enabled() bool { return on.Load() }
 
 const (
-	// ended is how old a commit is whose trace is taken to have come to its end: a view that is built from the log
-	// continues no trace.
+	// ended is the age of a commit after which its trace is considered complete: a view that is built from the log continues
+	// no trace.
 	ended = 10 * time.Minute
-	// maxLinks is how many traces of one batch are continued.
+	// maxLinks is the number of traces in a batch that are continued.
 	maxLinks = 128
 )
 
-// Batch is the span of a batch, and a span in each trace that it continues.
+// Batch holds the span of a batch, and a span in each trace that it continues.
 type Batch struct {
 	span   trace.Span
 	traces []trace.Span
 }
 
-// ProcessCommits starts the span of commits that are handled together. One commit's work is a part of its own trace. The
-// work on several is a trace of its own that is linked to each of theirs; and each of theirs gets a span, linked the other
-// way, that says that its commit was worked on meanwhile.
+// ProcessCommits starts the span of a batch of commits. A single commit is handled in its own trace. A larger batch has a new
+// trace that links to the trace of each commit, and each of these gets a span that links back.
 func (w Work) ProcessCommits(ctx context.Context, commits iter.Seq[*es.Commit]) (context.Context, Batch) {
 	if !Enabled() {
 		return ctx, Batch{span: NoSpan}
@@ -114,8 +112,8 @@ func (w Work) ProcessCommits(ctx context.Context, commits iter.Seq[*es.Commit]) 
 	return ctx, b
 }
 
-// sampledParents are the spans in which the commits were published, as far as they are kept and not over, and how many
-// commits there are.
+// sampledParents returns the spans in which the commits were published, if they are sampled and recent, and the number of
+// commits.
 func sampledParents(commits iter.Seq[*es.Commit]) (parents []trace.SpanContext, count int) {
 	now := time.Now()
 	for c := range commits {

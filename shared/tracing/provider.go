@@ -7,10 +7,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// on is set while spans are kept.
+// on is set while spans are recorded.
 var on atomic.Bool
 
-// Use hands all spans of this program to a provider from now on; nil ends that.
+// Use records all spans of this program with a provider from now on; nil stops recording.
 func Use(provider trace.TracerProvider) {
 	on.Store(provider != nil)
 	if provider != nil {

@@ -1,6 +1,5 @@
-// Package tracing carries the trace of a request through the program and through the log, with the API of
-// OpenTelemetry alone: what becomes of the spans is package observe's to say. Where a trace is not recorded, its ids
-// are carried all the same, and nothing else is done.
+// Package tracing carries the trace of a request through the program and the log, with the API of OpenTelemetry alone; package
+// observe exports the spans. The ids of a trace that is not recorded are carried too, at no other cost.
 package tracing
 
 import (
@@ -18,10 +17,10 @@ import (
 // scope names the spans of this program.
 const scope = "orchestrix"
 
-// w3c is the form in which a trace stands in headers: traceparent and tracestate.
+// w3c encodes a trace as the headers traceparent and tracestate.
 var w3c propagation.TraceContext
 
-// carrier makes a trace of the log one that a propagator reads and writes.
+// carrier adapts a trace of the log to propagators.
 type carrier struct{ trace *es.Trace }
 
 var _ propagation.TextMapCarrier = carrier{}
@@ -47,11 +46,11 @@ func Of(ctx context.Context) es.Trace {
 	return t
 }
 
-// maxState is how long a trace state is that is carried on: as long as W3C wants it to be at least. Clients may send 16 KiB,
-// and it would travel with all that their command sets off.
+// maxState is the maximum length of a trace state, in bytes: the minimum that W3C requires. Clients may send 16 KiB, which every
+// message and commit that follows from their command would carry.
 const maxState = 512
 
-// Continue makes what happens under ctx a part of t, unless ctx is a part of a trace already or t is none.
+// Continue adds the trace t to ctx, unless ctx has a trace already or t is zero.
 func Continue(ctx context.Context, t es.Trace) context.Context {
 	if t.Parent == "" || trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx
@@ -59,7 +58,7 @@ func Continue(ctx context.Context, t es.Trace) context.Context {
 	return w3c.Extract(ctx, carrier{&t})
 }
 
-// ID is the trace's id in ctx, 32 hexadecimal digits; "" where there is none.
+// ID returns the id of the trace in ctx, 32 hexadecimal digits; "" if there is none.
 func ID(ctx context.Context) string {
 	if s := trace.SpanContextFromContext(ctx); s.HasTraceID() {
 		return s.TraceID().String()
@@ -67,14 +66,13 @@ func ID(ctx context.Context) string {
 	return ""
 }
 
-// On reports whether the trace of ctx is recorded here. Names and attributes that cost something are made only then.
+// On reports whether the trace of ctx is recorded. Expensive names and attributes are computed only then.
 func On(ctx context.Context) bool { return Enabled() && trace.SpanFromContext(ctx).IsRecording() }
 
-// Sampled reports whether the trace of ctx is one that is kept.
+// Sampled reports whether the trace of ctx is sampled.
 func Sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
 
-// Step starts a span within the trace of ctx; where that is not recorded, it does nothing. The span must be given to
-// [End].
+// Step starts a span within the trace of ctx; it does nothing if the trace is not recorded. The caller must [End] the span.
 func Step(ctx context.Context, name string) (context.Context, trace.Span) {
 	if !On(ctx) {
 		return ctx, NoSpan
@@ -82,15 +80,15 @@ func Step(ctx context.Context, name string) (context.Context, trace.Span) {
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(scope).Start(ctx, name)
 }
 
-// NoSpan takes everything and keeps nothing.
+// NoSpan records nothing.
 var NoSpan = trace.SpanFromContext(context.Background())
 
-// start starts a span that may be the first of this program in its trace.
+// start starts a span that may be the first one of this program in its trace.
 func start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return otel.Tracer(scope).Start(ctx, name, options...)
 }
 
-// End ends a span, with the error that its work has ended with.
+// End ends a span with the error of its work, which may be nil.
 func End(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
 		span.SetStatus(codes.Error, err.Error())
@@ -98,7 +96,7 @@ func End(span trace.Span, err error) {
 	span.End()
 }
 
-// The attributes of our own; all others are those of the semantic conventions.
+// The attributes of Orchestrix; all others follow the semantic conventions.
 const (
 	Category = attribute.Key("orchestrix.category")
 	StreamID = attribute.Key("orchestrix.stream.id")

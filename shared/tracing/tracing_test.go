@@ -16,8 +16,7 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// kept returns what the spans of a test end in. The provider is the whole program's, so these tests don't run at the
-// same time.
+// kept returns the recorder of a test's spans. The provider is global, so that these tests are not parallel.
 func kept(t *testing.T) *tracetest.SpanRecorder {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()

@@ -76,7 +76,7 @@ var drivers = map[string][]string{
 	"go.opentelemetry.io/otel/sdk":             {"shared/observe"},
 	"github.com/exaring/otelpgx":               {"shared/observe"},
 	"github.com/nats-io/nats-server/v2/server": {"shared/local"},
-	"net/http":     {"shared/httpapi", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
+	"net/http":     {"shared/httpapi", "shared/problem", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
 	"database/sql": {"shared/postgres"},
 }
 

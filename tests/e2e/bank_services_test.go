@@ -134,7 +134,7 @@ func (b wildBus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscriptio
 	}
 	const known = 32 // characters of an id before it was changed
 	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d es.Delivery) error {
-		outcome, err := runtime.DecodeOutcome(d.Message)
+		outcome, err := runtime.DecodeStatus(d.Message)
 		if err == nil && len(outcome.CommandID) > known {
 			d.Data = bytes.ReplaceAll(d.Data, []byte(outcome.CommandID), []byte(outcome.CommandID[:known]))
 		}

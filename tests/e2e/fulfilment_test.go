@@ -86,8 +86,8 @@ func fulfil(t *testing.T, place string, stock int, status es.ProcessStatus, cut 
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue := runtime.NewCommandQueue(f.registry, f.executor, f.bus, runtime.NewOutcomes(memory.NewKeyValue()), runtime.CommandQueueConfig{
-		Check: f.schemas.CheckCommand, Explain: httpapi.Explain, Logger: slog.New(slog.DiscardHandler),
+	queue := runtime.NewAsyncWorker(f.registry, f.executor, f.bus, runtime.NewStatusStore(memory.NewKeyValue()), runtime.AsyncConfig{
+		Decode: f.schemas.DecodeCommand, Explain: httpapi.Explain, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

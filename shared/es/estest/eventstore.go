@@ -2,6 +2,7 @@ package estest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -94,6 +95,10 @@ func conflicts(t *testing.T, store es.EventStore) {
 	} {
 		_, err := store.Append(t.Context(), expected, commit(s, "other", 1))
 		wantErr(t, what, err, es.ErrConflict)
+		var conflict *es.ConflictError
+		if errors.As(err, &conflict) && (conflict.Stream != s || conflict.Expected != expected.Version || conflict.Actual == 0 || conflict.Actual > 3) {
+			t.Errorf("%s: %+v", what, conflict)
+		}
 	}
 	_, err := store.Append(t.Context(), second, commit(stream("b"), "other", 1))
 	wantErr(t, "the revision of another stream", err, es.ErrConflict)

@@ -11,44 +11,44 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Headers of the messages that carry commands and outcomes. The bus takes lower-case names only.
+// Headers of the messages that carry commands and statuses. The bus accepts lower-case names only.
 const (
 	headerCommand     = "orx-command"        // the command's name
 	headerCommandID   = "orx-command-id"     // its id
 	headerIfMatch     = "orx-if-match"       // the version that the stream must have
-	headerOutcomeTo   = "orx-outcome-to"     // category/id of the stream that wants the outcome as a message
-	headerReplyTo     = "orx-reply-to"       // the NATS subject that wants the outcome
+	headerOutcomeTo   = "orx-outcome-to"     // category/id of the stream that receives the status as a message
+	headerReplyTo     = "orx-reply-to"       // the NATS subject that receives the status
 	headerCorrelation = "orx-correlation-id" //
 	headerCausation   = "orx-causation-id"   //
-	headerTraceParent = "traceparent"        // as W3C has it
+	headerTraceParent = "traceparent"        // W3C trace context
 	headerTraceState  = "tracestate"
 )
 
-// replyPrefix starts every subject that may be replied to. The services may write to more subjects than whoever sends a
-// command: without this, a command could have them write into the log.
+// replyPrefix starts every subject that may be replied to. The services may publish to more subjects than the sender of a
+// command: without this prefix, a command could make them write into the log.
 const replyPrefix = "_INBOX"
 
-// maxReplyTo is how long such a subject may be, in bytes. NATS ends the connection of whoever publishes to one that does not
-// fit into a line, and the client library takes that for final: a command could put the services out of action.
+// maxReplyTo is the maximum length of such a subject, in bytes. NATS closes the connection of a client that publishes to a
+// subject that does not fit into a line, and the client library does not reconnect then: a command could stop the services.
 const maxReplyTo = 256
 
-// maxCorrelation is how long the ids are of what a command belongs to, in bytes: they travel with all that it sets off.
+// maxCorrelation is the maximum length of a correlation or causation id, in bytes: every message and commit that follows
+// from the command carries them.
 const maxCorrelation = 256
 
-// CommandMessage is a command on its way over the bus, and where its outcome goes.
-type CommandMessage struct {
+// AsyncMessage is a command that travels over the bus, with the receivers of its status.
+type AsyncMessage struct {
 	Command
 
-	// OutcomeTo is the stream to which the outcome is sent on [es.OutcomeTopic]; the zero stream is nobody. It belongs to
-	// the tenant of the command.
+	// OutcomeTo is the stream that receives the status on [es.OutcomeTopic]; none if zero. It belongs to the command's tenant.
 	OutcomeTo es.Stream
-	// ReplyTo is the subject of core NATS to which the outcome is published, an inbox; empty is nobody.
+	// ReplyTo is the inbox of core NATS that receives the status; none if empty.
 	ReplyTo string
 }
 
-// Encode makes the message, for [es.CommandTopic]. The same command makes the same message, so that it is kept once when
-// it is published again soon. It returns [es.ErrBadToken] where a part does not have its form.
-func (m *CommandMessage) Encode() (es.Message, error) {
+// Encode returns the message for [es.CommandTopic]. The same command encodes to the same message, so that the bus drops a
+// copy that is published again soon. It returns [es.ErrBadToken] if a part is malformed.
+func (m *AsyncMessage) Encode() (es.Message, error) {
 	if err := m.check(); err != nil {
 		return es.Message{}, err
 	}
@@ -68,24 +68,23 @@ func (m *CommandMessage) Encode() (es.Message, error) {
 	return message, message.Check()
 }
 
-// messageID names the command and its body: a command id that comes again with another body is another message, and has
-// to be refused by who handles it.
-func (m *CommandMessage) messageID() string {
+// messageID identifies the command and its body: the same command id with another body is another message, which the worker
+// has to see and reject.
+func (m *AsyncMessage) messageID() string {
 	return hashID("cmd", m.Stream.Path(), m.ID, es.HashCommand(m.Name, m.Body), m.OutcomeTo.Path(), m.ReplyTo)
 }
 
-// hashID is an id that follows from parts which are too long for one together.
+// hashID derives an id from parts that are too long to be joined.
 func hashID(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 
-func (m *CommandMessage) check() error {
-	if err := m.Stream.Check(); err != nil {
-		return err
-	}
-	if err := es.CheckCommandID(m.ID); err != nil {
-		return err
+func (m *AsyncMessage) check() error {
+	if m.Type == nil { // otherwise the caller has checked the ids
+		if err := m.Command.check(); err != nil {
+			return err
+		}
 	}
 	if err := es.CheckToken("command", m.Name); err != nil {
 		return err
@@ -111,7 +110,7 @@ func (m *CommandMessage) check() error {
 	return nil
 }
 
-// isInbox reports whether a subject is one that clients of NATS make up for replies: the prefix is theirs to extend.
+// isInbox reports whether a subject is one that NATS clients create for replies. Clients may extend the prefix.
 func isInbox(subject string) bool {
 	if len(subject) > maxReplyTo {
 		return false
@@ -125,11 +124,11 @@ func isInbox(subject string) bool {
 	return strings.HasPrefix(subject, replyPrefix) && len(tokens) > 1
 }
 
-// DecodeCommand reads what [CommandMessage.Encode] writes, or any other client of NATS. Where it is no command, the
-// error wraps [es.ErrBadToken].
-func DecodeCommand(message es.Message) (CommandMessage, error) {
+// DecodeAsync reads a message of [AsyncMessage.Encode], or of any other NATS client, and checks its ids. The error wraps
+// [es.ErrBadToken] if the message is not a command.
+func DecodeAsync(message es.Message) (AsyncMessage, error) {
 	h := message.Header
-	m := CommandMessage{
+	m := AsyncMessage{
 		Command: Command{
 			Stream: message.To, Name: h[headerCommand], ID: h[headerCommandID], Body: message.Data,
 			CorrelationID: h[headerCorrelation], CausationID: h[headerCausation],
@@ -140,7 +139,7 @@ func DecodeCommand(message es.Message) (CommandMessage, error) {
 	if text := h[headerIfMatch]; text != "" {
 		number, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			return CommandMessage{}, fmt.Errorf("%w: %s is %q, it must be a version", es.ErrBadToken, headerIfMatch, text)
+			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be a version", es.ErrBadToken, headerIfMatch, text)
 		}
 		version := es.Version(number)
 		m.IfMatch = &version
@@ -148,7 +147,7 @@ func DecodeCommand(message es.Message) (CommandMessage, error) {
 	if text := h[headerOutcomeTo]; text != "" {
 		category, id, ok := strings.Cut(text, "/")
 		if !ok {
-			return CommandMessage{}, fmt.Errorf("%w: %s is %q, it must be category/id", es.ErrBadToken, headerOutcomeTo, text)
+			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be category/id", es.ErrBadToken, headerOutcomeTo, text)
 		}
 		m.OutcomeTo = es.Stream{Tenant: message.To.Tenant, Category: category, ID: id}
 	}

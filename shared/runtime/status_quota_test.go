@@ -10,9 +10,9 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// While there is no room, no command is taken for later, one that came over the bus by itself waits a while later, and one
-// that is known is decided.
-func TestThereIsRoomForSoManyOutcomes(t *testing.T) {
+// Above the limit, new commands of clients are rejected; commands that arrive over the bus wait above a quarter more; a
+// registered command is executed in any case.
+func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 	t.Parallel()
 	const most = 1000
 	for _, c := range []struct {
@@ -21,36 +21,36 @@ func TestThereIsRoomForSoManyOutcomes(t *testing.T) {
 	}{
 		{most - 1, true, true}, {most, false, true}, {most + most/4 - 1, false, true}, {most + most/4, false, false},
 	} {
-		s := newQueueStack(t)
-		known := runtime.CommandMessage{Command: addCommand("a", "known", 1)}
+		s := newWorkerStack(t)
+		known := runtime.AsyncMessage{Command: addCommand("a", "known", 1)}
 		if _, err := s.submitter.Submit(t.Context(), known); err != nil {
 			t.Fatal(err)
 		}
 		asked := 0
-		s.outcomes.LimitTo(most, func(context.Context) (uint64, error) { asked++; return c.used, nil })
-		_, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: addCommand("a", "new", 1)})
-		if c.forClients != (err == nil) || !c.forClients && !errors.Is(err, runtime.ErrOutcomesFull) {
+		s.statuses.LimitTo(most, func(context.Context) (uint64, error) { asked++; return c.used, nil })
+		_, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand("a", "new", 1)})
+		if c.forClients != (err == nil) || !c.forClients && !errors.Is(err, runtime.ErrStatusesFull) {
 			t.Errorf("with %d bytes, a new command: %v", c.used, err)
 		}
-		if outcome, err := s.submitter.Submit(t.Context(), known); err != nil || outcome.Status != runtime.Pending {
-			t.Errorf("with %d bytes, a known command: %+v, %v", c.used, outcome, err)
+		if status, err := s.submitter.Submit(t.Context(), known); err != nil || status.State != runtime.Pending {
+			t.Errorf("with %d bytes, a known command: %+v, %v", c.used, status, err)
 		}
-		q := s.queue(s.executor())
+		q := s.worker(s.executor())
 		if err := q.Handle(t.Context(), s.delivery(known, 1)); err != nil {
 			t.Errorf("with %d bytes, deciding a known command: %v", c.used, err)
 		}
 		s.want("known", runtime.Accepted, 1, "")
-		err = q.Handle(t.Context(), s.delivery(runtime.CommandMessage{Command: addCommand("a", "bus", 1)}, 99))
-		if c.onTheBus != (err == nil) || !c.onTheBus && (!errors.Is(err, runtime.ErrOutcomesFull) || es.IsTerminated(err)) {
+		err = q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "bus", 1)}, 99))
+		if c.onTheBus != (err == nil) || !c.onTheBus && (!errors.Is(err, runtime.ErrStatusesFull) || es.IsTerminated(err)) {
 			t.Errorf("with %d bytes, a command over the bus: %v", c.used, err)
 		}
 		if asked != 1 {
 			t.Errorf("the size was asked for %d times within a second", asked)
 		}
 	}
-	s := newQueueStack(t)
-	s.outcomes.LimitTo(most, func(context.Context) (uint64, error) { return 0, es.ErrUnavailable })
-	if _, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: addCommand("a", "new", 1)}); !errors.Is(err, es.ErrUnavailable) {
+	s := newWorkerStack(t)
+	s.statuses.LimitTo(most, func(context.Context) (uint64, error) { return 0, es.ErrUnavailable })
+	if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand("a", "new", 1)}); !errors.Is(err, es.ErrUnavailable) {
 		t.Errorf("without a size: %v", err)
 	}
 }
@@ -66,13 +66,13 @@ func (r read) Get(ctx context.Context, key string) (es.Entry, error) {
 	return r.KeyValue.Get(ctx, key)
 }
 
-// Whoever asks how much there is keeps nobody else longer than they would wait.
-func TestNobodyWaitsForAnotherToAskForTheSize(t *testing.T) {
+// A caller that waits for another caller's measurement returns when its own context ends.
+func TestAWaitForTheSizeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
+	s := newWorkerStack(t)
 	known := make(chan struct{})
 	asked, answer := make(chan struct{}), make(chan struct{})
-	submitter := runtime.NewSubmitter(s.bus, runtime.NewOutcomes(read{s.values, known}).LimitTo(1000, func(context.Context) (uint64, error) {
+	submitter := runtime.NewSubmitter(s.bus, runtime.NewStatusStore(read{s.values, known}).LimitTo(1000, func(context.Context) (uint64, error) {
 		close(asked)
 		<-answer
 		return 1, nil
@@ -80,7 +80,7 @@ func TestNobodyWaitsForAnotherToAskForTheSize(t *testing.T) {
 	submit := func(ctx context.Context, id string) <-chan error {
 		done := make(chan error, 1)
 		go func() {
-			_, err := submitter.Submit(ctx, runtime.CommandMessage{Command: addCommand("a", id, 1)})
+			_, err := submitter.Submit(ctx, runtime.AsyncMessage{Command: addCommand("a", id, 1)})
 			done <- err
 		}()
 		return done
@@ -96,10 +96,10 @@ func TestNobodyWaitsForAnotherToAskForTheSize(t *testing.T) {
 	select {
 	case err := <-second:
 		if !errors.Is(err, es.ErrUnavailable) {
-			t.Errorf("who has left got %v", err)
+			t.Errorf("the cancelled caller got %v", err)
 		}
 	case <-time.After(time.Minute):
-		t.Error("who has left still waits")
+		t.Error("the cancelled caller still waits")
 	}
 	close(answer)
 	if err := errors.Join(<-first, <-third); err != nil { // the third uses what the first has learned

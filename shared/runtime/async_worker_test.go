@@ -17,13 +17,13 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// queueStack is a command queue with all that it stands on, in memory.
-type queueStack struct {
+// workerStack is an async worker with its log, bus and status store, in memory.
+type workerStack struct {
 	t         *testing.T
 	log       *memory.Log
 	bus       *memory.Bus
 	values    es.KeyValue
-	outcomes  *runtime.Outcomes
+	statuses  *runtime.StatusStore
 	submitter *runtime.Submitter
 
 	mu      sync.Mutex
@@ -31,14 +31,14 @@ type queueStack struct {
 	broken  error // what Reply returns
 }
 
-func newQueueStack(t *testing.T) *queueStack {
-	s := &queueStack{t: t, log: memory.NewLog(2), bus: memory.NewBus(), values: memory.NewKeyValue()}
-	s.outcomes = runtime.NewOutcomes(s.values)
-	s.submitter = runtime.NewSubmitter(s.bus, s.outcomes)
+func newWorkerStack(t *testing.T) *workerStack {
+	s := &workerStack{t: t, log: memory.NewLog(2), bus: memory.NewBus(), values: memory.NewKeyValue()}
+	s.statuses = runtime.NewStatusStore(s.values)
+	s.submitter = runtime.NewSubmitter(s.bus, s.statuses)
 	return s
 }
 
-// explain is final for what the domain and the form of a command say.
+// explain is final for rejections of the domain and for malformed commands.
 func explain(err error) (runtime.Refusal, bool) {
 	var rejection *es.Rejection
 	switch {
@@ -50,12 +50,9 @@ func explain(err error) (runtime.Refusal, bool) {
 	return runtime.Refusal{}, false
 }
 
-func (s *queueStack) queue(executor runtime.CommandExecutor) *runtime.CommandQueue {
-	return runtime.NewCommandQueue(counterRegistry(s.t), executor, s.bus, s.outcomes, runtime.CommandQueueConfig{
-		Check: func(c *es.CommandType, body []byte) error {
-			_, err := c.Decode(body)
-			return err
-		},
+func (s *workerStack) worker(executor runtime.CommandExecutor) *runtime.AsyncWorker {
+	return runtime.NewAsyncWorker(counterRegistry(s.t), executor, s.bus, s.statuses, runtime.AsyncConfig{
+		Decode:  (*es.CommandType).Decode,
 		Explain: explain, Logger: slog.New(slog.DiscardHandler),
 		Reply: func(_ context.Context, subject string, body []byte) error {
 			s.mu.Lock()
@@ -66,11 +63,11 @@ func (s *queueStack) queue(executor runtime.CommandExecutor) *runtime.CommandQue
 	})
 }
 
-func (s *queueStack) executor() *runtime.Executor {
+func (s *workerStack) executor() *runtime.Executor {
 	return newExecutor(s.t, s.log, nil, runtime.ExecutorConfig{})
 }
 
-func (s *queueStack) delivery(m runtime.CommandMessage, attempt int) es.Delivery {
+func (s *workerStack) delivery(m runtime.AsyncMessage, attempt int) es.Delivery {
 	s.t.Helper()
 	message, err := m.Encode()
 	if err != nil {
@@ -79,30 +76,30 @@ func (s *queueStack) delivery(m runtime.CommandMessage, attempt int) es.Delivery
 	return es.Delivery{Message: message, Attempt: attempt}
 }
 
-func (s *queueStack) handle(q *runtime.CommandQueue, m runtime.CommandMessage) {
+func (s *workerStack) handle(q *runtime.AsyncWorker, m runtime.AsyncMessage) {
 	s.t.Helper()
 	if err := q.Handle(s.t.Context(), s.delivery(m, 1)); err != nil {
 		s.t.Fatalf("command %s: %v", m.ID, err)
 	}
 }
 
-// want waits until a command has an outcome, and compares it.
-func (s *queueStack) want(id string, status runtime.OutcomeStatus, version es.Version, code string) {
+// want waits until a command has a status, and compares it.
+func (s *workerStack) want(id string, state runtime.AsyncState, version es.Version, code string) {
 	s.t.Helper()
-	var o runtime.Outcome
+	var o runtime.AsyncStatus
 	var err error
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		o, err = s.outcomes.Outcome(s.t.Context(), es.DefaultTenant, id)
-		if err != nil || o.Status == status && o.Code == code || time.Now().After(end) {
+		o, err = s.statuses.Status(s.t.Context(), es.DefaultTenant, id)
+		if err != nil || o.State == state && o.Code == code || time.Now().After(end) {
 			break
 		}
 	}
-	if err != nil || o.Status != status || o.Version != version || o.Code != code || o.CommandID != id {
-		s.t.Errorf("the outcome of %s is %+v, %v; not %s, version %d, code %q", id, o, err, status, version, code)
+	if err != nil || o.State != state || o.Version != version || o.Code != code || o.CommandID != id {
+		s.t.Errorf("the status of %s is %+v, %v; not %s, version %d, code %q", id, o, err, state, version, code)
 	}
 }
 
-func (s *queueStack) wantVersion(stream string, version es.Version) {
+func (s *workerStack) wantVersion(stream string, version es.Version) {
 	s.t.Helper()
 	last, err := s.log.Last(s.t.Context(), counterStream(stream))
 	if err != nil && !errors.Is(err, es.ErrNoStream) || last.Version != version {
@@ -110,14 +107,14 @@ func (s *queueStack) wantVersion(stream string, version es.Version) {
 	}
 }
 
-// told takes the outcomes that were sent over the bus so far.
-func (s *queueStack) told(count int) []runtime.Outcome {
+// published receives the statuses that were sent over the bus so far.
+func (s *workerStack) published(count int) []runtime.AsyncStatus {
 	s.t.Helper()
 	ctx, stop := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer stop()
-	var got []runtime.Outcome
+	var got []runtime.AsyncStatus
 	err := s.bus.Subscribe(ctx, es.OutcomeTopic, es.Subscription{Group: "test", MaxInFlight: 1}, func(_ context.Context, d es.Delivery) error {
-		o, err := runtime.DecodeOutcome(d.Message)
+		o, err := runtime.DecodeStatus(d.Message)
 		if err != nil || d.To != asker("p") {
 			s.t.Errorf("outcome for %s: %v", d.To, err)
 		}
@@ -127,7 +124,7 @@ func (s *queueStack) told(count int) []runtime.Outcome {
 		return nil
 	})
 	if err != nil || len(got) != count {
-		s.t.Fatalf("%d outcomes were told, not %d: %v", len(got), count, err)
+		s.t.Fatalf("%d statuses were published, not %d: %v", len(got), count, err)
 	}
 	return got
 }
@@ -136,7 +133,7 @@ func asker(id string) es.Stream {
 	return es.Stream{Tenant: es.DefaultTenant, Category: "process-count", ID: id}
 }
 
-func (s *queueStack) run(queues ...*runtime.CommandQueue) {
+func (s *workerStack) run(queues ...*runtime.AsyncWorker) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var running sync.WaitGroup
 	for _, q := range queues {
@@ -149,23 +146,23 @@ func (s *queueStack) run(queues ...*runtime.CommandQueue) {
 	s.t.Cleanup(func() { stop(); running.Wait() })
 }
 
-func TestWhatBecomesOfACommandIsKeptAndTold(t *testing.T) {
+func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
-	good := runtime.CommandMessage{Command: addCommand("a", "good", 5), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
-	bad := runtime.CommandMessage{Command: addCommand("a", "bad", -6), OutcomeTo: asker("p"), ReplyTo: "_INBOX.2"}
-	for _, m := range []runtime.CommandMessage{good, bad} {
-		if o, err := s.submitter.Submit(t.Context(), m); err != nil || o.Status != runtime.Pending || o.CommandID != m.ID || o.Stream != "counter-a" {
+	s := newWorkerStack(t)
+	good := runtime.AsyncMessage{Command: addCommand("a", "good", 5), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
+	bad := runtime.AsyncMessage{Command: addCommand("a", "bad", -6), OutcomeTo: asker("p"), ReplyTo: "_INBOX.2"}
+	for _, m := range []runtime.AsyncMessage{good, bad} {
+		if o, err := s.submitter.Submit(t.Context(), m); err != nil || o.State != runtime.Pending || o.CommandID != m.ID || o.Stream != "counter-a" {
 			t.Fatalf("submitted: %+v, %v", o, err)
 		}
 	}
 	s.want("good", runtime.Pending, 0, "")
-	s.run(s.queue(s.executor()))
+	s.run(s.worker(s.executor()))
 	s.want("good", runtime.Accepted, 1, "")
 	s.want("bad", runtime.Rejected, 0, "counter-negative")
-	told := s.told(2)
-	if told[0].CommandID != "good" || told[0].Status != runtime.Accepted || told[0].Position == "" || !slices.Equal(told[0].Events, []string{"Added"}) ||
-		told[1].CommandID != "bad" || told[1].Status != runtime.Rejected || told[1].Code != "counter-negative" || string(told[1].Problem) != `{"status":422}` {
+	told := s.published(2)
+	if told[0].CommandID != "good" || told[0].State != runtime.Accepted || told[0].Position == "" || !slices.Equal(told[0].Events, []string{"Added"}) ||
+		told[1].CommandID != "bad" || told[1].State != runtime.Rejected || told[1].Code != "counter-negative" || string(told[1].Problem) != `{"status":422}` {
 		t.Errorf("told: %+v", told)
 	}
 	s.mu.Lock()
@@ -173,25 +170,25 @@ func TestWhatBecomesOfACommandIsKeptAndTold(t *testing.T) {
 	if len(s.replies) != 2 || !strings.HasPrefix(s.replies[0], `_INBOX.1 {"command_id":"good","stream":"counter-a","status":"accepted"`) || !strings.HasPrefix(s.replies[1], "_INBOX.2 ") {
 		t.Errorf("replies: %v", s.replies)
 	}
-	if o, err := s.submitter.Submit(t.Context(), good); err != nil || o.Status != runtime.Accepted {
+	if o, err := s.submitter.Submit(t.Context(), good); err != nil || o.State != runtime.Accepted {
 		t.Errorf("submitted again: %+v, %v", o, err)
 	}
-	if _, err := s.outcomes.Outcome(t.Context(), es.DefaultTenant, "unknown"); !errors.Is(err, es.ErrNotFound) {
+	if _, err := s.statuses.Status(t.Context(), es.DefaultTenant, "unknown"); !errors.Is(err, es.ErrNotFound) {
 		t.Errorf("an unknown command: %v", err)
 	}
 }
 
-func TestARejectionStands(t *testing.T) {
+func TestARejectionIsFinal(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
-	q := s.queue(s.executor())
-	no := runtime.CommandMessage{Command: addCommand("a", "take", -1), OutcomeTo: asker("p")}
+	s := newWorkerStack(t)
+	q := s.worker(s.executor())
+	no := runtime.AsyncMessage{Command: addCommand("a", "take", -1), OutcomeTo: asker("p")}
 	s.handle(q, no)
-	s.handle(q, runtime.CommandMessage{Command: addCommand("a", "give", 1)})
+	s.handle(q, runtime.AsyncMessage{Command: addCommand("a", "give", 1)})
 	s.handle(q, no) // its acknowledgement was lost, and by now it would be accepted
 	s.want("take", runtime.Rejected, 0, "counter-negative")
 	s.wantVersion("a", 1)
-	s.told(1)
+	s.published(1)
 }
 
 // flakyValues fails once, before or after it has done what it is asked for.
@@ -213,19 +210,19 @@ func (f *flakyValues) Update(ctx context.Context, key string, value []byte, expe
 	return revision, err
 }
 
-func TestACommandThatIsCutOffGoesOnWhereItWas(t *testing.T) {
+func TestAnInterruptedCommandContinues(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
+	s := newWorkerStack(t)
 	flaky := &flakyValues{KeyValue: s.values}
-	s.outcomes = runtime.NewOutcomes(flaky)
-	q := s.queue(s.executor())
-	cut := fmt.Errorf("%w: cut off", es.ErrUnavailable)
+	s.statuses = runtime.NewStatusStore(flaky)
+	q := s.worker(s.executor())
+	cut := fmt.Errorf("%w: interrupted", es.ErrUnavailable)
 	for i, breakOff := range []func(){
-		func() { flaky.before = cut }, // executed, but nothing kept
-		func() { flaky.after = cut },  // kept, but the worker doesn't know
-		func() { s.broken = cut },     // not all are told
+		func() { flaky.before = cut }, // executed, but not stored
+		func() { flaky.after = cut },  // stored, but the worker doesn't know
+		func() { s.broken = cut },     // not all are sent
 	} {
-		m := runtime.CommandMessage{Command: addCommand("a", fmt.Sprint("c", i), 1), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
+		m := runtime.AsyncMessage{Command: addCommand("a", fmt.Sprint("c", i), 1), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
 		breakOff()
 		if err := q.Handle(t.Context(), s.delivery(m, 1)); !errors.Is(err, es.ErrUnavailable) || es.IsTerminated(err) {
 			t.Errorf("step %d: %v", i, err)
@@ -235,7 +232,7 @@ func TestACommandThatIsCutOffGoesOnWhereItWas(t *testing.T) {
 		s.want(m.ID, runtime.Accepted, es.Version(i+1), "")
 	}
 	s.wantVersion("a", 3)
-	if told := s.told(3); told[2].Version != 3 {
+	if told := s.published(3); told[2].Version != 3 {
 		t.Errorf("told %+v", told)
 	}
 }
@@ -247,34 +244,34 @@ func (f executorFunc) Execute(ctx context.Context, c runtime.Command) (runtime.R
 	return f(ctx, c)
 }
 
-func TestWhatIsDownNeverRejects(t *testing.T) {
+func TestATransientErrorIsNoRejection(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
+	s := newWorkerStack(t)
 	for _, failure := range []error{es.ErrUnavailable, es.ErrConflict, runtime.ErrOverloaded, context.DeadlineExceeded} {
-		q := s.queue(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) {
+		q := s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) {
 			return runtime.Result{}, fmt.Errorf("x: %w", failure)
 		}))
-		err := q.Handle(t.Context(), s.delivery(runtime.CommandMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}, 1000))
+		err := q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}, 1000))
 		if !errors.Is(err, failure) || es.IsTerminated(err) {
 			t.Errorf("%v became %v", failure, err)
 		}
 	}
-	if _, err := s.outcomes.Outcome(t.Context(), es.DefaultTenant, "c"); !errors.Is(err, es.ErrNotFound) {
-		t.Errorf("there is an outcome: %v", err)
+	if _, err := s.statuses.Status(t.Context(), es.DefaultTenant, "c"); !errors.Is(err, es.ErrNotFound) {
+		t.Errorf("there is a status: %v", err)
 	}
 }
 
-func TestAPoisonedCommandMakesWay(t *testing.T) {
+func TestAPoisonedCommandBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
+	s := newWorkerStack(t)
 	poison := addCommand("a", "poison", 1)
 	poison.Name, poison.Body = "stumble", json.RawMessage(`{}`)
 	for _, c := range []runtime.Command{poison, addCommand("a", "next", 1)} {
-		if _, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: c}); err != nil {
+		if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: c}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.run(s.queue(s.executor()))
+	s.run(s.worker(s.executor()))
 	s.want("next", runtime.Accepted, 1, "")
 	s.want("poison", runtime.Pending, 0, "dead-letter")
 	dead, err := s.bus.DeadLetters(t.Context(), es.DeadLetterQuery{})
@@ -283,10 +280,10 @@ func TestAPoisonedCommandMakesWay(t *testing.T) {
 	}
 }
 
-func TestMessagesThatAreNoCommands(t *testing.T) {
+func TestMessagesThatAreNotCommands(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
-	q := s.queue(s.executor())
+	s := newWorkerStack(t)
+	q := s.worker(s.executor())
 	if err := q.Handle(t.Context(), es.Delivery{Message: es.Message{ID: "m", To: counterStream("a"), Data: []byte(`{}`)}, Attempt: 1}); !es.IsTerminated(err) || !errors.Is(err, es.ErrBadToken) {
 		t.Errorf("a message without a command: %v", err)
 	}
@@ -297,36 +294,36 @@ func TestMessagesThatAreNoCommands(t *testing.T) {
 	} {
 		c := addCommand("a", id, 1)
 		spoil(&c)
-		s.handle(q, runtime.CommandMessage{Command: c})
+		s.handle(q, runtime.AsyncMessage{Command: c})
 		s.want(id, runtime.Rejected, 0, "other")
 	}
 }
 
 func TestACommandIDOnTheBusBelongsToOneCommand(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
-	first := runtime.CommandMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
+	s := newWorkerStack(t)
+	first := runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
 	if _, err := s.submitter.Submit(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	q := s.queue(s.executor())
+	q := s.worker(s.executor())
 	for _, other := range []runtime.Command{addCommand("a", "c", 2), addCommand("b", "c", 1)} {
-		if _, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: other}); !errors.Is(err, runtime.ErrCommandReused) {
+		if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: other}); !errors.Is(err, runtime.ErrCommandReused) {
 			t.Errorf("submit: %v", err)
 		}
-		s.handle(q, runtime.CommandMessage{Command: other, OutcomeTo: asker("p")})
+		s.handle(q, runtime.AsyncMessage{Command: other, OutcomeTo: asker("p")})
 	}
 	s.want("c", runtime.Pending, 0, "")
 	s.handle(q, first)
 	s.want("c", runtime.Accepted, 1, "")
 	s.wantVersion("b", 0)
-	if told := s.told(3); told[0].Status != runtime.Rejected || told[1].Status != runtime.Rejected || told[2].Status != runtime.Accepted {
+	if told := s.published(3); told[0].State != runtime.Rejected || told[1].State != runtime.Rejected || told[2].State != runtime.Accepted {
 		t.Errorf("told %+v", told)
 	}
 }
 
-// Two workers are at the same command where one was taken for dead: the log is right.
-func TestOfTwoOutcomesTheLogsCounts(t *testing.T) {
+// Two workers execute the same command if one was considered dead: the log is right.
+func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 	t.Parallel()
 	yes := func(c runtime.Command) (runtime.Result, error) {
 		return runtime.Result{Stream: c.Stream, CommandID: c.ID, Version: 1}, nil
@@ -338,22 +335,22 @@ func TestOfTwoOutcomesTheLogsCounts(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		first, second decide // in the order in which they are kept
-		told          []runtime.OutcomeStatus
+		told          []runtime.AsyncState
 	}{
-		{"accepted first", yes, no, []runtime.OutcomeStatus{runtime.Accepted}},
-		{"rejected first", no, yes, []runtime.OutcomeStatus{runtime.Rejected, runtime.Accepted}},
+		{"accepted first", yes, no, []runtime.AsyncState{runtime.Accepted}},
+		{"rejected first", no, yes, []runtime.AsyncState{runtime.Rejected, runtime.Accepted}},
 	} {
-		s := newQueueStack(t)
-		m := runtime.CommandMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
-		slow := s.queue(executorFunc(func(_ context.Context, command runtime.Command) (runtime.Result, error) {
-			s.handle(s.queue(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) { return c.first(command) })), m)
+		s := newWorkerStack(t)
+		m := runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
+		slow := s.worker(executorFunc(func(_ context.Context, command runtime.Command) (runtime.Result, error) {
+			s.handle(s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) { return c.first(command) })), m)
 			return c.second(command)
 		}))
 		s.handle(slow, m)
 		s.want("c", runtime.Accepted, 1, "")
-		for i, o := range s.told(len(c.told)) {
-			if o.Status != c.told[i] {
-				t.Errorf("%s: told %s as number %d", c.name, o.Status, i)
+		for i, o := range s.published(len(c.told)) {
+			if o.State != c.told[i] {
+				t.Errorf("%s: told %s as number %d", c.name, o.State, i)
 			}
 		}
 	}
@@ -361,12 +358,12 @@ func TestOfTwoOutcomesTheLogsCounts(t *testing.T) {
 
 func TestCommandsOfAnAggregateKeepTheirOrder(t *testing.T) {
 	t.Parallel()
-	s := newQueueStack(t)
-	s.run(s.queue(s.executor()), s.queue(s.executor()))
+	s := newWorkerStack(t)
+	s.run(s.worker(s.executor()), s.worker(s.executor()))
 	const aggregates, each = 5, 40
 	for i := range each {
 		for a := range aggregates {
-			if _, err := s.submitter.Submit(t.Context(), runtime.CommandMessage{Command: addCommand(fmt.Sprint(a), fmt.Sprintf("c%d-%d", a, i), i+1)}); err != nil {
+			if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand(fmt.Sprint(a), fmt.Sprintf("c%d-%d", a, i), i+1)}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -38,7 +38,7 @@ func TestTheNewestCommandsAreRemembered(t *testing.T) {
 	t.Parallel()
 	const commits = MaxRecent + 20
 	r := recentOf(commits)
-	restored, err := decodeRecent(r.entries)
+	restored, err := decodeRecent(r.encoded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,23 +62,23 @@ func TestTheNewestCommandsAreRemembered(t *testing.T) {
 	}
 }
 
-// What goes on in one copy must not be seen in another: a snapshot is encoded while commands go on.
+// Changes of one copy must not be visible in another: a snapshot is encoded while commands are added.
 func TestCopiesOfTheRecentCommandsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	r := recentOf(MaxRecent)
-	before := bytes.Clone(r.entries)
+	before := bytes.Clone(r.encoded)
 	for n := range 2 * MaxRecent {
 		r.add(recentCommit(n))
 	}
-	if !bytes.Equal(before, r.entries) {
+	if !bytes.Equal(before, r.encoded) {
 		t.Error("adding to a copy has changed the original")
 	}
 }
 
 func TestBrokenRecentCommandsAreRefused(t *testing.T) {
 	t.Parallel()
-	whole := recentOf(2).entries
-	second := len(recentOf(1).entries)
+	whole := recentOf(2).encoded
+	second := len(recentOf(1).encoded)
 	for n := 1; n < len(whole); n++ {
 		if _, err := decodeRecent(whole[:n]); err == nil && n != second {
 			t.Errorf("the first %d of %d bytes are taken for whole", n, len(whole))
@@ -104,19 +104,19 @@ func tally(t testing.TB) *es.Aggregate {
 
 func TestASnapshotComesBack(t *testing.T) {
 	t.Parallel()
-	want := newFolded(tally(t), es.Stream{Tenant: "default", Category: "tally", ID: "a"})
-	want.state, want.time, want.recent = 3, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), recentOf(MaxRecent)
+	want := newState(tally(t), es.Stream{Tenant: "default", Category: "tally", ID: "a"})
+	want.value, want.time, want.recent = 3, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), recentOf(MaxRecent)
 	want.revision = es.Revision{Version: 9, Position: es.Position{Partition: 3, Sequence: 5}, Previous: []uint64{4, 2}}
 	s, err := want.snapshot(time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := newFolded(want.aggregate, want.stream)
+	got := newState(want.aggregate, want.stream)
 	if err := got.restore(s); err != nil {
 		t.Fatal(err)
 	}
 	want.saved = 9
-	if d := cmp.Diff(want, got, cmp.AllowUnexported(folded{}, recentCommands{}), cmpopts.IgnoreFields(folded{}, "aggregate")); d != "" {
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(state{}, recentCommands{}), cmpopts.IgnoreFields(state{}, "aggregate")); d != "" {
 		t.Errorf("(- saved, + restored)\n%s", d)
 	}
 	for _, text := range []string{
@@ -132,31 +132,31 @@ func TestASnapshotComesBack(t *testing.T) {
 }
 
 func BenchmarkSnapshot(b *testing.B) {
-	f := newFolded(tally(b), es.Stream{Tenant: "default", Category: "tally", ID: "a"})
-	f.state, f.recent = 3, recentOf(MaxRecent)
+	s := newState(tally(b), es.Stream{Tenant: "default", Category: "tally", ID: "a"})
+	s.value, s.recent = 3, recentOf(MaxRecent)
 	b.Run("take", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := f.snapshot(time.Time{}); err != nil {
+			if _, err := s.snapshot(time.Time{}); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	s, err := f.snapshot(time.Time{})
+	snapshot, err := s.snapshot(time.Time{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Run("read", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := f.restore(s); err != nil {
+			if err := s.restore(snapshot); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 }
 
-// recentID has characters now and then that have a meaning elsewhere.
+// recentID sometimes has characters that need quoting elsewhere.
 func recentID(n int) string {
 	if n%50 == 49 {
 		return fmt.Sprintf(`a"\<%d>`, n)

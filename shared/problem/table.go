@@ -1,0 +1,126 @@
+package problem
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/schema"
+)
+
+// Table maps errors to types of problems.
+type Table struct {
+	Errors   []Mapping // the first match counts
+	Rejected *Type     // of [*es.Rejection], whose code replaces the type's
+	// Operator shows the text of every error. Otherwise the client sees no text of an unknown error, and Detail instead of the
+	// error's text if the type has one.
+	Operator bool
+}
+
+// Mapping maps one error.
+type Mapping struct {
+	Is   error
+	Type *Type
+}
+
+// Public is the table of the APIs for commands and queries. Faults of the log's content come before errors of the request,
+// because both may be a bad payload. A bad payload alone is an internal error: the body was checked before.
+var Public = Table{Rejected: Rejected, Errors: []Mapping{
+	{es.ErrCorrupt, Internal},
+	{es.ErrUnknownEvent, Internal},
+	{schema.ErrMalformed, MalformedJSON},
+	{schema.ErrUnknownField, UnknownField},
+	{schema.ErrBadParam, BadQuery},
+	{es.ErrBadToken, BadToken},
+	{es.ErrBadPosition, BadPosition},
+	{es.ErrBadQuery, BadQuery},
+	{runtime.ErrUnknown, UnknownName},
+	{runtime.ErrFuture, VersionNotFound},
+	{es.ErrNotFound, DocumentNotFound},
+	{es.ErrNoStream, StreamNotFound},
+	{runtime.ErrCommandReused, CommandReused},
+	{es.ErrTooLarge, CommitTooLarge},
+	{runtime.ErrOverloaded, Overloaded},
+	{runtime.ErrStatusesFull, ResultsFull},
+	{es.ErrUnavailable, Unavailable},
+	{es.ErrConflict, Conflict},
+	{context.DeadlineExceeded, Unavailable},
+	{context.Canceled, Unavailable},
+}}
+
+// Admin is the table of the admin API.
+var Admin = Table{Rejected: ActionRejected, Operator: true, Errors: []Mapping{
+	{es.ErrNotFound, NotFound},
+	{es.ErrBadToken, BadMessage},
+	{es.ErrBuilding, BeingBuilt},
+	{es.ErrMoved, NotFirst},
+	{es.ErrOtherVersion, OtherVersion},
+	{es.ErrConflict, Conflict},
+	{runtime.ErrOverloaded, Overloaded},
+	{es.ErrUnavailable, Unavailable},
+}}
+
+// Find returns the problem of an error, and its type.
+func (t *Table) Find(err error) (*Type, Problem) {
+	if k, p, ok := t.findTyped(err); ok {
+		return k, p
+	}
+	for _, m := range t.Errors {
+		if !errors.Is(err, m.Is) {
+			continue
+		}
+		p := m.Type.New(t.detail(m, err))
+		var conflict *es.ConflictError
+		if m.Type == Conflict && errors.As(err, &conflict) {
+			p.Expected, p.Actual = &conflict.Expected, &conflict.Actual
+		}
+		return m.Type, p
+	}
+	return Internal, Internal.New(t.detail(Mapping{Type: Internal}, err))
+}
+
+func (t *Table) detail(m Mapping, err error) string {
+	switch {
+	case t.Operator && m.Is != nil:
+		return strings.TrimPrefix(err.Error(), m.Is.Error()+": ")
+	case !t.Operator && m.Type.Detail != "":
+		return m.Type.Detail
+	}
+	return err.Error()
+}
+
+// findTyped finds the problem of an error that carries more than a text.
+func (t *Table) findTyped(err error) (*Type, Problem, bool) {
+	var (
+		known        *Error
+		invalid      *schema.Invalid
+		rejection    *es.Rejection
+		precondition *runtime.PreconditionError
+		behind       *runtime.NotReachedError
+	)
+	switch {
+	case errors.As(err, &known):
+		return known.Type, known.Type.New(known.Detail), true
+	case errors.As(err, &invalid):
+		p := ValidationFailed.New(invalid.Error())
+		p.Errors = invalid.Fields
+		return ValidationFailed, p, true
+	case errors.As(err, &rejection):
+		p := t.Rejected.New(rejection.Message)
+		if rejection.Code != "" {
+			p.Code = rejection.Code
+		}
+		return t.Rejected, p, true
+	case errors.As(err, &precondition):
+		p := PreconditionFailed.New(precondition.Error())
+		p.Expected, p.Actual = &precondition.Expected, &precondition.Actual
+		return PreconditionFailed, p, true
+	case errors.As(err, &behind):
+		p := NotReached.New(behind.Error())
+		p.Wanted, p.Reached = behind.Wanted.String(), behind.Reached.String()
+		return NotReached, p, true
+	}
+	return nil, Problem{}, false
+}

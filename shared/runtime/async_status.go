@@ -1,0 +1,76 @@
+package runtime
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"orchestrix/shared/es"
+)
+
+// AsyncState is the progress of a command that was sent over the bus.
+type AsyncState string
+
+// The states of a command.
+const (
+	Pending  AsyncState = "pending"  // not decided yet, or not known to be
+	Accepted AsyncState = "accepted" // its events are in the log
+	Rejected AsyncState = "rejected" // it had no effect, and never will
+)
+
+// CodeDeadLetter is the code of a pending command that is a dead letter: only an operator can retry it.
+const CodeDeadLetter = "dead-letter"
+
+// AsyncStatus is the status of a command that was sent over the bus. It is the body of the message to the stream that the
+// command names, of the reply, and of the resource that clients poll.
+type AsyncStatus struct {
+	CommandID string     `json:"command_id"`
+	Stream    string     `json:"stream"` // "order-10248"
+	State     AsyncState `json:"status"`
+
+	// Of an accepted command.
+	Version  es.Version `json:"version,omitempty"`  // of the stream after the command
+	Position string     `json:"position,omitempty"` // of the commit; "3-1042"
+	Events   []string   `json:"events,omitempty"`   // kinds
+
+	// Of a rejected command.
+	Refused bool            `json:"refused,omitempty"` // without asking the domain: the command is malformed or unknown
+	Code    string          `json:"code,omitempty"`    // stable: the domain's own, "validation-failed", …
+	Detail  string          `json:"detail,omitempty"`  // for people
+	Problem json.RawMessage `json:"problem,omitempty"` // what HTTP would have answered (RFC 9457)
+}
+
+// Final reports whether the command is decided.
+func (s *AsyncStatus) Final() bool { return s.State == Accepted || s.State == Rejected }
+
+// Encode returns the message for [es.OutcomeTopic] that brings the status of m to m.OutcomeTo. The same status encodes to
+// the same message.
+func (s *AsyncStatus) Encode(m *AsyncMessage) (es.Message, error) {
+	body, err := es.Marshal(s)
+	if err != nil {
+		return es.Message{}, err
+	}
+	message := es.Message{
+		ID: hashID("out", m.OutcomeTo.Path(), m.Stream.Path(), m.ID, string(s.State)), To: m.OutcomeTo, Data: body,
+		Header: map[string]string{headerCommandID: m.ID, headerCausation: m.ID, headerCorrelation: orElse(m.CorrelationID, m.ID)},
+	}
+	if m.Trace.Parent != "" {
+		message.Header[headerTraceParent] = m.Trace.Parent
+		if m.Trace.State != "" {
+			message.Header[headerTraceState] = m.Trace.State
+		}
+	}
+	return message, message.Check()
+}
+
+// DecodeStatus reads a message of [AsyncStatus.Encode]. The error wraps [es.ErrBadPayload] if the message is not a final
+// status.
+func DecodeStatus(message es.Message) (AsyncStatus, error) {
+	var s AsyncStatus
+	if err := json.Unmarshal(message.Data, &s); err != nil {
+		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: %w", es.ErrBadPayload, message.To, err)
+	}
+	if !s.Final() || es.CheckCommandID(s.CommandID) != nil {
+		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: status %q of command %q is not final", es.ErrBadPayload, message.To, s.State, s.CommandID)
+	}
+	return s, nil
+}

@@ -1,0 +1,79 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// commit appends the events and advances the slot. A client that disconnects does not cancel the append: the log has its
+// own time budget, and the result has to be known.
+func (x *Executor) commit(ctx context.Context, slot *slot, c *call, events []es.Event) (Result, error) {
+	next, err := x.encode(&slot.state, c, events)
+	if err != nil {
+		return Result{}, err
+	}
+	value, err := foldSafely(slot.aggregate, slot.value, &next)
+	if err != nil {
+		return Result{}, err
+	}
+	revision, err := x.log.Append(context.WithoutCancel(ctx), slot.revision, next)
+	x.rateSnapshot(slot, err)
+	if err != nil {
+		slot.stale = true
+		return Result{}, err
+	}
+	next.Version, next.Position, next.Previous = revision.Version, revision.Position, revision.Previous
+	slot.advance(value, &next)
+	if slot.unsaved >= x.snapshotEvery(slot.aggregate) {
+		x.save(slot)
+	}
+	return Result{
+		Stream: c.Stream, Version: next.Version, Position: next.Position, CommandID: c.ID, Events: next.Kinds(),
+	}, nil
+}
+
+// isLogError reports whether an error of [Executor.commit] came from the log: a conflict, or no answer. Any other error
+// concerns the events: nothing was written, and another state may lead to other events.
+func isLogError(err error) bool {
+	return errors.Is(err, es.ErrConflict) || errors.Is(err, es.ErrUnavailable)
+}
+
+// encode builds the commit. The executor folds the encoded events, as every later reader does.
+func (x *Executor) encode(s *state, c *call, events []es.Event) (es.Commit, error) {
+	now := x.config.Clock().UTC().Truncate(time.Microsecond)
+	if now.Before(s.time) {
+		now = s.time // the time never decreases within a stream, even if this machine's clock is behind
+	}
+	commit := es.Commit{
+		Stream: c.Stream, Version: s.revision.Version + es.Version(len(events)), Time: now,
+		Command:       es.CommandRef{ID: c.ID, Hash: c.hash},
+		CorrelationID: orElse(c.CorrelationID, c.ID), CausationID: orElse(c.CausationID, c.ID),
+		Events: make([]es.Recorded, len(events)),
+	}
+	for i, event := range events {
+		recorded, err := s.aggregate.Encode(event)
+		if err != nil {
+			return es.Commit{}, fmt.Errorf("command %q on %s: %w", c.Name, c.Stream, err)
+		}
+		commit.Events[i] = recorded
+	}
+	return commit, nil
+}
+
+func (x *Executor) snapshotEvery(a *es.Aggregate) int {
+	if a.Snapshot.Every > 0 {
+		return a.Snapshot.Every
+	}
+	return x.config.SnapshotEvery
+}
+
+// save queues a snapshot of the slot's state. The caller holds the slot.
+func (x *Executor) save(slot *slot) {
+	if slot.loaded && slot.needsSnapshot() && x.writer.offer(slot.state) {
+		slot.saved, slot.unsaved = slot.revision.Version, 0
+	}
+}
