@@ -121,7 +121,9 @@ func TestGoldenAdminBeforeTheServicesHaveStarted(t *testing.T) {
 		admin  *service.Admin
 		target string
 	}{{s.command, "/dead-letters"}, {s.projection, "/projections"}, {s.process, "/processes"}} {
-		s.await("routes", func() bool { return s.ask(port.admin, http.MethodGet, port.target, "").Code == http.StatusServiceUnavailable })
+		s.await("routes", func() bool {
+			return s.ask(port.admin, http.MethodGet, port.target, "").Code == http.StatusServiceUnavailable
+		})
 		s.get(port.admin, port.target, port.target+"?%zz")
 	}
 	s.compare("testdata/admin_starting.golden")
@@ -175,6 +177,10 @@ func (t *transcript) goldenEmpty() {
 	t.get(t.command, "/dead-letters", "/deadlines", "/projections")
 	t.awaitText(t.process, "/processes", "items")
 	t.get(t.process, "/processes", "/parked")
+	t.get(t.projection, "/projections?view=tallies", "/parked?limit=1&limit=2", "/parked?%ff=x", "/parked/%ff")
+	t.get(t.command, "/dead-letters?view=x", "/dead-letters/%00", "/deadlines?view=x", "/deadlines?limit=1&limit=1")
+	t.post(t.projection, "/projections/%00/pause", ada)
+	t.post(t.projection, "/parked/retry?view=tallies&grup=x", ada)
 	t.record(t.projection, http.MethodPut, "/parked", ada)
 	t.record(t.projection, http.MethodGet, "/parked/1/retry", "")
 	t.record(t.projection, http.MethodHead, "/parked", "")

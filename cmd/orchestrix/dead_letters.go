@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 )
 
 func newDeadLetters() *cobra.Command {
@@ -44,7 +44,7 @@ func newDeadLettersList(admin *adminPort) *cobra.Command {
 	}, printDeadLetters)
 }
 
-func printDeadLetters(out io.Writer, list services.DeadLetterList) error {
+func printDeadLetters(out io.Writer, list adminapi.DeadLetterList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NUMBER\tTOPIC\tGROUP\tSTREAM\tDIED\tATTEMPTS\tID\tERROR")
 	for _, d := range list.Items {
@@ -60,7 +60,7 @@ func newDeadLettersShow(admin *adminPort) *cobra.Command {
 		Short: "Show one dead letter with its headers and its data",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var d services.DeadLetterItem
+			var d adminapi.DeadLetterItem
 			if err := admin.get(cmd.Context(), "/dead-letters/"+url.PathEscape(args[0]), &d); err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func newDeadLettersShow(admin *adminPort) *cobra.Command {
 	}
 }
 
-func dataText(d services.DeadLetterItem) string {
+func dataText(d adminapi.DeadLetterItem) string {
 	if d.Data != nil {
 		return string(d.Data)
 	}
@@ -86,7 +86,7 @@ func dataText(d services.DeadLetterItem) string {
 }
 
 func newDeadLettersRetry(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	var topic, group string
 	command := &cobra.Command{
 		Use:   "retry [NUMBER]",
@@ -110,7 +110,7 @@ func newDeadLettersRetry(admin *adminPort) *cobra.Command {
 }
 
 func newDeadLettersDrop(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   "drop NUMBER --reason WHY",
 		Short: "Remove a message for good",
@@ -126,8 +126,8 @@ func newDeadLettersDrop(admin *adminPort) *cobra.Command {
 	return command
 }
 
-func actOnDeadLetters(cmd *cobra.Command, admin *adminPort, path, done string, action services.ActionRequest) error {
-	var answer services.DeadLettersAnswer
+func actOnDeadLetters(cmd *cobra.Command, admin *adminPort, path, done string, action adminapi.ActionRequest) error {
+	var answer adminapi.DeadLettersAnswer
 	if err := admin.post(cmd.Context(), path, action, &answer); err != nil {
 		return err
 	}

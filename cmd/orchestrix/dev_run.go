@@ -135,12 +135,11 @@ func devDir(ctx context.Context, o devOptions) (dir string, remove func() error,
 }
 
 func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
-	metrics := observe.NewMetrics("dev") // all services are one program here
-	admin := service.NewAdmin(d.level, metrics, true)
+	admin := service.NewAdmin(d.level, observe.NewMetrics("dev"), true) // of all services
 	common := service.Common{Log: d.log, ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{
-			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: service.NewAdmin(d.level, metrics, false),
+			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: admin.Share(),
 			Connections: service.Connections{NATSURL: d.NATSURL, DatabaseURL: d.DatabaseURL}, Listener: d.listeners[name+"-addr"],
 		}
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})
@@ -148,12 +147,9 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	}
 	app := services.App{Modules: domain.Modules(), Open: d.open}
 	command, query, projection := env("command"), env("query"), env("projection")
-	show(admin, projection.Admin, services.ProjectionPaths)
-	show(admin, command.Admin, services.CommandPaths)
 	process := service.Part{Name: "process", Run: idle} // without a bus there are none
 	if d.log == service.LogInJetStream {
 		processEnv := env("process")
-		show(admin, processEnv.Admin, services.ProcessPaths)
 		process.Run = func(ctx context.Context) error {
 			return app.Process(ctx, processEnv, service.ProcessConfig{Common: common})
 		}
@@ -193,14 +189,6 @@ func (d *dev) announce(ctx context.Context, health *service.Health, out io.Write
 func idle(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
-}
-
-// show serves the admin routes of a service on the one admin port.
-func show(admin, of *service.Admin, paths []string) {
-	for _, path := range paths {
-		admin.Mux.Handle(path, of.Mux)
-		admin.Mux.Handle(path+"/", of.Mux)
-	}
 }
 
 func (b box) print(out io.Writer, asJSON bool) error {

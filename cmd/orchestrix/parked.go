@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 )
 
 func newParked() *cobra.Command {
@@ -41,7 +41,7 @@ func newParkedList(admin *adminPort) *cobra.Command {
 	}, printParked)
 }
 
-func printParked(out io.Writer, list services.ParkedList) error {
+func printParked(out io.Writer, list adminapi.ParkedList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tVIEW\tLANE\tEVENT\tAT\tATTEMPTS\tBEHIND\tGROUP\tERROR")
 	for _, p := range list.Items {
@@ -57,7 +57,7 @@ func newParkedShow(admin *adminPort) *cobra.Command {
 		Short: "Show one event with its causes, as the log holds it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var p services.ParkedItem
+			var p adminapi.ParkedItem
 			if err := admin.get(cmd.Context(), "/parked/"+url.PathEscape(args[0]), &p); err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func newParkedShow(admin *adminPort) *cobra.Command {
 }
 
 func newParkedRetry(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	var group, view string
 	command := &cobra.Command{
 		Use:   "retry [ID]",
@@ -110,7 +110,7 @@ func newParkedRetry(admin *adminPort) *cobra.Command {
 }
 
 func newParkedSkip(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   "skip ID --reason WHY",
 		Short: "Leave an event out of the view for good, and apply what waits behind it",
@@ -127,8 +127,8 @@ func newParkedSkip(admin *adminPort) *cobra.Command {
 }
 
 // resolve asks for a retry or a skip, and fails where an event still blocks its lane.
-func resolve(cmd *cobra.Command, admin *adminPort, path string, action services.ActionRequest) error {
-	var answer services.RetryAnswer
+func resolve(cmd *cobra.Command, admin *adminPort, path string, action adminapi.ActionRequest) error {
+	var answer adminapi.RetryAnswer
 	if err := admin.post(cmd.Context(), path, action, &answer); err != nil {
 		return err
 	}

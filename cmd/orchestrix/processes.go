@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 	"orchestrix/shared/es"
 )
 
@@ -44,7 +44,7 @@ func newProcessesList(admin *adminPort) *cobra.Command {
 	}, printProcesses)
 }
 
-func printProcesses(out io.Writer, list services.ProcessList) error {
+func printProcesses(out io.Writer, list adminapi.ProcessList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROCESS\tINSTANCE\tSTATUS\tSTEP\tUPDATED\tWAITING\tWHY")
 	for _, p := range list.Items {
@@ -70,7 +70,7 @@ func newProcessesShow(admin *adminPort) *cobra.Command {
 		Short: "Show one instance: how it stands, what it waits for, and its history",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var d services.ProcessDetails
+			var d adminapi.ProcessDetails
 			if err := admin.get(cmd.Context(), processPath(args), &d); err != nil {
 				return err
 			}
@@ -83,7 +83,7 @@ func processPath(args []string) string {
 	return "/processes/" + url.PathEscape(args[0]) + "/" + url.PathEscape(args[1])
 }
 
-func printProcess(out io.Writer, d *services.ProcessDetails) error {
+func printProcess(out io.Writer, d *adminapi.ProcessDetails) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	p := &d.Instance
 	fmt.Fprintf(w, "instance\t%s %s\nstatus\t%s\n", d.Process, d.ID, p.Status)
@@ -113,13 +113,13 @@ func printProcess(out io.Writer, d *services.ProcessDetails) error {
 }
 
 func newProcessAction(admin *adminPort, name, short string) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   name + " PROCESS INSTANCE",
 		Short: short,
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var answer services.ProcessAnswer
+			var answer adminapi.ProcessAnswer
 			if err := admin.post(cmd.Context(), processPath(args)+"/"+name, action, &answer); err != nil {
 				return err
 			}

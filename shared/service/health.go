@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"orchestrix/shared/adminapi"
 )
 
 const (
@@ -76,7 +78,7 @@ func (h *Health) enter(phase string) {
 
 // ServeAlive answers 200: the process runs and serves.
 func (h *Health) ServeAlive(w http.ResponseWriter, _ *http.Request) {
-	WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	adminapi.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // ServeReady answers 200 where the service is ready, else 503, and names each dependency with its error.
@@ -86,7 +88,7 @@ func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
 	if report.Status != started {
 		status = http.StatusServiceUnavailable
 	}
-	WriteJSON(w, status, report)
+	adminapi.WriteJSON(w, status, report)
 }
 
 // Ready returns nil where the service is ready, else an error that says what is missing.

@@ -32,10 +32,11 @@ var rules = []rule{
 	{"shared/jetstream", []string{"shared/es", "shared/tracing"}},
 	{"shared/postgres", []string{"shared/es", "shared/tracing"}},
 	{"shared/httpapi", []string{"shared/es", "shared/runtime", "shared/schema"}},
+	{"shared/adminapi", []string{"shared/es", "shared/runtime"}},
 	{"shared/backup", []string{"shared/es"}},
 	{"shared/loadgen", nil},
 	{"shared/observe", []string{"shared/es", "shared/runtime", "shared/tracing"}},
-	{"shared/service", []string{"shared/observe"}},
+	{"shared/service", []string{"shared/adminapi", "shared/observe"}},
 	{"shared/local", nil},
 	{"shared/local/localtest", []string{"shared/local"}},
 	{"services", []string{"shared/*"}},
@@ -51,7 +52,7 @@ var rules = []rule{
 var drivers = map[string][]string{
 	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "services", "cmd/orchestrix", "tests/bench"},
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
-	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/httpapi"},
+	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/httpapi", "shared/adminapi"},
 	"github.com/fergusstrange/":                {"shared/local"},
 	"github.com/spf13/cobra":                   {"cmd/orchestrix"},
 	"github.com/kelseyhightower/envconfig":     {"shared/service"},
@@ -61,7 +62,7 @@ var drivers = map[string][]string{
 	"go.opentelemetry.io/otel/sdk":             {"shared/observe"},
 	"github.com/exaring/otelpgx":               {"shared/observe"},
 	"github.com/nats-io/nats-server/v2/server": {"shared/local"},
-	"net/http":     {"shared/httpapi", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
+	"net/http":     {"shared/httpapi", "shared/adminapi", "shared/observe", "shared/service", "shared/schema", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
 	"database/sql": {"shared/postgres"},
 }
 
