@@ -9,7 +9,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// Command runs the command service until ctx ends. It needs the log; without Postgres it only lacks snapshots.
+// Command runs the command service until ctx ends. It needs the log; without Postgres it runs without snapshots.
 func (a App) Command(ctx context.Context, env service.Env, config service.CommandConfig) error {
 	registry, schemas, err := a.registry()
 	if err != nil {
@@ -56,7 +56,7 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "migrations", Run: func(ctx context.Context) error {
 			if err := backends.Prepare(ctx); err != nil && ctx.Err() == nil {
-				env.Logger.WarnContext(ctx, "no snapshots are kept", "error", err)
+				env.Logger.WarnContext(ctx, "snapshots are not available", "error", err)
 			}
 			<-ctx.Done()
 			return nil

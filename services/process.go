@@ -9,7 +9,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// errNoBus says why processes can't run.
+// errNoBus: processes can't run without a message bus.
 var errNoBus = errors.New("processes need the message bus of JetStream, and " + service.Prefix + "_LOG=postgres has none: " +
 	"leave the process service out, or put the log into JetStream")
 

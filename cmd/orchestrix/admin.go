@@ -24,7 +24,7 @@ type adminPort struct{ url string }
 
 func (a *adminPort) flag(flags *pflag.FlagSet) { a.flagOf(flags, "projection") }
 
-// flagOf names the service whose admin port is wanted.
+// flagOf adds the flag, for the admin port of a service.
 func (a *adminPort) flagOf(flags *pflag.FlagSet, service string) {
 	flags.StringVar(&a.url, "admin-url", fromEnv("ORCHESTRIX_ADMIN_URL", defaultAdminURL), "admin port of the "+service+" service, or of dev (ORCHESTRIX_ADMIN_URL)")
 }
@@ -72,7 +72,7 @@ func (a *adminPort) ask(ctx context.Context, method, path string, body, into any
 
 // actionFlags say who asks for a change, and why.
 func actionFlags(flags *pflag.FlagSet, action *adminapi.ActionRequest) {
-	flags.StringVar(&action.Who, "by", whoami(), "who asks for it; recorded")
+	flags.StringVar(&action.Who, "by", whoami(), "who asks for the change; recorded")
 	flags.StringVar(&action.Reason, "reason", "", "why; recorded")
 }
 

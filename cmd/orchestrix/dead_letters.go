@@ -19,12 +19,12 @@ func newDeadLetters() *cobra.Command {
 	var admin adminPort
 	command := &cobra.Command{
 		Use:   "dead-letters",
-		Short: "Deal with messages that could not be handled",
-		Long: `Deal with messages of the bus that could not be handled.
+		Short: "Show, retry and drop messages that could not be handled",
+		Long: `Show, retry and drop messages of the bus that could not be handled.
 
-Such a message was tried as often as its subscription says, or its handler said that it is of no use, or the handler
-panicked each time; it was then put aside with its last error, and the messages behind it went on. After the cause is
-mended, retry it: it comes after what waits for its stream by then. Or drop it for good, with a reason.`,
+A message becomes a dead letter when all attempts of its subscription have failed, or when its handler rejects it as
+malformed. It is kept with its last error, and the messages behind it continue. After the cause is fixed, retry it: it is
+published behind the messages that wait for its stream by then. Or drop it permanently, with a reason.`,
 	}
 	admin.flagOf(command.PersistentFlags(), "command")
 	command.AddCommand(newDeadLettersList(&admin), newDeadLettersShow(&admin), newDeadLettersRetry(&admin), newDeadLettersDrop(&admin))
@@ -113,7 +113,7 @@ func newDeadLettersDrop(admin *adminPort) *cobra.Command {
 	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   "drop NUMBER --reason WHY",
-		Short: "Remove a message for good",
+		Short: "Remove a message permanently",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return actOnDeadLetters(cmd, admin, "/dead-letters/"+url.PathEscape(args[0])+"/drop", "dropped", action)

@@ -22,7 +22,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// box is where everything is.
+// box holds the addresses and directories of the platform.
 type box struct {
 	CommandURL  string `json:"command_url"`
 	QueryURL    string `json:"query_url"`
@@ -82,7 +82,7 @@ type dev struct {
 
 func (d *dev) atEnd(f func() error) { d.ends = append(d.ends, f) }
 
-// close undoes what was started, the last first.
+// close stops what was started, in reverse order.
 func (d *dev) close() (err error) {
 	for _, end := range slices.Backward(d.ends) {
 		err = errors.Join(err, end())
@@ -169,7 +169,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 		service.Part{Name: "box", Run: func(ctx context.Context) error { return d.announce(ctx, admin.Health, out, asJSON) }})
 }
 
-// announce says where everything is when all of it is ready.
+// announce prints the addresses when all services are ready.
 func (d *dev) announce(ctx context.Context, health *service.Health, out io.Writer, asJSON bool) error {
 	for health.Ready(ctx) != nil {
 		select {

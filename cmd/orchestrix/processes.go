@@ -18,27 +18,27 @@ func newProcesses() *cobra.Command {
 	var admin adminPort
 	command := &cobra.Command{
 		Use:   "processes",
-		Short: "Look at the instances of processes, and deal with those that are stuck",
-		Long: `Look at the instances of processes, and deal with those that are stuck.
+		Short: "Show the instances of processes, and retry or cancel those that are parked",
+		Long: `Show the instances of processes, and retry or cancel those that are parked.
 
-An instance that could not react to something is parked with the error, and what comes for it waits, in order; all other
-instances go on. After the cause is mended, retry it. Cancel ends an instance early; a saga undoes then what it has done.
-Both are recorded in the instance's history.`,
+An instance whose reaction fails (panic, unknown event type, malformed command) is parked with the error. Its later triggers
+queue in order; other instances continue. After the cause is fixed, retry it. Cancel ends an instance early; a saga then
+compensates. Both are recorded in the history of the instance.`,
 	}
 	admin.flagOf(command.PersistentFlags(), "process")
 	command.AddCommand(newProcessesList(&admin), newProcessesShow(&admin),
-		newProcessAction(&admin, "retry", "Let a parked instance go on with what waits for it"),
-		newProcessAction(&admin, "cancel", "End an instance early; a saga undoes what it has done"))
+		newProcessAction(&admin, "retry", "Retry what a parked instance failed on, and the triggers that wait behind it"),
+		newProcessAction(&admin, "cancel", "End an instance early; a saga compensates"))
 	return command
 }
 
 func newProcessesList(admin *adminPort) *cobra.Command {
 	var status, process, cursor string
-	command := &cobra.Command{Use: "list", Short: "List instances, the last to change first, as the view \"processes\" has them"}
+	command := &cobra.Command{Use: "list", Short: "List instances, last changed first, as the view \"processes\" has them"}
 	flags := command.Flags()
 	flags.StringVar(&status, "status", "", "only those that are running, compensating, parked, completed, failed or cancelled")
 	flags.StringVar(&process, "process", "", "only those of this process")
-	flags.StringVar(&cursor, "cursor", "", "where the page before has ended")
+	flags.StringVar(&cursor, "cursor", "", "the cursor that the page before has printed")
 	return newList(command, admin, "/processes", func() url.Values {
 		return url.Values{"status": {status}, "process": {process}, "cursor": {cursor}}
 	}, printProcesses)
@@ -67,7 +67,7 @@ func why(failure, reason string) string {
 func newProcessesShow(admin *adminPort) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show PROCESS INSTANCE",
-		Short: "Show one instance: how it stands, what it waits for, and its history",
+		Short: "Show one instance: its state, what it waits for, and its history",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var d adminapi.ProcessDetails

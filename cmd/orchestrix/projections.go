@@ -23,7 +23,7 @@ func newProjections() *cobra.Command {
 		Short: "List the views with their position and lag, and manage them",
 		Long: `List the builds of the views with their position and lag, as the projection service knows them.
 
-Lag is how many commits the log holds that the view does not, and for how long the oldest of them has been there.`,
+LAG is the number of commits not yet applied, and BEHIND an upper bound of the age of the oldest of them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list adminapi.ProjectionList
@@ -39,10 +39,10 @@ Lag is how many commits the log holds that the view does not, and for how long t
 	flags := command.Flags()
 	flags.BoolVar(&partitions, "partitions", false, "one line for each partition")
 	outputFlag(flags, &output)
-	command.AddCommand(newRebuild(&admin), newProjectionAction(&admin, "cancel", "Call off the build of a view that is being built"),
-		newProjectionAction(&admin, "pause", "Stop all work on a view; readers see it as it stands"),
-		newProjectionAction(&admin, "resume", "Go on after a pause"),
-		newProjectionAction(&admin, "drop-old", "Remove the builds of a view that nobody reads any more"), newActions(&admin))
+	command.AddCommand(newRebuild(&admin), newProjectionAction(&admin, "cancel", "Cancel the build of a view that is being built"),
+		newProjectionAction(&admin, "pause", "Pause a view; readers see it as it is"),
+		newProjectionAction(&admin, "resume", "Resume a paused view"),
+		newProjectionAction(&admin, "drop-old", "Remove the builds of a view that have no readers any more"), newActions(&admin))
 	return command
 }
 
@@ -51,8 +51,8 @@ func newRebuild(admin *adminPort) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rebuild VIEW",
 		Short: "Build a view again from the log, beside the one that readers see",
-		Long: `Build a view again from the log, beside the one that readers see. They are switched over when it has caught up;
-the old build is kept for a day, or dropped at once with --drop-old.`,
+		Long: `Build a view again from the log, beside the one that readers see. Readers are switched over when it has caught up;
+the old build is kept for a day, or dropped immediately with --drop-old.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var answer adminapi.BuildAnswer
