@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/adminapi"
 	"orchestrix/shared/es"
 	"orchestrix/shared/local/localtest"
 	"orchestrix/shared/postgres"
@@ -13,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { localtest.Main(m) }
 
-// Postgres takes no text with a NUL or with what is no UTF-8. Who sends one is told so.
+// Postgres stores no text with a NUL or with invalid UTF-8. Requests with such texts are rejected.
 func TestAdminRequestsThatNoStoreTakes(t *testing.T) {
 	t.Parallel()
 	dsn := localtest.Template(t, "orchestrix", func(dsn string) error {
@@ -34,9 +35,7 @@ func TestAdminRequestsThatNoStoreTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	views, mux := postgres.NewViews(db), http.NewServeMux()
-	admin := &projectionAdmin{registry: registry}
-	admin.routes(mux)
-	admin.running.Store(&projections{views: views})
+	adminapi.New(mux).Projections(registry).Start(adminapi.Projections{Views: views})
 	const action = `{"who":"ada","reason":"\u0000"}`
 	for _, test := range []struct{ method, path, body string }{
 		{"GET", "/parked?view=%00", ""},

@@ -1,4 +1,4 @@
-// Package services wires the services of a domain: what they stand on, what they run, and in which order it stops.
+// Package services wires the services of a domain: the backends they use, the parts they run, and the order in which these stop.
 package services
 
 import (
@@ -6,7 +6,7 @@ import (
 	"orchestrix/shared/schema"
 )
 
-// App is a domain with what it runs on. Each of its methods is one service.
+// App is a domain and its backends. Each of its methods runs one service.
 type App struct {
 	Modules []es.Module
 	Open    Opener

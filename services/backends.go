@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// Backends are what a service stands on: the log, and what is kept beside it.
+// Backends are the stores that a service uses.
 type Backends struct {
 	Log       es.Log
 	Views     es.ViewStore
@@ -25,19 +25,19 @@ type Backends struct {
 	Bus       es.MessageBus
 	Deadlines es.Deadlines
 	Outcomes  es.KeyValue // of the commands that were sent over the bus
-	// OutcomesSize is how much the outcomes take, in bytes; nil where nobody counts.
+	// OutcomesSize returns the size of Outcomes in bytes; nil where there is no limit to enforce.
 	OutcomesSize func(context.Context) (uint64, error)
 	// Reply publishes to an inbox of NATS; nil where there is none.
 	Reply func(ctx context.Context, subject string, body []byte) error
-	// Prepare returns when the views and the snapshots can be used.
+	// Prepare waits until the views and the snapshots can be used.
 	Prepare func(ctx context.Context) error
-	// Gone is closed when a backend will not come back by itself: the service has to begin anew. Nil: that never happens.
+	// Gone is closed when a backend is lost permanently: the service has to restart. Nil: that never happens.
 	Gone  <-chan struct{}
 	Close func()
 }
 
-// Opener gives a service its backends. It waits for the log, and adds a check of each backend to the service's
-// health; that of the database is optional where the service says so.
+// Opener opens the backends of a service. It waits for the log, and adds a check of each backend to the health of the
+// service; the check of the database is optional if databaseOptional.
 type Opener func(ctx context.Context, env service.Env, databaseOptional bool) (*Backends, error)
 
 // Open is the [Opener] of a deployment: the log on JetStream or in Postgres, views and snapshots in Postgres.
@@ -133,10 +133,10 @@ type streams struct {
 	deadlines *jetstream.Deadlines
 }
 
-// outcomesBucket holds what has become of the commands that were sent over the bus.
+// outcomesBucket holds the results of the commands that were sent over the bus.
 const outcomesBucket = "ORX_OUTCOMES_OF_COMMANDS"
 
-// openStreams creates what is missing, or waits until somebody else has.
+// openStreams opens the streams. It creates missing ones, or waits until 'orchestrix migrate' has created them.
 func openStreams(ctx context.Context, env service.Env, connection *nats.Conn) (streams, error) {
 	open := createMissing
 	if env.Common.AwaitMigration {
@@ -176,8 +176,8 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 	return s, err
 }
 
-// connectNATS waits for NATS. The channel is closed with the connection: besides us, the client library does that where the
-// server refuses what was sent, and does not connect again.
+// connectNATS waits for NATS. The channel is closed with the connection. The client library closes it too, permanently, after
+// a protocol error.
 func connectNATS(ctx context.Context, env service.Env) (*nats.Conn, <-chan struct{}, error) {
 	login, err := Login(env.Connections)
 	if err != nil {
@@ -198,7 +198,7 @@ func Login(c service.Connections) ([]nats.Option, error) {
 	}.Options()
 }
 
-// migrate waits for Postgres and brings its tables up to date, or waits until somebody else has.
+// migrate waits for Postgres and brings its tables up to date, or waits until 'orchestrix migrate' has.
 func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
 	prepare := db.Migrate
 	if env.Common.AwaitMigration {
@@ -210,7 +210,7 @@ func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
 	return err
 }
 
-// unlessUnavailable makes an error permanent that waiting won't mend.
+// unlessUnavailable marks all errors but [es.ErrUnavailable] as permanent, so that they are not retried.
 func unlessUnavailable(err error) error {
 	if err != nil && !errors.Is(err, es.ErrUnavailable) {
 		return service.Permanent(err)
@@ -218,14 +218,14 @@ func unlessUnavailable(err error) error {
 	return err
 }
 
-var errNATSGone = errors.New("the connection to NATS was closed for good: the service has to be started again")
+var errNATSGone = errors.New("the connection to NATS was closed permanently: restart the service")
 
-// readiness is the part that says that the service takes requests; it is stopped first. It ends the service where a backend
-// is gone for good.
+// readiness is the part that reports the service as ready; it is stopped first. It ends the service when a backend is lost
+// permanently.
 func readiness(env service.Env, gone <-chan struct{}) service.Part {
 	return service.Part{Name: "readiness", Run: func(ctx context.Context) error {
 		env.Admin.Health.Started()
-		debug.FreeOSMemory() // schemas, documents and connections are made once: what that took is not needed again
+		debug.FreeOSMemory() // schemas, documents and connections are built once: the memory that this took is not needed again
 		var err error
 		select {
 		case <-ctx.Done():

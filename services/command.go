@@ -3,12 +3,13 @@ package services
 import (
 	"context"
 
+	"orchestrix/shared/adminapi"
 	"orchestrix/shared/httpapi"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
 )
 
-// Command runs the command service until ctx ends. It needs the log; without Postgres it only lacks snapshots.
+// Command runs the command service until ctx ends. It needs the log; without Postgres it runs without snapshots.
 func (a App) Command(ctx context.Context, env service.Env, config service.CommandConfig) error {
 	registry, schemas, err := a.registry()
 	if err != nil {
@@ -19,18 +20,13 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 		return err
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it
-	admin := &deadLetterAdmin{logger: env.Logger}
-	admin.routes(env.Admin.Mux)
+	admin := env.Admin.API.Bus(env.Logger)
 	backends, err := a.Open(ctx, env, true)
 	if err != nil {
 		return err
 	}
 	defer backends.Close()
-	if backends.Bus == nil {
-		admin.running.Store(&deadLetters{})
-	} else {
-		admin.running.Store(&deadLetters{bus: backends.Bus, actions: backends.Views})
-	}
+	admin.Start(adminapi.Bus{DeadLetters: backends.Bus, Deadlines: backends.Deadlines, Actions: backends.Views})
 	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
 		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})
@@ -50,7 +46,6 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 		queue.Run = runtime.NewAsyncWorker(registry, executor, bus, statuses, runtime.AsyncConfig{
 			Decode: schemas.DecodeCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
 		}).Run
-		deadlineRoutes(env.Admin.Mux, backends.Deadlines)
 	}
 	api, err := httpapi.NewCommandAPI(registry, schemas, executor, options)
 	if err != nil {
@@ -61,7 +56,7 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "migrations", Run: func(ctx context.Context) error {
 			if err := backends.Prepare(ctx); err != nil && ctx.Err() == nil {
-				env.Logger.WarnContext(ctx, "no snapshots are kept", "error", err)
+				env.Logger.WarnContext(ctx, "snapshots are not available", "error", err)
 			}
 			<-ctx.Done()
 			return nil

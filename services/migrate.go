@@ -21,12 +21,12 @@ func Migrate(ctx context.Context, env service.Env, roles []postgres.Role) error 
 	if err := migrate(ctx, env, db); err != nil {
 		return err
 	}
-	env.Logger.InfoContext(ctx, "the tables are there")
+	env.Logger.InfoContext(ctx, "the tables are up to date")
 	if len(roles) > 0 {
 		if err := db.SetRoles(ctx, roles); err != nil {
 			return err
 		}
-		env.Logger.InfoContext(ctx, "the roles are there", "roles", len(roles))
+		env.Logger.InfoContext(ctx, "the roles are up to date", "roles", len(roles))
 	}
 	if env.Common.Log == service.LogInPostgres {
 		_, err := openPostgresLog(ctx, env, db)
@@ -35,7 +35,7 @@ func Migrate(ctx context.Context, env service.Env, roles []postgres.Role) error 
 	return createStreams(ctx, env)
 }
 
-// createStreams creates what there has to be in JetStream.
+// createStreams creates the streams of JetStream.
 func createStreams(ctx context.Context, env service.Env) error {
 	connection, _, err := connectNATS(ctx, env)
 	if err != nil {
@@ -45,7 +45,7 @@ func createStreams(ctx context.Context, env service.Env) error {
 	if _, err := openStreams(ctx, env, connection); err != nil {
 		return err
 	}
-	env.Logger.InfoContext(ctx, "the streams are there")
+	env.Logger.InfoContext(ctx, "the streams exist")
 	return nil
 }
 

@@ -8,12 +8,12 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// apiOptions are those of both APIs.
+// apiOptions are the options that both APIs share.
 func apiOptions(env service.Env, config service.HTTP) httpapi.Options {
 	return httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger, TraceID: tracing.ID}
 }
 
-// messagingSystem is what the log is kept in, as the conventions for traces call it.
+// messagingSystem is the store of the log, as the OpenTelemetry conventions name it.
 func messagingSystem(env service.Env) string {
 	if env.Common.Log == service.LogInPostgres {
 		return "postgresql"
@@ -21,7 +21,7 @@ func messagingSystem(env service.Env) string {
 	return "nats"
 }
 
-// observePool shows how the connections to Postgres stand.
+// observePool exports the state of the connection pool of Postgres as metrics.
 func observePool(env service.Env, db *postgres.DB) {
 	env.Admin.Metrics.Postgres(func() observe.Pool {
 		s := db.Pool().Stat()

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 
+	"orchestrix/shared/adminapi"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
 )
 
-// errNoBus says why processes can't run.
+// errNoBus: processes can't run without a message bus.
 var errNoBus = errors.New("processes need the message bus of JetStream, and " + service.Prefix + "_LOG=postgres has none: " +
 	"leave the process service out, or put the log into JetStream")
 
@@ -21,8 +22,7 @@ func (a App) Process(ctx context.Context, env service.Env, config service.Proces
 	if err != nil {
 		return err
 	}
-	admin := &processAdmin{registry: registry}
-	admin.routes(env.Admin.Mux)
+	admin := env.Admin.API.Processes(registry)
 	backends, err := a.Open(ctx, env, false)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (a App) Process(ctx context.Context, env service.Env, config service.Proces
 		System: messagingSystem(env), Failpoint: a.Failpoint, CommandID: a.CommandID,
 	})
 	env.Admin.Metrics.Processes(runner, backends.Views)
-	admin.running.Store(&processes{log: backends.Log, views: backends.Views, deadlines: backends.Deadlines, runner: runner})
+	admin.Start(adminapi.Processes{Log: backends.Log, Views: backends.Views, Deadlines: backends.Deadlines, Runner: runner})
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "executor", Run: executor.Run}, service.Part{Name: "processes", Run: runner.Run}, readiness(env, backends.Gone))
 }

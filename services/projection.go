@@ -3,6 +3,7 @@ package services
 import (
 	"context"
 
+	"orchestrix/shared/adminapi"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
 )
@@ -13,8 +14,7 @@ func (a App) Projection(ctx context.Context, env service.Env, config service.Pro
 	if err != nil {
 		return err
 	}
-	admin := &projectionAdmin{registry: registry}
-	admin.routes(env.Admin.Mux)
+	admin := env.Admin.API.Projections(registry)
 	backends, err := a.Open(ctx, env, false)
 	if err != nil {
 		return err
@@ -28,8 +28,8 @@ func (a App) Projection(ctx context.Context, env service.Env, config service.Pro
 		Observer: env.Admin.Metrics.Projections, System: messagingSystem(env),
 	})
 	env.Admin.Metrics.Projector(projector.Status)
-	admin.running.Store(&projections{
-		log: backends.Log, views: backends.Views, projector: projector, parking: runtime.NewParking(registry, backends.Log, backends.Views),
+	admin.Start(adminapi.Projections{
+		Log: backends.Log, Views: backends.Views, Projector: projector, Parking: runtime.NewParking(registry, backends.Log, backends.Views),
 	})
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "projector", Run: projector.Run}, readiness(env, backends.Gone))

@@ -8,11 +8,11 @@ import (
 	"orchestrix/shared/service"
 )
 
-// User is somebody whom NATS and Postgres know: a service, the one who migrates, or an operator with the tool.
+// User is an account in NATS and Postgres: of a service, of 'orchestrix migrate', or of an operator.
 type User struct {
 	Name     string
 	NATS     jetstream.Rights
-	Postgres postgres.Rights // of [MigrateUser] none: it owns everything
+	Postgres postgres.Rights // none for [MigrateUser], which owns all tables
 }
 
 // The users of a deployment.
@@ -25,8 +25,8 @@ const (
 	OperatorUser   = "operator"
 )
 
-// Users are the users of a deployment whose log has this many partitions, each with no more rights than its work takes.
-// Nobody may change or delete a stream, or purge the log, or delete a message of it.
+// Users returns the users of a deployment whose log has this many partitions, each with the rights that it needs.
+// No user may change or delete a stream, purge the log, or delete a message of it.
 func Users(partitions int) []User {
 	log := jetstream.Config{Partitions: partitions}
 	read := log.ReadRights().And(log.BusRights(), jetstream.BucketOpenRights(outcomesBucket))
@@ -42,7 +42,7 @@ func Users(partitions int) []User {
 			Name: ProjectionUser, NATS: read.And(log.FollowRights()),
 			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, ReadLog: true},
 		},
-		{ // its instances are streams of their own, so it executes too
+		{ // its instances are streams, so it executes commands too
 			Name: ProcessUser,
 			NATS: read.And(log.FollowRights(), log.AppendRights(), log.PublishRights(es.CommandTopic), log.SubscribeRights(es.OutcomeTopic),
 				log.DeadlineRights()),
@@ -57,7 +57,7 @@ func Users(partitions int) []User {
 		{
 			Name: MigrateUser, NATS: read.And(log.CreateRights(), log.CreateBusRights(), jetstream.BucketCreateRights(outcomesBucket)),
 		},
-		{ // its tool backs up, verifies, and restores into a log that migrate has made
+		{ // backs up, verifies, and restores into a log that migrate has created
 			Name: OperatorUser, NATS: read.And(log.FollowRights(), log.AppendRights()),
 			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true},
 		},

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 )
 
 const defaultAdminURL = "http://127.0.0.1:9082"
@@ -24,7 +24,7 @@ type adminPort struct{ url string }
 
 func (a *adminPort) flag(flags *pflag.FlagSet) { a.flagOf(flags, "projection") }
 
-// flagOf names the service whose admin port is wanted.
+// flagOf adds the flag, for the admin port of a service.
 func (a *adminPort) flagOf(flags *pflag.FlagSet, service string) {
 	flags.StringVar(&a.url, "admin-url", fromEnv("ORCHESTRIX_ADMIN_URL", defaultAdminURL), "admin port of the "+service+" service, or of dev (ORCHESTRIX_ADMIN_URL)")
 }
@@ -33,7 +33,7 @@ func (a *adminPort) get(ctx context.Context, path string, into any) error {
 	return a.ask(ctx, http.MethodGet, path, nil, into)
 }
 
-func (a *adminPort) post(ctx context.Context, path string, action services.ActionRequest, into any) error {
+func (a *adminPort) post(ctx context.Context, path string, action adminapi.ActionRequest, into any) error {
 	return a.ask(ctx, http.MethodPost, path, action, into)
 }
 
@@ -71,8 +71,8 @@ func (a *adminPort) ask(ctx context.Context, method, path string, body, into any
 }
 
 // actionFlags say who asks for a change, and why.
-func actionFlags(flags *pflag.FlagSet, action *services.ActionRequest) {
-	flags.StringVar(&action.Who, "by", whoami(), "who asks for it; recorded")
+func actionFlags(flags *pflag.FlagSet, action *adminapi.ActionRequest) {
+	flags.StringVar(&action.Who, "by", whoami(), "who asks for the change; recorded")
 	flags.StringVar(&action.Reason, "reason", "", "why; recorded")
 }
 

@@ -22,7 +22,7 @@ func newBackup() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "backup DIR",
 		Short: "Copy the log into a directory, while everything runs",
-		Long: `Copy the log into a directory, while everything runs. An interrupted backup goes on where it was, and a later one
+		Long: `Copy the log into a directory, while everything runs. An interrupted backup continues where it stopped, and a later one
 copies only what is new. Postgres needs none: views and snapshots are made of the log.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -115,7 +115,7 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 	target.register(command.Flags())
 	command.Flags().IntVar(&partitions, "partitions", 0, "partitions of the log; 0 takes as many as the backup has")
 	command.Flags().IntVar(&replicas, "replicas", 1, "replicas of a log in JetStream that is created: 1, 3 or 5")
-	command.Flags().BoolVar(&options.Continue, "continue", false, "go on with a restore that was interrupted")
+	command.Flags().BoolVar(&options.Continue, "continue", false, "continue an interrupted restore")
 	return command
 }
 

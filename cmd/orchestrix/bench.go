@@ -35,8 +35,8 @@ func newBench() *cobra.Command {
 		Short: "Put load on a running platform and measure how it answers",
 		Long: `Put load on a running platform and measure how it answers.
 
-Each request is one command, whose body is read from --data. In the id and in the body, {} stands for what is different
-in each request: with --ids N it goes round N numbers, so that commands meet aggregates that are there, and without it
+Each request is one command, whose body is read from --data. In the id and in the body, {} is replaced by what is different
+in each request: with --ids N it cycles through N numbers, so that commands go to existing aggregates, and without it
 each request has an id of its own.
 
 Without --rate, each of --concurrency connections sends its next request when it has its answer (closed loop). With
@@ -59,8 +59,8 @@ With --get, the requests read a path of the query service instead.`,
 	flags.IntVar(&o.concurrency, "concurrency", 16, "connections, 1 to 4096")
 	flags.Float64Var(&o.rate, "rate", 0, "requests a second, open-loop; 0: as many as are answered")
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long; 0: until --count or Ctrl-C")
-	flags.Int64Var(&o.count, "count", 0, "requests, at most; 0: no limit")
-	flags.Int64Var(&o.ids, "ids", 0, "go round so many ids, from 0; 0: an id of its own for each request")
+	flags.Int64Var(&o.count, "count", 0, "maximum number of requests; 0: no limit")
+	flags.Int64Var(&o.ids, "ids", 0, "cycle through this many ids, from 0; 0: a new id for each request")
 	flags.BoolVar(&o.json, "json", false, "print the result as JSON")
 	return command
 }

@@ -12,19 +12,19 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 )
 
 func newDeadLetters() *cobra.Command {
 	var admin adminPort
 	command := &cobra.Command{
 		Use:   "dead-letters",
-		Short: "Deal with messages that could not be handled",
-		Long: `Deal with messages of the bus that could not be handled.
+		Short: "Show, retry and drop messages that could not be handled",
+		Long: `Show, retry and drop messages of the bus that could not be handled.
 
-Such a message was tried as often as its subscription says, or its handler said that it is of no use, or the handler
-panicked each time; it was then put aside with its last error, and the messages behind it went on. After the cause is
-mended, retry it: it comes after what waits for its stream by then. Or drop it for good, with a reason.`,
+A message becomes a dead letter when all attempts of its subscription have failed, or when its handler rejects it as
+malformed. It is kept with its last error, and the messages behind it continue. After the cause is fixed, retry it: it is
+published behind the messages that wait for its stream by then. Or drop it permanently, with a reason.`,
 	}
 	admin.flagOf(command.PersistentFlags(), "command")
 	command.AddCommand(newDeadLettersList(&admin), newDeadLettersShow(&admin), newDeadLettersRetry(&admin), newDeadLettersDrop(&admin))
@@ -44,7 +44,7 @@ func newDeadLettersList(admin *adminPort) *cobra.Command {
 	}, printDeadLetters)
 }
 
-func printDeadLetters(out io.Writer, list services.DeadLetterList) error {
+func printDeadLetters(out io.Writer, list adminapi.DeadLetterList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NUMBER\tTOPIC\tGROUP\tSTREAM\tDIED\tATTEMPTS\tID\tERROR")
 	for _, d := range list.Items {
@@ -60,7 +60,7 @@ func newDeadLettersShow(admin *adminPort) *cobra.Command {
 		Short: "Show one dead letter with its headers and its data",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var d services.DeadLetterItem
+			var d adminapi.DeadLetterItem
 			if err := admin.get(cmd.Context(), "/dead-letters/"+url.PathEscape(args[0]), &d); err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func newDeadLettersShow(admin *adminPort) *cobra.Command {
 	}
 }
 
-func dataText(d services.DeadLetterItem) string {
+func dataText(d adminapi.DeadLetterItem) string {
 	if d.Data != nil {
 		return string(d.Data)
 	}
@@ -86,7 +86,7 @@ func dataText(d services.DeadLetterItem) string {
 }
 
 func newDeadLettersRetry(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	var topic, group string
 	command := &cobra.Command{
 		Use:   "retry [NUMBER]",
@@ -110,10 +110,10 @@ func newDeadLettersRetry(admin *adminPort) *cobra.Command {
 }
 
 func newDeadLettersDrop(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   "drop NUMBER --reason WHY",
-		Short: "Remove a message for good",
+		Short: "Remove a message permanently",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return actOnDeadLetters(cmd, admin, "/dead-letters/"+url.PathEscape(args[0])+"/drop", "dropped", action)
@@ -126,8 +126,8 @@ func newDeadLettersDrop(admin *adminPort) *cobra.Command {
 	return command
 }
 
-func actOnDeadLetters(cmd *cobra.Command, admin *adminPort, path, done string, action services.ActionRequest) error {
-	var answer services.DeadLettersAnswer
+func actOnDeadLetters(cmd *cobra.Command, admin *adminPort, path, done string, action adminapi.ActionRequest) error {
+	var answer adminapi.DeadLettersAnswer
 	if err := admin.post(cmd.Context(), path, action, &answer); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 )
 
 func newDeadlines() *cobra.Command {
@@ -25,7 +25,7 @@ func newDeadlines() *cobra.Command {
 	}, printDeadlines)
 }
 
-func printDeadlines(out io.Writer, list services.DeadlineList) error {
+func printDeadlines(out io.Writer, list adminapi.DeadlineList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "AT\tIN\tINSTANCE\tNAME\tSETTING")
 	for _, d := range list.Items {

@@ -23,7 +23,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// box is where everything is.
+// box holds the addresses and directories of the platform.
 type box struct {
 	CommandURL  string `json:"command_url"`
 	QueryURL    string `json:"query_url"`
@@ -83,7 +83,7 @@ type dev struct {
 
 func (d *dev) atEnd(f func() error) { d.ends = append(d.ends, f) }
 
-// close undoes what was started, the last first.
+// close stops what was started, in reverse order.
 func (d *dev) close() (err error) {
 	for _, end := range slices.Backward(d.ends) {
 		err = errors.Join(err, end())
@@ -136,12 +136,11 @@ func devDir(ctx context.Context, o devOptions) (dir string, remove func() error,
 }
 
 func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
-	metrics := observe.NewMetrics("dev") // all services are one program here
-	admin := service.NewAdmin(d.level, metrics, true)
+	admin := service.NewAdmin(d.level, observe.NewMetrics("dev"), true) // of all services
 	common := service.Common{Log: d.log, ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{
-			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: service.NewAdmin(d.level, metrics, false),
+			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: admin.Share(),
 			Connections: service.Connections{NATSURL: d.NATSURL, DatabaseURL: d.DatabaseURL}, Listener: d.listeners[name+"-addr"],
 		}
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})
@@ -149,12 +148,9 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	}
 	app := services.App{Modules: domain.Modules(), Open: d.open}
 	command, query, projection := env("command"), env("query"), env("projection")
-	show(admin, projection.Admin, services.ProjectionPaths)
-	show(admin, command.Admin, services.CommandPaths)
 	process := service.Part{Name: "process", Run: idle} // without a bus there are none
 	if d.log == service.LogInJetStream {
 		processEnv := env("process")
-		show(admin, processEnv.Admin, services.ProcessPaths)
 		process.Run = func(ctx context.Context) error {
 			return app.Process(ctx, processEnv, service.ProcessConfig{Common: common})
 		}
@@ -174,7 +170,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 		service.Part{Name: "box", Run: func(ctx context.Context) error { return d.announce(ctx, admin.Health, out, asJSON) }})
 }
 
-// announce says where everything is when all of it is ready.
+// announce prints the addresses when all services are ready.
 func (d *dev) announce(ctx context.Context, health *service.Health, out io.Writer, asJSON bool) error {
 	for health.Ready(ctx) != nil {
 		if !retry.Sleep(ctx, 50*time.Millisecond) {
@@ -192,14 +188,6 @@ func (d *dev) announce(ctx context.Context, health *service.Health, out io.Write
 func idle(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
-}
-
-// show serves the admin routes of a service on the one admin port.
-func show(admin, of *service.Admin, paths []string) {
-	for _, path := range paths {
-		admin.Mux.Handle(path, of.Mux)
-		admin.Mux.Handle(path+"/", of.Mux)
-	}
 }
 
 func (b box) print(out io.Writer, asJSON bool) error {

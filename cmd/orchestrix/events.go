@@ -40,7 +40,7 @@ func newEvents() *cobra.Command {
 	flags.StringVar(&selection.category, "category", "", "only streams of this category")
 	flags.StringVar(&selection.id, "id", "", "only streams with this id")
 	flags.StringVar(&from, "from", "", "start at this position or time")
-	flags.BoolVar(&selection.follow, "follow", false, "go on with what is appended, until interrupted")
+	flags.BoolVar(&selection.follow, "follow", false, "continue with new events, until interrupted")
 	flags.StringVarP(&output, "output", "o", "human", "human or json (one CloudEvent a line)")
 	return command
 }

@@ -41,7 +41,7 @@ func followLog(ctx context.Context, log es.Feed, selection eventSelection, visit
 	return followAll(ctx, log, ends, visit)
 }
 
-// drained waits for the readers, whose commits nobody wants any more.
+// drained waits for the readers and discards their commits.
 func drained(readers *errgroup.Group, channels []<-chan *es.Commit) error {
 	for _, c := range channels {
 		for range c {

@@ -17,9 +17,9 @@ func newHealth() *cobra.Command {
 	var timeout time.Duration
 	command := &cobra.Command{
 		Use:   "health [URL]",
-		Short: "Ask a service whether it is ready, and fail where it is not",
-		Long: `Ask a service whether it is ready, and fail where it is not: for the health check of a container, which needs no other
-program then. Without a URL, the service is the one of this container: ORCHESTRIX_ADMIN_ADDR says where its admin port is.`,
+		Short: "Ask a service whether it is ready, and fail if it is not",
+		Long: `Ask a service whether it is ready, and fail if it is not: for the health check of a container without other
+programs. Without a URL, the service is the one of this container: ORCHESTRIX_ADMIN_ADDR is the address of its admin port.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var url string

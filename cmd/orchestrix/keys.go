@@ -42,9 +42,9 @@ func newKeysInit() *cobra.Command {
 	var o keysOptions
 	command := &cobra.Command{
 		Use:   "init DIR",
-		Short: "Make all keys, passwords and certificates anew, in a directory",
-		Long: `Make all keys, passwords and certificates of a deployment, in a directory that nobody else should see and no repository
-should hold. Each service has a directory of its own in it, with all that it needs and nothing else:
+		Short: "Create all keys, passwords and certificates in a directory",
+		Long: `Make all keys, passwords and certificates of a deployment, in a directory that no other user can read and that
+belongs into no repository. Each service has a directory of its own in it, with all that it needs and nothing else:
 
   command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: whom to trust
   nats/                           auth.conf: who may do what    tls.crt, tls.key: its certificate    ca.crt
@@ -59,12 +59,12 @@ should hold. Each service has a directory of its own in it, with all that it nee
 			if err := o.write(args[0], false); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The keys are in %s. Whoever reads them can do what the services can.\n", args[0])
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The keys are in %s. They give all rights of the services: keep them secret.\n", args[0])
 			return err
 		},
 	}
 	o.register(command)
-	command.Flags().BoolVar(&o.force, "force", false, "replace what is there: nothing that uses the old keys can log in any more")
+	command.Flags().BoolVar(&o.force, "force", false, "replace what is there: programs with the old keys can no longer log in")
 	command.Flags().StringVar(&o.envFile, "env", "", "also write this file, if it is missing: it tells compose.yaml whom the files belong to")
 	return command
 }
@@ -73,8 +73,8 @@ func newKeysRenew() *cobra.Command {
 	var o keysOptions
 	command := &cobra.Command{
 		Use:   "renew DIR",
-		Short: "Make the certificate of NATS and its list of rights anew, and keep the keys",
-		Long: `Make the certificate of NATS and its list of rights anew, with the keys, passwords and the authority that are there. Run it
+		Short: "Renew the certificate of NATS and its list of rights, and keep the keys",
+		Long: `Renew the certificate of NATS and its list of rights, with the keys, passwords and the authority that are there. Run it
 before the certificate ends, after an upgrade that brings services or streams, and with --nats-host when NATS moves. Then
 make NATS load it: nats-server --signal reload.`,
 		Args: cobra.ExactArgs(1),

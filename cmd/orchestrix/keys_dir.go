@@ -47,7 +47,7 @@ const (
 	public  = 0o644
 )
 
-// write writes a file in one step, so that whoever reads it sees the old or the new one.
+// write writes a file in one step, so that readers see the old or the new one.
 func (k *keyDir) write(name string, content []byte, mode os.FileMode) error {
 	path := filepath.Join(k.path, name)
 	if err := k.mkdir(filepath.Dir(path)); err != nil {
@@ -88,7 +88,7 @@ func (k *keyDir) give(path string) error {
 
 func (k *keyDir) read(name string) ([]byte, error) { return os.ReadFile(filepath.Join(k.path, name)) }
 
-// secret returns what a private file holds. It is made where it is missing, and anew where nothing is to be kept.
+// secret returns what a private file holds. It is created where it is missing, and replaced unless keys are kept.
 func (k *keyDir) secret(name string, create func() ([]byte, error)) ([]byte, error) {
 	if k.keep {
 		content, err := k.read(name)

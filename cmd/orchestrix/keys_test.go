@@ -178,7 +178,7 @@ func TestMigrateLearnsNoPassword(t *testing.T) {
 			t.Errorf("role %s has the password file %q", role.Name, line)
 		}
 		if strings.Contains(files["migrate/roles"], password) || !strings.HasPrefix(role.Password, "SCRAM-SHA-256$") {
-			t.Errorf("migrate is told the password of %s", role.Name)
+			t.Errorf("migrate gets the password of %s", role.Name)
 		}
 	}
 }

@@ -21,7 +21,7 @@ const (
 	rolePrefix = "orchestrix_"
 )
 
-// writeUsers writes what each user of NATS and Postgres needs, and what these need to know of them.
+// writeUsers writes the credentials of each user of NATS and Postgres, and the permissions that the two need.
 func (k *keyDir) writeUsers(partitions int) error {
 	ca, err := k.read(caCertFile)
 	if err != nil {

@@ -25,7 +25,7 @@ func newList[T any](command *cobra.Command, admin *adminPort, path string, query
 		}
 		return printAs(output, cmd.OutOrStdout(), list, human)
 	}
-	command.Flags().IntVar(&limit, "limit", 100, "at most so many")
+	command.Flags().IntVar(&limit, "limit", 100, "maximum number of entries")
 	outputFlag(command.Flags(), &output)
 	return command
 }

@@ -9,13 +9,13 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// toolPatience is how long the tool waits for a log that is out of reach, as while a cluster elects a leader. It is
+// toolPatience is how long the tool waits for an unavailable log, for example while a cluster elects a leader. It is
 // shorter than what [es.Walk] grants a log that hands nothing over.
 const toolPatience = 15 * time.Second
 
 var toolPauses = retry.Policy{First: 50 * time.Millisecond, Max: time.Second}
 
-// patientLog goes on by itself where the log was out of reach for a while.
+// patientLog retries reads while the log is unavailable.
 type patientLog struct {
 	es.Log
 	patience time.Duration // 0 is no limit

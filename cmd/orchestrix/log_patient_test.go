@@ -63,7 +63,7 @@ func TestAPatientLogGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// Whoever interrupts the tool does not wait for the log, however patient it is.
+// An interrupt ends the tool even while it waits for the log.
 func TestPatienceEndsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()

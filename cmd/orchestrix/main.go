@@ -1,5 +1,5 @@
-// Command orchestrix is the tool that developers and operators hold in their hands: it starts the whole
-// platform on one machine, sends commands, and shows the log and the projections.
+// Command orchestrix is the tool of developers and operators: it starts the whole platform on one machine, sends
+// commands, and shows the log and the projections.
 package main
 
 import (
@@ -19,7 +19,7 @@ var version = ""
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal ends the process immediately
 	err := newRoot().ExecuteContext(ctx)
 	stop()
 	if err != nil {
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// errReported says that a command has failed and has already told why.
+// errReported: a command has failed and has already printed why.
 var errReported = errors.New("reported")
 
 func newRoot() *cobra.Command {

@@ -43,7 +43,7 @@ to; they wait for it.`,
 	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of a new log (ORCHESTRIX_PARTITIONS)")
 	flags.IntVar(&o.replicas, "replicas", numberFromEnv("ORCHESTRIX_REPLICAS", 1), "replicas of new streams: 1, 3 or 5 (ORCHESTRIX_REPLICAS)")
 	flags.DurationVar(&o.wait, "wait", 2*time.Minute, "how long to wait for NATS and Postgres")
-	flags.StringVar(&o.roles, "roles", "", "file with a line SERVICE:ROLE:PASSWORD for each role of Postgres to create, or to give its rights anew; "+
+	flags.StringVar(&o.roles, "roles", "", "file with a line SERVICE:ROLE:PASSWORD for each role of Postgres to create, or whose rights to set again; "+
 		"'orchestrix keys init' makes one")
 	return command
 }

@@ -10,18 +10,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 )
 
 func newParked() *cobra.Command {
 	var admin adminPort
 	command := &cobra.Command{
 		Use:   "parked",
-		Short: "Deal with events that a view could not apply",
-		Long: `Deal with events that a view could not apply.
+		Short: "Show, retry and skip events that a view could not apply",
+		Long: `Show, retry and skip events that a view could not apply.
 
 Such an event is parked with its error, and later events of the same document wait behind it, in order; all other
-documents go on. After the cause is mended, retry it; or skip it for good, with a reason. Both are recorded.`,
+documents continue. After the cause is fixed, retry it; or skip it permanently, with a reason. Both are recorded.`,
 	}
 	admin.flag(command.PersistentFlags())
 	command.AddCommand(newParkedList(&admin), newParkedShow(&admin), newParkedRetry(&admin), newParkedSkip(&admin))
@@ -41,7 +41,7 @@ func newParkedList(admin *adminPort) *cobra.Command {
 	}, printParked)
 }
 
-func printParked(out io.Writer, list services.ParkedList) error {
+func printParked(out io.Writer, list adminapi.ParkedList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tVIEW\tLANE\tEVENT\tAT\tATTEMPTS\tBEHIND\tGROUP\tERROR")
 	for _, p := range list.Items {
@@ -57,7 +57,7 @@ func newParkedShow(admin *adminPort) *cobra.Command {
 		Short: "Show one event with its causes, as the log holds it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var p services.ParkedItem
+			var p adminapi.ParkedItem
 			if err := admin.get(cmd.Context(), "/parked/"+url.PathEscape(args[0]), &p); err != nil {
 				return err
 			}
@@ -86,11 +86,11 @@ func newParkedShow(admin *adminPort) *cobra.Command {
 }
 
 func newParkedRetry(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	var group, view string
 	command := &cobra.Command{
 		Use:   "retry [ID]",
-		Short: "Apply an event once more, and all that wait behind it; or all of a failure group",
+		Short: "Apply an event again, and the events that wait behind it; or all of a failure group",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := "/parked/retry?" + url.Values{"group": {group}, "view": {view}}.Encode()
@@ -110,10 +110,10 @@ func newParkedRetry(admin *adminPort) *cobra.Command {
 }
 
 func newParkedSkip(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   "skip ID --reason WHY",
-		Short: "Leave an event out of the view for good, and apply what waits behind it",
+		Short: "Leave an event out of the view permanently, and apply the events that wait behind it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return resolve(cmd, admin, "/parked/"+url.PathEscape(args[0])+"/skip", action)
@@ -126,9 +126,9 @@ func newParkedSkip(admin *adminPort) *cobra.Command {
 	return command
 }
 
-// resolve asks for a retry or a skip, and fails where an event still blocks its lane.
-func resolve(cmd *cobra.Command, admin *adminPort, path string, action services.ActionRequest) error {
-	var answer services.RetryAnswer
+// resolve requests a retry or a skip, and fails if an event still blocks its lane.
+func resolve(cmd *cobra.Command, admin *adminPort, path string, action adminapi.ActionRequest) error {
+	var answer adminapi.RetryAnswer
 	if err := admin.post(cmd.Context(), path, action, &answer); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 	"orchestrix/shared/es"
 )
 
@@ -18,33 +18,33 @@ func newProcesses() *cobra.Command {
 	var admin adminPort
 	command := &cobra.Command{
 		Use:   "processes",
-		Short: "Look at the instances of processes, and deal with those that are stuck",
-		Long: `Look at the instances of processes, and deal with those that are stuck.
+		Short: "Show the instances of processes, and retry or cancel those that are parked",
+		Long: `Show the instances of processes, and retry or cancel those that are parked.
 
-An instance that could not react to something is parked with the error, and what comes for it waits, in order; all other
-instances go on. After the cause is mended, retry it. Cancel ends an instance early; a saga undoes then what it has done.
-Both are recorded in the instance's history.`,
+An instance whose reaction fails (panic, unknown event type, malformed command) is parked with the error. Its later triggers
+queue in order; other instances continue. After the cause is fixed, retry it. Cancel ends an instance early; a saga then
+compensates. Both are recorded in the history of the instance.`,
 	}
 	admin.flagOf(command.PersistentFlags(), "process")
 	command.AddCommand(newProcessesList(&admin), newProcessesShow(&admin),
-		newProcessAction(&admin, "retry", "Let a parked instance go on with what waits for it"),
-		newProcessAction(&admin, "cancel", "End an instance early; a saga undoes what it has done"))
+		newProcessAction(&admin, "retry", "Retry what a parked instance failed on, and the triggers that wait behind it"),
+		newProcessAction(&admin, "cancel", "End an instance early; a saga compensates"))
 	return command
 }
 
 func newProcessesList(admin *adminPort) *cobra.Command {
 	var status, process, cursor string
-	command := &cobra.Command{Use: "list", Short: "List instances, the last to change first, as the view \"processes\" has them"}
+	command := &cobra.Command{Use: "list", Short: "List instances, last changed first, as the view \"processes\" has them"}
 	flags := command.Flags()
 	flags.StringVar(&status, "status", "", "only those that are running, compensating, parked, completed, failed or cancelled")
 	flags.StringVar(&process, "process", "", "only those of this process")
-	flags.StringVar(&cursor, "cursor", "", "where the page before has ended")
+	flags.StringVar(&cursor, "cursor", "", "the cursor that the page before has printed")
 	return newList(command, admin, "/processes", func() url.Values {
 		return url.Values{"status": {status}, "process": {process}, "cursor": {cursor}}
 	}, printProcesses)
 }
 
-func printProcesses(out io.Writer, list services.ProcessList) error {
+func printProcesses(out io.Writer, list adminapi.ProcessList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROCESS\tINSTANCE\tSTATUS\tSTEP\tUPDATED\tWAITING\tWHY")
 	for _, p := range list.Items {
@@ -67,10 +67,10 @@ func why(failure, reason string) string {
 func newProcessesShow(admin *adminPort) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show PROCESS INSTANCE",
-		Short: "Show one instance: how it stands, what it waits for, and its history",
+		Short: "Show one instance: its state, what it waits for, and its history",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var d services.ProcessDetails
+			var d adminapi.ProcessDetails
 			if err := admin.get(cmd.Context(), processPath(args), &d); err != nil {
 				return err
 			}
@@ -83,7 +83,7 @@ func processPath(args []string) string {
 	return "/processes/" + url.PathEscape(args[0]) + "/" + url.PathEscape(args[1])
 }
 
-func printProcess(out io.Writer, d *services.ProcessDetails) error {
+func printProcess(out io.Writer, d *adminapi.ProcessDetails) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	p := &d.Instance
 	fmt.Fprintf(w, "instance\t%s %s\nstatus\t%s\n", d.Process, d.ID, p.Status)
@@ -113,13 +113,13 @@ func printProcess(out io.Writer, d *services.ProcessDetails) error {
 }
 
 func newProcessAction(admin *adminPort, name, short string) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   name + " PROCESS INSTANCE",
 		Short: short,
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var answer services.ProcessAnswer
+			var answer adminapi.ProcessAnswer
 			if err := admin.post(cmd.Context(), processPath(args)+"/"+name, action, &answer); err != nil {
 				return err
 			}

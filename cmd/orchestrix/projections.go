@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/services"
+	"orchestrix/shared/adminapi"
 )
 
 func newProjections() *cobra.Command {
@@ -23,14 +23,14 @@ func newProjections() *cobra.Command {
 		Short: "List the views with their position and lag, and manage them",
 		Long: `List the builds of the views with their position and lag, as the projection service knows them.
 
-Lag is how many commits the log holds that the view does not, and for how long the oldest of them has been there.`,
+LAG is the number of commits not yet applied, and BEHIND an upper bound of the age of the oldest of them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list services.ProjectionList
+			var list adminapi.ProjectionList
 			if err := admin.get(cmd.Context(), "/projections", &list); err != nil {
 				return err
 			}
-			return printAs(output, cmd.OutOrStdout(), list, func(out io.Writer, list services.ProjectionList) error {
+			return printAs(output, cmd.OutOrStdout(), list, func(out io.Writer, list adminapi.ProjectionList) error {
 				return printProjections(out, list, partitions)
 			})
 		},
@@ -39,23 +39,23 @@ Lag is how many commits the log holds that the view does not, and for how long t
 	flags := command.Flags()
 	flags.BoolVar(&partitions, "partitions", false, "one line for each partition")
 	outputFlag(flags, &output)
-	command.AddCommand(newRebuild(&admin), newProjectionAction(&admin, "cancel", "Call off the build of a view that is being built"),
-		newProjectionAction(&admin, "pause", "Stop all work on a view; readers see it as it stands"),
-		newProjectionAction(&admin, "resume", "Go on after a pause"),
-		newProjectionAction(&admin, "drop-old", "Remove the builds of a view that nobody reads any more"), newActions(&admin))
+	command.AddCommand(newRebuild(&admin), newProjectionAction(&admin, "cancel", "Cancel the build of a view that is being built"),
+		newProjectionAction(&admin, "pause", "Pause a view; readers see it as it is"),
+		newProjectionAction(&admin, "resume", "Resume a paused view"),
+		newProjectionAction(&admin, "drop-old", "Remove the builds of a view that have no readers any more"), newActions(&admin))
 	return command
 }
 
 func newRebuild(admin *adminPort) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   "rebuild VIEW",
 		Short: "Build a view again from the log, beside the one that readers see",
-		Long: `Build a view again from the log, beside the one that readers see. They are switched over when it has caught up;
-the old build is kept for a day, or dropped at once with --drop-old.`,
+		Long: `Build a view again from the log, beside the one that readers see. Readers are switched over when it has caught up;
+the old build is kept for a day, or dropped immediately with --drop-old.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var answer services.BuildAnswer
+			var answer adminapi.BuildAnswer
 			if err := admin.post(cmd.Context(), "/projections/"+url.PathEscape(args[0])+"/rebuild", action, &answer); err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ the old build is kept for a day, or dropped at once with --drop-old.`,
 }
 
 func newProjectionAction(admin *adminPort, name, short string) *cobra.Command {
-	var action services.ActionRequest
+	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   name + " VIEW",
 		Short: short,
@@ -94,7 +94,7 @@ func newActions(admin *adminPort) *cobra.Command {
 	return newList(command, admin, "/actions", func() url.Values { return url.Values{"view": {view}} }, printActions)
 }
 
-func printActions(out io.Writer, list services.ActionList) error {
+func printActions(out io.Writer, list adminapi.ActionList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "AT\tWHO\tDID\tOBJECT\tREASON")
 	for _, a := range list.Items {
@@ -103,7 +103,7 @@ func printActions(out io.Writer, list services.ActionList) error {
 	return w.Flush()
 }
 
-func printProjections(out io.Writer, list services.ProjectionList, partitions bool) error {
+func printProjections(out io.Writer, list adminapi.ProjectionList, partitions bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "VIEW\tBUILD\tSTATE\tPOSITION\tLAG\tBEHIND\tPARKED\tWORK")
 	for _, view := range list.Items {
@@ -130,7 +130,7 @@ func printProjections(out io.Writer, list services.ProjectionList, partitions bo
 }
 
 // stateOf says what a build is for, and how far it is where it is being built.
-func stateOf(b services.BuildStatus) string {
+func stateOf(b adminapi.BuildStatus) string {
 	state := b.State
 	if state == "building" {
 		state += fmt.Sprintf(" %.0f %%", 100*b.Progress)

@@ -24,12 +24,12 @@ func newSend() *cobra.Command {
 
   {"category": "order", "id": "10248", "command": "ship", "command_id": "c-1", "data": {…}}
 
-Commands to the same aggregate are sent in the order of the file, others side by side. A command that can't be
+Commands to the same aggregate are sent in the order of the file, others concurrently. A command that can't be
 delivered is tried again under its id, so nothing is done twice; neither is it when the same file is sent again.
 A line without command_id gets one that follows from its content.
 
-With --async the service takes the commands for later (it answers 202), and what became of each is asked for
-afterwards: a service that is busy or restarts meanwhile has them all the same.
+With --async the service accepts the commands for asynchronous processing (202), and their results are polled
+afterwards. Accepted commands survive a restart of the service.
 
 The exit status is 0 when every line was delivered, whether it was accepted or rejected.`,
 		Example: "  orchestrix send commands.ndjson\n  generate | orchestrix send - --concurrency 64",
@@ -40,9 +40,9 @@ The exit status is 0 when every line was delivered, whether it was accepted or r
 	}
 	flags := command.Flags()
 	flags.StringVar(&s.url, "command-url", fromEnv("ORCHESTRIX_COMMAND_URL", defaultCommandURL), "where the command service listens (ORCHESTRIX_COMMAND_URL)")
-	flags.IntVar(&s.concurrency, "concurrency", 16, "commands in flight at once, 1 to 1024")
-	flags.BoolVar(&s.async, "async", false, "have the commands taken for later, and then ask for their outcomes")
-	flags.DurationVar(&s.patience, "retry-for", time.Minute, "how long a command is tried again while the service can't take it, or its outcome is asked for")
+	flags.IntVar(&s.concurrency, "concurrency", 16, "maximum number of commands in flight, 1 to 1024")
+	flags.BoolVar(&s.async, "async", false, "send the commands asynchronously, and poll for their results")
+	flags.DurationVar(&s.patience, "retry-for", time.Minute, "how long a command is retried while the service is unavailable, or its result is polled")
 	return command
 }
 
@@ -64,7 +64,7 @@ func send(ctx context.Context, s *sender, path string, out io.Writer) error {
 	case err != nil:
 		return err
 	case ctx.Err() != nil:
-		return errors.New("interrupted: send the same file again to go on where this stopped")
+		return errors.New("interrupted: send the same file again to continue")
 	case report.failed > 0:
 		return errReported
 	}

@@ -14,7 +14,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// maxPromised is how many commands a worker has been promised to be decided at once. Then it waits for the first.
+// maxPromised is how many accepted commands of a worker may be pending. Then it waits for the oldest.
 const maxPromised = 256
 
 // promise is a command that the service has taken for later.
@@ -71,7 +71,7 @@ func (s *sender) ask(ctx context.Context, p *promise) error {
 		return retry.Permanent(err)
 	}
 	if !s.decided(p.line, outcome, false) {
-		return errors.New("it is not decided yet")
+		return errors.New("it is still pending")
 	}
 	return nil
 }

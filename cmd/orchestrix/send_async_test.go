@@ -55,7 +55,7 @@ func TestAnOutcomeThatDoesNotCome(t *testing.T) {
 		note   string
 		stops  bool
 	}{
-		"pending":     {`{"command_id":"o/1","status":"pending"}`, 200, "has no outcome: it is not decided yet", true},
+		"pending":     {`{"command_id":"o/1","status":"pending"}`, 200, "has no outcome: it is still pending", true},
 		"dead letter": {`{"command_id":"o/1","status":"pending","code":"dead-letter","detail":"5 attempts failed"}`, 200, "is a dead letter: 5 attempts failed", false},
 		"forgotten":   {`{"code":"command-not-found","detail":"too long ago"}`, 404, "status 404: command-not-found: too long ago", true},
 		"stranger":    {`<html>`, 200, "not a command service's: <html>", true},

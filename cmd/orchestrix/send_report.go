@@ -10,7 +10,7 @@ import (
 // maxNotes is how many lines are explained one by one; further ones are counted.
 const maxNotes = 50
 
-// report is what became of the lines.
+// report counts the results of the lines.
 type report struct {
 	mu       sync.Mutex
 	accepted int

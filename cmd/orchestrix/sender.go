@@ -116,13 +116,13 @@ func (s *sender) settle(ctx context.Context, p *promise) error {
 	return nil
 }
 
-// stop reports the line that ends its worker, unless that was told to end.
+// stop reports the line that ends its worker, unless the worker was cancelled.
 func (s *sender) stop(ctx context.Context, l line, what string, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
 	s.report.fail(l.number, "%s %s %s: %v", l.stream(), l.Command, what, err)
-	return fmt.Errorf("stopped at line %d: is the command service running at %s? Send the same file again to go on", l.number, s.url)
+	return fmt.Errorf("stopped at line %d: is the command service running at %s? Send the same file again to continue", l.number, s.url)
 }
 
 // deliver posts the line until the service has answered for it. It returns what is left to wait for, if anything.

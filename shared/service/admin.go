@@ -6,29 +6,31 @@ import (
 	"net/http"
 	"net/http/pprof"
 
+	"orchestrix/shared/adminapi"
 	"orchestrix/shared/observe"
 )
 
-// Admin is what a service shows its operators, on a port of its own. Routes may be added to Mux until it is
-// served.
+// Admin is the admin port of a service: what its operators see and do.
 type Admin struct {
 	Mux     *http.ServeMux
+	API     *adminapi.API // adds its routes to Mux
 	Health  *Health
 	Metrics *observe.Metrics
 	level   *slog.LevelVar
 }
 
-// NewAdmin returns the admin port's routes: /healthz, /readyz, /metrics, /log-level and, where withProfiles
-// says so, /debug/pprof/.
+// NewAdmin returns an admin port with the routes /healthz, /readyz, /metrics, /log-level, /openapi.json and, withProfiles,
+// /debug/pprof/.
 func NewAdmin(level *slog.LevelVar, metrics *observe.Metrics, withProfiles bool) *Admin {
-	a := &Admin{Mux: http.NewServeMux(), Health: NewHealth(), Metrics: metrics, level: level}
+	mux := http.NewServeMux()
+	a := &Admin{Mux: mux, API: adminapi.New(mux), Health: NewHealth(), Metrics: metrics, level: level}
 	a.Mux.HandleFunc("GET /healthz", a.Health.ServeAlive)
 	a.Mux.HandleFunc("GET /readyz", a.Health.ServeReady)
 	a.Mux.Handle("GET /metrics", a.Metrics.Handler())
 	a.Mux.HandleFunc("GET /log-level", a.getLevel)
 	a.Mux.HandleFunc("PUT /log-level", a.putLevel)
 	a.Mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, http.StatusNotFound, "not-found", "there is nothing at "+r.Method+" "+r.URL.Path)
+		adminapi.WriteProblem(w, http.StatusNotFound, "not-found", "there is nothing at "+r.Method+" "+r.URL.Path)
 	})
 	if withProfiles {
 		a.Mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -40,12 +42,18 @@ func NewAdmin(level *slog.LevelVar, metrics *observe.Metrics, withProfiles bool)
 	return a
 }
 
+// Share returns the admin port of another service of this process. It has the same routes, and health of its own, which is
+// not served.
+func (a *Admin) Share() *Admin {
+	return &Admin{Mux: a.Mux, API: a.API, Health: NewHealth(), Metrics: a.Metrics, level: a.level}
+}
+
 type levelBody struct {
 	Level string `json:"level"`
 }
 
 func (a *Admin) getLevel(w http.ResponseWriter, _ *http.Request) {
-	WriteJSON(w, http.StatusOK, levelBody{Level: a.level.Level().String()})
+	adminapi.WriteJSON(w, http.StatusOK, levelBody{Level: a.level.Level().String()})
 }
 
 func (a *Admin) putLevel(w http.ResponseWriter, r *http.Request) {
@@ -56,27 +64,9 @@ func (a *Admin) putLevel(w http.ResponseWriter, r *http.Request) {
 		level, err = parseLevel(body.Level)
 	}
 	if err != nil {
-		WriteProblem(w, http.StatusBadRequest, "bad-level", `the body must be {"level": "debug"}, or info, warn or error: `+err.Error())
+		adminapi.WriteProblem(w, http.StatusBadRequest, "bad-level", `the body must be {"level": "debug"}, or info, warn or error: `+err.Error())
 		return
 	}
 	a.level.Set(level)
 	a.getLevel(w, r)
-}
-
-// WriteJSON answers an admin request.
-func WriteJSON(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that has left can't be told
-}
-
-// WriteProblem answers an admin request with an error, as RFC 9457 says.
-func WriteProblem(w http.ResponseWriter, status int, code, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"type": "urn:orchestrix:problem:" + code, "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
-	})
 }

@@ -16,14 +16,14 @@ import (
 // Prefix starts the name of every variable but NATS_URL and DATABASE_URL, which other tools share.
 const Prefix = "ORCHESTRIX"
 
-// Connections are the two backends, and as whom to connect to them.
+// Connections are the addresses of the two backends and the credentials for them.
 type Connections struct {
 	NATSURL         string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
 	NATSNKeyFile    string `envconfig:"NATS_NKEY_FILE" desc:"file with the NKey seed to log in to NATS with"`
-	NATSCredsFile   string `envconfig:"NATS_CREDS_FILE" desc:"file with the JWT and the seed to log in to NATS with, instead"`
-	NATSCAFile      string `envconfig:"NATS_CA_FILE" desc:"file with the certificates that vouch for NATS; empty: those of the system, where the URL says tls"`
-	NATSInboxPrefix string `envconfig:"NATS_INBOX_PREFIX" desc:"where NATS's answers go; no other user of NATS should be able to listen there"`
-	DatabaseURL     string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; may hold a password, so it is never logged"`
+	NATSCredsFile   string `envconfig:"NATS_CREDS_FILE" desc:"file with the JWT and the NKey seed to log in to NATS with, instead of the NKey alone"`
+	NATSCAFile      string `envconfig:"NATS_CA_FILE" desc:"file with the CA certificates of NATS; empty: those of the system, if the URL has the scheme tls"`
+	NATSInboxPrefix string `envconfig:"NATS_INBOX_PREFIX" desc:"prefix of the subjects that NATS replies to; no other user of NATS should be able to subscribe to them"`
+	DatabaseURL     string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; never logged, since it may hold a password"`
 }
 
 // InboxPrefix is the default of NATS_INBOX_PREFIX: each user of NATS has one of its own.
@@ -45,7 +45,7 @@ func (c *Connections) setDefaults(user string) {
 
 func (c *Connections) check() error {
 	if c.NATSNKeyFile != "" && c.NATSCredsFile != "" {
-		return errors.New("NATS_NKEY_FILE and NATS_CREDS_FILE are both set: set the one that NATS knows you by")
+		return errors.New("NATS_NKEY_FILE and NATS_CREDS_FILE are both set: set only one of them")
 	}
 	return nil
 }
@@ -53,19 +53,19 @@ func (c *Connections) check() error {
 // LogValue keeps the URLs, and with them the passwords, out of the log.
 func (Connections) LogValue() slog.Value { return slog.StringValue("not logged") }
 
-// Common is what every service can be told.
+// Common are the settings of every service.
 type Common struct {
 	AdminAddr       string        `split_words:"true" desc:"address of the admin port: health, readiness, metrics"`
 	LogLevel        string        `split_words:"true" default:"info" desc:"debug, info, warn or error; changeable at run time on the admin port"`
 	LogFormat       string        `split_words:"true" default:"auto" desc:"json, text, or auto: text on a terminal"`
 	Pprof           bool          `default:"false" desc:"serve profiles on the admin port"`
-	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"how long stopping may take before work is cut off"`
-	ShutdownDelay   time.Duration `split_words:"true" default:"1s" desc:"how long a stopping service goes on accepting while load balancers and clients notice"`
-	Log             string        `default:"jetstream" desc:"where the event log is: jetstream, or postgres, which then needs no NATS"`
+	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"how long stopping may take; work in flight is cancelled after it"`
+	ShutdownDelay   time.Duration `split_words:"true" default:"1s" desc:"how long a stopping service continues to accept requests, so that load balancers and clients notice"`
+	Log             string        `default:"jetstream" desc:"store of the event log: jetstream, or postgres, which needs no NATS"`
 	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
 	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
-	DatabaseConns   int           `split_words:"true" default:"10" desc:"connections to Postgres, at most"`
-	AwaitMigration  bool          `split_words:"true" default:"false" desc:"create no streams and tables, but wait until 'orchestrix migrate' has"`
+	DatabaseConns   int           `split_words:"true" default:"10" desc:"maximum number of connections to Postgres"`
+	AwaitMigration  bool          `split_words:"true" default:"false" desc:"wait until 'orchestrix migrate' has created streams and tables, instead of creating them"`
 }
 
 // Where the event log may be.
@@ -74,10 +74,10 @@ const (
 	LogInPostgres  = "postgres"
 )
 
-// HTTP is what services with an HTTP API can be told.
+// HTTP are the settings of services with an HTTP API.
 type HTTP struct {
 	Addr        string `desc:"address of the HTTP API"`
-	MaxInFlight int    `split_words:"true" default:"1024" desc:"requests at once; more are answered 503"`
+	MaxInFlight int    `split_words:"true" default:"1024" desc:"maximum number of requests in flight; further ones get 503"`
 }
 
 // CommandConfig configures the command service.
@@ -86,15 +86,15 @@ type CommandConfig struct {
 	HTTP
 	CacheSize     int    `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
 	SnapshotEvery int    `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
-	OutcomesBytes uint64 `split_words:"true" default:"1073741824" desc:"what became of commands for later is kept a day, and may take so much; more are answered 503 then"`
+	OutcomesBytes uint64 `split_words:"true" default:"1073741824" desc:"maximum size in bytes of stored results of asynchronous commands (kept 26 h); above it, new ones get 503"`
 }
 
 // ProjectionConfig configures the projection service.
 type ProjectionConfig struct {
 	Common
-	Batch    int           `default:"500" desc:"commits in one transaction, at most"`
-	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over; at least 1s"`
-	KeepOld  time.Duration `split_words:"true" default:"24h" desc:"how long a build of a view is kept after readers were switched to a newer one"`
+	Batch    int           `default:"500" desc:"maximum number of commits in one transaction"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long after the last heartbeat of a worker another one takes over; at least 1s"`
+	KeepOld  time.Duration `split_words:"true" default:"24h" desc:"how long the old build of a view is kept after readers have switched to a newer one"`
 }
 
 // QueryConfig configures the query service.
@@ -108,8 +108,8 @@ type ProcessConfig struct {
 	Common
 	CacheSize     int           `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
 	SnapshotEvery int           `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
-	Parallel      int           `default:"64" desc:"process instances that are worked on at once"`
-	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"after how long without a sign of life another instance takes over; at least 1s"`
+	Parallel      int           `default:"64" desc:"maximum number of process instances handled concurrently"`
+	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long after the last heartbeat of a worker another one takes over; at least 1s"`
 }
 
 // defaults of addresses differ by service, so that all of them run on one machine.
@@ -179,7 +179,7 @@ func (s settings) usage(out io.Writer, service string) error {
 	return w.Flush()
 }
 
-// unknown are the variables of our prefix that no service knows: most likely a typing error.
+// unknown returns the variables with [Prefix] that no service has: most likely typing errors.
 func unknown() []string {
 	known := map[string]bool{}
 	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}, &ProcessConfig{}} {

@@ -1,4 +1,4 @@
 // Package service is what every service's main.go shares: configuration from the environment, a lifecycle of
-// parts that start in order and stop in reverse, HTTP servers that cut nothing off, health, metrics and logs
+// parts that start in order and stop in reverse, HTTP servers that stop without losing requests, health, metrics and logs
 // on an admin port.
 package service

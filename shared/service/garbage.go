@@ -20,7 +20,7 @@ const (
 )
 
 // paceGarbage adapts the garbage collector to how fast the service allocates, until ctx ends. An idle service stays as
-// small as it would be without; GOMEMLIMIT holds in any case. Whoever sets GOGC decides alone.
+// small as without it; GOMEMLIMIT holds in any case. Where GOGC is set, it does nothing.
 func paceGarbage(ctx context.Context) error {
 	if os.Getenv("GOGC") != "" {
 		<-ctx.Done()

@@ -7,17 +7,19 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"orchestrix/shared/adminapi"
 )
 
 const (
 	probeTimeout = 2 * time.Second
-	probeAge     = 500 * time.Millisecond // for so long an answer is used again
+	probeAge     = 500 * time.Millisecond // how long a report is reused
 )
 
 // Check is one dependency of a service.
 type Check struct {
 	Name     string
-	Optional bool // the service is ready without it, and says so
+	Optional bool // the service is ready without it
 	Probe    func(ctx context.Context) error
 }
 
@@ -28,7 +30,7 @@ type Health struct {
 	phase  string
 	checks []Check
 
-	probing sync.Mutex // held by the one who asks the dependencies
+	probing sync.Mutex // held while the dependencies are probed
 	report  healthReport
 	taken   time.Time
 }
@@ -62,10 +64,10 @@ func (h *Health) Add(checks ...Check) {
 	h.checks = append(h.checks, checks...)
 }
 
-// Started says that the service has what it needs and takes requests.
+// Started marks the service as ready.
 func (h *Health) Started() { h.enter(started) }
 
-// Draining says that the service is about to stop.
+// Draining marks the service as about to stop.
 func (h *Health) Draining() { h.enter(draining) }
 
 func (h *Health) enter(phase string) {
@@ -76,7 +78,7 @@ func (h *Health) enter(phase string) {
 
 // ServeAlive answers 200: the process runs and serves.
 func (h *Health) ServeAlive(w http.ResponseWriter, _ *http.Request) {
-	WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	adminapi.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // ServeReady answers 200 where the service is ready, else 503, and names each dependency with its error.
@@ -86,10 +88,10 @@ func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
 	if report.Status != started {
 		status = http.StatusServiceUnavailable
 	}
-	WriteJSON(w, status, report)
+	adminapi.WriteJSON(w, status, report)
 }
 
-// Ready returns nil where the service is ready, else an error that says what is missing.
+// Ready returns nil if the service is ready, else an error that names the failing dependency.
 func (h *Health) Ready(ctx context.Context) error {
 	report := h.ready(ctx)
 	if report.Status == started {
@@ -113,7 +115,7 @@ func (h *Health) ready(ctx context.Context) healthReport {
 	return report
 }
 
-// probe asks every dependency at the same time, once for all who want to know at this moment.
+// probe checks all dependencies concurrently. Concurrent callers share one report.
 func (h *Health) probe(ctx context.Context) healthReport {
 	h.probing.Lock()
 	defer h.probing.Unlock()

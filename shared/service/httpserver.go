@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// HTTPServer is a part that serves HTTP. When it is told to stop, it goes on for Delay, so that whoever balances
-// the load sees that the service is no longer ready, and asks its clients to close their connections; then it takes
-// no more of them, and lets the requests that it has accepted come to their end.
+// HTTPServer is a part that serves HTTP. When it is stopped, it continues to serve for Delay, so that load balancers see
+// that the service is no longer ready, and asks its clients to close their connections. Then it accepts no new
+// connections, and waits for the requests in flight.
 type HTTPServer struct {
 	Name     string
 	Listener net.Listener
@@ -22,7 +22,7 @@ type HTTPServer struct {
 	Logger   *slog.Logger
 }
 
-// Limits of every server, so that a slow or hostile client holds little for long.
+// Limits of every server against slow and hostile clients.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
@@ -65,7 +65,7 @@ func (s HTTPServer) run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	draining.Store(true)
-	time.Sleep(s.Delay) // nothing may cut this short: it is for those who have not heard yet
+	time.Sleep(s.Delay) // not cut short: clients that do not know yet still send requests
 	// The lifecycle bounds how long this may take.
 	if err := server.Shutdown(context.WithoutCancel(ctx)); err != nil {
 		return err

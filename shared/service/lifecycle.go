@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Part is a piece of a service that runs until its context ends. Run then finishes what it has in hand and
+// Part is a piece of a service that runs until its context ends. Run then finishes the work in flight and
 // returns nil; an error, or a return before that, stops the whole service.
 type Part struct {
 	Name string
 	Run  func(ctx context.Context) error
 }
 
-// ErrDrainTimeout says that a part had not stopped when the time to drain was over.
+// ErrDrainTimeout: a part had not stopped when the time to drain was over.
 var ErrDrainTimeout = errors.New("did not stop in time")
 
 // Run runs the parts until ctx ends or one of them returns, and then stops them in reverse order: the last is
-// told to stop and waited for, then the one before it. All of that together may take drain. It returns the
+// cancelled and waited for, then the one before it. All of them together may take drain. It returns the
 // first error.
 func Run(ctx context.Context, drain time.Duration, logger *slog.Logger, parts ...Part) error {
 	running := make([]*runningPart, len(parts))
@@ -64,7 +64,7 @@ func start(ctx context.Context, p Part, ended chan<- *runningPart) *runningPart 
 
 func (r *runningPart) earlyEnd() error {
 	if r.err == nil {
-		return fmt.Errorf("%s ended by itself", r.Name)
+		return fmt.Errorf("%s ended unexpectedly", r.Name)
 	}
 	return nil // stop reports it
 }

@@ -51,7 +51,7 @@ func TestAPartThatFailsStopsTheOthers(t *testing.T) {
 	broken := errors.New("broken on purpose")
 	for want, run := range map[string]func(context.Context) error{
 		"b: broken on purpose": func(context.Context) error { return broken },
-		"b ended by itself":    func(context.Context) error { return nil },
+		"b ended unexpectedly": func(context.Context) error { return nil },
 	} {
 		var r recorder
 		err := service.Run(t.Context(), time.Minute, quiet, r.part("a", untilStopped), r.part("b", run), r.part("c", untilStopped))

@@ -14,7 +14,7 @@ import (
 	"orchestrix/shared/observe"
 )
 
-// Env is what a service finds when it starts.
+// Env is the environment that a service runs in.
 type Env struct {
 	Name        string
 	Connections Connections
@@ -41,7 +41,7 @@ func (c *QueryConfig) common() *Common      { return &c.Common }
 func (c *QueryConfig) http() *HTTP          { return &c.HTTP }
 
 // Main runs a service: it reads the environment into config, serves the admin port, and runs until the
-// process is told to stop (SIGINT, SIGTERM; a second one ends it at once). It returns the exit status.
+// process gets SIGINT or SIGTERM; a second signal ends it immediately. It returns the exit status.
 func Main(name string, config Config, run func(ctx context.Context, env Env) error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -85,7 +85,7 @@ func serve(ctx context.Context, name string, s settings, run func(ctx context.Co
 	level.Set(parsed)
 	logger := NewLogger(os.Stderr, s.common.LogFormat, level).With("service", name)
 	for _, variable := range unknown() {
-		logger.WarnContext(ctx, "this variable is not known and has no effect", "variable", variable)
+		logger.WarnContext(ctx, "unknown variable: it has no effect", "variable", variable)
 	}
 	env := Env{Name: name, Connections: *s.connections, Common: *s.common, Logger: logger, Admin: NewAdmin(level, observe.NewMetrics(name), s.common.Pprof)}
 	stopTraces, err := observe.StartTraces(ctx, "orchestrix-"+name, logger)

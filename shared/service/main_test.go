@@ -71,7 +71,7 @@ func TestConfiguration(t *testing.T) {
 		"a typing error":      {[]string{"ORCHESTRIX_PARTITION=8"}, nil, 1, "ORCHESTRIX_PARTITION"},
 		"an argument":         {nil, []string{"start"}, 2, `takes no argument "start"`},
 		"an address in use":   {[]string{"ORCHESTRIX_ADMIN_ADDR=127.0.0.1:99999"}, nil, 1, "ORCHESTRIX_ADMIN_ADDR"},
-		"a service that ends": {nil, nil, 1, "ended by itself"},
+		"a service that ends": {nil, nil, 1, "ended unexpectedly"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

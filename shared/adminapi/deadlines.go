@@ -1,0 +1,47 @@
+package adminapi
+
+import (
+	"context"
+	"time"
+
+	"orchestrix/shared/es"
+)
+
+// DeadlineList is the answer of GET /deadlines: those that have not fired, soonest first.
+type DeadlineList struct {
+	Items []DeadlineItem `json:"items"`
+}
+
+// DeadlineItem is a pending deadline of a process instance.
+type DeadlineItem struct {
+	Category string    `json:"category" doc:"Of the instance."`
+	ID       string    `json:"id" doc:"Of the instance."`
+	Name     string    `json:"name"`
+	At       time.Time `json:"at" doc:"When it fires."`
+	Setting  string    `json:"setting" doc:"The id of this setting of the deadline."`
+}
+
+// DeadlineFilter are the parameters that select deadlines.
+type DeadlineFilter struct {
+	Category string `query:"category" doc:"Only those of instances of this category."`
+	ID       string `query:"id" doc:"Only those of instances of this id."`
+	Limit    Limit  `query:"limit" doc:"How many to return at most."`
+}
+
+func listDeadlines(ctx context.Context, b *Bus, in *DeadlineFilter) (DeadlineList, error) {
+	limit, err := in.Limit.number()
+	if err != nil {
+		return DeadlineList{}, err
+	}
+	items, err := pending(ctx, b.Deadlines, es.DeadlineQuery{Category: in.Category, ID: in.ID, Limit: limit})
+	return DeadlineList{Items: items}, err
+}
+
+func pending(ctx context.Context, deadlines es.Deadlines, q es.DeadlineQuery) ([]DeadlineItem, error) {
+	items := []DeadlineItem{}
+	found, err := deadlines.PendingDeadlines(ctx, q)
+	for _, d := range found {
+		items = append(items, DeadlineItem{Category: d.Of.Category, ID: d.Of.ID, Name: d.Name, At: d.At, Setting: d.ID})
+	}
+	return items, err
+}

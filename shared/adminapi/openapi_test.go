@@ -1,0 +1,79 @@
+package adminapi_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"orchestrix/shared/adminapi"
+	"orchestrix/shared/es"
+)
+
+// document is what the test reads of an OpenAPI document.
+type document struct {
+	OpenAPI string
+	Paths   map[string]map[string]struct {
+		OperationID string
+		Parameters  []struct{ Name, In string }
+		RequestBody struct {
+			Content map[string]any
+		}
+		Responses map[string]struct {
+			Content map[string]struct{ Schema map[string]any }
+		}
+	}
+	Components struct{ Schemas map[string]any }
+}
+
+func TestTheDocumentDescribesEveryRoute(t *testing.T) {
+	t.Parallel()
+	registry, err := es.NewRegistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	api := adminapi.New(mux)
+	api.Bus(slog.New(slog.DiscardHandler))
+	api.Projections(registry)
+	api.Processes(registry)
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/openapi.json", nil))
+	var d document
+	if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil || w.Code != http.StatusOK || d.OpenAPI != "3.1.0" {
+		t.Fatalf("%d %.200s: %v", w.Code, w.Body, err)
+	}
+	for name := range d.Components.Schemas {
+		if !strings.Contains(w.Body.String(), `"#/components/schemas/`+name+`"`) {
+			t.Errorf("no operation refers to the schema %s", name)
+		}
+	}
+	var ids []string
+	for path, operations := range d.Paths {
+		for method, op := range operations {
+			ids = append(ids, op.OperationID)
+			if method == "post" && op.RequestBody.Content["application/json"] == nil {
+				t.Errorf("%s %s has no body", method, path)
+			}
+			if op.Responses["200"].Content["application/json"].Schema["$ref"] == nil {
+				t.Errorf("%s %s: the answer is %v", method, path, op.Responses["200"])
+			}
+			if op.Responses["default"].Content["application/problem+json"].Schema["$ref"] != "#/components/schemas/Problem" {
+				t.Errorf("%s %s: the problem is %v", method, path, op.Responses["default"])
+			}
+			target := strings.NewReplacer("{view}", "v", "{id}", "1", "{number}", "1", "{process}", "p").Replace(path)
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), strings.ToUpper(method), target, nil))
+			if w.Code != http.StatusServiceUnavailable {
+				t.Errorf("%s %s answers %d before the service has started", method, target, w.Code)
+			}
+		}
+	}
+	slices.Sort(ids)
+	if len(ids) != 23 || len(slices.Compact(ids)) != 23 {
+		t.Errorf("%d operations: %v", len(ids), ids)
+	}
+}

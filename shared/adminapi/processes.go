@@ -1,0 +1,187 @@
+package adminapi
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// Processes is what the routes of the process service work on.
+type Processes struct {
+	Log       es.Log
+	Views     es.ViewStore
+	Deadlines es.Deadlines
+	Runner    *runtime.ProcessRunner
+}
+
+// Processes adds the routes of process instances.
+func (a *API) Processes(registry *es.Registry) *Routes[Processes] {
+	r := &Routes[Processes]{api: a, starting: "the processes have not started yet"}
+	h := processes{registry: registry}
+	get(r, "processes", "/processes", "List process instances, last changed first", h.list)
+	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show)
+	post(r, "processes", "/processes/{process}/{id}/retry", "Retry what a parked instance failed on", h.retry)
+	post(r, "processes", "/processes/{process}/{id}/cancel", "End an instance early; a saga compensates", h.cancel)
+	get(r, "processes", "/processes/partitions", "Show the progress of the process services through the log", h.partitions)
+	return r
+}
+
+// ProcessList is the answer of GET /processes: instances as the view "processes" has them, last changed first.
+type ProcessList struct {
+	Items []es.ProcessDocument `json:"items"`
+	Next  string               `json:"next_cursor,omitempty" doc:"The cursor of the next page; absent at the end."`
+}
+
+// ProcessDetails is the answer of GET /processes/{process}/{id}.
+type ProcessDetails struct {
+	Process   string             `json:"process"`
+	ID        string             `json:"id"`
+	Instance  es.ProcessInstance `json:"instance"`
+	Deadlines []DeadlineItem     `json:"deadlines" doc:"Those that are pending."`
+	History   []es.CloudEvent    `json:"history" doc:"The newest 200 events, oldest first."`
+}
+
+const maxHistory = 200
+
+// ProcessAnswer is the state of an instance after a retry or a cancel.
+type ProcessAnswer struct {
+	Status  es.ProcessStatus `json:"status"`
+	Error   string           `json:"error,omitempty" doc:"Why it is parked."`
+	Waiting int              `json:"waiting" doc:"How many triggers wait while it is parked."`
+}
+
+// ProcessPartitions is the answer of GET /processes/partitions.
+type ProcessPartitions struct {
+	Items []PartitionStatus `json:"items"`
+}
+
+// ProcessPage are the parameters of a list of instances.
+type ProcessPage struct {
+	Status  string `query:"status" doc:"Only those of this status."`
+	Process string `query:"process" doc:"Only those of this process."`
+	Cursor  string `query:"cursor" doc:"The next_cursor of the page before."`
+	Limit   Limit  `query:"limit" doc:"How many to return at most."`
+}
+
+// processes are the handlers of process instances.
+type processes struct{ registry *es.Registry }
+
+func (h processes) list(ctx context.Context, p *Processes, in *ProcessPage) (ProcessList, error) {
+	list := ProcessList{Items: []es.ProcessDocument{}}
+	if len(h.registry.Processes()) == 0 {
+		return list, nil
+	}
+	limit, err := in.Limit.number()
+	if err != nil {
+		return list, err
+	}
+	q := es.ListQuery{Sort: "updated", Desc: true, Limit: limit, Cursor: in.Cursor}
+	for _, f := range []es.FieldValue{{Field: "status", Value: in.Status}, {Field: "process", Value: in.Process}} {
+		if f.Value != "" {
+			q.Filter = append(q.Filter, f)
+		}
+	}
+	page, err := p.Views.List(ctx, es.ProcessesView, es.DefaultTenant, q)
+	if errors.Is(err, es.ErrBadQuery) {
+		return list, badRequest(err.Error())
+	}
+	if err != nil {
+		return list, err
+	}
+	for _, item := range page.Items {
+		var d es.ProcessDocument
+		if err := es.Unmarshal(item.Data, &d); err != nil {
+			return list, err
+		}
+		list.Items = append(list.Items, d)
+	}
+	list.Next = page.Next
+	return list, nil
+}
+
+// ProcessPath names an instance.
+type ProcessPath struct {
+	Process string `path:"process" doc:"The name of the process."`
+	ID      string `path:"id" doc:"The id of the instance."`
+}
+
+func (p *ProcessPath) stream() es.Stream {
+	return es.Stream{Tenant: es.DefaultTenant, Category: es.ProcessCategory + p.Process, ID: p.ID}
+}
+
+func (processes) show(ctx context.Context, p *Processes, in *ProcessPath) (ProcessDetails, error) {
+	stream := in.stream()
+	instance, err := p.Runner.Instance(ctx, stream)
+	if err != nil {
+		return ProcessDetails{}, err
+	}
+	history, err := newestEvents(ctx, p.Log, stream)
+	if err != nil {
+		return ProcessDetails{}, err
+	}
+	deadlines, err := pending(ctx, p.Deadlines, es.DeadlineQuery{Category: stream.Category, ID: stream.ID, Limit: maxLimit})
+	return ProcessDetails{Process: in.Process, ID: stream.ID, Instance: instance, Deadlines: deadlines, History: history}, err
+}
+
+// newestEvents are the last maxHistory events of a stream, oldest first.
+func newestEvents(ctx context.Context, log es.Reader, stream es.Stream) ([]es.CloudEvent, error) {
+	history := []es.CloudEvent{}
+	for c, err := range es.Read(ctx, log, stream, 0) {
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range es.EventsOf(&c) {
+			e.Position = c.Position.String()
+			history = append(history, e)
+		}
+		if extra := len(history) - maxHistory; extra > 0 {
+			history = history[extra:]
+		}
+	}
+	return history, nil
+}
+
+// processAction is a request that changes an instance.
+type processAction struct {
+	ProcessPath
+	ActionBody
+}
+
+func (processes) retry(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {
+	return actOnInstance(ctx, p, in, "retry", false, p.Runner.Retry)
+}
+
+func (processes) cancel(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {
+	return actOnInstance(ctx, p, in, "cancel", true, p.Runner.Cancel)
+}
+
+func actOnInstance(
+	ctx context.Context, p *Processes, in *processAction, did string, needsReason bool,
+	do func(ctx context.Context, instance es.Stream, id string, by es.Action) error,
+) (ProcessAnswer, error) {
+	action, err := in.action(did, needsReason)
+	if err != nil {
+		return ProcessAnswer{}, err
+	}
+	action.At = time.Now()
+	stream := in.stream()
+	err = do(ctx, stream, did+"-"+rand.Text(), action)
+	var rejection *es.Rejection
+	if errors.As(err, &rejection) && rejection.Code == "no-instance" {
+		return ProcessAnswer{}, fmt.Errorf("%w: %s", es.ErrNotFound, rejection.Message)
+	}
+	if err != nil {
+		return ProcessAnswer{}, err
+	}
+	instance, err := p.Runner.Instance(ctx, stream)
+	return ProcessAnswer{Status: instance.Status, Error: instance.Error, Waiting: len(instance.Inbox)}, err
+}
+
+func (processes) partitions(_ context.Context, p *Processes, _ *struct{}) (ProcessPartitions, error) {
+	return ProcessPartitions{Items: partitionStatuses(p.Runner.Status())}, nil
+}

@@ -1,0 +1,170 @@
+package adminapi
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// Projections is what the routes of the projection service work on.
+type Projections struct {
+	Log       es.Log
+	Views     es.ViewStore
+	Projector *runtime.Projector
+	Parking   *runtime.Parking
+}
+
+// Projections adds the routes of views, parked events and recorded actions.
+func (a *API) Projections(registry *es.Registry) *Routes[Projections] {
+	r := &Routes[Projections]{api: a, starting: "the projections have not started yet"}
+	h := projections{registry: registry}
+	get(r, "projections", "/projections", "List the builds of all views with position and lag", h.list)
+	post(r, "projections", "/projections/{view}/rebuild", "Build a view again from the log, beside the build that readers see", h.rebuild)
+	post(r, "projections", "/projections/{view}/cancel", "Cancel the build of a view that is being built", h.cancel)
+	post(r, "projections", "/projections/{view}/pause", "Pause a view: readers see it as it is", h.pause)
+	post(r, "projections", "/projections/{view}/resume", "Resume a paused view", h.resume)
+	post(r, "projections", "/projections/{view}/drop-old", "Remove the builds of a view that have no readers any more", h.dropOld)
+	get(r, "projections", "/actions", "List the actions of operators, newest first", listActions)
+	get(r, "parked", "/parked", "List events that a view could not apply", listParked)
+	get(r, "parked", "/parked/{id}", "Show a parked event as the log holds it", showParked)
+	post(r, "parked", "/parked/{id}/retry", "Apply a parked event again, and the events that wait behind it", retryParked)
+	post(r, "parked", "/parked/{id}/skip", "Leave a parked event out of the view permanently, and apply the events that wait behind it", skipParked)
+	post(r, "parked", "/parked/retry", "Retry all parked events of a failure group or a view", retryParkedGroup)
+	return r
+}
+
+// BuildAnswer names the build that an action was about.
+type BuildAnswer struct {
+	View  string `json:"view"`
+	Build string `json:"build"`
+}
+
+// PauseAnswer is the answer of a pause or a resume.
+type PauseAnswer struct {
+	Paused bool   `json:"paused"`
+	View   string `json:"view"`
+}
+
+// DroppedAnswer names the builds that were removed.
+type DroppedAnswer struct {
+	Dropped []BuildAnswer `json:"dropped"`
+}
+
+// ActionList is the answer of GET /actions, newest first.
+type ActionList struct {
+	Items []ActionItem `json:"items"`
+}
+
+// ActionItem is an action of an operator.
+type ActionItem struct {
+	At     time.Time `json:"at"`
+	Who    string    `json:"who"`
+	Did    string    `json:"did"`
+	View   string    `json:"view" doc:"Empty where it was about no view."`
+	Object string    `json:"object" doc:"The build, event or dead letter that it was about."`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// ViewPath names a view.
+type ViewPath struct {
+	View string `path:"view" doc:"The name of the view."`
+}
+
+// viewAction is a request that changes a view.
+type viewAction struct {
+	ViewPath
+	ActionBody
+}
+
+// ActionPage are the parameters of a list of actions.
+type ActionPage struct {
+	View  string `query:"view" doc:"Only those on this view."`
+	Limit Limit  `query:"limit" doc:"How many to return at most."`
+}
+
+// projections are the handlers of views.
+type projections struct{ registry *es.Registry }
+
+func (projections) list(_ context.Context, p *Projections, _ *struct{}) (ProjectionList, error) {
+	return projectionList(p.Projector.Status()), nil
+}
+
+// view finds the view that a request names, and what to record of the request. The checkpoints of the process services are
+// a view too.
+func (h projections) view(in *viewAction, did string) (*es.ViewType, es.Action, error) {
+	if in.View == runtime.ProcessFollower {
+		action, err := in.action(did, false)
+		return runtime.FollowerView(), action, err
+	}
+	view, ok := h.registry.View(in.View)
+	if !ok {
+		return nil, es.Action{}, fmt.Errorf("%w: no module has a view %.100q", es.ErrNotFound, in.View)
+	}
+	action, err := in.action(did, false)
+	return view, action, err
+}
+
+func (h projections) rebuild(ctx context.Context, p *Projections, in *viewAction) (BuildAnswer, error) {
+	view, action, err := h.view(in, "rebuild")
+	if err != nil {
+		return BuildAnswer{}, err
+	}
+	b, err := p.Views.Rebuild(ctx, view.ViewSpec, in.request.DropOld, action)
+	return buildAnswer(b), err
+}
+
+func (h projections) cancel(ctx context.Context, p *Projections, in *viewAction) (BuildAnswer, error) {
+	view, action, err := h.view(in, "cancel")
+	if err != nil {
+		return BuildAnswer{}, err
+	}
+	b, err := p.Views.Cancel(ctx, view.Name, action)
+	return buildAnswer(b), err
+}
+
+func buildAnswer(b es.Build) BuildAnswer { return BuildAnswer{View: b.View, Build: b.Number()} }
+
+func (h projections) pause(ctx context.Context, p *Projections, in *viewAction) (PauseAnswer, error) {
+	return h.setPaused(ctx, p, in, true, "pause")
+}
+
+func (h projections) resume(ctx context.Context, p *Projections, in *viewAction) (PauseAnswer, error) {
+	return h.setPaused(ctx, p, in, false, "resume")
+}
+
+func (h projections) setPaused(ctx context.Context, p *Projections, in *viewAction, paused bool, did string) (PauseAnswer, error) {
+	view, action, err := h.view(in, did)
+	if err != nil {
+		return PauseAnswer{}, err
+	}
+	return PauseAnswer{View: view.Name, Paused: paused}, p.Views.Pause(ctx, view.Name, paused, action)
+}
+
+func (h projections) dropOld(ctx context.Context, p *Projections, in *viewAction) (DroppedAnswer, error) {
+	answer := DroppedAnswer{Dropped: []BuildAnswer{}}
+	view, action, err := h.view(in, "drop")
+	if err != nil {
+		return answer, err
+	}
+	dropped, err := p.Views.Drop(ctx, view.Name, time.Now().Add(time.Minute), action)
+	for _, b := range dropped {
+		answer.Dropped = append(answer.Dropped, buildAnswer(b))
+	}
+	return answer, err
+}
+
+func listActions(ctx context.Context, p *Projections, in *ActionPage) (ActionList, error) {
+	list := ActionList{Items: []ActionItem{}}
+	limit, err := in.Limit.number()
+	if err != nil {
+		return list, err
+	}
+	actions, err := p.Views.Actions(ctx, in.View, limit)
+	for _, action := range actions {
+		list.Items = append(list.Items, ActionItem(action))
+	}
+	return list, err
+}

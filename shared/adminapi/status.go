@@ -1,0 +1,95 @@
+package adminapi
+
+import (
+	"strings"
+
+	"orchestrix/shared/es"
+	"orchestrix/shared/runtime"
+)
+
+// ProjectionList is the answer of GET /projections: the status of every build of every view.
+type ProjectionList struct {
+	Items []BuildStatus `json:"items"`
+}
+
+// BuildStatus is the status of one build of a view.
+type BuildStatus struct {
+	View       string            `json:"view"`
+	Build      string            `json:"build" doc:"The version, and after a dot how often it was built again." example:"2.1"`
+	State      string            `json:"state" enum:"building,active,retired,cancelled"`
+	Paused     bool              `json:"paused,omitempty"`
+	Parked     int               `json:"parked" doc:"How many events could not be applied."`
+	Lag        uint64            `json:"lag" doc:"How many commits the log holds that the build does not."`
+	LagSeconds float64           `json:"lag_seconds" doc:"Upper bound of the age of the oldest of them, in the slowest partition."`
+	Progress   float64           `json:"progress" doc:"The share of the log that it holds, 0 to 1."`
+	ETASeconds float64           `json:"eta_seconds,omitempty" doc:"When it is expected to be complete, where it is being built."`
+	Work       string            `json:"work" enum:"following,elsewhere,idle,retrying,halted" doc:"The worst of its partitions."`
+	Partitions []PartitionStatus `json:"partitions"`
+}
+
+// PartitionStatus is the status of a build, or of the process services, in one partition of the log.
+type PartitionStatus struct {
+	Position   string  `json:"position" example:"3-1042"`
+	Lag        uint64  `json:"lag"`
+	LagSeconds float64 `json:"lag_seconds"`
+	Work       string  `json:"work" enum:"following,elsewhere,idle,retrying,halted"`
+	Owner      string  `json:"owner,omitempty" doc:"The worker that holds the lease."`
+	Error      string  `json:"error,omitempty"`
+}
+
+// Positions is the positions of all partitions, separated by spaces.
+func (v BuildStatus) Positions() string {
+	positions := make([]string, len(v.Partitions))
+	for i, p := range v.Partitions {
+		positions[i] = p.Position
+	}
+	return strings.Join(positions, " ")
+}
+
+// severity orders states by how much attention they need.
+var severity = map[runtime.ProjectionState]int{
+	runtime.Following: 0, runtime.Elsewhere: 1, runtime.Idle: 2, runtime.Retrying: 3, runtime.Halted: 4,
+}
+
+func projectionList(reports []runtime.BuildReport) ProjectionList {
+	list := ProjectionList{Items: []BuildStatus{}}
+	for _, r := range reports {
+		list.Items = append(list.Items, buildStatus(r))
+	}
+	return list
+}
+
+func buildStatus(r runtime.BuildReport) BuildStatus {
+	s := BuildStatus{View: r.View, Build: r.Number(), State: string(r.State), Paused: r.Paused, Parked: r.Parked}
+	worst := runtime.Following
+	s.Partitions = partitionStatuses(r.Partitions)
+	for i, report := range r.Partitions {
+		p := s.Partitions[i]
+		s.Lag += p.Lag
+		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
+		if severity[report.State] > severity[worst] {
+			worst = report.State
+		}
+	}
+	s.Work = string(worst)
+	share, left := r.Progress()
+	s.Progress = share
+	if r.State == es.Building {
+		s.ETASeconds = left.Seconds()
+	}
+	return s
+}
+
+func partitionStatuses(reports []runtime.PartitionReport) []PartitionStatus {
+	partitions := make([]PartitionStatus, len(reports))
+	for i, report := range reports {
+		partitions[i] = PartitionStatus{
+			Position: report.Position.String(), Lag: report.Lag, LagSeconds: report.LagTime.Seconds(),
+			Work: string(report.State), Owner: report.Owner,
+		}
+		if report.Err != nil {
+			partitions[i].Error = report.Err.Error()
+		}
+	}
+	return partitions
+}
