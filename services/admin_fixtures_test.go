@@ -38,7 +38,7 @@ func tallyModule(broken *atomic.Bool) es.Module {
 		}},
 		Views: []es.ViewDef{es.View[tally]{
 			Name: "tallies", Version: 1,
-			On: es.Folds[tally]{es.On(func(d *tally, e numberAdded, _ es.Meta) error {
+			On: es.Folds[tally]{es.OnWith(func(d *tally, e numberAdded, _ es.Meta) error {
 				if e.N == 13 && broken.Load() {
 					return errors.New("thirteen brings bad luck")
 				}

@@ -1,2 +1,3 @@
-// Package readme holds the test of what the README shows.
+// Package readme holds the tests of the documents: their commands are run, their examples compared with what the platform
+// does, their links followed.
 package readme

@@ -5,36 +5,28 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 )
 
-func readme(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// The context of "Add a context" is put in its place, without writing it there, and its test is run.
+// The context of the README and the saga of its guide are compiled in their place, without being written there, and their
+// tests are run.
 func TestTheContextOfTheReadmeWorks(t *testing.T) {
 	t.Parallel()
 	var source, process, test string
-	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
+	for _, b := range append(blocks(t, "README.md"), blocks(t, "docs/guides/sagas.md")...) {
 		switch {
-		case strings.HasPrefix(block[1], "// Package library"):
-			source = block[1]
-		case strings.HasPrefix(block[1], "package library"):
-			process = block[1]
-		case strings.HasPrefix(block[1], "func Test"):
-			test += "\n" + block[1]
+		case b.language != "go":
+		case strings.HasPrefix(b.text, "// Package library"):
+			source = b.text
+		case strings.HasPrefix(b.text, "package library"):
+			process = b.text
+		case strings.HasPrefix(b.text, "func Test"):
+			test += "\n" + b.text
 		}
 	}
 	if source == "" || process == "" || strings.Count(test, "func Test") != 2 {
-		t.Fatal("the README shows no context, no process, or no test of one of them")
+		t.Fatal("the README shows no context, its guide no saga, or one of them no test")
 	}
 	test = "package library_test\n\nimport (\n\"testing\"\n\"time\"\n\n\"orchestrix/domain\"\n\"orchestrix/domain/library\"\n" +
 		"\"orchestrix/shared/es\"\n\"orchestrix/shared/es/estest\"\n)\n" + test +
@@ -84,10 +76,14 @@ func TestTheContextOfTheReadmeWorks(t *testing.T) {
 	}
 }
 
-// Every variable that a service shows with -h is in the README.
-func TestTheReadmeNamesEveryVariable(t *testing.T) {
+// Every variable that a service shows with -h is in the guide to the configuration.
+func TestTheGuideNamesEveryVariable(t *testing.T) {
 	t.Parallel()
-	text := readme(t)
+	const path = "docs/guides/configuration.md"
+	text, err := os.ReadFile("../../" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, service := range []string{"command", "projection", "query", "process"} {
 		out, err := exec.CommandContext(t.Context(), "go", "run", "orchestrix/services/"+service, "-h").Output()
 		if err != nil {
@@ -98,8 +94,8 @@ func TestTheReadmeNamesEveryVariable(t *testing.T) {
 			t.Fatalf("%s -h shows %d lines", service, len(lines))
 		}
 		for _, line := range lines[3:] {
-			if variable := strings.Fields(line)[0]; !strings.Contains(text, "| `"+variable+"` |") {
-				t.Errorf("the README does not name %s of the %s service", variable, service)
+			if variable := strings.Fields(line)[0]; !strings.Contains(string(text), "| `"+variable+"` |") {
+				t.Errorf("%s does not name %s of the %s service", path, variable, service)
 			}
 		}
 	}

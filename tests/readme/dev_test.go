@@ -1,0 +1,98 @@
+package readme
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"orchestrix/shared/local/localtest"
+)
+
+// patience is how long a test waits for a result that must come.
+const patience = 2 * time.Minute
+
+// tool is the path of the command-line tool under test.
+var tool string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "orchestrix-readme-")
+	if err == nil {
+		tool = filepath.Join(dir, "orchestrix.exe")
+		build := exec.Command("go", "build", "-o", tool, "orchestrix/cmd/orchestrix")
+		if out, buildErr := build.CombinedOutput(); buildErr != nil {
+			err = fmt.Errorf("building the tool: %w\n%s", buildErr, out)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	localtest.Main(m, dir)
+}
+
+// dev is a running "orchestrix dev" on free ports, with empty data.
+type dev struct {
+	CommandURL  string `json:"command_url"`
+	QueryURL    string `json:"query_url"`
+	AdminURL    string `json:"admin_url"`
+	NATSURL     string `json:"nats_url"`
+	DatabaseURL string `json:"database_url"`
+}
+
+func startDev(t *testing.T) dev {
+	t.Helper()
+	const free = "127.0.0.1:0"
+	command := exec.Command(tool, "dev", "--ephemeral", "--json", "--command-addr", free, "--query-addr", free, "--admin-addr", free, "--nats-addr", free)
+	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=")
+	var log bytes.Buffer
+	command.Stderr = &log
+	out, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Wait()
+		if t.Failed() && log.Len() > 0 {
+			t.Logf("dev wrote:\n%s", &log)
+		}
+	})
+	var d dev
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &d) != nil {
+		t.Fatalf("dev printed %q (%v)", line, err)
+	}
+	return d
+}
+
+// shell runs one command of a document against d and returns what it prints.
+func (d dev) shell(t *testing.T, command string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	here := strings.NewReplacer(
+		"http://localhost:8080", d.CommandURL, "localhost:8080", d.CommandURL, "localhost:8081", d.QueryURL, "localhost:9082", d.AdminURL,
+		"go run ./cmd/orchestrix", tool, "curl ", "curl -sS ",
+	).Replace(command)
+	c := exec.CommandContext(ctx, "sh", "-c", here)
+	c.Dir = "../.."
+	c.Env = append(c.Environ(), "NATS_URL="+d.NATSURL, "DATABASE_URL="+d.DatabaseURL, "ORCHESTRIX_LOG=",
+		"ORCHESTRIX_COMMAND_URL="+d.CommandURL, "ORCHESTRIX_ADMIN_URL="+d.AdminURL)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s\n%v\n%s", command, err, out)
+	}
+	return string(out)
+}
