@@ -21,9 +21,9 @@ func (m *Metrics) Processes(runner *runtime.ProcessRunner, views es.ViewReader) 
 }
 
 func (m *Metrics) processes(runner *runtime.ProcessRunner, views es.ViewReader) {
-	follower := es.BuildStatus{Build: es.Build{View: runtime.ProcessFollower, Version: 1}, State: es.Active}
+	build := es.BuildStatus{Build: es.Build{View: runtime.ProcessFollower, Version: 1}, State: es.Active}
 	m.scrapes.add(func(emit emit) {
-		emitBuild(emit, runtime.BuildReport{BuildStatus: follower, Partitions: runner.Status()})
+		emitBuild(emit, runtime.BuildReport{BuildStatus: build, Partitions: runner.Status()})
 	})
 	instances := cachedFor(lookupAge, func(ctx context.Context) (map[[2]string]int, error) { return countInstances(ctx, views) })
 	m.scrapes.add(func(emit emit) {

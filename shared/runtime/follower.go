@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // FollowerConfig configures a [Follower]. Zero values take the defaults.
@@ -144,7 +145,7 @@ func (f *Follower) Run(ctx context.Context) error {
 		f.yieldExcess()
 		f.activateBuilds(ctx)
 		f.dropOldBuilds(ctx)
-		sleep(ctx, f.tick())
+		retry.Sleep(ctx, f.tick())
 	}
 	for _, p := range f.allPartitions() {
 		p.cancel()
@@ -309,15 +310,3 @@ func (f *Follower) yieldExcess() {
 
 // retryPolicy paces what is repeated until it succeeds.
 var retryPolicy = es.RetryPolicy{Backoff: es.Exponential, First: 50 * time.Millisecond, Max: 5 * time.Second}
-
-// sleep waits for d and returns false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // partitionFollower follows one partition for one build, while it holds the lease.
@@ -52,7 +53,7 @@ func (p *partitionFollower) run(ctx context.Context) {
 		if p.checkpointPosition() != before {
 			failures = 1
 		}
-		if !sleep(ctx, p.handleFailure(ctx, err, failures)) {
+		if !retry.Sleep(ctx, p.handleFailure(ctx, err, failures)) {
 			return
 		}
 	}

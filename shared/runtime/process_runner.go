@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orchestrix/shared/es"
+	"orchestrix/shared/retry"
 )
 
 // ProcessConfig configures a [ProcessRunner]. Zero values take the defaults.
@@ -154,7 +155,7 @@ func (r *ProcessRunner) keepSubscribed(ctx context.Context, to string, subscribe
 		if time.Since(began) > retryPolicy.Max {
 			failures = 1
 		}
-		sleep(ctx, retryPolicy.Pause(failures))
+		retry.Sleep(ctx, retryPolicy.Pause(failures))
 	}
 }
 
