@@ -13,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/observe"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/service"
 )
 
@@ -31,14 +34,14 @@ func tallyModule(broken *atomic.Bool) es.Module {
 		Name: "tallying",
 		Deciders: []es.DeciderDef{es.Decider[tally]{
 			Category: "tally",
-			Decide: es.Commands[tally]{es.Handle("add", func(_ tally, c addNumber) ([]es.Event, error) {
+			Decide: es.Commands[tally]{es.Handle("add", func(_ tally, c addNumber) ([]core.Event, error) {
 				return es.Accept(numberAdded(c))
 			})},
 			Evolve: es.Events[tally]{es.Apply("NumberAdded", func(s tally, e numberAdded) tally { return tally{s.Total + e.N} })},
 		}},
 		Views: []es.ViewDef{es.View[tally]{
 			Name: "tallies", Version: 1,
-			On: es.Folds[tally]{es.OnWith(func(d *tally, e numberAdded, _ es.Meta) error {
+			On: es.Folds[tally]{es.OnWith(func(d *tally, e numberAdded, _ core.Meta) error {
 				if e.N == 13 && broken.Load() {
 					return errors.New("thirteen brings bad luck")
 				}
@@ -49,13 +52,15 @@ func tallyModule(broken *atomic.Bool) es.Module {
 		Processes: []es.ProcessDef{es.Process[tallyWait]{
 			Name: "watch",
 			On: es.Reactions[tallyWait]{
-				es.Start(es.StreamID, func(s tallyWait, e numberAdded, _ es.Meta) (tallyWait, []es.Effect) {
+				es.Start(es.StreamID, func(s tallyWait, e numberAdded, _ core.Meta) (tallyWait, []processes.Effect) {
 					if e.N == 14 {
 						panic("fourteen is too much")
 					}
-					return tallyWait{s.N + e.N}, []es.Effect{es.After("wait", time.Hour)}
+					return tallyWait{s.N + e.N}, []processes.Effect{es.After("wait", time.Hour)}
 				}),
-				es.OnDeadline("wait", func(s tallyWait, _ es.Meta) (tallyWait, []es.Effect) { return s, []es.Effect{es.Complete()} }),
+				es.OnDeadline("wait", func(s tallyWait, _ core.Meta) (tallyWait, []processes.Effect) {
+					return s, []processes.Effect{es.Complete()}
+				}),
 			},
 		}},
 	}
@@ -188,8 +193,8 @@ func (s *adminStack) add(id, body, instance string) {
 // die publishes a message that no handler can use, and waits until it is a dead letter.
 func (s *adminStack) die(id string, count int) {
 	s.t.Helper()
-	m := es.Message{ID: id, To: es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: "a"}, Header: map[string]string{"origin": "test"}, Data: []byte("{<no>}")}
-	if err := s.backends.Bus.Publish(s.t.Context(), es.CommandTopic, m); err != nil {
+	m := port.Message{ID: id, To: core.Stream{Tenant: core.DefaultTenant, Category: "tally", ID: "a"}, Header: map[string]string{"origin": "test"}, Data: []byte("{<no>}")}
+	if err := s.backends.Bus.Publish(s.t.Context(), port.CommandTopic, m); err != nil {
 		s.t.Fatal(err)
 	}
 	s.awaitDead(count)
@@ -198,7 +203,7 @@ func (s *adminStack) die(id string, count int) {
 func (s *adminStack) awaitDead(count int) {
 	s.t.Helper()
 	s.await("dead letters", func() bool {
-		dead, err := s.backends.Bus.DeadLetters(s.t.Context(), es.DeadLetterQuery{Limit: 100})
+		dead, err := s.backends.Bus.DeadLetters(s.t.Context(), port.DeadLetterQuery{Limit: 100})
 		return err == nil && len(dead) == count
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/service"
 )
 
@@ -198,8 +198,8 @@ func (t *transcript) goldenProjections() {
 	t.awaitText(t.projection, "/projections", `"build":"1","state":"retired"`)
 	t.awaitText(t.projection, "/projections", `"build":"1.1","state":"active"`)
 	t.post(t.projection, "/projections/tallies/drop-old", adaReason)
-	t.post(t.projection, "/projections/"+es.ProcessesView+"/pause", ada)
-	t.post(t.projection, "/projections/"+es.ProcessesView+"/resume", ada)
+	t.post(t.projection, "/projections/"+processes.ViewName+"/pause", ada)
+	t.post(t.projection, "/projections/"+processes.ViewName+"/resume", ada)
 	t.post(t.projection, "/projections/process-runner/pause", ada)
 	t.post(t.projection, "/projections/process-runner/resume", ada)
 }

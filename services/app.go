@@ -2,6 +2,7 @@
 package services
 
 import (
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
 )
@@ -11,13 +12,13 @@ type App struct {
 	Modules []es.Module
 	Open    Opener
 
-	// Failpoint and CommandID are for tests: see [runtime.ProcessConfig].
+	// Failpoint and CommandID are for tests: see [process.Config].
 	Failpoint func(point string) error
 	CommandID func(id string) string
 }
 
 // registry registers every bounded context.
-func (a App) registry() (*es.Registry, *schema.Schemas, error) {
+func (a App) registry() (*core.Registry, *schema.Schemas, error) {
 	registry, err := es.NewRegistry(a.Modules...)
 	if err != nil {
 		return nil, nil, err

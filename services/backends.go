@@ -8,23 +8,23 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/memory"
 	"orchestrix/shared/observe"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/service"
 )
 
 // Backends are the stores that a service uses.
 type Backends struct {
-	Log       es.Log
-	Views     es.ViewStore
-	Snapshots es.Snapshots
+	Log       port.Log
+	Views     port.ViewStore
+	Snapshots port.Snapshots
 	// Bus, Deadlines and Outcomes are nil where the log is in Postgres: there is no message bus then.
-	Bus       es.MessageBus
-	Deadlines es.Deadlines
-	Outcomes  es.KeyValue // of the commands that were sent over the bus
+	Bus       port.MessageBus
+	Deadlines port.Deadlines
+	Outcomes  port.KeyValue // of the commands that were sent over the bus
 	// OutcomesSize returns the size of Outcomes in bytes; nil where there is no limit to enforce.
 	OutcomesSize func(context.Context) (uint64, error)
 	// Reply publishes to an inbox of NATS; nil where there is none.
@@ -71,7 +71,7 @@ func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backend
 }
 
 // openPostgresLog waits for Postgres and opens the log in it.
-func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (es.Log, error) {
+func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (port.Log, error) {
 	if err := migrate(ctx, env, db); err != nil {
 		return nil, err
 	}
@@ -210,9 +210,9 @@ func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
 	return err
 }
 
-// unlessUnavailable marks all errors but [es.ErrUnavailable] as permanent, so that they are not retried.
+// unlessUnavailable marks all errors but [port.ErrUnavailable] as permanent, so that they are not retried.
 func unlessUnavailable(err error) error {
-	if err != nil && !errors.Is(err, es.ErrUnavailable) {
+	if err != nil && !errors.Is(err, port.ErrUnavailable) {
 		return service.Permanent(err)
 	}
 	return err

@@ -5,7 +5,8 @@ import (
 
 	"orchestrix/shared/adminapi"
 	"orchestrix/shared/httpapi"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/async"
+	"orchestrix/shared/runtime/command"
 	"orchestrix/shared/service"
 )
 
@@ -27,7 +28,7 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	}
 	defer backends.Close()
 	admin.Start(adminapi.Bus{DeadLetters: backends.Bus, Deadlines: backends.Deadlines, Actions: backends.Views})
-	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
+	executor, err := command.NewExecutor(registry, backends.Log, backends.Snapshots, command.Config{
 		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})
 	if err != nil {
@@ -38,12 +39,12 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	queue := idle("queue")
 	if backends.Bus != nil {
 		bus := env.Admin.Metrics.Bus(backends.Bus)
-		statuses := runtime.NewStatusStore(backends.Outcomes)
+		statuses := async.NewStatusStore(backends.Outcomes)
 		if backends.OutcomesSize != nil {
 			statuses.LimitTo(config.OutcomesBytes, backends.OutcomesSize)
 		}
-		options.Async = runtime.NewSubmitter(bus, statuses)
-		queue.Run = runtime.NewAsyncWorker(registry, executor, bus, statuses, runtime.AsyncConfig{
+		options.Async = async.NewSubmitter(bus, statuses)
+		queue.Run = async.NewWorker(registry, executor, bus, statuses, async.Config{
 			Decode: schemas.DecodeCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
 		}).Run
 	}

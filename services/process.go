@@ -5,7 +5,8 @@ import (
 	"errors"
 
 	"orchestrix/shared/adminapi"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/process"
 	"orchestrix/shared/service"
 )
 
@@ -31,7 +32,7 @@ func (a App) Process(ctx context.Context, env service.Env, config service.Proces
 	if err := backends.Prepare(ctx); err != nil {
 		return err
 	}
-	executor, err := runtime.NewExecutor(registry, backends.Log, backends.Snapshots, runtime.ExecutorConfig{
+	executor, err := command.NewExecutor(registry, backends.Log, backends.Snapshots, command.Config{
 		CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})
 	if err != nil {
@@ -39,7 +40,7 @@ func (a App) Process(ctx context.Context, env service.Env, config service.Proces
 	}
 	env.Admin.Metrics.Executor(executor)
 	bus, deadlines := env.Admin.Metrics.Bus(backends.Bus), env.Admin.Metrics.Deadlines(backends.Deadlines)
-	runner := runtime.NewProcessRunner(registry, backends.Log, executor, backends.Views, bus, deadlines, runtime.ProcessConfig{
+	runner := process.NewRunner(registry, backends.Log, executor, backends.Views, bus, deadlines, process.Config{
 		Parallel: config.Parallel, LeaseTTL: config.LeaseTTL, Check: schemas.CheckCommand, Logger: env.Logger,
 		System: messagingSystem(env), Failpoint: a.Failpoint, CommandID: a.CommandID,
 	})

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"orchestrix/shared/adminapi"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/projection"
 	"orchestrix/shared/service"
 )
 
@@ -23,13 +23,13 @@ func (a App) Projection(ctx context.Context, env service.Env, config service.Pro
 	if err := backends.Prepare(ctx); err != nil {
 		return err
 	}
-	projector := runtime.NewProjector(registry, backends.Log, backends.Views, runtime.ProjectorConfig{
+	projector := projection.New(registry, backends.Log, backends.Views, projection.Config{
 		Batch: config.Batch, LeaseTTL: config.LeaseTTL, KeepOld: config.KeepOld, Logger: env.Logger,
 		Observer: env.Admin.Metrics.Projections, System: messagingSystem(env),
 	})
 	env.Admin.Metrics.Projector(projector.Status)
 	admin.Start(adminapi.Projections{
-		Log: backends.Log, Views: backends.Views, Projector: projector, Parking: runtime.NewParking(registry, backends.Log, backends.Views),
+		Log: backends.Log, Views: backends.Views, Projector: projector, Parking: projection.NewParking(registry, backends.Log, backends.Views),
 	})
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "projector", Run: projector.Run}, readiness(env, backends.Gone))

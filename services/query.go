@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"orchestrix/shared/httpapi"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 	"orchestrix/shared/service"
 )
 
@@ -27,7 +27,7 @@ func (a App) Query(ctx context.Context, env service.Env, config service.QueryCon
 	if err := backends.Prepare(ctx); err != nil {
 		return err
 	}
-	queries := runtime.NewQueries(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
+	queries := query.New(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
 	api, err := httpapi.NewQueryAPI(registry, schemas, queries, apiOptions(env, config.HTTP))
 	if err != nil {
 		return err

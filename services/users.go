@@ -1,8 +1,8 @@
 package services
 
 import (
-	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/service"
@@ -34,8 +34,8 @@ func Users(partitions int) []User {
 	users := []User{
 		{
 			Name: CommandUser, Postgres: command,
-			NATS: read.And(log.AppendRights(), log.PublishRights(es.CommandTopic), log.SubscribeRights(es.CommandTopic),
-				log.PublishRights(es.OutcomeTopic), log.DeadLetterRights(), log.ListDeadlineRights(), jetstream.BucketRights(outcomesBucket),
+			NATS: read.And(log.AppendRights(), log.PublishRights(port.CommandTopic), log.SubscribeRights(port.CommandTopic),
+				log.PublishRights(port.ResultTopic), log.DeadLetterRights(), log.ListDeadlineRights(), jetstream.BucketRights(outcomesBucket),
 				jetstream.ReplyRights()),
 		},
 		{
@@ -44,7 +44,7 @@ func Users(partitions int) []User {
 		},
 		{ // its instances are streams, so it executes commands too
 			Name: ProcessUser,
-			NATS: read.And(log.FollowRights(), log.AppendRights(), log.PublishRights(es.CommandTopic), log.SubscribeRights(es.OutcomeTopic),
+			NATS: read.And(log.FollowRights(), log.AppendRights(), log.PublishRights(port.CommandTopic), log.SubscribeRights(port.ResultTopic),
 				log.DeadlineRights()),
 			Postgres: postgres.Rights{
 				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessFollower, ReadSnapshots: true, WriteSnapshots: true,

@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"orchestrix/shared/backup"
-	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/service"
 )
@@ -120,7 +120,7 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 }
 
 // create opens the log, and creates it where it is missing.
-func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log es.Log, closeLog func(), err error) {
+func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log port.Log, closeLog func(), err error) {
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}

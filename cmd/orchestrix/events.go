@@ -9,7 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 )
 
 func newEvents() *cobra.Command {
@@ -48,7 +49,7 @@ func newEvents() *cobra.Command {
 // eventSelection is what the user wants to see.
 type eventSelection struct {
 	category, id string
-	position     *es.Position
+	position     *core.Position
 	time         time.Time
 	follow       bool
 }
@@ -57,7 +58,7 @@ func (s *eventSelection) parseFrom(text string) error {
 	if text == "" {
 		return nil
 	}
-	if position, err := es.ParsePosition(text); err == nil {
+	if position, err := core.ParsePosition(text); err == nil {
 		s.position = &position
 		return nil
 	}
@@ -69,7 +70,7 @@ func (s *eventSelection) parseFrom(text string) error {
 	return nil
 }
 
-func (s *eventSelection) includes(c *es.Commit) bool {
+func (s *eventSelection) includes(c *core.Commit) bool {
 	return (s.category == "" || c.Stream.Category == s.category) &&
 		(s.id == "" || c.Stream.ID == s.id) &&
 		!c.Time.Before(s.time)
@@ -85,7 +86,7 @@ func printEvents(ctx context.Context, source logFlags, selection eventSelection,
 		return err
 	}
 	defer closeLog()
-	return followLog(ctx, log, selection, func(c *es.Commit) error {
+	return followLog(ctx, log, selection, func(c *core.Commit) error {
 		if c.Err == nil && !selection.includes(c) {
 			return nil
 		}
@@ -107,12 +108,12 @@ func newEventPrinter(output string, out io.Writer) (*eventPrinter, error) {
 	return nil, fmt.Errorf("--output is %q, it may be human or json", output)
 }
 
-func (p *eventPrinter) print(c *es.Commit) error {
+func (p *eventPrinter) print(c *core.Commit) error {
 	if c.Err != nil {
 		_, err := fmt.Fprintf(os.Stderr, "%s  can't be read: %v\n", c.Position, c.Err)
 		return err
 	}
-	for _, e := range es.EventsOf(c) {
+	for _, e := range cloudevents.EventsOf(c) {
 		e.Position = c.Position.String()
 		if err := p.printEvent(c, e); err != nil {
 			return err
@@ -121,13 +122,13 @@ func (p *eventPrinter) print(c *es.Commit) error {
 	return nil
 }
 
-func (p *eventPrinter) printEvent(c *es.Commit, e es.CloudEvent) error {
+func (p *eventPrinter) printEvent(c *core.Commit, e cloudevents.CloudEvent) error {
 	if !p.json {
 		_, err := fmt.Fprintf(p.out, "%-10s %s  %-20s v%-4d %-28s %s\n",
 			e.Position, c.Time.Format("2006-01-02T15:04:05.000Z"), e.Subject, e.StreamVersion, e.Type, e.Data)
 		return err
 	}
-	text, err := es.Marshal(e)
+	text, err := core.Marshal(e)
 	if err != nil {
 		return err
 	}

@@ -6,28 +6,29 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 const readBatch = 256 // commits
 
 // followLog hands the commits of the log to visit: first what is there, in the order of their time, then,
 // where the selection follows, each as it comes.
-func followLog(ctx context.Context, log es.Feed, selection eventSelection, visit func(*es.Commit) error) error {
+func followLog(ctx context.Context, log port.Feed, selection eventSelection, visit func(*core.Commit) error) error {
 	starts, err := startPositions(ctx, log, selection)
 	if err != nil {
 		return err
 	}
-	ends := make([]es.Position, 0, len(starts))
-	var there []<-chan *es.Commit
+	ends := make([]core.Position, 0, len(starts))
+	var there []<-chan *core.Commit
 	readers, readCtx := errgroup.WithContext(ctx)
 	for _, start := range starts {
 		head, err := log.Head(ctx, start.Partition)
 		if err != nil {
 			return err
 		}
-		ends = append(ends, es.Position{Partition: start.Partition, Sequence: max(start.Sequence, head.Position.Sequence)})
-		commits := make(chan *es.Commit, readBatch)
+		ends = append(ends, core.Position{Partition: start.Partition, Sequence: max(start.Sequence, head.Position.Sequence)})
+		commits := make(chan *core.Commit, readBatch)
 		there = append(there, commits)
 		readers.Go(func() error { return readUntil(readCtx, log, start, head.Position, commits) })
 	}
@@ -42,7 +43,7 @@ func followLog(ctx context.Context, log es.Feed, selection eventSelection, visit
 }
 
 // drained waits for the readers and discards their commits.
-func drained(readers *errgroup.Group, channels []<-chan *es.Commit) error {
+func drained(readers *errgroup.Group, channels []<-chan *core.Commit) error {
 	for _, c := range channels {
 		for range c {
 		}
@@ -51,14 +52,14 @@ func drained(readers *errgroup.Group, channels []<-chan *es.Commit) error {
 }
 
 // startPositions are the positions before the first wanted commit, one a partition.
-func startPositions(ctx context.Context, log es.Feed, selection eventSelection) ([]es.Position, error) {
+func startPositions(ctx context.Context, log port.Feed, selection eventSelection) ([]core.Position, error) {
 	if p := selection.position; p != nil {
 		if _, err := log.Head(ctx, p.Partition); err != nil {
 			return nil, err
 		}
-		return []es.Position{{Partition: p.Partition, Sequence: max(p.Sequence, 1) - 1}}, nil
+		return []core.Position{{Partition: p.Partition, Sequence: max(p.Sequence, 1) - 1}}, nil
 	}
-	starts := make([]es.Position, log.Partitions())
+	starts := make([]core.Position, log.Partitions())
 	for i := range starts {
 		starts[i].Partition = i
 	}
@@ -66,9 +67,9 @@ func startPositions(ctx context.Context, log es.Feed, selection eventSelection) 
 }
 
 // readUntil sends the commits after start up to and including end, and closes commits.
-func readUntil(ctx context.Context, log es.Feed, start, end es.Position, commits chan<- *es.Commit) error {
+func readUntil(ctx context.Context, log port.Feed, start, end core.Position, commits chan<- *core.Commit) error {
 	defer close(commits)
-	return es.Walk(ctx, log, start, end.Sequence, func(read []es.Commit) error {
+	return port.Walk(ctx, log, start, end.Sequence, func(read []core.Commit) error {
 		for i := range read {
 			select {
 			case commits <- &read[i]:
@@ -81,8 +82,8 @@ func readUntil(ctx context.Context, log es.Feed, start, end es.Position, commits
 }
 
 // mergeByTime visits the commits of several partitions in the order of their time.
-func mergeByTime(channels []<-chan *es.Commit, visit func(*es.Commit) error) error {
-	next := make([]*es.Commit, len(channels))
+func mergeByTime(channels []<-chan *core.Commit, visit func(*core.Commit) error) error {
+	next := make([]*core.Commit, len(channels))
 	for i, c := range channels {
 		next[i] = <-c
 	}
@@ -104,12 +105,12 @@ func mergeByTime(channels []<-chan *es.Commit, visit func(*es.Commit) error) err
 }
 
 // followAll visits what is appended, in the order of each partition, until ctx ends.
-func followAll(ctx context.Context, log es.Feed, starts []es.Position, visit func(*es.Commit) error) error {
+func followAll(ctx context.Context, log port.Feed, starts []core.Position, visit func(*core.Commit) error) error {
 	followers, ctx := errgroup.WithContext(ctx)
-	commits := make(chan *es.Commit)
+	commits := make(chan *core.Commit)
 	for _, start := range starts {
 		followers.Go(func() error {
-			return log.Follow(ctx, start, readBatch, func(ctx context.Context, batch es.Batch) error {
+			return log.Follow(ctx, start, readBatch, func(ctx context.Context, batch port.Batch) error {
 				for i := range batch.Commits {
 					select {
 					case commits <- &batch.Commits[i]:

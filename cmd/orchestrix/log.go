@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"orchestrix/services"
-	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
 	"orchestrix/shared/service"
 )
@@ -62,7 +62,7 @@ func (f *logFlags) connections() (service.Connections, error) {
 }
 
 // open opens the log as it is. What reads it waits, where it is out of reach, for as long as patience says; 0 is no limit.
-func (f *logFlags) open(ctx context.Context, patience time.Duration) (log es.Log, closeLog func(), err error) {
+func (f *logFlags) open(ctx context.Context, patience time.Duration) (log port.Log, closeLog func(), err error) {
 	if err := f.check(); err != nil {
 		return nil, nil, err
 	}
@@ -79,7 +79,7 @@ func (f *logFlags) open(ctx context.Context, patience time.Duration) (log es.Log
 
 type opener = func(context.Context, *nats.Conn, jetstream.Config) (*jetstream.Log, error)
 
-func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, open opener) (es.Log, func(), error) {
+func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, open opener) (port.Log, func(), error) {
 	logger := quietLogger()
 	connections, err := f.connections()
 	if err != nil {
@@ -111,7 +111,7 @@ func (f *logFlags) database() (*postgres.DB, error) {
 	return postgres.Connect(connections.DatabaseURL, postgres.Options{Application: "orchestrix-tool"})
 }
 
-func (f *logFlags) openPostgres(ctx context.Context) (es.Log, func(), error) {
+func (f *logFlags) openPostgres(ctx context.Context) (port.Log, func(), error) {
 	db, err := f.database()
 	if err != nil {
 		return nil, nil, err

@@ -5,24 +5,25 @@ import (
 	"errors"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/retry"
 )
 
 // toolPatience is how long the tool waits for an unavailable log, for example while a cluster elects a leader. It is
-// shorter than what [es.Walk] grants a log that hands nothing over.
+// shorter than what [port.Walk] grants a log that hands nothing over.
 const toolPatience = 15 * time.Second
 
 var toolPauses = retry.Policy{First: 50 * time.Millisecond, Max: time.Second}
 
 // patientLog retries reads while the log is unavailable.
 type patientLog struct {
-	es.Log
+	port.Log
 	patience time.Duration // 0 is no limit
 }
 
-// Head implements [es.Feed].
-func (l patientLog) Head(ctx context.Context, partition int) (head es.Head, err error) {
+// Head implements [port.Feed].
+func (l patientLog) Head(ctx context.Context, partition int) (head port.Head, err error) {
 	away := outage{patience: l.patience}
 	for {
 		head, err = l.Log.Head(ctx, partition)
@@ -32,12 +33,12 @@ func (l patientLog) Head(ctx context.Context, partition int) (head es.Head, err 
 	}
 }
 
-// Follow implements [es.Feed]: after an interruption it follows on from the last position that was handled.
-func (l patientLog) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
+// Follow implements [port.Feed]: after an interruption it follows on from the last position that was handled.
+func (l patientLog) Follow(ctx context.Context, after core.Position, maxBatch int, handle func(context.Context, port.Batch) error) error {
 	away := outage{patience: l.patience}
 	for {
 		var failed error
-		err := l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, batch es.Batch) error {
+		err := l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, batch port.Batch) error {
 			if failed = handle(ctx, batch); failed == nil {
 				away.over()
 				after = batch.Commits[len(batch.Commits)-1].Position
@@ -67,7 +68,7 @@ func (o *outage) over() { o.attempts = 0 }
 
 // wait says whether to try again after err, once it is time to: not where ctx has ended.
 func (o *outage) wait(ctx context.Context, err error) bool {
-	if !errors.Is(err, es.ErrUnavailable) {
+	if !errors.Is(err, port.ErrUnavailable) {
 		return false
 	}
 	if o.attempts++; o.attempts == 1 {

@@ -8,27 +8,28 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // cutLog holds some commits, and is out of reach as often as cuts says, each time after one batch.
 type cutLog struct {
-	es.Log
+	port.Log
 	cuts int
 }
 
-var errCut = fmt.Errorf("%w: cut off", es.ErrUnavailable)
+var errCut = fmt.Errorf("%w: cut off", port.ErrUnavailable)
 
-func (l *cutLog) Head(context.Context, int) (es.Head, error) {
+func (l *cutLog) Head(context.Context, int) (port.Head, error) {
 	if l.cuts--; l.cuts >= 0 {
-		return es.Head{}, errCut
+		return port.Head{}, errCut
 	}
-	return es.Head{Position: es.Position{Sequence: 3}}, nil
+	return port.Head{Position: core.Position{Sequence: 3}}, nil
 }
 
-func (l *cutLog) Follow(ctx context.Context, after es.Position, _ int, handle func(context.Context, es.Batch) error) error {
+func (l *cutLog) Follow(ctx context.Context, after core.Position, _ int, handle func(context.Context, port.Batch) error) error {
 	for next := after.Sequence + 1; next <= 3; next++ {
-		if err := handle(ctx, es.Batch{Commits: []es.Commit{{Position: es.Position{Sequence: next}}}}); err != nil {
+		if err := handle(ctx, port.Batch{Commits: []core.Commit{{Position: core.Position{Sequence: next}}}}); err != nil {
 			return err
 		}
 		if l.cuts--; l.cuts >= 0 {
@@ -47,7 +48,7 @@ func TestAPatientLogGoesOnWhereItWas(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var got []uint64
-	err := log.Follow(ctx, es.Position{}, 1, func(_ context.Context, b es.Batch) error {
+	err := log.Follow(ctx, core.Position{}, 1, func(_ context.Context, b port.Batch) error {
 		got = append(got, b.Commits[0].Position.Sequence)
 		if len(got) == 3 {
 			time.AfterFunc(100*time.Millisecond, stop)
@@ -68,26 +69,26 @@ func TestPatienceEndsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	log := patientLog{&cutLog{cuts: 1 << 30}, 0}
-	if _, err := log.Head(ctx, 0); !errors.Is(err, es.ErrUnavailable) {
+	if _, err := log.Head(ctx, 0); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("Head = %v", err)
 	}
-	nothing := func(context.Context, es.Batch) error { return nil }
-	if err := log.Follow(ctx, es.Position{Sequence: 3}, 1, nothing); err != nil {
+	nothing := func(context.Context, port.Batch) error { return nil }
+	if err := log.Follow(ctx, core.Position{Sequence: 3}, 1, nothing); err != nil {
 		t.Errorf("Follow = %v", err)
 	}
 }
 
 func TestPatienceEnds(t *testing.T) {
 	log := patientLog{&cutLog{cuts: 1 << 30}, time.Nanosecond}
-	if _, err := log.Head(t.Context(), 0); !errors.Is(err, es.ErrUnavailable) {
+	if _, err := log.Head(t.Context(), 0); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("Head = %v", err)
 	}
-	nothing := func(context.Context, es.Batch) error { return nil }
-	if err := log.Follow(t.Context(), es.Position{Sequence: 3}, 1, nothing); !errors.Is(err, es.ErrUnavailable) {
+	nothing := func(context.Context, port.Batch) error { return nil }
+	if err := log.Follow(t.Context(), core.Position{Sequence: 3}, 1, nothing); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("Follow = %v", err)
 	}
-	enough := fmt.Errorf("%w: said by who reads", es.ErrUnavailable)
-	err := patientLog{&cutLog{}, 0}.Follow(t.Context(), es.Position{}, 1, func(context.Context, es.Batch) error { return enough })
+	enough := fmt.Errorf("%w: said by who reads", port.ErrUnavailable)
+	err := patientLog{&cutLog{}, 0}.Follow(t.Context(), core.Position{}, 1, func(context.Context, port.Batch) error { return enough })
 	if !errors.Is(err, enough) {
 		t.Errorf("the reader's own error came back as %v", err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orchestrix/shared/adminapi"
-	"orchestrix/shared/es"
+	"orchestrix/shared/processes"
 )
 
 func newProcesses() *cobra.Command {
@@ -104,7 +104,7 @@ func printProcess(out io.Writer, d *adminapi.ProcessDetails) error {
 	fmt.Fprintln(w, "\nVERSION\tAT\tPOSITION\tEVENT\tTRIGGER")
 	for _, e := range d.History {
 		var data struct {
-			Trigger es.Trigger `json:"trigger"`
+			Trigger processes.Trigger `json:"trigger"`
 		}
 		_ = json.Unmarshal(e.Data, &data) // an event without a trigger shows none
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", e.StreamVersion, e.Time.Format(time.RFC3339), e.Position, e.Type, data.Trigger.ID)
@@ -123,7 +123,7 @@ func newProcessAction(admin *adminPort, name, short string) *cobra.Command {
 			if err := admin.post(cmd.Context(), processPath(args)+"/"+name, action, &answer); err != nil {
 				return err
 			}
-			if answer.Status == es.StatusParked {
+			if answer.Status == processes.StatusParked {
 				return fmt.Errorf("the instance is parked again, %d wait: %s", answer.Waiting, answer.Error)
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "the instance is %s\n", answer.Status)

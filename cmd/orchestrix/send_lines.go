@@ -12,7 +12,7 @@ import (
 	"iter"
 	"strconv"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // maxLine is the longest line, in bytes: the largest body that the command service takes, and some more.
@@ -29,8 +29,8 @@ type line struct {
 	number int
 }
 
-func (l *line) stream() es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: l.Category, ID: l.ID}
+func (l *line) stream() core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: l.Category, ID: l.ID}
 }
 
 // rawLine is a line that is not empty, with its number from 1.
@@ -68,7 +68,7 @@ type parser struct {
 
 func (p *parser) parse(raw rawLine) (line, error) {
 	l := line{number: raw.number}
-	if err := es.UnmarshalStrict(raw.text, &l); err != nil {
+	if err := core.UnmarshalStrict(raw.text, &l); err != nil {
 		return l, err
 	}
 	if l.Command == "" {
@@ -83,11 +83,11 @@ func (p *parser) parse(raw rawLine) (line, error) {
 	if len(l.Data) == 0 {
 		l.Data = json.RawMessage("{}")
 	}
-	return l, es.CheckCommandID(l.CommandID)
+	return l, core.CheckCommandID(l.CommandID)
 }
 
 func (p *parser) derive(l *line) string {
-	sum := sha256.Sum256([]byte(l.stream().Path() + "/" + es.HashCommand(l.Command, l.Data)))
+	sum := sha256.Sum256([]byte(l.stream().Path() + "/" + core.HashCommand(l.Command, l.Data)))
 	hash := hex.EncodeToString(sum[:16])
 	p.seen[hash]++
 	return "line-" + hash + "-" + strconv.Itoa(p.seen[hash])

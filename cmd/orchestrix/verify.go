@@ -13,13 +13,14 @@ import (
 
 	"orchestrix/domain"
 	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/verify"
 )
 
 func newVerify() *cobra.Command {
 	var source logFlags
-	var options runtime.VerifyOptions
+	var options verify.Options
 	var output string
 	command := &cobra.Command{
 		Use:   "verify",
@@ -32,7 +33,7 @@ with Postgres. It may run while everything else runs. It fails where something i
 			if output != "human" && output != "json" {
 				return fmt.Errorf("--output is %q, it may be human or json", output)
 			}
-			result, err := verify(cmd.Context(), &source, options)
+			result, err := runVerify(cmd.Context(), &source, options)
 			if err != nil {
 				return err
 			}
@@ -55,21 +56,21 @@ with Postgres. It may run while everything else runs. It fails where something i
 	return command
 }
 
-func verify(ctx context.Context, source *logFlags, options runtime.VerifyOptions) (runtime.Verified, error) {
+func runVerify(ctx context.Context, source *logFlags, options verify.Options) (verify.Report, error) {
 	registry, err := es.NewRegistry(domain.Modules()...)
 	if err != nil {
-		return runtime.Verified{}, err
+		return verify.Report{}, err
 	}
 	log, closeLog, err := source.open(ctx, toolPatience)
 	if err != nil {
-		return runtime.Verified{}, err
+		return verify.Report{}, err
 	}
 	defer closeLog()
-	var views es.ViewStore
+	var views port.ViewStore
 	if !options.LogOnly {
 		db, err := source.database()
 		if err != nil {
-			return runtime.Verified{}, err
+			return verify.Report{}, err
 		}
 		defer db.Close()
 		views = postgres.NewViews(db)
@@ -77,7 +78,7 @@ func verify(ctx context.Context, source *logFlags, options runtime.VerifyOptions
 	var finish func()
 	options.Progress, finish = progress("verifying")
 	defer finish()
-	return runtime.Verify(ctx, registry, log, views, options)
+	return verify.Run(ctx, registry, log, views, options)
 }
 
 // progress shows a bar on a terminal, and nothing elsewhere.
@@ -94,7 +95,7 @@ func progress(title string) (report func(done, total uint64), finish func()) {
 	return report, func() { _ = bar.Finish() }
 }
 
-func printVerified(out io.Writer, v runtime.Verified) error {
+func printVerified(out io.Writer, v verify.Report) error {
 	for _, f := range v.Findings {
 		fmt.Fprintf(out, "%s: %s\n", f.Where, f.What)
 	}
@@ -113,7 +114,7 @@ func printVerified(out io.Writer, v runtime.Verified) error {
 }
 
 // verifyReport is the result as JSON.
-func verifyReport(v runtime.Verified) map[string]any {
+func verifyReport(v verify.Report) map[string]any {
 	list := make([]map[string]string, 0, len(v.Findings))
 	for _, f := range v.Findings {
 		list = append(list, map[string]string{"where": f.Where, "what": f.What})

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"orchestrix/domain/banking"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
+	"orchestrix/shared/processes"
 )
 
 // Whatever the order in which commands, answers and deadlines come, whichever are late, repeated or set aside for days:
@@ -33,11 +35,11 @@ type world struct {
 	t         *testing.T
 	random    *rand.Rand
 	registry  *es.Registry
-	process   *es.ProcessType
+	process   *core.ProcessType
 	now       time.Time
 	states    map[es.Stream]any // of accounts and transfers
-	recent    map[string]es.CommandOutcome
-	instances map[string]es.ProcessInstance // by transfer
+	recent    map[string]es.CommandResult
+	instances map[string]processes.Instance // by transfer
 	queues    map[es.Stream][]envelope
 	aside     []envelope // dead letters
 	outcomes  []delivery
@@ -48,13 +50,13 @@ type world struct {
 type envelope struct {
 	from    string // the instance
 	to      es.Stream
-	command es.SentCommand
+	command processes.SentCommand
 	tried   bool
 }
 
 type delivery struct {
 	to      string
-	outcome es.CommandOutcome
+	outcome es.CommandResult
 }
 
 func stream(category, id string) es.Stream {
@@ -69,8 +71,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	w := &world{
 		t: t, random: rand.New(rand.NewPCG(seed, 1)), registry: registry, process: registry.Processes()[0],
-		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), states: map[es.Stream]any{}, recent: map[string]es.CommandOutcome{},
-		instances: map[string]es.ProcessInstance{}, queues: map[es.Stream][]envelope{}, moved: map[string]map[string]int{},
+		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), states: map[es.Stream]any{}, recent: map[string]es.CommandResult{},
+		instances: map[string]processes.Instance{}, queues: map[es.Stream][]envelope{}, moved: map[string]map[string]int{},
 	}
 	for _, id := range []string{"a", "b"} { // there is no account c, at first
 		w.mustDecide(stream("account", id), banking.Open{Owner: id, Currency: "EUR"})
@@ -102,8 +104,8 @@ func (w *world) decide(to es.Stream, command any) error {
 			w.t.Fatal(encodeErr)
 		}
 		if w.process.ReactsTo(recorded.Type) {
-			c := es.Commit{Stream: to, Version: 1, Time: w.now, Events: []es.Recorded{recorded}}
-			w.react(to.ID, es.EventTrigger(&c, 0))
+			c := core.Commit{Stream: to, Version: 1, Time: w.now, Events: []core.Recorded{recorded}}
+			w.react(to.ID, processes.EventTrigger(&c, 0))
 		}
 	}
 	w.states[to] = state
@@ -135,26 +137,26 @@ func (w *world) count(event es.Event) {
 	}
 }
 
-func (w *world) react(id string, t es.Trigger) {
-	w.apply(id, es.ReactCommand(w.process, stream(w.process.Aggregate.Category, id), t, nil))
+func (w *world) react(id string, t processes.Trigger) {
+	w.apply(id, processes.React(w.process, stream(w.process.Aggregate.Category, id), t, nil))
 }
 
 // apply gives an instance a command, and sends what it wants to send.
-func (w *world) apply(id string, c es.InternalCommand) {
+func (w *world) apply(id string, c core.InternalCommand) {
 	events, err := c.Type.Decide(w.instances[id], c.Payload)
 	if err != nil {
 		w.history = append(w.history, fmt.Sprintf("%s: %v", id, err))
 		return
 	}
 	for _, event := range events {
-		w.instances[id] = w.process.Aggregate.Evolve(w.instances[id], event).(es.ProcessInstance)
-		if reacted, ok := event.(es.ProcessReacted); ok {
+		w.instances[id] = w.process.Aggregate.Evolve(w.instances[id], event).(processes.Instance)
+		if reacted, ok := event.(processes.Reacted); ok {
 			for _, sent := range reacted.Send {
 				to := stream(sent.Category, sent.To)
 				w.queues[to] = append(w.queues[to], envelope{from: id, to: to, command: sent})
 			}
 		}
-		if parked, ok := event.(es.ProcessParked); ok {
+		if parked, ok := event.(processes.Parked); ok {
 			w.t.Errorf("instance %s is parked: %s", id, parked.Error)
 		}
 	}
@@ -171,7 +173,7 @@ func (w *world) deliver(e envelope) {
 			w.t.Fatal(err)
 		}
 		err = w.decide(e.to, command)
-		outcome = es.CommandOutcome{CommandID: e.command.ID, Accepted: err == nil, Time: w.now}
+		outcome = es.CommandResult{CommandID: e.command.ID, Accepted: err == nil, Time: w.now}
 		var rejection *es.Rejection
 		if errors.As(err, &rejection) {
 			outcome.Code = rejection.Code
@@ -202,7 +204,7 @@ func (w *world) run() {
 			i := w.random.IntN(len(w.outcomes))
 			d := w.outcomes[i]
 			w.outcomes = slices.Delete(w.outcomes, i, i+1)
-			w.react(d.to, es.OutcomeTrigger(d.outcome))
+			w.react(d.to, processes.ResultTrigger(d.outcome))
 		case w.random.IntN(6) == 0:
 			w.passDeadline()
 		case len(waiting)+len(w.outcomes) == 0 && len(w.aside) > 0: // an operator retries the dead letters
@@ -235,7 +237,7 @@ func (w *world) passDeadline() {
 	for _, id := range slices.Sorted(maps.Keys(w.instances)) {
 		for _, d := range w.instances[id].Deadlines {
 			if w.random.IntN(2) == 0 {
-				w.react(id, es.DeadlineTrigger(d.ID, d.Key(), w.now.Add(d.After)))
+				w.react(id, processes.DeadlineTrigger(d.ID, d.Key(), w.now.Add(d.After)))
 				return
 			}
 		}
@@ -258,7 +260,7 @@ func (w *world) disturb() {
 		_ = w.decide(to, banking.Deposit{Amount: money("60")})
 	case 5:
 		id := "t-0"
-		w.apply(id, es.EndCommand(w.process, stream(w.process.Aggregate.Category, id), fmt.Sprint("end-", w.random.Uint64()), es.Action{Who: "x", At: w.now}, nil))
+		w.apply(id, processes.End(w.process, stream(w.process.Aggregate.Category, id), fmt.Sprint("end-", w.random.Uint64()), core.Action{Who: "x", At: w.now}, nil))
 	}
 }
 

@@ -44,11 +44,11 @@ func newTransferProcess(timeout time.Duration) es.Process[transferring] {
 			es.Start(es.StreamID, func(s transferring, e TransferRequested, m es.Meta) (transferring, []es.Effect) {
 				return s.requested(e, m, timeout)
 			}),
-			es.OnOutcome(func(s transferring, _ Debit, o es.CommandOutcome) (transferring, []es.Effect) {
+			es.OnResult(func(s transferring, _ Debit, o es.CommandResult) (transferring, []es.Effect) {
 				return s.debited(o, timeout)
 			}),
-			es.OnOutcome(transferring.credited),
-			es.OnOutcome(transferring.revoked),
+			es.OnResult(transferring.credited),
+			es.OnResult(transferring.revoked),
 			es.OnDeadline(string(debiting), func(s transferring, _ es.Meta) (transferring, []es.Effect) { return s.giveUp("debit-not-answered") }),
 			es.OnDeadline(string(crediting), func(s transferring, _ es.Meta) (transferring, []es.Effect) { return s.giveUp("credit-not-answered") }),
 		},
@@ -71,7 +71,7 @@ func (s transferring) at(next step, effects ...es.Effect) (transferring, []es.Ef
 	return s, append(effects, es.AtStep(string(next)))
 }
 
-func (s transferring) debited(o es.CommandOutcome, timeout time.Duration) (transferring, []es.Effect) {
+func (s transferring) debited(o es.CommandResult, timeout time.Duration) (transferring, []es.Effect) {
 	s.DebitAnswered = true
 	switch {
 	case s.Step == over:
@@ -84,7 +84,7 @@ func (s transferring) debited(o es.CommandOutcome, timeout time.Duration) (trans
 	return s.at(crediting, es.Cancel(string(debiting)), es.Send(s.To, Credit{s.movement()}), es.After(string(crediting), timeout))
 }
 
-func (s transferring) credited(_ Credit, o es.CommandOutcome) (transferring, []es.Effect) {
+func (s transferring) credited(_ Credit, o es.CommandResult) (transferring, []es.Effect) {
 	s.CreditAnswered = true
 	switch {
 	case s.Step == over:
@@ -112,7 +112,7 @@ func (s transferring) giveUp(reason string) (transferring, []es.Effect) {
 	return s, nil
 }
 
-func (s transferring) revoked(_ Revoke, o es.CommandOutcome) (transferring, []es.Effect) {
+func (s transferring) revoked(_ Revoke, o es.CommandResult) (transferring, []es.Effect) {
 	switch {
 	case s.Step == revokingCredit && o.Accepted:
 		return s.giveBack()

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"orchestrix/domain/banking"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
 )
@@ -60,7 +61,7 @@ func TestAmounts(t *testing.T) {
 				t.Errorf("%T of %q is refused: %v", command, amount, errs)
 			}
 			var decoded banking.Deposit
-			if err := es.UnmarshalStrict([]byte(body), &decoded); err != nil || !decoded.Amount.IsPos() {
+			if err := core.UnmarshalStrict([]byte(body), &decoded); err != nil || !decoded.Amount.IsPos() {
 				t.Errorf("%q is read as %s, %v", amount, decoded.Amount, err)
 			}
 		}

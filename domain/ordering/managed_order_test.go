@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"orchestrix/domain/ordering"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/es/estest"
 )
@@ -76,12 +77,12 @@ func TestOtherOrdersLookAsBefore(t *testing.T) {
 	const before = `{"customer_id":"HANAR","customer_name":"Hanari Carnes","country":"Brazil","lines":[{"product_id":"41",` +
 		`"product":"Jack's New England Clam Chowder","unit_price":"7.7000","quantity":10,"discount":"0"}],` +
 		`"ordered_at":"1996-07-08","required_at":"1996-08-05","freight":"65.8300"}`
-	data, err := es.Marshal(plain)
+	data, err := core.Marshal(plain)
 	if err != nil || string(data) != before {
 		t.Errorf("%s, %v\nused to be\n%s", data, err, before)
 	}
 	_, placed := managed()
-	if data, err := es.Marshal(placed); err != nil || !strings.HasSuffix(string(data), `,"freight":"65.8300","fulfilment":"managed"}`) {
+	if data, err := core.Marshal(placed); err != nil || !strings.HasSuffix(string(data), `,"freight":"65.8300","fulfilment":"managed"}`) {
 		t.Errorf("%s, %v", data, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"orchestrix/domain/ordering"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/es/estest"
 )
@@ -93,7 +94,7 @@ type commandLine struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-func decide(t testing.TB, order *es.Aggregate, states map[string]any, line commandLine) []es.Event {
+func decide(t testing.TB, order *core.Aggregate, states map[string]any, line commandLine) []es.Event {
 	t.Helper()
 	commandType, ok := order.Command(line.Command)
 	if !ok {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"orchestrix/domain/ordering"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
 )
@@ -131,7 +132,7 @@ func TestKeysFit(t *testing.T) {
 	if errs := validate(t, ordering.Place{}, with(t, validPlace, "country", longest)); len(errs) > 0 {
 		t.Error(errs)
 	}
-	if err := es.CheckKey(longest); err != nil {
+	if err := core.CheckKey(longest); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"orchestrix/domain/ordering"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/es/estest"
 )
@@ -87,12 +88,12 @@ func TestLinesAreRounded(t *testing.T) {
 func TestMoneyInJSON(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"0": `"0.0000"`, "14.5": `"14.5000"`, "-0.0001": `"-0.0001"`, "999999999999.9999": `"999999999999.9999"`} {
-		data, err := es.Marshal(money(text))
+		data, err := core.Marshal(money(text))
 		if err != nil || string(data) != want {
 			t.Errorf("%s is %s, %v, not %s", text, data, err, want)
 		}
 		var back ordering.Money
-		if err := es.Unmarshal(data, &back); err != nil || !back.Equal(money(text)) {
+		if err := core.Unmarshal(data, &back); err != nil || !back.Equal(money(text)) {
 			t.Errorf("%s came back as %s, %v", data, back, err)
 		}
 	}

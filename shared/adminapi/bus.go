@@ -4,14 +4,14 @@ import (
 	"context"
 	"log/slog"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // Bus is what the routes of the command service work on. DeadLetters and Deadlines are nil where the log is in Postgres.
 type Bus struct {
-	DeadLetters es.DeadLetters
-	Deadlines   es.Deadlines
-	Actions     es.ActionLog
+	DeadLetters port.DeadLetters
+	Deadlines   port.Deadlines
+	Actions     port.ActionLog
 }
 
 // Bus adds the routes of dead letters and deadlines. What operators do to dead letters is logged too.

@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // DeadLetterList is the answer of GET /dead-letters, oldest first.
@@ -34,7 +35,7 @@ type DeadLetterItem struct {
 	DataBase64  []byte            `json:"data_base64,omitempty" doc:"The message where it is not JSON; not in lists."`
 }
 
-func deadLetterItem(d es.DeadLetter) DeadLetterItem {
+func deadLetterItem(d port.DeadLetter) DeadLetterItem {
 	return DeadLetterItem{
 		Number: d.Number, Topic: string(d.Topic), Group: d.Group, ID: d.ID, Tenant: d.To.Tenant, Stream: d.To.String(),
 		Error: d.Error, Attempts: d.Attempts, PublishedAt: d.Published, DiedAt: d.Died, Header: d.Header,
@@ -55,15 +56,15 @@ type DeadLetterFilter struct {
 	Limit Limit  `query:"limit" doc:"How many to return at most."`
 }
 
-func (f *DeadLetterFilter) query() (es.DeadLetterQuery, error) {
-	q := es.DeadLetterQuery{Topic: es.Topic(f.Topic), Group: f.Group}
+func (f *DeadLetterFilter) query() (port.DeadLetterQuery, error) {
+	q := port.DeadLetterQuery{Topic: port.Topic(f.Topic), Group: f.Group}
 	if q.Topic != "" {
-		if err := es.CheckTopic(q.Topic); err != nil {
+		if err := port.CheckTopic(q.Topic); err != nil {
 			return q, badRequest(err.Error())
 		}
 	}
 	if q.Group != "" {
-		if err := es.CheckToken("group", q.Group); err != nil {
+		if err := core.CheckToken("group", q.Group); err != nil {
 			return q, badRequest(err.Error())
 		}
 	}
@@ -190,7 +191,7 @@ func (h deadLetters) retryAll(ctx context.Context, b *Bus, in *deadLettersAction
 			return answer, err
 		}
 		err := b.DeadLetters.RetryDeadLetter(ctx, d.Number)
-		if errors.Is(err, es.ErrNotFound) { // another operator was faster
+		if errors.Is(err, core.ErrNotFound) { // another operator was faster
 			continue
 		}
 		if err != nil {
@@ -203,7 +204,7 @@ func (h deadLetters) retryAll(ctx context.Context, b *Bus, in *deadLettersAction
 
 // record writes an action to the action log and to the log of the service, before it is done. The bus and the action log are
 // separate stores: an action that can't be recorded is not done, and a recorded one may still fail.
-func (h deadLetters) record(ctx context.Context, b *Bus, action es.Action, d es.DeadLetter) error {
+func (h deadLetters) record(ctx context.Context, b *Bus, action core.Action, d port.DeadLetter) error {
 	action.Object = fmt.Sprintf("dead letter %d: %s of %s, id %s", d.Number, d.Topic, d.To, d.ID)
 	if err := b.Actions.Record(ctx, action); err != nil {
 		return fmt.Errorf("nothing was done, since it can't be recorded: %w", err)

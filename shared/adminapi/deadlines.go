@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // DeadlineList is the answer of GET /deadlines: those that have not fired, soonest first.
@@ -33,11 +33,11 @@ func listDeadlines(ctx context.Context, b *Bus, in *DeadlineFilter) (DeadlineLis
 	if err != nil {
 		return DeadlineList{}, err
 	}
-	items, err := pending(ctx, b.Deadlines, es.DeadlineQuery{Category: in.Category, ID: in.ID, Limit: limit})
+	items, err := pending(ctx, b.Deadlines, port.DeadlineQuery{Category: in.Category, ID: in.ID, Limit: limit})
 	return DeadlineList{Items: items}, err
 }
 
-func pending(ctx context.Context, deadlines es.Deadlines, q es.DeadlineQuery) ([]DeadlineItem, error) {
+func pending(ctx context.Context, deadlines port.Deadlines, q port.DeadlineQuery) ([]DeadlineItem, error) {
 	items := []DeadlineItem{}
 	found, err := deadlines.PendingDeadlines(ctx, q)
 	for _, d := range found {

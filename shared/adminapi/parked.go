@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/projection"
 )
 
 // ParkedList is the answer of GET /parked.
@@ -35,7 +37,7 @@ type ParkedItem struct {
 	Event       json.RawMessage `json:"event,omitempty" doc:"The event as a CloudEvent; not in lists."`
 }
 
-func parkedItem(p es.Parked) ParkedItem {
+func parkedItem(p port.Parked) ParkedItem {
 	item := ParkedItem{
 		ID: p.ID, View: p.Build.View, Build: p.Build.Number(), Lane: p.Lane.Name, Stream: p.Stream.String(), Position: p.Position.String(),
 		Type: p.Type, Attempts: p.Attempts, ParkedAt: p.At, Behind: p.Behind,
@@ -56,7 +58,7 @@ type RetryAnswer struct {
 	Error   string `json:"error,omitempty" doc:"Of the last of these."`
 }
 
-func (r *RetryAnswer) add(result runtime.Retried) {
+func (r *RetryAnswer) add(result projection.Retried) {
 	r.Applied += result.Applied
 	if result.Failed != nil {
 		r.Failed++
@@ -83,7 +85,7 @@ func listParked(ctx context.Context, p *Projections, in *ParkedPage) (ParkedList
 	if err != nil {
 		return list, err
 	}
-	q := es.ParkedQuery{View: in.View, Group: in.Group, Limit: limit}
+	q := port.ParkedQuery{View: in.View, Group: in.Group, Limit: limit}
 	if in.After != "" {
 		if q.After, err = strconv.ParseInt(string(in.After), 10, 64); err != nil {
 			return list, badRequest("after is " + strconv.Quote(string(in.After)) + ": it must be the id of an event")
@@ -124,16 +126,16 @@ func showParked(ctx context.Context, p *Projections, in *ParkedPath) (ParkedItem
 }
 
 // recorded is the event as the log holds it; nil where its commit can't be decoded.
-func recorded(ctx context.Context, feed es.Feed, p es.Parked) (json.RawMessage, error) {
-	commit, err := es.CommitAt(ctx, feed, p.Position)
+func recorded(ctx context.Context, feed port.Feed, p port.Parked) (json.RawMessage, error) {
+	commit, err := port.CommitAt(ctx, feed, p.Position)
 	if err != nil {
 		return nil, err
 	}
-	events := es.EventsOf(&commit)
+	events := cloudevents.EventsOf(&commit)
 	if commit.Err != nil || p.Event < 0 || p.Event >= len(events) {
 		return nil, nil
 	}
-	return es.Marshal(events[p.Event])
+	return core.Marshal(events[p.Event])
 }
 
 // parkedAction is a request that changes one parked event.
@@ -151,7 +153,7 @@ func skipParked(ctx context.Context, p *Projections, in *parkedAction) (RetryAns
 }
 
 func actOnParked(
-	ctx context.Context, in *parkedAction, did string, needsReason bool, do func(context.Context, int64, es.Action) (runtime.Retried, error),
+	ctx context.Context, in *parkedAction, did string, needsReason bool, do func(context.Context, int64, core.Action) (projection.Retried, error),
 ) (answer RetryAnswer, err error) {
 	id, err := in.id()
 	if err != nil {
@@ -178,7 +180,7 @@ func retryParkedGroup(ctx context.Context, p *Projections, in *parkedGroupAction
 	if err != nil {
 		return answer, err
 	}
-	q := es.ParkedQuery{View: in.View, Group: in.Group, Limit: maxLimit}
+	q := port.ParkedQuery{View: in.View, Group: in.Group, Limit: maxLimit}
 	if q.View == "" && q.Group == "" {
 		return answer, badRequest("name a group or a view in the query")
 	}
@@ -190,7 +192,7 @@ func retryParkedGroup(ctx context.Context, p *Projections, in *parkedGroupAction
 		for _, parked := range found {
 			q.After = parked.ID
 			result, err := p.Parking.Retry(ctx, parked.ID, action)
-			if errors.Is(err, es.ErrNotFound) || errors.Is(err, es.ErrMoved) { // another operator was faster
+			if errors.Is(err, core.ErrNotFound) || errors.Is(err, port.ErrMoved) { // another operator was faster
 				continue
 			}
 			if err != nil {

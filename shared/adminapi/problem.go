@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
 )
 
@@ -68,15 +69,15 @@ var problems = []struct {
 	status int
 	code   string
 }{
-	{es.ErrNotFound, http.StatusNotFound, "not-found"},
+	{core.ErrNotFound, http.StatusNotFound, "not-found"},
 	{errNoBus, http.StatusNotFound, "no-bus"},
-	{es.ErrBadToken, http.StatusUnprocessableEntity, "bad-token"}, // such as a dead letter that the bus does not take again
-	{es.ErrBuilding, http.StatusConflict, "being-built"},
-	{es.ErrMoved, http.StatusConflict, "not-first"},
-	{es.ErrOtherVersion, http.StatusConflict, "other-version"},
-	{es.ErrConflict, http.StatusConflict, "conflict"},
+	{core.ErrBadToken, http.StatusUnprocessableEntity, "bad-token"}, // such as a dead letter that the bus does not take again
+	{port.ErrBuilding, http.StatusConflict, "being-built"},
+	{port.ErrMoved, http.StatusConflict, "not-first"},
+	{port.ErrOtherVersion, http.StatusConflict, "other-version"},
+	{port.ErrConflict, http.StatusConflict, "conflict"},
 	{runtime.ErrOverloaded, http.StatusServiceUnavailable, "overloaded"},
-	{es.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
+	{port.ErrUnavailable, http.StatusServiceUnavailable, "unavailable"},
 }
 
 func problemOf(err error) *Problem {
@@ -84,7 +85,7 @@ func problemOf(err error) *Problem {
 	if errors.As(err, &bad) {
 		return newProblem(http.StatusBadRequest, "bad-request", err.Error())
 	}
-	var rejection *es.Rejection
+	var rejection *core.Rejection
 	if errors.As(err, &rejection) {
 		return newProblem(http.StatusConflict, rejection.Code, rejection.Message)
 	}

@@ -7,22 +7,25 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
+	"orchestrix/shared/runtime/process"
 )
 
 // Processes is what the routes of the process service work on.
 type Processes struct {
-	Log       es.Log
-	Views     es.ViewStore
-	Deadlines es.Deadlines
-	Runner    *runtime.ProcessRunner
+	Log       port.Log
+	Views     port.ViewStore
+	Deadlines port.Deadlines
+	Runner    *process.Runner
 }
 
 // Processes adds the routes of process instances.
-func (a *API) Processes(registry *es.Registry) *Routes[Processes] {
+func (a *API) Processes(registry *core.Registry) *Routes[Processes] {
 	r := &Routes[Processes]{api: a, starting: "the processes have not started yet"}
-	h := processes{registry: registry}
+	h := processAPI{registry: registry}
 	get(r, "processes", "/processes", "List process instances, last changed first", h.list)
 	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show)
 	post(r, "processes", "/processes/{process}/{id}/retry", "Retry what a parked instance failed on", h.retry)
@@ -33,24 +36,24 @@ func (a *API) Processes(registry *es.Registry) *Routes[Processes] {
 
 // ProcessList is the answer of GET /processes: instances as the view "processes" has them, last changed first.
 type ProcessList struct {
-	Items []es.ProcessDocument `json:"items"`
+	Items []processes.Document `json:"items"`
 	Next  string               `json:"next_cursor,omitempty" doc:"The cursor of the next page; absent at the end."`
 }
 
 // ProcessDetails is the answer of GET /processes/{process}/{id}.
 type ProcessDetails struct {
-	Process   string             `json:"process"`
-	ID        string             `json:"id"`
-	Instance  es.ProcessInstance `json:"instance"`
-	Deadlines []DeadlineItem     `json:"deadlines" doc:"Those that are pending."`
-	History   []es.CloudEvent    `json:"history" doc:"The newest 200 events, oldest first."`
+	Process   string                   `json:"process"`
+	ID        string                   `json:"id"`
+	Instance  processes.Instance       `json:"instance"`
+	Deadlines []DeadlineItem           `json:"deadlines" doc:"Those that are pending."`
+	History   []cloudevents.CloudEvent `json:"history" doc:"The newest 200 events, oldest first."`
 }
 
 const maxHistory = 200
 
 // ProcessAnswer is the state of an instance after a retry or a cancel.
 type ProcessAnswer struct {
-	Status  es.ProcessStatus `json:"status"`
+	Status  processes.Status `json:"status"`
 	Error   string           `json:"error,omitempty" doc:"Why it is parked."`
 	Waiting int              `json:"waiting" doc:"How many triggers wait while it is parked."`
 }
@@ -69,10 +72,10 @@ type ProcessPage struct {
 }
 
 // processes are the handlers of process instances.
-type processes struct{ registry *es.Registry }
+type processAPI struct{ registry *core.Registry }
 
-func (h processes) list(ctx context.Context, p *Processes, in *ProcessPage) (ProcessList, error) {
-	list := ProcessList{Items: []es.ProcessDocument{}}
+func (h processAPI) list(ctx context.Context, p *Processes, in *ProcessPage) (ProcessList, error) {
+	list := ProcessList{Items: []processes.Document{}}
 	if len(h.registry.Processes()) == 0 {
 		return list, nil
 	}
@@ -80,22 +83,22 @@ func (h processes) list(ctx context.Context, p *Processes, in *ProcessPage) (Pro
 	if err != nil {
 		return list, err
 	}
-	q := es.ListQuery{Sort: "updated", Desc: true, Limit: limit, Cursor: in.Cursor}
-	for _, f := range []es.FieldValue{{Field: "status", Value: in.Status}, {Field: "process", Value: in.Process}} {
+	q := core.ListQuery{Sort: "updated", Desc: true, Limit: limit, Cursor: in.Cursor}
+	for _, f := range []core.FieldValue{{Field: "status", Value: in.Status}, {Field: "process", Value: in.Process}} {
 		if f.Value != "" {
 			q.Filter = append(q.Filter, f)
 		}
 	}
-	page, err := p.Views.List(ctx, es.ProcessesView, es.DefaultTenant, q)
-	if errors.Is(err, es.ErrBadQuery) {
+	page, err := p.Views.List(ctx, processes.ViewName, core.DefaultTenant, q)
+	if errors.Is(err, core.ErrBadQuery) {
 		return list, badRequest(err.Error())
 	}
 	if err != nil {
 		return list, err
 	}
 	for _, item := range page.Items {
-		var d es.ProcessDocument
-		if err := es.Unmarshal(item.Data, &d); err != nil {
+		var d processes.Document
+		if err := core.Unmarshal(item.Data, &d); err != nil {
 			return list, err
 		}
 		list.Items = append(list.Items, d)
@@ -110,11 +113,11 @@ type ProcessPath struct {
 	ID      string `path:"id" doc:"The id of the instance."`
 }
 
-func (p *ProcessPath) stream() es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: es.ProcessCategory + p.Process, ID: p.ID}
+func (p *ProcessPath) stream() core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: core.ProcessCategory + p.Process, ID: p.ID}
 }
 
-func (processes) show(ctx context.Context, p *Processes, in *ProcessPath) (ProcessDetails, error) {
+func (processAPI) show(ctx context.Context, p *Processes, in *ProcessPath) (ProcessDetails, error) {
 	stream := in.stream()
 	instance, err := p.Runner.Instance(ctx, stream)
 	if err != nil {
@@ -124,18 +127,18 @@ func (processes) show(ctx context.Context, p *Processes, in *ProcessPath) (Proce
 	if err != nil {
 		return ProcessDetails{}, err
 	}
-	deadlines, err := pending(ctx, p.Deadlines, es.DeadlineQuery{Category: stream.Category, ID: stream.ID, Limit: maxLimit})
+	deadlines, err := pending(ctx, p.Deadlines, port.DeadlineQuery{Category: stream.Category, ID: stream.ID, Limit: maxLimit})
 	return ProcessDetails{Process: in.Process, ID: stream.ID, Instance: instance, Deadlines: deadlines, History: history}, err
 }
 
 // newestEvents are the last maxHistory events of a stream, oldest first.
-func newestEvents(ctx context.Context, log es.Reader, stream es.Stream) ([]es.CloudEvent, error) {
-	history := []es.CloudEvent{}
-	for c, err := range es.Read(ctx, log, stream, 0) {
+func newestEvents(ctx context.Context, log port.Reader, stream core.Stream) ([]cloudevents.CloudEvent, error) {
+	history := []cloudevents.CloudEvent{}
+	for c, err := range port.Read(ctx, log, stream, 0) {
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range es.EventsOf(&c) {
+		for _, e := range cloudevents.EventsOf(&c) {
 			e.Position = c.Position.String()
 			history = append(history, e)
 		}
@@ -152,17 +155,17 @@ type processAction struct {
 	ActionBody
 }
 
-func (processes) retry(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {
+func (processAPI) retry(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {
 	return actOnInstance(ctx, p, in, "retry", false, p.Runner.Retry)
 }
 
-func (processes) cancel(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {
+func (processAPI) cancel(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {
 	return actOnInstance(ctx, p, in, "cancel", true, p.Runner.Cancel)
 }
 
 func actOnInstance(
 	ctx context.Context, p *Processes, in *processAction, did string, needsReason bool,
-	do func(ctx context.Context, instance es.Stream, id string, by es.Action) error,
+	do func(ctx context.Context, instance core.Stream, id string, by core.Action) error,
 ) (ProcessAnswer, error) {
 	action, err := in.action(did, needsReason)
 	if err != nil {
@@ -171,9 +174,9 @@ func actOnInstance(
 	action.At = time.Now()
 	stream := in.stream()
 	err = do(ctx, stream, did+"-"+rand.Text(), action)
-	var rejection *es.Rejection
+	var rejection *core.Rejection
 	if errors.As(err, &rejection) && rejection.Code == "no-instance" {
-		return ProcessAnswer{}, fmt.Errorf("%w: %s", es.ErrNotFound, rejection.Message)
+		return ProcessAnswer{}, fmt.Errorf("%w: %s", core.ErrNotFound, rejection.Message)
 	}
 	if err != nil {
 		return ProcessAnswer{}, err
@@ -182,6 +185,6 @@ func actOnInstance(
 	return ProcessAnswer{Status: instance.Status, Error: instance.Error, Waiting: len(instance.Inbox)}, err
 }
 
-func (processes) partitions(_ context.Context, p *Processes, _ *struct{}) (ProcessPartitions, error) {
+func (processAPI) partitions(_ context.Context, p *Processes, _ *struct{}) (ProcessPartitions, error) {
 	return ProcessPartitions{Items: partitionStatuses(p.Runner.Status())}, nil
 }

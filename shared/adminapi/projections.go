@@ -5,20 +5,23 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/process"
+	"orchestrix/shared/runtime/projection"
 )
 
 // Projections is what the routes of the projection service work on.
 type Projections struct {
-	Log       es.Log
-	Views     es.ViewStore
-	Projector *runtime.Projector
-	Parking   *runtime.Parking
+	Log       port.Log
+	Views     port.ViewStore
+	Projector *projection.Projector
+	Parking   *projection.Parking
 }
 
 // Projections adds the routes of views, parked events and recorded actions.
-func (a *API) Projections(registry *es.Registry) *Routes[Projections] {
+func (a *API) Projections(registry *core.Registry) *Routes[Projections] {
 	r := &Routes[Projections]{api: a, starting: "the projections have not started yet"}
 	h := projections{registry: registry}
 	get(r, "projections", "/projections", "List the builds of all views with position and lag", h.list)
@@ -86,7 +89,7 @@ type ActionPage struct {
 }
 
 // projections are the handlers of views.
-type projections struct{ registry *es.Registry }
+type projections struct{ registry *core.Registry }
 
 func (projections) list(_ context.Context, p *Projections, _ *struct{}) (ProjectionList, error) {
 	return projectionList(p.Projector.Status()), nil
@@ -94,14 +97,14 @@ func (projections) list(_ context.Context, p *Projections, _ *struct{}) (Project
 
 // view finds the view that a request names, and what to record of the request. The checkpoints of the process services are
 // a view too.
-func (h projections) view(in *viewAction, did string) (*es.ViewType, es.Action, error) {
+func (h projections) view(in *viewAction, did string) (*core.ViewType, core.Action, error) {
 	if in.View == runtime.ProcessFollower {
 		action, err := in.action(did, false)
-		return runtime.FollowerView(), action, err
+		return process.FollowerView(), action, err
 	}
 	view, ok := h.registry.View(in.View)
 	if !ok {
-		return nil, es.Action{}, fmt.Errorf("%w: no module has a view %.100q", es.ErrNotFound, in.View)
+		return nil, core.Action{}, fmt.Errorf("%w: no module has a view %.100q", core.ErrNotFound, in.View)
 	}
 	action, err := in.action(did, false)
 	return view, action, err
@@ -125,7 +128,7 @@ func (h projections) cancel(ctx context.Context, p *Projections, in *viewAction)
 	return buildAnswer(b), err
 }
 
-func buildAnswer(b es.Build) BuildAnswer { return BuildAnswer{View: b.View, Build: b.Number()} }
+func buildAnswer(b core.Build) BuildAnswer { return BuildAnswer{View: b.View, Build: b.Number()} }
 
 func (h projections) pause(ctx context.Context, p *Projections, in *viewAction) (PauseAnswer, error) {
 	return h.setPaused(ctx, p, in, true, "pause")

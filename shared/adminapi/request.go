@@ -9,7 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // checkRequest rejects a query that is malformed or has parameters that the route does not have, and texts that no store
@@ -22,7 +22,7 @@ func checkRequest(ctx huma.Context) error {
 	}
 	for name, texts := range values {
 		for _, text := range texts {
-			if !es.IsText(name) || !es.IsText(text) {
+			if !core.IsText(name) || !core.IsText(text) {
 				return badRequest(strconv.Quote(name) + " is not valid UTF-8 or contains U+0000")
 			}
 		}
@@ -34,7 +34,7 @@ func checkRequest(ctx huma.Context) error {
 		}
 	}
 	for _, p := range op.Parameters {
-		if p.In == "path" && !es.IsText(ctx.Param(p.Name)) {
+		if p.In == "path" && !core.IsText(ctx.Param(p.Name)) {
 			return badRequest(strconv.Quote(p.Name) + " in the path is not valid UTF-8 or contains U+0000")
 		}
 	}
@@ -68,20 +68,20 @@ func (b *ActionBody) Resolve(ctx huma.Context) []error {
 }
 
 // action is what is recorded of the request.
-func (b *ActionBody) action(did string, needsReason bool) (es.Action, error) {
+func (b *ActionBody) action(did string, needsReason bool) (core.Action, error) {
 	switch r := b.request; {
 	case b.err != nil:
-		return es.Action{}, badRequest(`the body must be JSON such as {"who": "ada", "reason": "…"}: ` + b.err.Error())
+		return core.Action{}, badRequest(`the body must be JSON such as {"who": "ada", "reason": "…"}: ` + b.err.Error())
 	case r.Who == "":
-		return es.Action{}, badRequest("who is empty: say who asks for it")
+		return core.Action{}, badRequest("who is empty: say who asks for it")
 	case needsReason && r.Reason == "":
-		return es.Action{}, badRequest("reason is empty: say why")
+		return core.Action{}, badRequest("reason is empty: say why")
 	case len(r.Who) > maxActionText || len(r.Reason) > maxActionText:
-		return es.Action{}, badRequest("who and reason have at most " + strconv.Itoa(maxActionText) + " bytes")
-	case !es.IsText(r.Who) || !es.IsText(r.Reason):
-		return es.Action{}, badRequest("who or reason contains U+0000")
+		return core.Action{}, badRequest("who and reason have at most " + strconv.Itoa(maxActionText) + " bytes")
+	case !core.IsText(r.Who) || !core.IsText(r.Reason):
+		return core.Action{}, badRequest("who or reason contains U+0000")
 	}
-	return es.Action{Who: b.request.Who, Did: did, Reason: b.request.Reason}, nil
+	return core.Action{Who: b.request.Who, Did: did, Reason: b.request.Reason}, nil
 }
 
 const (

@@ -3,8 +3,8 @@ package adminapi
 import (
 	"strings"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/follower"
 )
 
 // ProjectionList is the answer of GET /projections: the status of every build of every view.
@@ -47,11 +47,11 @@ func (v BuildStatus) Positions() string {
 }
 
 // severity orders states by how much attention they need.
-var severity = map[runtime.ProjectionState]int{
-	runtime.Following: 0, runtime.Elsewhere: 1, runtime.Idle: 2, runtime.Retrying: 3, runtime.Halted: 4,
+var severity = map[follower.State]int{
+	follower.Following: 0, follower.Elsewhere: 1, follower.Idle: 2, follower.Retrying: 3, follower.Halted: 4,
 }
 
-func projectionList(reports []runtime.BuildReport) ProjectionList {
+func projectionList(reports []follower.BuildReport) ProjectionList {
 	list := ProjectionList{Items: []BuildStatus{}}
 	for _, r := range reports {
 		list.Items = append(list.Items, buildStatus(r))
@@ -59,9 +59,9 @@ func projectionList(reports []runtime.BuildReport) ProjectionList {
 	return list
 }
 
-func buildStatus(r runtime.BuildReport) BuildStatus {
+func buildStatus(r follower.BuildReport) BuildStatus {
 	s := BuildStatus{View: r.View, Build: r.Number(), State: string(r.State), Paused: r.Paused, Parked: r.Parked}
-	worst := runtime.Following
+	worst := follower.Following
 	s.Partitions = partitionStatuses(r.Partitions)
 	for i, report := range r.Partitions {
 		p := s.Partitions[i]
@@ -74,13 +74,13 @@ func buildStatus(r runtime.BuildReport) BuildStatus {
 	s.Work = string(worst)
 	share, left := r.Progress()
 	s.Progress = share
-	if r.State == es.Building {
+	if r.State == port.Building {
 		s.ETASeconds = left.Seconds()
 	}
 	return s
 }
 
-func partitionStatuses(reports []runtime.PartitionReport) []PartitionStatus {
+func partitionStatuses(reports []follower.PartitionReport) []PartitionStatus {
 	partitions := make([]PartitionStatus, len(reports))
 	for i, report := range reports {
 		partitions[i] = PartitionStatus{

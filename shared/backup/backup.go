@@ -8,7 +8,8 @@ import (
 	"os"
 	"sync"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // ErrOtherLog says that the directory holds a backup of another log.
@@ -30,7 +31,7 @@ type leftOut struct {
 
 const maxNamed = 20
 
-func (l *leftOut) add(c *es.Commit, why error) {
+func (l *leftOut) add(c *core.Commit, why error) {
 	l.count++
 	if len(l.named) < maxNamed {
 		l.named = append(l.named, fmt.Sprintf("%s: %v", c.Position, why))
@@ -43,8 +44,8 @@ type Progress func(done, total uint64)
 const segmentCommits = 5000
 
 // Write copies what the log holds at this moment, and the directory does not hold yet. It can be interrupted: the next
-// run goes on. It returns [ErrOtherLog], or [es.ErrUnavailable].
-func Write(ctx context.Context, log es.Feed, dir string, progress Progress) (Report, error) {
+// run goes on. It returns [ErrOtherLog], or [port.ErrUnavailable].
+func Write(ctx context.Context, log port.Feed, dir string, progress Progress) (Report, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return Report{}, err
 	}
@@ -64,7 +65,7 @@ func Write(ctx context.Context, log es.Feed, dir string, progress Progress) (Rep
 }
 
 type writer struct {
-	log      es.Feed
+	log      port.Feed
 	dir      string
 	progress Progress
 
@@ -75,7 +76,7 @@ type writer struct {
 }
 
 // prepare reads the manifest, or begins one, and makes sure that it is about this log.
-func (w *writer) prepare(ctx context.Context) (heads []es.Head, err error) {
+func (w *writer) prepare(ctx context.Context) (heads []port.Head, err error) {
 	w.manifest, err = ReadManifest(w.dir)
 	isNew := errors.Is(err, ErrNoBackup)
 	if err != nil && !isNew {
@@ -120,7 +121,7 @@ func (w *writer) checkEnd(ctx context.Context, partition int, p Partition) error
 	if err != nil {
 		return fmt.Errorf("the directory holds a damaged backup, name another one: %w", err)
 	}
-	theirs, err := es.CommitAt(ctx, w.log, es.Position{Partition: partition, Sequence: p.Last()})
+	theirs, err := port.CommitAt(ctx, w.log, core.Position{Partition: partition, Sequence: p.Last()})
 	if err == nil {
 		theirs, err = stored(theirs)
 	}
@@ -136,9 +137,9 @@ func (w *writer) checkEnd(ctx context.Context, partition int, p Partition) error
 
 // partition writes segment after segment, each of which counts as soon as the manifest names it.
 func (w *writer) partition(ctx context.Context, partition int, until uint64) error {
-	var pending []es.Commit
-	after := es.Position{Partition: partition, Sequence: w.manifest.Partitions[partition].Last()}
-	err := es.Walk(ctx, w.log, after, until, func(commits []es.Commit) error {
+	var pending []core.Commit
+	after := core.Position{Partition: partition, Sequence: w.manifest.Partitions[partition].Last()}
+	err := port.Walk(ctx, w.log, after, until, func(commits []core.Commit) error {
 		pending = append(pending, commits...)
 		if len(pending) < segmentCommits {
 			return nil
@@ -156,7 +157,7 @@ func (w *writer) partition(ctx context.Context, partition int, until uint64) err
 	return nil
 }
 
-func (w *writer) segment(partition int, commits []es.Commit) error {
+func (w *writer) segment(partition int, commits []core.Commit) error {
 	s, err := writeSegment(w.dir, partition, commits)
 	if err != nil {
 		return err

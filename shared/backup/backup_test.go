@@ -14,17 +14,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orchestrix/shared/backup"
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 )
 
-func appendThings(t testing.TB, log es.Log, streams, from, to int) {
+func appendThings(t testing.TB, log port.Log, streams, from, to int) {
 	t.Helper()
 	for s := range streams {
-		var revision es.Revision
-		for c, err := range es.Read(t.Context(), log, stream(s), 0) {
+		var revision core.Revision
+		for c, err := range port.Read(t.Context(), log, stream(s), 0) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -33,10 +34,10 @@ func appendThings(t testing.TB, log es.Log, streams, from, to int) {
 		for n := from; n < to; n++ {
 			var err error
 			id := fmt.Sprint("c", n)
-			revision, err = log.Append(t.Context(), revision, es.Commit{
-				Stream: stream(s), Time: time.Date(2026, 1, 2, 3, n, s, 1000, time.UTC), Command: es.CommandRef{ID: id, Hash: "h" + id},
-				CorrelationID: "corr", CausationID: "cause", Trace: es.Trace{Parent: "00-1-2-01"},
-				Events: []es.Recorded{{Type: "things.Happened", Schema: 2, Data: []byte(fmt.Sprintf(`{"n":%d,"t":"ü<&"}`, n))}, {Type: "things.Ended", Schema: 1, Data: []byte(`{}`)}},
+			revision, err = log.Append(t.Context(), revision, core.Commit{
+				Stream: stream(s), Time: time.Date(2026, 1, 2, 3, n, s, 1000, time.UTC), Command: core.CommandRef{ID: id, Hash: "h" + id},
+				CorrelationID: "corr", CausationID: "cause", Trace: core.Trace{Parent: "00-1-2-01"},
+				Events: []core.Recorded{{Type: "things.Happened", Schema: 2, Data: []byte(fmt.Sprintf(`{"n":%d,"t":"ü<&"}`, n))}, {Type: "things.Ended", Schema: 1, Data: []byte(`{}`)}},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -45,24 +46,24 @@ func appendThings(t testing.TB, log es.Log, streams, from, to int) {
 	}
 }
 
-func stream(n int) es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: "thing", ID: fmt.Sprint("s", n)}
+func stream(n int) core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: "thing", ID: fmt.Sprint("s", n)}
 }
 
 // history is a stream without what a restore may change.
-func history(t testing.TB, log es.Log, s es.Stream) (commits []es.Commit) {
+func history(t testing.TB, log port.Log, s core.Stream) (commits []core.Commit) {
 	t.Helper()
-	for c, err := range es.Read(t.Context(), log, s, 0) {
+	for c, err := range port.Read(t.Context(), log, s, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Position, c.Previous = es.Position{}, nil
+		c.Position, c.Previous = core.Position{}, nil
 		commits = append(commits, c)
 	}
 	return commits
 }
 
-func wantSame(t testing.TB, got, want es.Log, streams int) {
+func wantSame(t testing.TB, got, want port.Log, streams int) {
 	t.Helper()
 	for s := range streams {
 		if diff := cmp.Diff(history(t, want, stream(s)), history(t, got, stream(s))); diff != "" {
@@ -71,7 +72,7 @@ func wantSame(t testing.TB, got, want es.Log, streams int) {
 	}
 }
 
-func write(t testing.TB, log es.Feed, dir string) backup.Report {
+func write(t testing.TB, log port.Feed, dir string) backup.Report {
 	t.Helper()
 	r, err := backup.Write(t.Context(), log, dir, nil)
 	if err != nil {
@@ -80,7 +81,7 @@ func write(t testing.TB, log es.Feed, dir string) backup.Report {
 	return r
 }
 
-func streamLog(t testing.TB, partitions int) es.Log {
+func streamLog(t testing.TB, partitions int) port.Log {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
@@ -112,7 +113,7 @@ func TestRoundTrip(t *testing.T) {
 	if r := write(t, log, dir); r.Commits != 0 {
 		t.Errorf("a run with nothing new: %+v", r)
 	}
-	for name, target := range map[string]es.Log{"jetstream, 4": streamLog(t, 4), "jetstream, 7": streamLog(t, 7), "memory, 1": memory.NewLog(1)} {
+	for name, target := range map[string]port.Log{"jetstream, 4": streamLog(t, 4), "jetstream, 7": streamLog(t, 7), "memory, 1": memory.NewLog(1)} {
 		r, err := backup.Restore(t.Context(), dir, target, backup.RestoreOptions{})
 		if err != nil || r.Commits != 96 {
 			t.Errorf("%s: %+v, %v", name, r, err)
@@ -130,16 +131,16 @@ func TestRoundTrip(t *testing.T) {
 
 // dying fails after so many appends.
 type dying struct {
-	es.Log
+	port.Log
 	left chan struct{}
 }
 
-func (d dying) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+func (d dying) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	select {
 	case <-d.left:
 		return d.Log.Append(ctx, expected, c)
 	default:
-		return es.Revision{}, es.ErrUnavailable
+		return core.Revision{}, port.ErrUnavailable
 	}
 }
 
@@ -154,7 +155,7 @@ func TestRestoreGoesOnAfterAnInterruption(t *testing.T) {
 	for range cap(left) {
 		left <- struct{}{}
 	}
-	if _, err := backup.Restore(t.Context(), dir, dying{target, left}, backup.RestoreOptions{}); !errors.Is(err, es.ErrUnavailable) {
+	if _, err := backup.Restore(t.Context(), dir, dying{target, left}, backup.RestoreOptions{}); !errors.Is(err, port.ErrUnavailable) {
 		t.Fatalf("the interrupted restore: %v", err)
 	}
 	if _, err := backup.Restore(t.Context(), dir, target, backup.RestoreOptions{Continue: true}); err != nil {

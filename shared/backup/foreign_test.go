@@ -9,14 +9,15 @@ import (
 	njs "github.com/nats-io/nats.go/jetstream"
 
 	"orchestrix/shared/backup"
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 )
 
 // foreignLog is a log of one partition, and a way to publish into it as any client of NATS may.
-func foreignLog(t testing.TB) (log es.Log, publish func(s es.Stream, version int, data string)) {
+func foreignLog(t testing.TB) (log port.Log, publish func(s core.Stream, version int, data string)) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
@@ -31,7 +32,7 @@ func foreignLog(t testing.TB) (log es.Log, publish func(s es.Stream, version int
 	if err != nil {
 		t.Fatal(err)
 	}
-	return log, func(s es.Stream, version int, data string) {
+	return log, func(s core.Stream, version int, data string) {
 		t.Helper()
 		body := fmt.Sprintf(`[{"specversion":"1.0","id":"x","source":"/x","type":"things.Happened","subject":"%s","time":"2026-01-02T03:04:05Z",`+
 			`"dataschema":"urn:orchestrix:things.Happened:1","streamversion":%d,"data":%s}]`, s, version, data)
@@ -65,7 +66,7 @@ func TestForeignCommitsAreRestored(t *testing.T) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 	}
-	for s, versions := range []es.Version{7, 1} {
+	for s, versions := range []core.Version{7, 1} {
 		commits := history(t, target, stream(s))
 		if last := commits[len(commits)-1]; last.Version != versions {
 			t.Errorf("stream %d ends with version %d, not %d", s, last.Version, versions)
@@ -83,7 +84,7 @@ func TestARepeatedCommandIDIsRestored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := es.Commit{Stream: stream(0), Time: last.Time.Add(time.Hour), Command: es.CommandRef{ID: "c0", Hash: "other"}, Events: last.Events}
+	again := core.Commit{Stream: stream(0), Time: last.Time.Add(time.Hour), Command: core.CommandRef{ID: "c0", Hash: "other"}, Events: last.Events}
 	if _, err := log.Append(t.Context(), last.Revision(), again); err != nil {
 		t.Fatal(err)
 	}

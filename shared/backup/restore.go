@@ -9,7 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/retry"
 )
 
@@ -24,9 +25,9 @@ type RestoreOptions struct {
 
 // Restore writes a backup into a log, which may have another number of partitions: sequences and back-pointers are new,
 // all else is kept, and so is the order within each partition of the backup as far as it is one of the log. It checks
-// every checksum before it writes anything. It returns [ErrNotEmpty], [ErrNoBackup], [es.ErrConflict] where the log
-// holds something else, or [es.ErrUnavailable].
-func Restore(ctx context.Context, dir string, log es.Log, o RestoreOptions) (Report, error) {
+// every checksum before it writes anything. It returns [ErrNotEmpty], [ErrNoBackup], [port.ErrConflict] where the log
+// holds something else, or [port.ErrUnavailable].
+func Restore(ctx context.Context, dir string, log port.Log, o RestoreOptions) (Report, error) {
 	manifest, err := ReadManifest(dir)
 	if err != nil {
 		return Report{}, err
@@ -60,7 +61,7 @@ func checkAll(dir string, m Manifest) error {
 	return nil
 }
 
-func checkEmpty(ctx context.Context, log es.Log) error {
+func checkEmpty(ctx context.Context, log port.Log) error {
 	for partition := range log.Partitions() {
 		head, err := log.Head(ctx, partition)
 		if err != nil {
@@ -74,12 +75,12 @@ func checkEmpty(ctx context.Context, log es.Log) error {
 }
 
 // mergeByTime hands over the commits of all partitions: each in its order, and the earliest next one first.
-func mergeByTime(dir string, m Manifest) iter.Seq2[es.Commit, error] {
-	return func(yield func(es.Commit, error) bool) {
+func mergeByTime(dir string, m Manifest) iter.Seq2[core.Commit, error] {
+	return func(yield func(core.Commit, error) bool) {
 		type head struct {
-			commit es.Commit
+			commit core.Commit
 			err    error
-			next   func() (es.Commit, error, bool)
+			next   func() (core.Commit, error, bool)
 		}
 		var heads []*head
 		for partition, p := range m.Partitions {
@@ -110,8 +111,8 @@ func mergeByTime(dir string, m Manifest) iter.Seq2[es.Commit, error] {
 	}
 }
 
-func partitionCommits(dir string, partition int, p Partition) iter.Seq2[es.Commit, error] {
-	return func(yield func(es.Commit, error) bool) {
+func partitionCommits(dir string, partition int, p Partition) iter.Seq2[core.Commit, error] {
+	return func(yield func(core.Commit, error) bool) {
 		for _, s := range p.Segments {
 			for c, err := range s.commits(dir, partition) {
 				if !yield(c, err) {
@@ -124,7 +125,7 @@ func partitionCommits(dir string, partition int, p Partition) iter.Seq2[es.Commi
 
 // restorer appends the commits of each partition in order, and the partitions at the same time.
 type restorer struct {
-	log      es.Log
+	log      port.Log
 	progress Progress
 	total    uint64
 	done     atomic.Uint64
@@ -134,7 +135,7 @@ type restorer struct {
 }
 
 // leaveOut passes over an entry that any client of NATS may have written: the rest is worth more than it.
-func (r *restorer) leaveOut(c *es.Commit, why error) {
+func (r *restorer) leaveOut(c *core.Commit, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leftOut.add(c, why)
@@ -142,13 +143,13 @@ func (r *restorer) leaveOut(c *es.Commit, why error) {
 
 const ahead = 1000 // commits that wait for one partition
 
-func (r *restorer) run(ctx context.Context, commits iter.Seq2[es.Commit, error]) error {
+func (r *restorer) run(ctx context.Context, commits iter.Seq2[core.Commit, error]) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	lanes := make([]chan es.Commit, r.log.Partitions())
+	lanes := make([]chan core.Commit, r.log.Partitions())
 	var appending sync.WaitGroup
 	for i := range lanes {
-		lanes[i] = make(chan es.Commit, ahead)
+		lanes[i] = make(chan core.Commit, ahead)
 		appending.Go(func() {
 			if err := r.append(ctx, lanes[i]); err != nil {
 				cancel(err)
@@ -169,7 +170,7 @@ func (r *restorer) run(ctx context.Context, commits iter.Seq2[es.Commit, error])
 	return err
 }
 
-func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[es.Commit, error], lanes []chan es.Commit) error {
+func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[core.Commit, error], lanes []chan core.Commit) error {
 	for c, err := range commits {
 		if err != nil {
 			return err
@@ -179,7 +180,7 @@ func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[es.Commit, er
 			continue
 		}
 		select {
-		case lanes[es.PartitionOf(c.Stream.Tenant, c.Stream.ID, len(lanes))] <- c:
+		case lanes[core.PartitionOf(c.Stream.Tenant, c.Stream.ID, len(lanes))] <- c:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -187,22 +188,22 @@ func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[es.Commit, er
 	return nil
 }
 
-func (r *restorer) append(ctx context.Context, commits <-chan es.Commit) error {
-	ends := map[es.Stream]es.Revision{}
+func (r *restorer) append(ctx context.Context, commits <-chan core.Commit) error {
+	ends := map[core.Stream]core.Revision{}
 	for c := range commits {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		expected := ends[c.Stream]
 		if c.First() != expected.Version+1 {
-			r.leaveOut(&c, fmt.Errorf("%w: version %d of %s comes after %d", es.ErrCorrupt, c.First(), c.Stream, expected.Version))
+			r.leaveOut(&c, fmt.Errorf("%w: version %d of %s comes after %d", core.ErrCorrupt, c.First(), c.Stream, expected.Version))
 			continue
 		}
-		if es.CheckCommandID(c.Command.ID) != nil { // other clients need not give one
+		if core.CheckCommandID(c.Command.ID) != nil { // other clients need not give one
 			c.Command.ID = "restored-" + c.Position.String()
 		}
 		revision, err := r.appendOne(ctx, expected, c)
-		if errors.Is(err, es.ErrBadToken) || errors.Is(err, es.ErrBadPayload) {
+		if errors.Is(err, core.ErrBadToken) || errors.Is(err, core.ErrBadPayload) {
 			r.leaveOut(&c, err)
 			continue
 		}
@@ -224,10 +225,10 @@ const (
 
 // appendOne appends a commit. Where a client has used a command id again, long after it was forgotten, the log may take the
 // second command for the first one, which has come only now: it is appended when the log has forgotten that.
-func (r *restorer) appendOne(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+func (r *restorer) appendOne(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	for end := time.Now().Add(repetition); ; {
 		revision, err := r.log.Append(ctx, expected, c)
-		if !errors.Is(err, es.ErrConflict) || time.Now().After(end) {
+		if !errors.Is(err, port.ErrConflict) || time.Now().After(end) {
 			return revision, err
 		}
 		last, failed := r.log.LastConfirmed(ctx, c.Stream)

@@ -9,17 +9,17 @@ import (
 	"time"
 
 	"orchestrix/shared/backup"
-	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 )
 
 // since is a log that was created at a time of its own: a stream of NATS that is restored from a snapshot keeps its.
 type since struct {
-	es.Log
+	port.Log
 	created time.Time
 }
 
-func (l since) Head(ctx context.Context, partition int) (es.Head, error) {
+func (l since) Head(ctx context.Context, partition int) (port.Head, error) {
 	head, err := l.Log.Head(ctx, partition)
 	head.Created = l.created
 	return head, err

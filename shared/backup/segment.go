@@ -14,7 +14,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 )
 
 // line is one commit in a segment.
@@ -30,7 +31,7 @@ type line struct {
 	Unreadable  string          `json:"unreadable,omitempty"`
 }
 
-func newLine(c *es.Commit) (line, error) {
+func newLine(c *core.Commit) (line, error) {
 	l := line{
 		Sequence: c.Position.Sequence, Tenant: c.Stream.Tenant, Category: c.Stream.Category, ID: c.Stream.ID,
 		Hash: c.Command.Hash, TraceParent: c.Trace.Parent, TraceState: c.Trace.State,
@@ -40,26 +41,26 @@ func newLine(c *es.Commit) (line, error) {
 		return l, nil
 	}
 	var err error
-	l.Events, err = es.EncodeEvents(c)
+	l.Events, err = cloudevents.Encode(c)
 	return l, err
 }
 
-func (l line) commit(partition int) (es.Commit, error) {
-	c := es.Commit{
-		Stream:   es.Stream{Tenant: l.Tenant, Category: l.Category, ID: l.ID},
-		Position: es.Position{Partition: partition, Sequence: l.Sequence},
-		Command:  es.CommandRef{Hash: l.Hash},
-		Trace:    es.Trace{Parent: l.TraceParent, State: l.TraceState},
+func (l line) commit(partition int) (core.Commit, error) {
+	c := core.Commit{
+		Stream:   core.Stream{Tenant: l.Tenant, Category: l.Category, ID: l.ID},
+		Position: core.Position{Partition: partition, Sequence: l.Sequence},
+		Command:  core.CommandRef{Hash: l.Hash},
+		Trace:    core.Trace{Parent: l.TraceParent, State: l.TraceState},
 	}
 	if l.Unreadable != "" {
-		c.Err = fmt.Errorf("%w: %s", es.ErrCorrupt, l.Unreadable)
+		c.Err = fmt.Errorf("%w: %s", core.ErrCorrupt, l.Unreadable)
 		return c, nil
 	}
-	return c, es.DecodeEvents(l.Events, &c)
+	return c, cloudevents.Decode(l.Events, &c)
 }
 
 // stored is the commit as it comes out of a backup: the spaces between the tokens of its events are gone.
-func stored(c es.Commit) (es.Commit, error) {
+func stored(c core.Commit) (core.Commit, error) {
 	l, err := newLine(&c)
 	if err != nil {
 		return c, err
@@ -83,7 +84,7 @@ func encoder(to io.Writer) *json.Encoder {
 }
 
 // writeSegment writes commits of a partition as one file.
-func writeSegment(dir string, partition int, commits []es.Commit) (Segment, error) {
+func writeSegment(dir string, partition int, commits []core.Commit) (Segment, error) {
 	first, last := commits[0].Position.Sequence, commits[len(commits)-1].Position.Sequence
 	s := Segment{File: fmt.Sprintf("partition-%03d-%012d.jsonl.gz", partition, first), First: first, Last: last, Commits: len(commits)}
 	hash := sha256.New()
@@ -124,7 +125,7 @@ func (s Segment) checkFile(dir string) error {
 }
 
 // last is the segment's newest commit.
-func (s Segment) last(dir string, partition int) (last es.Commit, err error) {
+func (s Segment) last(dir string, partition int) (last core.Commit, err error) {
 	for last, err = range s.commits(dir, partition) {
 		if err != nil {
 			break
@@ -134,29 +135,29 @@ func (s Segment) last(dir string, partition int) (last es.Commit, err error) {
 }
 
 // commits are those of a segment, in order.
-func (s Segment) commits(dir string, partition int) iter.Seq2[es.Commit, error] {
-	return func(yield func(es.Commit, error) bool) {
+func (s Segment) commits(dir string, partition int) iter.Seq2[core.Commit, error] {
+	return func(yield func(core.Commit, error) bool) {
 		f, err := os.Open(filepath.Join(dir, s.File))
 		if err != nil {
-			yield(es.Commit{}, err)
+			yield(core.Commit{}, err)
 			return
 		}
 		defer f.Close() //nolint:errcheck // only read from
 		compressed, err := gzip.NewReader(bufio.NewReader(f))
 		if err != nil {
-			yield(es.Commit{}, fmt.Errorf("%s: %w", s.File, err))
+			yield(core.Commit{}, fmt.Errorf("%s: %w", s.File, err))
 			return
 		}
 		lines := json.NewDecoder(compressed)
 		for n := range s.Commits {
 			var l line
 			err := lines.Decode(&l)
-			var c es.Commit
+			var c core.Commit
 			if err == nil {
 				c, err = l.commit(partition)
 			}
 			if err != nil {
-				yield(es.Commit{}, fmt.Errorf("%s, line %d: %w", s.File, n+1, err))
+				yield(core.Commit{}, fmt.Errorf("%s, line %d: %w", s.File, n+1, err))
 				return
 			}
 			if !yield(c, nil) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -26,7 +27,7 @@ func TestCommand(t *testing.T) {
 	if !errors.As(err, &rejection) || len(events) > 0 || rejection.Code != "door-open" || rejection.Message != "Ada finds the door open" {
 		t.Errorf("got %+v, %v", events, err)
 	}
-	if _, err := c.Decode([]byte(`{"Who":"Ada"}`)); !errors.Is(err, es.ErrBadPayload) || !strings.Contains(err.Error(), "open") {
+	if _, err := c.Decode([]byte(`{"Who":"Ada"}`)); !errors.Is(err, core.ErrBadPayload) || !strings.Contains(err.Error(), "open") {
 		t.Errorf("an unknown field: %v", err)
 	}
 }
@@ -35,9 +36,9 @@ func TestCommand(t *testing.T) {
 func TestFold(t *testing.T) {
 	t.Parallel()
 	a := aggregate(t, doors(), "door")
-	in := es.Recorded{Type: "house.Opened", Schema: 1, Data: json.RawMessage(`{}`)}
-	out := es.Recorded{Type: "house.Closed", Schema: 1, Data: json.RawMessage(`{}`)}
-	commit := &es.Commit{Version: 7, Events: []es.Recorded{in, out, in}}
+	in := core.Recorded{Type: "house.Opened", Schema: 1, Data: json.RawMessage(`{}`)}
+	out := core.Recorded{Type: "house.Closed", Schema: 1, Data: json.RawMessage(`{}`)}
+	commit := &core.Commit{Version: 7, Events: []core.Recorded{in, out, in}}
 	for from, want := range map[es.Version]int{0: 11, 5: 11, 6: 10, 7: 11, 8: 10} {
 		state, err := a.Fold(door{Open: 10}, commit, from)
 		if err != nil || state != (door{Open: want}) {
@@ -48,7 +49,7 @@ func TestFold(t *testing.T) {
 
 func BenchmarkFold(b *testing.B) {
 	a := aggregate(b, doors(), "door")
-	commit := &es.Commit{Version: 1, Events: []es.Recorded{{Type: "house.Opened", Schema: 1, Data: json.RawMessage(`{"By":"Ada"}`)}}}
+	commit := &core.Commit{Version: 1, Events: []core.Recorded{{Type: "house.Opened", Schema: 1, Data: json.RawMessage(`{"By":"Ada"}`)}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := a.Fold(door{}, commit, 0); err != nil {
@@ -60,14 +61,14 @@ func BenchmarkFold(b *testing.B) {
 func TestStateSurvivesSnapshots(t *testing.T) {
 	t.Parallel()
 	a := aggregate(t, doors(), "door")
-	data, err := es.Marshal(door{Open: 3})
+	data, err := core.Marshal(door{Open: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if state, err := a.DecodeState(data); err != nil || state != (door{Open: 3}) {
 		t.Errorf("state is %+v, %v", state, err)
 	}
-	if _, err := a.DecodeState([]byte(`{"Open":"wide"}`)); !errors.Is(err, es.ErrBadPayload) {
+	if _, err := a.DecodeState([]byte(`{"Open":"wide"}`)); !errors.Is(err, core.ErrBadPayload) {
 		t.Errorf("a state that is none: %v", err)
 	}
 }
@@ -87,7 +88,7 @@ func TestStateHash(t *testing.T) {
 	hash := aggregate(t, doors(), "door").StateHash
 	raised := doors()
 	raised.Snapshot.Version = 1
-	for name, a := range map[string]*es.Aggregate{
+	for name, a := range map[string]*core.Aggregate{
 		"another version":   aggregate(t, raised, "door"),
 		"another JSON name": aggregate(t, es.Decider[retagged]{Category: "door"}, "door"),
 		"another type":      aggregate(t, es.Decider[retyped]{Category: "door"}, "door"),

@@ -2,6 +2,7 @@ package es
 
 import (
 	"fmt"
+	"orchestrix/shared/core"
 	"reflect"
 )
 
@@ -57,12 +58,12 @@ func Handle[S, C any](name string, decide func(S, C) ([]Event, error)) CommandHa
 		command: reflect.TypeFor[C](),
 		decode: func(data []byte) (any, error) {
 			var c C
-			err := UnmarshalStrict(data, &c)
+			err := core.UnmarshalStrict(data, &c)
 			return c, err
 		},
 		known: func(data []byte) (any, error) {
 			var c C
-			err := Unmarshal(data, &c)
+			err := core.Unmarshal(data, &c)
 			return c, err
 		},
 		decide: func(state S, command any) ([]Event, error) { return decide(state, command.(C)) },
@@ -74,7 +75,7 @@ func Accept(events ...Event) ([]Event, error) { return events, nil }
 
 // EventHandler evolves the state by one event; made by [Apply].
 type EventHandler[S any] struct {
-	codec  EventCodec
+	codec  core.EventCodec
 	evolve func(state S, event Event) S
 }
 
@@ -82,7 +83,7 @@ type EventHandler[S any] struct {
 // the type. The event's schema version is 1, or one more than that of its last upcast ([From]). An event whose kind or
 // module has changed is still read under its old name ([Formerly]). evolve can't fail: a fact has happened.
 func Apply[S, E any](kind string, evolve func(S, E) S, options ...EventOption) EventHandler[S] {
-	codec := NewEventCodec[E](kind)
+	codec := core.NewEventCodec[E](kind)
 	for _, o := range options {
 		codec = o.apply(codec)
 	}
@@ -93,9 +94,11 @@ func Apply[S, E any](kind string, evolve func(S, E) S, options ...EventOption) E
 }
 
 // EventOption is an option of [Apply]: an [Upcast], made by [From], or a former name, made by [Formerly].
-type EventOption interface{ apply(EventCodec) EventCodec }
+type EventOption interface {
+	apply(core.EventCodec) core.EventCodec
+}
 
-func (u Upcast) apply(c EventCodec) EventCodec { return c.Upcasting(u.step) }
+func (u Upcast) apply(c core.EventCodec) core.EventCodec { return c.Upcasting(u.step) }
 
 // Formerly says that events of this kind were written under another full name, the module and the kind: "library.Lent".
 // The log is not rewritten. Events under the old name are decoded as this kind, and views and processes that fold this
@@ -107,23 +110,23 @@ func Formerly(name string) EventOption { return formerName(name) }
 
 type formerName string
 
-func (n formerName) apply(c EventCodec) EventCodec { return c.Formerly(string(n)) }
+func (n formerName) apply(c core.EventCodec) core.EventCodec { return c.Formerly(string(n)) }
 
 // Upcast turns the payload of one schema version into that of the next; made by [From].
-type Upcast struct{ step UpcastStep }
+type Upcast struct{ step core.UpcastStep }
 
 // From registers how a payload of schema version schema becomes one of schema+1. Give all of them, from the
 // oldest version that a log may hold up to the one before today's:
 //
 //	es.Apply("OrderPlaced", Order.placed, es.From(1, placedV1ToV2), es.From(2, placedV2ToV3))
 func From[Old, New any](schema int, up func(Old) New) Upcast {
-	return Upcast{UpcastStep{
+	return Upcast{core.UpcastStep{
 		From: schema,
 		Old:  reflect.TypeFor[Old](),
 		New:  reflect.TypeFor[New](),
 		Decode: func(data []byte) (any, error) {
 			var old Old
-			err := Unmarshal(data, &old)
+			err := core.Unmarshal(data, &old)
 			return old, err
 		},
 		Up: func(old any) any { return up(old.(Old)) },

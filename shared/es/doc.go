@@ -13,7 +13,7 @@
 //
 // Decide, evolve and fold functions are pure: no clock, no I/O, no context. A retry after a conflict is therefore safe.
 //
-// The ports ([EventStore], [Feed], [Snapshots], [ViewStore]) define what a log and a read side do; the adapters (memory,
+// The ports ([port.EventStore], [port.Feed], [port.Snapshots], [port.ViewStore]) define what a log and a read side do; the adapters (memory,
 // jetstream, postgres) implement them, and the suites of package estest test the adapters.
 //
 // The package imports the standard library, and encoding/json as Go 1.27 will have it.

@@ -11,7 +11,7 @@ type Loans struct {
 	Times  int    `json:"times"`
 }
 
-// A view folds events into documents. [es.On] takes the document of the event's stream.
+// A view folds events into documents. [On] takes the document of the event's stream.
 func ExampleView() {
 	view := es.View[Loans]{
 		Name: "loans", Version: 1, Doc: "Each book's loans, by book id.",

@@ -3,6 +3,7 @@ package es_test
 import (
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -59,7 +60,7 @@ func register(t testing.TB, modules ...es.Module) *es.Registry {
 }
 
 // aggregate registers a decider in the module "house".
-func aggregate(t testing.TB, d es.DeciderDef, category string) *es.Aggregate {
+func aggregate(t testing.TB, d es.DeciderDef, category string) *core.Aggregate {
 	t.Helper()
 	a, ok := register(t, es.Module{Name: "house", Deciders: []es.DeciderDef{d}}).Aggregate(category)
 	if !ok {
@@ -67,3 +68,5 @@ func aggregate(t testing.TB, d es.DeciderDef, category string) *es.Aggregate {
 	}
 	return a
 }
+
+var orderStream = es.Stream{Tenant: "default", Category: "order", ID: "10248"}

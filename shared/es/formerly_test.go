@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -18,7 +19,7 @@ func TestFormerNames(t *testing.T) {
 	a, _ := registry.Aggregate("resident")
 	view := registry.Views()[0]
 	for _, name := range []string{"house.Moved", "town.Arrived", "village.Moved"} {
-		recorded := es.Recorded{Type: name, Schema: 1, Data: json.RawMessage(`{"name":"Ada Byron"}`)}
+		recorded := core.Recorded{Type: name, Schema: 1, Data: json.RawMessage(`{"name":"Ada Byron"}`)}
 		event, err := registry.Decode(recorded)
 		if err != nil || event != (moved{"Ada", "Byron", "unknown"}) || !registry.Knows(name) || !view.Folds(name) {
 			t.Errorf("%s is %+v, %v", name, event, err)

@@ -3,6 +3,7 @@ package es
 import (
 	"errors"
 	"fmt"
+	"orchestrix/shared/core"
 )
 
 // Module is one bounded context: what its package offers to the platform.
@@ -16,7 +17,7 @@ type Module struct {
 
 // NewRegistry checks the modules and puts them together. The error names everything that is wrong with them.
 func NewRegistry(modules ...Module) (*Registry, error) {
-	r := EmptyRegistry()
+	r := core.NewRegistry()
 	var errs []error
 	add := func(m Module, err error) {
 		if err != nil {
@@ -24,22 +25,22 @@ func NewRegistry(modules ...Module) (*Registry, error) {
 		}
 	}
 	for _, m := range modules {
-		errs = append(errs, CheckToken("module", m.Name))
+		errs = append(errs, core.CheckToken("module", m.Name))
 		for _, d := range m.Deciders {
-			add(m, compileInto(r.AddAggregate, func() (*Aggregate, error) { return d.compile(m.Name) }))
+			add(m, compileInto(r.AddAggregate, func() (*core.Aggregate, error) { return d.compile(m.Name) }))
 		}
 	}
 	for _, m := range modules { // when all deciders are known: a process may react to the events of any
 		for _, p := range m.Processes {
-			add(m, compileInto(r.AddProcess, func() (*ProcessType, error) { return p.compileProcess(m.Name, r) }))
+			add(m, compileInto(r.AddProcess, func() (*core.ProcessType, error) { return p.compileProcess(m.Name, r) }))
 		}
 	}
 	for _, m := range modules {
 		for _, v := range m.Views {
-			add(m, compileInto(r.AddView, func() (*ViewType, error) { return v.compile(m.Name, r) }))
+			add(m, compileInto(r.AddView, func() (*core.ViewType, error) { return v.compile(m.Name, r) }))
 		}
 		for _, q := range m.Queries {
-			add(m, compileInto(r.AddQuery, func() (*QueryType, error) { return q.compile(m.Name) }))
+			add(m, compileInto(r.AddQuery, func() (*core.QueryType, error) { return q.compile(m.Name) }))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -1,6 +1,8 @@
 package es
 
 import (
+	"orchestrix/shared/core"
+	"orchestrix/shared/processes"
 	"reflect"
 )
 
@@ -35,13 +37,13 @@ type Process[S any] struct {
 // Reactions are what a process reacts to, one each for an event, an outcome or a deadline.
 type Reactions[S any] []Reaction[S]
 
-// Reaction is how a process reacts to one kind of trigger; made by [Start], [When], [OnOutcome], [OnDeadline].
+// Reaction is how a process reacts to one kind of trigger; made by [Start], [When], [OnResult], [OnDeadline].
 type Reaction[S any] struct {
-	erased ProcessReaction
+	erased processes.Reaction
 }
 
-func reaction[S any](r ProcessReaction, react func(s S, o Occurrence) (S, []Effect)) Reaction[S] {
-	r.React = func(state any, o Occurrence) (any, []Effect) { return react(state.(S), o) }
+func reaction[S any](r processes.Reaction, react func(s S, o processes.Occurrence) (S, []Effect)) Reaction[S] {
+	r.React = func(state any, o processes.Occurrence) (any, []Effect) { return react(state.(S), o) }
 	return Reaction[S]{r}
 }
 
@@ -61,10 +63,10 @@ func Start[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, [
 // of one stream come in order, and so does what follows from an instance's own commands; of two unrelated streams
 // either may come first: use [Start] for both then.
 func When[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
-	return reaction(ProcessReaction{
-		To: TriggeredByEvent, Event: reflect.TypeFor[E](),
+	return reaction(processes.Reaction{
+		To: processes.TriggeredByEvent, Event: reflect.TypeFor[E](),
 		Instance: func(e Event, m Meta) string { return instance(e.(E), m) },
-	}, func(s S, o Occurrence) (S, []Effect) { return react(s, o.Event.(E), o.Meta) })
+	}, func(s S, o processes.Occurrence) (S, []Effect) { return react(s, o.Event.(E), o.Meta) })
 }
 
 // StartNamed is [Start] for an event of another module, by its full name ("ordering.OrderPlaced"). E is the process's
@@ -77,18 +79,18 @@ func StartNamed[S, E any](name string, instance func(E, Meta) string, react func
 
 // WhenNamed is [When] for an event of another module, as [StartNamed] is [Start].
 func WhenNamed[S, E any](name string, instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
-	return reaction(ProcessReaction{
-		To: TriggeredByEvent, EventName: name,
+	return reaction(processes.Reaction{
+		To: processes.TriggeredByEvent, EventName: name,
 		Instance: func(e Event, m Meta) string { return instance(reread[E](e), m) },
-	}, func(s S, o Occurrence) (S, []Effect) { return react(s, reread[E](o.Event), o.Meta) })
+	}, func(s S, o processes.Occurrence) (S, []Effect) { return react(s, reread[E](o.Event), o.Meta) })
 }
 
 // reread reads an event into another type. It panics where that is not possible: the instance is parked then.
 func reread[E any](event Event) E {
 	var e E
-	data, err := Marshal(event)
+	data, err := core.Marshal(event)
 	if err == nil {
-		err = Unmarshal(data, &e)
+		err = core.Unmarshal(data, &e)
 	}
 	if err != nil {
 		panic(err)
@@ -97,28 +99,28 @@ func reread[E any](event Event) E {
 }
 
 // OnOutcome reacts to what became of a command of type C that this instance has sent. It is also told of commands whose
-// outcome comes when the instance has ended (see [CommandOutcome.Ended]): what was given up may have worked after all.
+// outcome comes when the instance has ended (see [CommandResult.Ended]): what was given up may have worked after all.
 //
 // An instance whose command is rejected, and which has no reaction to that, is parked.
-func OnOutcome[S, C any](react func(S, C, CommandOutcome) (S, []Effect)) Reaction[S] {
-	return reaction(ProcessReaction{To: TriggeredByOutcome, Command: reflect.TypeFor[C]()},
-		func(s S, o Occurrence) (S, []Effect) { return react(s, o.Command.(C), o.Outcome) })
+func OnResult[S, C any](react func(S, C, CommandResult) (S, []Effect)) Reaction[S] {
+	return reaction(processes.Reaction{To: processes.TriggeredByResult, Command: reflect.TypeFor[C]()},
+		func(s S, o processes.Occurrence) (S, []Effect) { return react(s, o.Command.(C), o.Result) })
 }
 
 // OnDeadline reacts to the passing of a deadline that the instance has set under this name.
 func OnDeadline[S any](name string, react func(S, Meta) (S, []Effect)) Reaction[S] {
-	return reaction(ProcessReaction{To: TriggeredByDeadline, Deadline: name},
-		func(s S, o Occurrence) (S, []Effect) { return react(s, o.Meta) })
+	return reaction(processes.Reaction{To: processes.TriggeredByDeadline, Deadline: name},
+		func(s S, o processes.Occurrence) (S, []Effect) { return react(s, o.Meta) })
 }
 
 // ProcessDef is a [Process] or a [Saga] of any state.
 type ProcessDef interface {
-	compileProcess(module string, r *Registry) (*ProcessType, error)
+	compileProcess(module string, r *Registry) (*core.ProcessType, error)
 }
 
-func (p Process[S]) compileProcess(module string, r *Registry) (*ProcessType, error) {
-	d := ProcessDefinition{
-		Module: module, Name: p.Name, Snapshot: p.Snapshot, Initial: p.Initial, State: NewStateCodec[S](),
+func (p Process[S]) compileProcess(module string, r *Registry) (*core.ProcessType, error) {
+	d := processes.Definition{
+		Module: module, Name: p.Name, Snapshot: p.Snapshot, Initial: p.Initial, State: core.NewStateCodec[S](),
 	}
 	for _, u := range p.Upcasts {
 		d.State = d.State.Upcasting(u.step)

@@ -50,7 +50,7 @@ func (l lunch) hungry(e hungry, _ es.Meta) (lunch, []es.Effect) {
 	return l, []es.Effect{es.Send(e.Dish, cook(e)), es.After("late", time.Minute), es.AtStep("cooking")}
 }
 
-func (l lunch) cooked(c cook, o es.CommandOutcome) (lunch, []es.Effect) {
+func (l lunch) cooked(c cook, o es.CommandResult) (lunch, []es.Effect) {
 	switch {
 	case o.Accepted && o.Ended:
 		return l, []es.Effect{es.Send(c.Dish, discard(c))}
@@ -63,7 +63,7 @@ func (l lunch) cooked(c cook, o es.CommandOutcome) (lunch, []es.Effect) {
 	return l, []es.Effect{es.Fail("not cooked: " + o.Code)}
 }
 
-func (l lunch) served(_ serve, o es.CommandOutcome) (lunch, []es.Effect) {
+func (l lunch) served(_ serve, o es.CommandResult) (lunch, []es.Effect) {
 	if o.Accepted {
 		return l, []es.Effect{es.Complete()}
 	}
@@ -76,8 +76,8 @@ var lunches = es.Process[lunch]{
 	Name: "lunch",
 	On: es.Reactions[lunch]{
 		es.Start(es.StreamID, lunch.hungry),
-		es.OnOutcome(lunch.cooked),
-		es.OnOutcome(lunch.served),
+		es.OnResult(lunch.cooked),
+		es.OnResult(lunch.served),
 		es.OnDeadline("late", lunch.late),
 	},
 }
@@ -151,7 +151,7 @@ func TestProcessesThatCantWork(t *testing.T) {
 			p.On = append(p.On, es.WhenNamed("other.Thing", es.StreamID, lunch.hungry))
 		}),
 		"a command that no decider": with(func(p *es.Process[lunch]) {
-			p.On = append(p.On, es.OnOutcome(func(l lunch, _ unknown, _ es.CommandOutcome) (lunch, []es.Effect) { return l, nil }))
+			p.On = append(p.On, es.OnResult(func(l lunch, _ unknown, _ es.CommandResult) (lunch, []es.Effect) { return l, nil }))
 		}),
 		"process is empty": with(func(p *es.Process[lunch]) { p.Name = "" }),
 	} {

@@ -3,6 +3,7 @@ package es
 import (
 	"context"
 	"fmt"
+	"orchestrix/shared/core"
 	"reflect"
 )
 
@@ -23,7 +24,7 @@ func Get[D any](ctx context.Context, views Views, view, key string) (D, error) {
 	if err != nil {
 		return d, err
 	}
-	err = Unmarshal(document.Data, &d)
+	err = core.Unmarshal(document.Data, &d)
 	return d, err
 }
 
@@ -35,7 +36,7 @@ func List[D any](ctx context.Context, views Views, view string, q ListQuery) ([]
 	}
 	documents := make([]D, len(page.Items))
 	for i, item := range page.Items {
-		if err := Unmarshal(item.Data, &documents[i]); err != nil {
+		if err := core.Unmarshal(item.Data, &documents[i]); err != nil {
 			return nil, fmt.Errorf("view %s, document %q: %w", view, item.Key, err)
 		}
 	}
@@ -44,22 +45,22 @@ func List[D any](ctx context.Context, views Views, view string, q ListQuery) ([]
 
 // QueryDef is a [Query] of any parameters and result.
 type QueryDef interface {
-	compile(module string) (*QueryType, error)
+	compile(module string) (*core.QueryType, error)
 }
 
-func (q Query[P, R]) compile(module string) (*QueryType, error) {
+func (q Query[P, R]) compile(module string) (*core.QueryType, error) {
 	params := reflect.TypeFor[P]()
-	if err := CheckToken("query", q.Name); err != nil {
+	if err := core.CheckToken("query", q.Name); err != nil {
 		return nil, err
 	}
 	if params.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("query %q takes a %v: parameters are a struct", q.Name, params)
 	}
-	return &QueryType{
+	return &core.QueryType{
 		Module: module, Name: q.Name, Doc: q.Doc, Params: params, Result: reflect.TypeFor[R](),
 		Run: func(ctx context.Context, views Views, data []byte) (any, error) {
 			var p P
-			if err := UnmarshalStrict(data, &p); err != nil {
+			if err := core.UnmarshalStrict(data, &p); err != nil {
 				return nil, fmt.Errorf("query %s: %w", q.Name, err)
 			}
 			return q.Run(ctx, views, p)

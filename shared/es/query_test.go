@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -43,7 +44,7 @@ func TestGet(t *testing.T) {
 	if _, err := es.Get[log](t.Context(), logShelf, "logs", "Eve"); !errors.Is(err, es.ErrNotFound) {
 		t.Errorf("a document that is not there: %v", err)
 	}
-	if _, err := es.Get[log](t.Context(), logShelf, "logs", "Bob"); !errors.Is(err, es.ErrBadPayload) {
+	if _, err := es.Get[log](t.Context(), logShelf, "logs", "Bob"); !errors.Is(err, core.ErrBadPayload) {
 		t.Errorf("a document of another form: %v", err)
 	}
 }
@@ -54,7 +55,7 @@ func TestList(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0] != (log{By: "Ada", Times: 2}) {
 		t.Errorf("got %+v, %v", all, err)
 	}
-	if _, err := es.List[log](t.Context(), logShelf, "logs", es.ListQuery{Limit: 2}); !errors.Is(err, es.ErrBadPayload) || !strings.Contains(err.Error(), `"Bob"`) {
+	if _, err := es.List[log](t.Context(), logShelf, "logs", es.ListQuery{Limit: 2}); !errors.Is(err, core.ErrBadPayload) || !strings.Contains(err.Error(), `"Bob"`) {
 		t.Errorf("a document of another form: %v", err)
 	}
 	if _, err := es.List[log](t.Context(), logShelf, "logs", es.ListQuery{Sort: "by", Limit: 1}); !errors.Is(err, es.ErrBadQuery) {
@@ -82,7 +83,7 @@ func TestQuery(t *testing.T) {
 	if _, err := q.Run(t.Context(), logShelf, []byte(`{"who":"Eve"}`)); !errors.Is(err, es.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := q.Run(t.Context(), logShelf, []byte(`{"whom":"Ada"}`)); !errors.Is(err, es.ErrBadPayload) || !strings.Contains(err.Error(), "find") {
+	if _, err := q.Run(t.Context(), logShelf, []byte(`{"whom":"Ada"}`)); !errors.Is(err, core.ErrBadPayload) || !strings.Contains(err.Error(), "find") {
 		t.Errorf("got %v", err)
 	}
 }

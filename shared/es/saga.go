@@ -1,6 +1,8 @@
 package es
 
 import (
+	"orchestrix/shared/core"
+	"orchestrix/shared/processes"
 	"reflect"
 	"time"
 )
@@ -65,14 +67,14 @@ type SagaStep[S any] struct {
 // Do is an action that sends a command; made with [Send] or [SendNamed].
 func Do(send Effect) SagaAction { return SagaAction{Do: send} }
 
-func (g Saga[S]) compileProcess(module string, r *Registry) (*ProcessType, error) {
-	d := SagaDefinition{
+func (g Saga[S]) compileProcess(module string, r *Registry) (*core.ProcessType, error) {
+	d := processes.SagaDefinition{
 		Module: module, Name: g.Name, Snapshot: g.Snapshot,
-		Event: g.Start.event, Instance: g.Start.instance, State: SagaStateCodec[S](), Initial: *new(S),
+		Event: g.Start.event, Instance: g.Start.instance, State: processes.SagaStateCodec[S](), Initial: *new(S),
 		Begin: func(e Event, m Meta) any { return g.Start.begin(e, m) },
 	}
 	for _, step := range g.Steps {
-		definition := SagaStepDefinition{Name: step.Name, Timeout: step.Timeout, Retry: step.Retry, RetryOn: step.RetryOn}
+		definition := processes.SagaStep{Name: step.Name, Timeout: step.Timeout, Retry: step.Retry, RetryOn: step.RetryOn}
 		if step.Do != nil {
 			definition.Do = func(data any) []SagaAction { return step.Do(data.(S)) }
 		}

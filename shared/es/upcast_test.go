@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -46,8 +47,8 @@ func residents(options ...es.EventOption) es.Decider[resident] {
 	}
 }
 
-func recordedMove(schema int, data string) es.Recorded {
-	return es.Recorded{Type: "house.Moved", Schema: schema, Data: json.RawMessage(data)}
+func recordedMove(schema int, data string) core.Recorded {
+	return core.Recorded{Type: "house.Moved", Schema: schema, Data: json.RawMessage(data)}
 }
 
 // A log with three versions of one event folds to today's.
@@ -58,7 +59,7 @@ func TestUpcasts(t *testing.T) {
 	if err != nil || today.Schema != 3 || a.Events()[0].Schema != 3 {
 		t.Fatalf("today's event is %+v, %v", today, err)
 	}
-	commit := &es.Commit{Stream: orderStream, Version: 3, Events: []es.Recorded{
+	commit := &core.Commit{Stream: orderStream, Version: 3, Events: []core.Recorded{
 		recordedMove(1, `{"name":"Ada Byron","age":12}`), recordedMove(2, `{"first":"Ada","last":"Byron"}`), today,
 	}}
 	state, err := a.Fold(a.Initial, commit, 1)
@@ -78,21 +79,21 @@ func TestUnknownEvents(t *testing.T) {
 	a := aggregate(t, decider, "resident")
 	registry := register(t, es.Module{Name: "house", Deciders: []es.DeciderDef{decider}})
 	for _, c := range []struct {
-		recorded es.Recorded
+		recorded core.Recorded
 		is       error
 		says     []string
 	}{
-		{recordedMove(1, `{}`), es.ErrUnknownEvent, []string{"house.Moved", "schema version 1", "2 to 3"}},
-		{recordedMove(4, `{}`), es.ErrUnknownEvent, []string{"house.Moved", "schema version 4", "2 to 3"}},
-		{recordedMove(0, `{}`), es.ErrUnknownEvent, []string{"house.Moved", "schema version 0"}},
-		{es.Recorded{Type: "house.Left", Schema: 1, Data: json.RawMessage(`{}`)}, es.ErrUnknownEvent, []string{"house.Left"}},
-		{es.Recorded{Type: "Moved", Schema: 3, Data: json.RawMessage(`{}`)}, es.ErrUnknownEvent, []string{"Moved"}},
-		{recordedMove(3, `{"first":1}`), es.ErrBadPayload, []string{"house.Moved", "schema version 3", "first"}},
-		{recordedMove(2, `[]`), es.ErrBadPayload, []string{"house.Moved", "schema version 2"}},
+		{recordedMove(1, `{}`), core.ErrUnknownEvent, []string{"house.Moved", "schema version 1", "2 to 3"}},
+		{recordedMove(4, `{}`), core.ErrUnknownEvent, []string{"house.Moved", "schema version 4", "2 to 3"}},
+		{recordedMove(0, `{}`), core.ErrUnknownEvent, []string{"house.Moved", "schema version 0"}},
+		{core.Recorded{Type: "house.Left", Schema: 1, Data: json.RawMessage(`{}`)}, core.ErrUnknownEvent, []string{"house.Left"}},
+		{core.Recorded{Type: "Moved", Schema: 3, Data: json.RawMessage(`{}`)}, core.ErrUnknownEvent, []string{"Moved"}},
+		{recordedMove(3, `{"first":1}`), core.ErrBadPayload, []string{"house.Moved", "schema version 3", "first"}},
+		{recordedMove(2, `[]`), core.ErrBadPayload, []string{"house.Moved", "schema version 2"}},
 	} {
 		_, err := a.Decode(c.recorded)
 		_, errRegistry := registry.Decode(c.recorded)
-		commit := &es.Commit{Stream: orderStream, Version: 7, Position: es.Position{Partition: 2, Sequence: 9}, Events: []es.Recorded{c.recorded}}
+		commit := &core.Commit{Stream: orderStream, Version: 7, Position: es.Position{Partition: 2, Sequence: 9}, Events: []core.Recorded{c.recorded}}
 		_, errFold := a.Fold(a.Initial, commit, 7)
 		for _, err := range []error{err, errRegistry, errFold} {
 			if !errors.Is(err, c.is) {
@@ -111,7 +112,7 @@ func TestUnknownEvents(t *testing.T) {
 			}
 		}
 	}
-	if _, err := a.Encode(opened{}); !errors.Is(err, es.ErrUnknownEvent) || !strings.Contains(err.Error(), "es_test.opened") {
+	if _, err := a.Encode(opened{}); !errors.Is(err, core.ErrUnknownEvent) || !strings.Contains(err.Error(), "es_test.opened") {
 		t.Errorf("an event of another decider: %v", err)
 	}
 }

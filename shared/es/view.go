@@ -1,6 +1,7 @@
 package es
 
 import (
+	"orchestrix/shared/core"
 	"reflect"
 )
 
@@ -41,7 +42,7 @@ func OnWith[D, E any](fold func(*D, E, Meta) error) Fold[D] {
 }
 
 // OnKey folds an event into the document whose key is key(event), or key(event, meta). Events of several streams may
-// change one document. See [CheckKey] for what a key may be.
+// change one document. See [core.CheckKey] for what a key may be.
 func OnKey[D, E any, K func(E) string | func(E, Meta) string](key K, fold func(*D, E)) Fold[D] {
 	return OnKeyWith(key, withMeta(fold))
 }
@@ -89,19 +90,19 @@ func newFold[D, E any](shared bool, keys func(E, Meta) []string, fold func(*D, E
 
 // ViewDef is a [View] of any document.
 type ViewDef interface {
-	compile(module string, r *Registry) (*ViewType, error)
+	compile(module string, r *Registry) (*core.ViewType, error)
 }
 
-func (v View[D]) compile(module string, r *Registry) (*ViewType, error) {
-	folds := make([]FoldSpec, len(v.On))
+func (v View[D]) compile(module string, r *Registry) (*core.ViewType, error) {
+	folds := make([]core.FoldSpec, len(v.On))
 	for i, f := range v.On {
-		folds[i] = FoldSpec{
+		folds[i] = core.FoldSpec{
 			Event: f.event, Shared: f.shared, Keys: f.keys,
 			Fold: func(d any, e Event, m Meta) error { return f.fold(d.(*D), e, m) },
 		}
 	}
-	spec := ViewSpec{Name: v.Name, Version: v.Version, Fields: v.Fields}
-	t, err := NewViewType(module, spec, func() any { return new(D) }, folds, r.EventOf)
+	spec := core.ViewSpec{Name: v.Name, Version: v.Version, Fields: v.Fields}
+	t, err := core.NewViewType(module, spec, func() any { return new(D) }, folds, r.EventOf)
 	if err != nil {
 		return nil, err
 	}

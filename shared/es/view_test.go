@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
-func viewType(t testing.TB, v es.ViewDef) *es.ViewType {
+func viewType(t testing.TB, v es.ViewDef) *core.ViewType {
 	t.Helper()
 	return register(t, es.Module{Name: "house", Deciders: []es.DeciderDef{doors()}, Views: []es.ViewDef{v}}).Views()[0]
 }
@@ -59,7 +61,7 @@ func TestViewByKeys(t *testing.T) {
 	if err := v.Fold("house.Opened", v.NewDocument(), opened{}, es.Meta{Key: "gone"}); !errors.Is(err, es.Delete) {
 		t.Errorf("folding got %v", err)
 	}
-	if _, err := v.Keys("house.Opened", opened{By: "a  b"}, es.Meta{}); !errors.Is(err, es.ErrBadToken) || !strings.Contains(err.Error(), "words") {
+	if _, err := v.Keys("house.Opened", opened{By: "a  b"}, es.Meta{}); !errors.Is(err, core.ErrBadToken) || !strings.Contains(err.Error(), "words") {
 		t.Errorf("an empty key: %v", err)
 	}
 }
@@ -108,12 +110,12 @@ func TestViewFields(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"a", "Côte d’Ivoire", "a/b c.d", " ", strings.Repeat("x", 256), strings.Repeat("🌍", 64)} {
-		if err := es.CheckKey(good); err != nil {
+		if err := core.CheckKey(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
 	for _, bad := range []string{"", "a\nb", "\x00", "\x7f", "\u0085", "\xff", strings.Repeat("x", 257), strings.Repeat("🌍", 65)} {
-		if err := es.CheckKey(bad); !errors.Is(err, es.ErrBadToken) {
+		if err := core.CheckKey(bad); !errors.Is(err, core.ErrBadToken) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -121,7 +123,7 @@ func TestKeys(t *testing.T) {
 
 func TestDocumentKeysAreOrdered(t *testing.T) {
 	t.Parallel()
-	ordered := []es.DocumentKey{{Tenant: "a", Key: "b"}, {Tenant: "a", Key: "c"}, {Tenant: "a-", Key: "a"}, {Tenant: "b"}, {Tenant: "b", Key: "Z"}, {Tenant: "b", Key: "a"}}
+	ordered := []port.DocumentKey{{Tenant: "a", Key: "b"}, {Tenant: "a", Key: "c"}, {Tenant: "a-", Key: "a"}, {Tenant: "b"}, {Tenant: "b", Key: "Z"}, {Tenant: "b", Key: "a"}}
 	for i, x := range ordered {
 		for j, y := range ordered {
 			if got := x.Compare(y); got < 0 != (i < j) || got == 0 != (i == j) {
@@ -143,8 +145,8 @@ func TestWhereDocumentsBegin(t *testing.T) {
 		es.View[log]{Name: "two", Version: 1, On: es.Folds[log]{byStream, es.On(func(*log, slammed) {})}},
 		logs(),
 	}})
-	first := es.Commit{Version: 2, Events: make([]es.Recorded, 2)}
-	second := es.Commit{Version: 3, Events: make([]es.Recorded, 1)}
+	first := core.Commit{Version: 2, Events: make([]core.Recorded, 2)}
+	second := core.Commit{Version: 3, Events: make([]core.Recorded, 1)}
 	for _, v := range registry.Views() {
 		if got := v.Begins(&first); got != (v.Name == "one") {
 			t.Errorf("%s begins with the first commit: %v", v.Name, got)

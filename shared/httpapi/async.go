@@ -10,18 +10,19 @@ import (
 	"slices"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/async"
 )
 
-// AsyncCommands accepts commands whose clients poll for the result; [runtime.Submitter] implements it.
+// AsyncCommands accepts commands whose clients poll for the result; [async.Submitter] implements it.
 type AsyncCommands interface {
 	Submit(ctx context.Context, m runtime.AsyncMessage) (runtime.AsyncStatus, error)
 	Status(ctx context.Context, tenant, commandID string) (runtime.AsyncStatus, error)
 }
 
-var _ AsyncCommands = (*runtime.Submitter)(nil)
+var _ AsyncCommands = (*async.Submitter)(nil)
 
 // AsyncStatus is the status of a command that was sent with Prefer: respond-async.
 type AsyncStatus struct {
@@ -29,9 +30,9 @@ type AsyncStatus struct {
 	Stream    string             `json:"stream" doc:"The stream's name." example:"order-10248"`
 	State     runtime.AsyncState `json:"status" enum:"pending,accepted,rejected" doc:"Accepted and rejected are final."`
 
-	Version  es.Version `json:"version,omitempty" doc:"Of the stream after the command, if it is accepted." example:"2"`
-	Position string     `json:"position,omitempty" doc:"The position of the commit in the log: reads that name it in Orchestrix-Position include the commit." example:"3-1042"`
-	Events   []string   `json:"events,omitempty" doc:"The kinds of the events, if there are any." example:"[\"OrderShipped\"]"`
+	Version  core.Version `json:"version,omitempty" doc:"Of the stream after the command, if it is accepted." example:"2"`
+	Position string       `json:"position,omitempty" doc:"The position of the commit in the log: reads that name it in Orchestrix-Position include the commit." example:"3-1042"`
+	Events   []string     `json:"events,omitempty" doc:"The kinds of the events, if there are any." example:"[\"OrderShipped\"]"`
 
 	Problem *problem.Problem `json:"problem,omitempty" doc:"The synchronous answer to the command, if it is rejected."`
 	Code    string           `json:"code,omitempty" doc:"The code of the problem; of a pending command, the reason of the delay."`
@@ -85,8 +86,8 @@ func (a *commandAPI) status(w http.ResponseWriter, r *http.Request) (int, []byte
 	id := r.PathValue("command_id")
 	ctx, cancel := context.WithTimeout(r.Context(), a.options.RequestTimeout)
 	defer cancel()
-	status, err := a.options.Async.Status(ctx, es.DefaultTenant, id)
-	if errors.Is(err, es.ErrNotFound) {
+	status, err := a.options.Async.Status(ctx, core.DefaultTenant, id)
+	if errors.Is(err, core.ErrNotFound) {
 		err = problem.CommandNotFound.Errorf("no command %s was sent with Prefer: %s within the last day", quote(id), preferenceAsync)
 	}
 	if err != nil {
@@ -114,7 +115,7 @@ func (a *commandAPI) statusBody(h http.Header, s runtime.AsyncStatus) ([]byte, e
 	if s.Position != "" {
 		h.Set(headerPosition, s.Position)
 	}
-	return es.Marshal(body)
+	return core.Marshal(body)
 }
 
 // transient are the types of problems after which a command may still succeed, some of them after a fault of the service is
@@ -125,14 +126,14 @@ var transient = []*problem.Type{
 
 // Explain describes the error of a command that came over the bus, and reports whether the error is final. After any other
 // error, the command is executed again.
-func Explain(err error) (runtime.Refusal, bool) {
+func Explain(err error) (async.Refusal, bool) {
 	t, p := problem.Public.Find(err)
 	if slices.Contains(transient, t) {
-		return runtime.Refusal{}, false
+		return async.Refusal{}, false
 	}
-	body, err := es.Marshal(p)
+	body, err := core.Marshal(p)
 	if err != nil { // unreachable: a problem is made of texts and numbers
-		return runtime.Refusal{}, false
+		return async.Refusal{}, false
 	}
-	return runtime.Refusal{Code: p.Code, Detail: p.Detail, Problem: body}, true
+	return async.Refusal{Code: p.Code, Detail: p.Detail, Problem: body}, true
 }

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/httpapi"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/schema"
 )
 
-// queue is a fake [httpapi.AsyncCommands].
+// queue is a fake [AsyncCommands].
 type queue struct {
 	submit  func(runtime.AsyncMessage) (runtime.AsyncStatus, error)
 	outcome func(id string) (runtime.AsyncStatus, error)
@@ -25,7 +26,7 @@ func (q queue) Submit(_ context.Context, m runtime.AsyncMessage) (runtime.AsyncS
 }
 
 func (q queue) Status(_ context.Context, tenant, id string) (runtime.AsyncStatus, error) {
-	if tenant != es.DefaultTenant {
+	if tenant != core.DefaultTenant {
 		return runtime.AsyncStatus{}, errUnwanted
 	}
 	return q.outcome(id)
@@ -57,7 +58,7 @@ func TestACommandIsTakenForLater(t *testing.T) {
 				t.Errorf("%s: %q, not %q", name, r.header.Get(name), want)
 			}
 		}
-		if got.ID != id || got.Name != "place" || got.Stream.ID != "10248" || *got.IfMatch != 1 || string(got.Body) != goodBody || got.ReplyTo != "" || got.OutcomeTo != (es.Stream{}) {
+		if got.ID != id || got.Name != "place" || got.Stream.ID != "10248" || *got.IfMatch != 1 || string(got.Body) != goodBody || got.ReplyTo != "" || got.OutcomeTo != (core.Stream{}) {
 			t.Errorf("sent %+v", got)
 		}
 	}
@@ -87,9 +88,9 @@ func TestWhatIsWrongIsSaidBeforeACommandIsTaken(t *testing.T) {
 		code   string
 	}{
 		{runtime.ErrCommandReused, 422, "command-reused"},
-		{fmt.Errorf("the queue is full: %w", es.ErrUnavailable), 503, "unavailable"},
+		{fmt.Errorf("the queue is full: %w", port.ErrUnavailable), 503, "unavailable"},
 		{runtime.ErrStatusesFull, 503, "outcomes-full"},
-		{es.ErrTooLarge, 413, "too-large"},
+		{port.ErrTooLarge, 413, "too-large"},
 	} {
 		failure = c.err
 		r := post(placePath, goodBody)
@@ -102,7 +103,7 @@ func TestWhatIsWrongIsSaidBeforeACommandIsTaken(t *testing.T) {
 
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	refusal, final := httpapi.Explain(&es.Rejection{Code: "order-empty", Message: "no <lines>"})
+	refusal, final := httpapi.Explain(&core.Rejection{Code: "order-empty", Message: "no <lines>"})
 	if !final || refusal.Code != "order-empty" || refusal.Detail != "no <lines>" {
 		t.Fatalf("%+v, %v", refusal, final)
 	}
@@ -113,12 +114,12 @@ func TestOutcomes(t *testing.T) {
 	}
 	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{outcome: func(id string) (runtime.AsyncStatus, error) {
 		if id == "down" {
-			return runtime.AsyncStatus{}, es.ErrUnavailable
+			return runtime.AsyncStatus{}, port.ErrUnavailable
 		}
 		if o, ok := known[id]; ok {
 			return o, nil
 		}
-		return runtime.AsyncStatus{}, fmt.Errorf("%w: key x", es.ErrNotFound)
+		return runtime.AsyncStatus{}, fmt.Errorf("%w: key x", core.ErrNotFound)
 	}}})
 	call(t, server, "GET", "/v1/commands/p", "").expect(t, "pending", `{"command_id":"p","stream":"order-1","status":"pending"}`,
 		map[string]string{"Retry-After": "1", "Orchestrix-Position": "", "Cache-Control": "no-store"})
@@ -166,16 +167,16 @@ func TestOnlyAskedForPreferencesCount(t *testing.T) {
 func TestWhatIsFinal(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
-		&es.Rejection{Code: "no"}, &schema.Invalid{}, &runtime.PreconditionError{}, runtime.ErrCommandReused, runtime.ErrUnknown,
-		schema.ErrMalformed, schema.ErrUnknownField, es.ErrBadToken, es.ErrTooLarge,
+		&core.Rejection{Code: "no"}, &schema.Invalid{}, &runtime.PreconditionError{}, runtime.ErrCommandReused, runtime.ErrUnknown,
+		schema.ErrMalformed, schema.ErrUnknownField, core.ErrBadToken, port.ErrTooLarge,
 	} {
 		if r, final := httpapi.Explain(fmt.Errorf("x: %w", err)); !final || r.Code == "" || !json.Valid(r.Problem) {
 			t.Errorf("%v is not final: %+v", err, r)
 		}
 	}
 	for _, err := range []error{
-		es.ErrUnavailable, es.ErrConflict, runtime.ErrOverloaded, runtime.ErrStatusesFull, context.DeadlineExceeded, context.Canceled,
-		es.ErrCorrupt, es.ErrUnknownEvent, es.ErrBadPayload, errors.New("a panic"),
+		port.ErrUnavailable, port.ErrConflict, runtime.ErrOverloaded, runtime.ErrStatusesFull, context.DeadlineExceeded, context.Canceled,
+		core.ErrCorrupt, core.ErrUnknownEvent, core.ErrBadPayload, errors.New("a panic"),
 	} {
 		if r, final := httpapi.Explain(fmt.Errorf("x: %w", err)); final {
 			t.Errorf("%v is final: %+v", err, r)

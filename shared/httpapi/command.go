@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/schema"
@@ -16,28 +16,28 @@ import (
 
 // CommandAnswer is the answer to an accepted command.
 type CommandAnswer struct {
-	Stream    string     `json:"stream" doc:"The stream's name." example:"order-10248"`
-	Version   es.Version `json:"version" doc:"Of the stream after the command." example:"2"`
-	Position  string     `json:"position" doc:"The position of the commit in the log: reads that name it in Orchestrix-Position include the commit." example:"3-1042"`
-	CommandID string     `json:"command_id" doc:"The Idempotency-Key, generated if the request had none." example:"0191a0de-7b2c-7c3e-9f43-6f1d0c1f7a55"`
-	Events    []string   `json:"events" doc:"The kinds of the events; empty if the command changed nothing." example:"[\"OrderShipped\"]"`
+	Stream    string       `json:"stream" doc:"The stream's name." example:"order-10248"`
+	Version   core.Version `json:"version" doc:"Of the stream after the command." example:"2"`
+	Position  string       `json:"position" doc:"The position of the commit in the log: reads that name it in Orchestrix-Position include the commit." example:"3-1042"`
+	CommandID string       `json:"command_id" doc:"The Idempotency-Key, generated if the request had none." example:"0191a0de-7b2c-7c3e-9f43-6f1d0c1f7a55"`
+	Events    []string     `json:"events" doc:"The kinds of the events; empty if the command changed nothing." example:"[\"OrderShipped\"]"`
 }
 
 // commandAPI serves commands over HTTP.
 type commandAPI struct {
 	*server
-	registry *es.Registry
+	registry *core.Registry
 	schemas  *schema.Schemas
 	executor CommandExecutor
-	offered  map[commandName]*es.CommandType // the commands that clients may send
+	offered  map[commandName]*core.CommandType // the commands that clients may send
 }
 
 type commandName struct{ category, command string }
 
 // NewCommandAPI returns the handler of the command service: every command of the registry, the OpenAPI document and its docs
 // page. It returns an error if the OpenAPI document can't be built.
-func NewCommandAPI(registry *es.Registry, schemas *schema.Schemas, executor CommandExecutor, o Options) (http.Handler, error) {
-	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor, offered: map[commandName]*es.CommandType{}}
+func NewCommandAPI(registry *core.Registry, schemas *schema.Schemas, executor CommandExecutor, o Options) (http.Handler, error) {
+	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor, offered: map[commandName]*core.CommandType{}}
 	for _, aggregate := range registry.Aggregates() {
 		if _, process := registry.ProcessOf(aggregate.Category); process {
 			continue // a process accepts no command of clients
@@ -84,10 +84,10 @@ func (a *commandAPI) readCommand(w http.ResponseWriter, r *http.Request) (runtim
 		return runtime.Command{}, a.notOffered(name)
 	}
 	command := runtime.Command{
-		Stream: es.Stream{Tenant: es.DefaultTenant, Category: t.Aggregate.Category, ID: r.PathValue("id")},
+		Stream: core.Stream{Tenant: core.DefaultTenant, Category: t.Aggregate.Category, ID: r.PathValue("id")},
 		Name:   t.Name, Type: t,
 	}
-	err := es.CheckToken("id", command.Stream.ID)
+	err := core.CheckToken("id", command.Stream.ID)
 	if err != nil {
 		return runtime.Command{}, err
 	}
@@ -112,7 +112,7 @@ func (a *commandAPI) readCommand(w http.ResponseWriter, r *http.Request) (runtim
 // withCommandContext adds the command to the context of the request, so that every log line about the request names it. It
 // changes r itself, for the callers that hold r already.
 func withCommandContext(r *http.Request, tenant, commandID string) {
-	*r = *r.WithContext(es.WithRequest(r.Context(), es.Request{Tenant: tenant, CommandID: commandID, CorrelationID: commandID}))
+	*r = *r.WithContext(core.WithRequest(r.Context(), core.Request{Tenant: tenant, CommandID: commandID, CorrelationID: commandID}))
 }
 
 // commandBody returns the body of the answer to an accepted command, and sets its headers.
@@ -128,7 +128,7 @@ func commandBody(h http.Header, result runtime.Result) ([]byte, error) {
 	if events == nil {
 		events = []string{}
 	}
-	return es.Marshal(CommandAnswer{
+	return core.Marshal(CommandAnswer{
 		Stream: result.Stream.String(), Version: result.Version, Position: position,
 		CommandID: result.CommandID, Events: events,
 	})
@@ -150,7 +150,7 @@ func (a *commandAPI) notOffered(name commandName) error {
 	return unknown("command of "+name.category, name.command, names)
 }
 
-func noCategory(registry *es.Registry, category string, processes bool) error {
+func noCategory(registry *core.Registry, category string, processes bool) error {
 	names := make([]string, 0, len(registry.Aggregates()))
 	for _, a := range registry.Aggregates() {
 		if _, process := registry.ProcessOf(a.Category); processes || !process {
@@ -162,8 +162,8 @@ func noCategory(registry *es.Registry, category string, processes bool) error {
 
 func unknown(what, name string, names []string) error {
 	slices.Sort(names)
-	if len(name) > es.MaxTokenLength {
-		name = name[:es.MaxTokenLength] + "…"
+	if len(name) > core.MaxTokenLength {
+		name = name[:core.MaxTokenLength] + "…"
 	}
 	known := "there are: " + strings.Join(names, ", ")
 	if len(names) == 0 {
@@ -182,5 +182,5 @@ func commandID(h http.Header) (string, error) {
 		fresh, err := uuid.NewV7()
 		return fresh.String(), err
 	}
-	return id, es.CheckCommandID(id)
+	return id, core.CheckCommandID(id)
 }

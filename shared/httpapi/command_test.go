@@ -10,8 +10,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/httpapi"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
 )
 
@@ -29,7 +30,7 @@ func TestAnAcceptedCommand(t *testing.T) {
 			"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Link": "",
 		})
 	c := <-got
-	if c.Stream != (es.Stream{Tenant: "default", Category: "order", ID: "10248"}) || c.Name != "place" || c.ID != "abc" ||
+	if c.Stream != (core.Stream{Tenant: "default", Category: "order", ID: "10248"}) || c.Name != "place" || c.ID != "abc" ||
 		c.IfMatch == nil || *c.IfMatch != 1 || string(c.Body) != goodBody {
 		t.Errorf("executed %+v", c)
 	}
@@ -64,26 +65,26 @@ func TestARepeatedCommandSaysSo(t *testing.T) {
 // Errors and results of the executor, and the answers that clients get.
 func TestEveryOutcomeHasItsStatus(t *testing.T) {
 	t.Parallel()
-	stream := es.Stream{Tenant: "default", Category: "order", ID: "10248"}
+	stream := core.Stream{Tenant: "default", Category: "order", ID: "10248"}
 	for _, c := range []struct {
 		err    error
 		status int
 		code   string
 		retry  bool
 	}{
-		{fmt.Errorf("wrapped: %w", &es.Rejection{Code: "order-already-placed", Message: "placed before"}), 422, "order-already-placed", false},
+		{fmt.Errorf("wrapped: %w", &core.Rejection{Code: "order-already-placed", Message: "placed before"}), 422, "order-already-placed", false},
 		{runtime.ErrCommandReused, 422, "command-reused", false},
 		{&runtime.PreconditionError{Stream: stream, Expected: 1, Actual: 2}, 412, "precondition-failed", false},
-		{fmt.Errorf("%w: x", es.ErrConflict), 409, "conflict", true},
-		{fmt.Errorf("%w: x", es.ErrTooLarge), 413, "too-large", false},
-		{fmt.Errorf("%w: %w", es.ErrUnavailable, errors.New("dial tcp 10.1.2.3: secret")), 503, "unavailable", true},
+		{fmt.Errorf("%w: x", port.ErrConflict), 409, "conflict", true},
+		{fmt.Errorf("%w: x", port.ErrTooLarge), 413, "too-large", false},
+		{fmt.Errorf("%w: %w", port.ErrUnavailable, errors.New("dial tcp 10.1.2.3: secret")), 503, "unavailable", true},
 		{fmt.Errorf("%w: x", runtime.ErrOverloaded), 503, "overloaded", true},
 		{context.DeadlineExceeded, 503, "unavailable", true},
 		{fmt.Errorf("%w: x", runtime.ErrUnknown), 404, "unknown-name", false},
-		{fmt.Errorf("%w: x", es.ErrBadToken), 400, "bad-token", false},
-		{fmt.Errorf("%w: %w: secret", es.ErrCorrupt, es.ErrBadPayload), 500, "internal", false},
-		{fmt.Errorf("event in the log: %w: secret", es.ErrBadPayload), 500, "internal", false},
-		{fmt.Errorf("%w: secret", es.ErrUnknownEvent), 500, "internal", false},
+		{fmt.Errorf("%w: x", core.ErrBadToken), 400, "bad-token", false},
+		{fmt.Errorf("%w: %w: secret", core.ErrCorrupt, core.ErrBadPayload), 500, "internal", false},
+		{fmt.Errorf("event in the log: %w: secret", core.ErrBadPayload), 500, "internal", false},
+		{fmt.Errorf("%w: secret", core.ErrUnknownEvent), 500, "internal", false},
 		{errors.New("secret"), 500, "internal", false},
 	} {
 		server := commandServer(t, failWith(c.err), httpapi.Options{TraceID: func(context.Context) string { return "4bf92f35" }})
@@ -103,7 +104,7 @@ func TestEveryOutcomeHasItsStatus(t *testing.T) {
 
 func TestProblemsSayMore(t *testing.T) {
 	t.Parallel()
-	rejecting := commandServer(t, failWith(&es.Rejection{Code: "order-empty", Message: "no <lines> & such"}), httpapi.Options{})
+	rejecting := commandServer(t, failWith(&core.Rejection{Code: "order-empty", Message: "no <lines> & such"}), httpapi.Options{})
 	r := call(t, rejecting, "POST", placePath, goodBody)
 	if p := r.problem(t, "rejection", 422, "order-empty"); p.Type != "urn:orchestrix:problem:rejected" || p.Detail != "no <lines> & such" || !strings.Contains(r.body, "<lines>") {
 		t.Errorf("rejection: %s", r.body)

@@ -10,9 +10,12 @@ import (
 
 	"github.com/quagmt/udecimal"
 
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/httpapi"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 	"orchestrix/shared/schema"
 )
 
@@ -57,23 +60,23 @@ func testModule() es.Module {
 		Deciders: []es.DeciderDef{es.Decider[order]{
 			Category: "order",
 			Decide: es.Commands[order]{
-				es.Handle("place", func(o order, c place) ([]es.Event, error) { return es.Accept(placed{c.Lines}) }).Doc("Places an order"),
-				es.Handle("settle", func(order, settle) ([]es.Event, error) { return es.Accept() }).Internal(),
+				es.Handle("place", func(o order, c place) ([]core.Event, error) { return es.Accept(placed{c.Lines}) }).Doc("Places an order"),
+				es.Handle("settle", func(order, settle) ([]core.Event, error) { return es.Accept() }).Internal(),
 			},
 			Evolve: es.Events[order]{es.Apply("OrderPlaced", func(o order, e placed) order { return order(e) })},
 		}},
 		Views: []es.ViewDef{es.View[summary]{
 			Name: "order-summary", Version: 1, Doc: "Orders, one document each",
-			Fields: es.Fields{{Name: "country", Kind: es.Text}, {Name: "total", Kind: es.Number}},
+			Fields: core.Fields{{Name: "country", Kind: core.Text}, {Name: "total", Kind: core.Number}},
 			On:     es.Folds[summary]{es.On(func(*summary, placed) {})},
 		}},
 		Queries: []es.QueryDef{es.Query[topParams, top]{
-			Name: "top", Doc: "The best customers", Run: func(context.Context, es.Views, topParams) (top, error) { return top{}, nil },
+			Name: "top", Doc: "The best customers", Run: func(context.Context, core.Views, topParams) (top, error) { return top{}, nil },
 		}},
 	}
 }
 
-func registry(t testing.TB) (*es.Registry, *schema.Schemas) {
+func registry(t testing.TB) (*core.Registry, *schema.Schemas) {
 	t.Helper()
 	r, err := es.NewRegistry(testModule())
 	if err != nil {
@@ -95,7 +98,7 @@ func (f executorFunc) Execute(ctx context.Context, c runtime.Command) (runtime.R
 // accept is an executor whose stream has one event already.
 func accept(_ context.Context, c runtime.Command) (runtime.Result, error) {
 	return runtime.Result{
-		Stream: c.Stream, Version: 2, Position: es.Position{Partition: 3, Sequence: 1042}, CommandID: c.ID, Events: []string{"OrderPlaced"},
+		Stream: c.Stream, Version: 2, Position: core.Position{Partition: 3, Sequence: 1042}, CommandID: c.ID, Events: []string{"OrderPlaced"},
 	}, nil
 }
 
@@ -107,42 +110,42 @@ var errUnwanted = errors.New("the test did not expect this call")
 
 // router is a QueryRouter made of functions; one that is not set fails.
 type router struct {
-	document func(view, key string, w runtime.Wait) (es.Document, runtime.Freshness, error)
-	list     func(view string, l es.ListQuery, w runtime.Wait) (es.Page, runtime.Freshness, error)
-	query    func(name string, params json.RawMessage, w runtime.Wait) (any, error)
-	state    func(s es.Stream, m runtime.Moment, w runtime.Wait) (runtime.State, error)
-	history  func(s es.Stream, after es.Version, limit int, w runtime.Wait) ([]es.CloudEvent, bool, error)
+	document func(view, key string, w query.Wait) (core.Document, query.Freshness, error)
+	list     func(view string, l core.ListQuery, w query.Wait) (core.Page, query.Freshness, error)
+	query    func(name string, params json.RawMessage, w query.Wait) (any, error)
+	state    func(s core.Stream, m query.Moment, w query.Wait) (query.State, error)
+	history  func(s core.Stream, after core.Version, limit int, w query.Wait) ([]cloudevents.CloudEvent, bool, error)
 }
 
-func (q *router) Document(_ context.Context, view, tenant, key string, w runtime.Wait) (es.Document, runtime.Freshness, error) {
-	if q.document == nil || tenant != es.DefaultTenant {
-		return es.Document{}, runtime.Freshness{}, errUnwanted
+func (q *router) Document(_ context.Context, view, tenant, key string, w query.Wait) (core.Document, query.Freshness, error) {
+	if q.document == nil || tenant != core.DefaultTenant {
+		return core.Document{}, query.Freshness{}, errUnwanted
 	}
 	return q.document(view, key, w)
 }
 
-func (q *router) List(_ context.Context, view, tenant string, l es.ListQuery, w runtime.Wait) (es.Page, runtime.Freshness, error) {
-	if q.list == nil || tenant != es.DefaultTenant {
-		return es.Page{}, runtime.Freshness{}, errUnwanted
+func (q *router) List(_ context.Context, view, tenant string, l core.ListQuery, w query.Wait) (core.Page, query.Freshness, error) {
+	if q.list == nil || tenant != core.DefaultTenant {
+		return core.Page{}, query.Freshness{}, errUnwanted
 	}
 	return q.list(view, l, w)
 }
 
-func (q *router) Query(_ context.Context, name, tenant string, params json.RawMessage, w runtime.Wait) (any, error) {
-	if q.query == nil || tenant != es.DefaultTenant {
+func (q *router) Query(_ context.Context, name, tenant string, params json.RawMessage, w query.Wait) (any, error) {
+	if q.query == nil || tenant != core.DefaultTenant {
 		return nil, errUnwanted
 	}
 	return q.query(name, params, w)
 }
 
-func (q *router) State(_ context.Context, s es.Stream, m runtime.Moment, w runtime.Wait) (runtime.State, error) {
+func (q *router) State(_ context.Context, s core.Stream, m query.Moment, w query.Wait) (query.State, error) {
 	if q.state == nil {
-		return runtime.State{}, errUnwanted
+		return query.State{}, errUnwanted
 	}
 	return q.state(s, m, w)
 }
 
-func (q *router) History(_ context.Context, s es.Stream, after es.Version, limit int, w runtime.Wait) ([]es.CloudEvent, bool, error) {
+func (q *router) History(_ context.Context, s core.Stream, after core.Version, limit int, w query.Wait) ([]cloudevents.CloudEvent, bool, error) {
 	if q.history == nil {
 		return nil, false, errUnwanted
 	}

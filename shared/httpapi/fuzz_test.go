@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"orchestrix/shared/httpapi"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 )
 
 // For all headers and names, the answer is a success or a client error: never a 5xx.
@@ -32,7 +32,7 @@ func FuzzCommandRequest(f *testing.F) {
 
 func FuzzReadRequest(f *testing.F) {
 	r, s := registry(f)
-	h, err := httpapi.NewQueryAPI(r, s, &router{query: func(string, json.RawMessage, runtime.Wait) (any, error) { return 1, nil }}, httpapi.Options{})
+	h, err := httpapi.NewQueryAPI(r, s, &router{query: func(string, json.RawMessage, query.Wait) (any, error) { return 1, nil }}, httpapi.Options{})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 )
 
 // Names of headers, in the canonical form of [http.Header].
@@ -33,7 +33,7 @@ func single(h http.Header, name string) (string, bool, error) {
 }
 
 // ifMatch reads If-Match: one strong entity tag that is a version, such as "2". "0" means that the stream has no events.
-func ifMatch(h http.Header) (*es.Version, error) {
+func ifMatch(h http.Header) (*core.Version, error) {
 	text, ok, err := single(h, "If-Match")
 	if !ok || err != nil {
 		return nil, err
@@ -41,10 +41,10 @@ func ifMatch(h http.Header) (*es.Version, error) {
 	digits, opened := strings.CutPrefix(text, `"`)
 	digits, closed := strings.CutSuffix(digits, `"`)
 	number, err := strconv.ParseUint(digits, 10, 64)
-	if !opened || !closed || err != nil || es.Version(number).String() != digits {
+	if !opened || !closed || err != nil || core.Version(number).String() != digits {
 		return nil, problem.BadHeader.Errorf(`If-Match must be one version in quotes, such as "2", or "0" if the stream must not exist yet; weak tags, lists and * are not accepted`)
 	}
-	version := es.Version(number)
+	version := core.Version(number)
 	return &version, nil
 }
 
@@ -69,21 +69,21 @@ const (
 )
 
 // waitFor reads the positions that the answer must include, and the time that the client accepts to wait for them.
-func waitFor(h http.Header) (runtime.Wait, error) {
+func waitFor(h http.Header) (query.Wait, error) {
 	lines := h.Values(headerPosition)
 	if len(lines) == 0 {
-		return runtime.Wait{}, nil
+		return query.Wait{}, nil
 	}
 	parts := strings.Split(strings.Join(lines, ","), ",")
 	if len(parts) > maxPositions {
-		return runtime.Wait{}, problem.BadPosition.Errorf("%s names more than %d positions", headerPosition, maxPositions)
+		return query.Wait{}, problem.BadPosition.Errorf("%s names more than %d positions", headerPosition, maxPositions)
 	}
-	wait := runtime.Wait{Timeout: preferredWait(h)}
+	wait := query.Wait{Timeout: preferredWait(h)}
 	at := make(map[int]int, len(parts)) // index in wait.For by partition
 	for _, part := range parts {
-		p, err := es.ParsePosition(strings.TrimSpace(part))
+		p, err := core.ParsePosition(strings.TrimSpace(part))
 		if err != nil {
-			return runtime.Wait{}, err
+			return query.Wait{}, err
 		}
 		i, ok := at[p.Partition]
 		if !ok {

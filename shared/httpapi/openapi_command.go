@@ -8,7 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
 )
 
@@ -37,7 +37,7 @@ func (a *commandAPI) describe() error {
 	return nil
 }
 
-func (a *commandAPI) operation(c *es.CommandType) *huma.Operation {
+func (a *commandAPI) operation(c *core.CommandType) *huma.Operation {
 	category := c.Aggregate.Category
 	return &huma.Operation{
 		Method: http.MethodPost, Path: "/v1/commands/" + category + "/{id}/" + c.Name,
@@ -60,6 +60,6 @@ func (a *commandAPI) operation(c *es.CommandType) *huma.Operation {
 }
 
 func commandIDSchema() *huma.Schema {
-	longest := es.MaxCommandIDLength
+	longest := core.MaxCommandIDLength
 	return &huma.Schema{Type: huma.TypeString, Pattern: "^[!-~]+$", MaxLength: &longest}
 }

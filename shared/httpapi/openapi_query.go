@@ -10,7 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
 )
 
@@ -40,7 +40,7 @@ func (a *queryAPI) describe() error {
 	return nil
 }
 
-func (a *queryAPI) describeView(v *es.ViewType) error {
+func (a *queryAPI) describeView(v *core.ViewType) error {
 	document := object(map[string]*huma.Schema{
 		"key": text(), "position": {Type: huma.TypeString, Description: "Of the commit that changed it last.", Examples: []any{"3-1042"}}, "data": a.schemas.Document(v),
 	}, "key", "position", "data")
@@ -76,7 +76,7 @@ func (a *queryAPI) describeView(v *es.ViewType) error {
 }
 
 // listParameters are the declared fields, and how to sort and page.
-func listParameters(v *es.ViewType) ([]*huma.Param, error) {
+func listParameters(v *core.ViewType) ([]*huma.Param, error) {
 	sorts := make([]any, 0, 2*len(v.Fields))
 	var list []*huma.Param
 	for _, f := range v.Fields {
@@ -84,7 +84,7 @@ func listParameters(v *es.ViewType) ([]*huma.Param, error) {
 			return nil, fmt.Errorf("view %q declares the field %q, which is a parameter of every list: rename the field", v.Name, f.Name)
 		}
 		s, what := text(), "text"
-		if f.Kind == es.Number {
+		if f.Kind == core.Number {
 			s, what = &huma.Schema{Type: huma.TypeNumber}, "number"
 		}
 		list = append(list, parameter("query", f.Name, "Only documents whose "+f.Name+" is this "+what+".", s))
@@ -99,7 +99,7 @@ func listParameters(v *es.ViewType) ([]*huma.Param, error) {
 	), nil
 }
 
-func (a *queryAPI) describeQuery(q *es.QueryType) error {
+func (a *queryAPI) describeQuery(q *core.QueryType) error {
 	op := &huma.Operation{
 		Method: http.MethodGet, Path: "/v1/queries/" + q.Name, OperationID: q.Name, Tags: []string{"queries"},
 		Summary:    cmp.Or(q.Doc, "Query "+q.Name+" of module "+q.Module),
@@ -114,7 +114,7 @@ func (a *queryAPI) describeQuery(q *es.QueryType) error {
 	return a.add(op, problem.BadRequest, problem.UnknownName, problem.ValidationFailed, problem.Unavailable, problem.NotReached)
 }
 
-func (a *queryAPI) describeStream(aggregate *es.Aggregate) error {
+func (a *queryAPI) describeStream(aggregate *core.Aggregate) error {
 	category := aggregate.Category
 	path := "/v1/streams/" + category + "/{id}"
 	id := parameter("path", "id", "The id of the "+category+".", token())

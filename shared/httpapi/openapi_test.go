@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/httpapi"
 	"orchestrix/shared/schema"
@@ -164,7 +165,7 @@ func TestAViewWhoseFieldIsAParameterIsRefused(t *testing.T) {
 	}
 	module := testModule()
 	module.Views = []es.ViewDef{es.View[limited]{
-		Name: "limits", Version: 1, Fields: es.Fields{{Name: "limit", Kind: es.Number}},
+		Name: "limits", Version: 1, Fields: core.Fields{{Name: "limit", Kind: core.Number}},
 		On: es.Folds[limited]{es.On(func(*limited, placed) {})},
 	}}
 	registry, err := es.NewRegistry(module)

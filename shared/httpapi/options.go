@@ -6,27 +6,30 @@ import (
 	"log/slog"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/query"
 )
 
-// CommandExecutor executes the commands of [NewCommandAPI]; [runtime.Executor] implements it.
+// CommandExecutor executes the commands of [NewCommandAPI]; [command.Executor] implements it.
 type CommandExecutor interface {
 	Execute(ctx context.Context, c runtime.Command) (runtime.Result, error)
 }
 
-// QueryRouter answers the reads of [NewQueryAPI]; [runtime.Queries] implements it.
+// QueryRouter answers the reads of [NewQueryAPI]; [query.Queries] implements it.
 type QueryRouter interface {
-	Document(ctx context.Context, view, tenant, key string, w runtime.Wait) (es.Document, runtime.Freshness, error)
-	List(ctx context.Context, view, tenant string, l es.ListQuery, w runtime.Wait) (es.Page, runtime.Freshness, error)
-	Query(ctx context.Context, name, tenant string, params json.RawMessage, w runtime.Wait) (any, error)
-	State(ctx context.Context, s es.Stream, m runtime.Moment, w runtime.Wait) (runtime.State, error)
-	History(ctx context.Context, s es.Stream, after es.Version, limit int, w runtime.Wait) ([]es.CloudEvent, bool, error)
+	Document(ctx context.Context, view, tenant, key string, w query.Wait) (core.Document, query.Freshness, error)
+	List(ctx context.Context, view, tenant string, l core.ListQuery, w query.Wait) (core.Page, query.Freshness, error)
+	Query(ctx context.Context, name, tenant string, params json.RawMessage, w query.Wait) (any, error)
+	State(ctx context.Context, s core.Stream, m query.Moment, w query.Wait) (query.State, error)
+	History(ctx context.Context, s core.Stream, after core.Version, limit int, w query.Wait) ([]cloudevents.CloudEvent, bool, error)
 }
 
 var (
-	_ CommandExecutor = (*runtime.Executor)(nil)
-	_ QueryRouter     = (*runtime.Queries)(nil)
+	_ CommandExecutor = (*command.Executor)(nil)
+	_ QueryRouter     = (*query.Queries)(nil)
 )
 
 // Options configure an API. Zero values take the defaults.

@@ -9,16 +9,16 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 	"orchestrix/shared/schema"
 )
 
 // queryAPI serves views, queries and streams over HTTP.
 type queryAPI struct {
 	*server
-	registry *es.Registry
+	registry *core.Registry
 	schemas  *schema.Schemas
 	router   QueryRouter
 	asOf     atomic.Pointer[asOfText] // of the most recent answer
@@ -26,7 +26,7 @@ type queryAPI struct {
 
 // NewQueryAPI returns the handler of the query service: every view, query and stream category of the registry, the OpenAPI
 // document and its docs page. It returns an error if a view has a field named like a parameter of every list.
-func NewQueryAPI(registry *es.Registry, schemas *schema.Schemas, router QueryRouter, o Options) (http.Handler, error) {
+func NewQueryAPI(registry *core.Registry, schemas *schema.Schemas, router QueryRouter, o Options) (http.Handler, error) {
 	a := &queryAPI{server: newServer(o, schemas.ReadTypes()), registry: registry, schemas: schemas, router: router}
 	a.read("/v1/views/{view}", a.list)
 	a.read("/v1/views/{view}/{key}", a.document)
@@ -44,7 +44,7 @@ type readRequest struct {
 	*http.Request
 	header http.Header // of the response
 	values url.Values
-	wait   runtime.Wait
+	wait   query.Wait
 }
 
 // read adds a GET route. The wait for a position extends the timeout of the request.
@@ -77,7 +77,7 @@ func queryValues(raw string) (url.Values, error) {
 	}
 	for name, texts := range values {
 		for _, text := range texts {
-			if !es.IsText(name + text) {
+			if !core.IsText(name + text) {
 				return nil, problem.BadQuery.Errorf("a query parameter is not valid UTF-8 or contains U+0000")
 			}
 		}
@@ -127,11 +127,11 @@ func (a *queryAPI) query(ctx context.Context, r readRequest) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		result, err := a.router.Query(ctx, name, es.DefaultTenant, params, r.wait)
+		result, err := a.router.Query(ctx, name, core.DefaultTenant, params, r.wait)
 		if err != nil {
 			return nil, err
 		}
-		return es.Marshal(result)
+		return core.Marshal(result)
 	}
 	names := make([]string, 0, len(a.registry.Queries()))
 	for _, q := range a.registry.Queries() {

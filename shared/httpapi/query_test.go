@@ -10,28 +10,31 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 	"orchestrix/shared/httpapi"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 )
 
-var at = es.Position{Partition: 3, Sequence: 1042}
+var at = core.Position{Partition: 3, Sequence: 1042}
 
 func TestADocument(t *testing.T) {
 	t.Parallel()
 	const data = `{"b": 1,  "a":"<ä & \u00e4>", "n": 1.10}` // passed on byte for byte
-	server := queryServer(t, &router{document: func(view, key string, w runtime.Wait) (es.Document, runtime.Freshness, error) {
+	server := queryServer(t, &router{document: func(view, key string, w query.Wait) (core.Document, query.Freshness, error) {
 		if view != "order-summary" || len(w.For) > 0 {
-			return es.Document{}, runtime.Freshness{}, errUnwanted
+			return core.Document{}, query.Freshness{}, errUnwanted
 		}
 		asOf := time.Date(2026, 1, 2, 4, 4, 5, 6_000_000, time.FixedZone("", 3600))
-		return es.Document{Key: key, Position: at, Data: json.RawMessage(data)}, runtime.Freshness{AsOf: asOf}, nil
+		return core.Document{Key: key, Position: at, Data: json.RawMessage(data)}, query.Freshness{AsOf: asOf}, nil
 	}}, httpapi.Options{})
 	for path, key := range map[string]string{
 		"10248": "10248", "a%2Fb": "a/b", "New%20York": "New York", "S%C3%A3o%20Paulo": "São Paulo", "%2e%2e": "..",
 		"a+b": "a+b", "%22%3C%3E": `"<>`, "100%25": "100%", "a;b=c": "a;b=c", "%3F%23": "?#",
 	} {
-		quoted, _ := es.Marshal(key)
+		quoted, _ := core.Marshal(key)
 		call(t, server, "GET", "/v1/views/order-summary/"+path, "").expect(t, path,
 			`{"key":`+string(quoted)+`,"position":"3-1042","data":`+data+`}`,
 			map[string]string{
@@ -55,8 +58,8 @@ func TestADocument(t *testing.T) {
 func TestTheTagOfADocumentIsThatOfItsData(t *testing.T) {
 	t.Parallel()
 	data := `{"total":1}`
-	server := queryServer(t, &router{document: func(_, key string, _ runtime.Wait) (es.Document, runtime.Freshness, error) {
-		return es.Document{Key: key, Position: at, Data: json.RawMessage(data)}, runtime.Freshness{}, nil
+	server := queryServer(t, &router{document: func(_, key string, _ query.Wait) (core.Document, query.Freshness, error) {
+		return core.Document{Key: key, Position: at, Data: json.RawMessage(data)}, query.Freshness{}, nil
 	}}, httpapi.Options{})
 	tag := call(t, server, "GET", "/v1/views/order-summary/1", "").header.Get("ETag")
 	data = `{"total":1,"currency":"EUR"}`
@@ -67,25 +70,25 @@ func TestTheTagOfADocumentIsThatOfItsData(t *testing.T) {
 
 func TestAList(t *testing.T) {
 	t.Parallel()
-	asked := make(chan es.ListQuery, 1)
-	page := es.Page{Items: []es.Document{{Key: "1", Position: at, Data: json.RawMessage(`{"a": 1}`)}, {Key: "2", Position: at, Data: json.RawMessage(`{}`)}}, Next: `c"1`}
-	server := queryServer(t, &router{list: func(_ string, l es.ListQuery, _ runtime.Wait) (es.Page, runtime.Freshness, error) {
+	asked := make(chan core.ListQuery, 1)
+	page := core.Page{Items: []core.Document{{Key: "1", Position: at, Data: json.RawMessage(`{"a": 1}`)}, {Key: "2", Position: at, Data: json.RawMessage(`{}`)}}, Next: `c"1`}
+	server := queryServer(t, &router{list: func(_ string, l core.ListQuery, _ query.Wait) (core.Page, query.Freshness, error) {
 		asked <- l
 		if l.Cursor == "end" {
-			return es.Page{}, runtime.Freshness{}, nil
+			return core.Page{}, query.Freshness{}, nil
 		}
-		return page, runtime.Freshness{}, nil
+		return page, query.Freshness{}, nil
 	}}, httpapi.Options{})
 	call(t, server, "GET", "/v1/views/order-summary", "").expect(t, "plain",
 		`{"items":[{"key":"1","position":"3-1042","data":{"a": 1}},{"key":"2","position":"3-1042","data":{}}],"next_cursor":"c\"1"}`,
 		map[string]string{"Orchestrix-As-Of": "", "ETag": "", "Cache-Control": "no-cache"})
-	if got := <-asked; !reflect.DeepEqual(got, es.ListQuery{Limit: 50}) {
+	if got := <-asked; !reflect.DeepEqual(got, core.ListQuery{Limit: 50}) {
 		t.Errorf("asked for %+v", got)
 	}
 	call(t, server, "GET", "/v1/views/order-summary?total=1.5&country=S%C3%A3o+Tom%C3%A9&sort=-total&limit=1000&cursor=end", "").
 		expect(t, "everything", `{"items":[]}`, nil)
-	want := es.ListQuery{
-		Filter: []es.FieldValue{{Field: "country", Value: "São Tomé"}, {Field: "total", Value: "1.5"}},
+	want := core.ListQuery{
+		Filter: []core.FieldValue{{Field: "country", Value: "São Tomé"}, {Field: "total", Value: "1.5"}},
 		Sort:   "total", Desc: true, Limit: 1000, Cursor: "end",
 	}
 	if got := <-asked; !reflect.DeepEqual(got, want) {
@@ -95,7 +98,7 @@ func TestAList(t *testing.T) {
 
 func TestAQuery(t *testing.T) {
 	t.Parallel()
-	server := queryServer(t, &router{query: func(name string, params json.RawMessage, w runtime.Wait) (any, error) {
+	server := queryServer(t, &router{query: func(name string, params json.RawMessage, w query.Wait) (any, error) {
 		return map[string]any{"name": name, "params": params, "html": "<&>"}, nil
 	}}, httpapi.Options{})
 	call(t, server, "GET", "/v1/queries/top", "").expect(t, "default", `{"html":"<&>","name":"top","params":{"limit":10}}`,
@@ -105,12 +108,12 @@ func TestAQuery(t *testing.T) {
 
 func TestAStateNowAndThen(t *testing.T) {
 	t.Parallel()
-	asked := make(chan runtime.Moment, 1)
-	server := queryServer(t, &router{state: func(s es.Stream, m runtime.Moment, _ runtime.Wait) (runtime.State, error) {
+	asked := make(chan query.Moment, 1)
+	server := queryServer(t, &router{state: func(s core.Stream, m query.Moment, _ query.Wait) (query.State, error) {
 		asked <- m
-		return runtime.State{Stream: s, Version: 2, Position: at, State: order{Lines: []line{}}}, nil
+		return query.State{Stream: s, Version: 2, Position: at, State: order{Lines: []line{}}}, nil
 	}}, httpapi.Options{})
-	for query, want := range map[string]runtime.Moment{
+	for query, want := range map[string]query.Moment{
 		"":                                  {},
 		"?version=3":                        {Version: 3},
 		"?at=2026-01-02T03:04:05.5%2B01:00": {Time: time.Date(2026, 1, 2, 2, 4, 5, 5e8, time.UTC)},
@@ -129,14 +132,14 @@ func TestAStateNowAndThen(t *testing.T) {
 
 func TestAHistoryInPages(t *testing.T) {
 	t.Parallel()
-	server := queryServer(t, &router{history: func(s es.Stream, after es.Version, limit int, _ runtime.Wait) ([]es.CloudEvent, bool, error) {
+	server := queryServer(t, &router{history: func(s core.Stream, after core.Version, limit int, _ query.Wait) ([]cloudevents.CloudEvent, bool, error) {
 		if after == 9 {
 			return nil, false, nil
 		}
 		if after != 7 || limit != 2 {
 			return nil, false, fmt.Errorf("after %d, limit %d", after, limit)
 		}
-		return []es.CloudEvent{
+		return []cloudevents.CloudEvent{
 			{ID: "order/1/8", StreamVersion: 8, Position: "3-1", Data: json.RawMessage(`{"a":"<"}`)}, {ID: "order/1/9", StreamVersion: 9, Position: "3-2", Data: json.RawMessage(`{}`)},
 		}, true, nil
 	}}, httpapi.Options{})
@@ -150,25 +153,25 @@ func TestAHistoryInPages(t *testing.T) {
 
 func TestReadsWaitForPositions(t *testing.T) {
 	t.Parallel()
-	asked := make(chan runtime.Wait, 1)
-	server := queryServer(t, &router{query: func(_ string, _ json.RawMessage, w runtime.Wait) (any, error) {
+	asked := make(chan query.Wait, 1)
+	server := queryServer(t, &router{query: func(_ string, _ json.RawMessage, w query.Wait) (any, error) {
 		asked <- w
 		return 1, nil
 	}}, httpapi.Options{})
-	p := func(partition int, sequence uint64) es.Position {
-		return es.Position{Partition: partition, Sequence: sequence}
+	p := func(partition int, sequence uint64) core.Position {
+		return core.Position{Partition: partition, Sequence: sequence}
 	}
 	for _, c := range []struct {
 		headers []string
-		want    runtime.Wait
+		want    query.Wait
 	}{
-		{nil, runtime.Wait{}},
-		{[]string{"Prefer", "wait=5"}, runtime.Wait{}},
-		{[]string{"Orchestrix-Position", "3-1042"}, runtime.Wait{For: []es.Position{p(3, 1042)}, Timeout: 2 * time.Second}},
-		{[]string{"Orchestrix-Position", "3-7, 1-5,3-9", "Orchestrix-Position", "1-2", "Prefer", "wait=0"}, runtime.Wait{For: []es.Position{p(3, 9), p(1, 5)}}},
-		{[]string{"Orchestrix-Position", "0-1", "Prefer", `respond-async, WAIT="7"; x=y`}, runtime.Wait{For: []es.Position{p(0, 1)}, Timeout: 7 * time.Second}},
-		{[]string{"Orchestrix-Position", "0-1", "Prefer", "wait=99999"}, runtime.Wait{For: []es.Position{p(0, 1)}, Timeout: 30 * time.Second}},
-		{[]string{"Orchestrix-Position", "0-1", "Prefer", "wait=soon"}, runtime.Wait{For: []es.Position{p(0, 1)}, Timeout: 2 * time.Second}},
+		{nil, query.Wait{}},
+		{[]string{"Prefer", "wait=5"}, query.Wait{}},
+		{[]string{"Orchestrix-Position", "3-1042"}, query.Wait{For: []core.Position{p(3, 1042)}, Timeout: 2 * time.Second}},
+		{[]string{"Orchestrix-Position", "3-7, 1-5,3-9", "Orchestrix-Position", "1-2", "Prefer", "wait=0"}, query.Wait{For: []core.Position{p(3, 9), p(1, 5)}}},
+		{[]string{"Orchestrix-Position", "0-1", "Prefer", `respond-async, WAIT="7"; x=y`}, query.Wait{For: []core.Position{p(0, 1)}, Timeout: 7 * time.Second}},
+		{[]string{"Orchestrix-Position", "0-1", "Prefer", "wait=99999"}, query.Wait{For: []core.Position{p(0, 1)}, Timeout: 30 * time.Second}},
+		{[]string{"Orchestrix-Position", "0-1", "Prefer", "wait=soon"}, query.Wait{For: []core.Position{p(0, 1)}, Timeout: 2 * time.Second}},
 	} {
 		if r := call(t, server, "GET", "/v1/queries/top", "", c.headers...); r.status != 200 {
 			t.Errorf("%v: %d %s", c.headers, r.status, r.body)
@@ -260,28 +263,28 @@ func TestEveryFailureOfAReadHasItsStatus(t *testing.T) {
 		status int
 		code   string
 	}{
-		{fmt.Errorf("%w: x", es.ErrNotFound), 404, "document-not-found"},
-		{fmt.Errorf("%w: x", es.ErrNoStream), 404, "stream-not-found"},
+		{fmt.Errorf("%w: x", core.ErrNotFound), 404, "document-not-found"},
+		{fmt.Errorf("%w: x", port.ErrNoStream), 404, "stream-not-found"},
 		{fmt.Errorf("%w: x", runtime.ErrFuture), 404, "version-not-found"},
 		{fmt.Errorf("%w: x", runtime.ErrUnknown), 404, "unknown-name"},
-		{fmt.Errorf("%w: x", es.ErrBadQuery), 400, "bad-query"},
-		{fmt.Errorf("%w: x", es.ErrBadPosition), 400, "bad-position"},
-		{fmt.Errorf("%w: secret", es.ErrUnavailable), 503, "unavailable"},
-		{fmt.Errorf("%w: secret", es.ErrBadPayload), 500, "internal"},
-		{fmt.Errorf("%w: secret", es.ErrCorrupt), 500, "internal"},
+		{fmt.Errorf("%w: x", core.ErrBadQuery), 400, "bad-query"},
+		{fmt.Errorf("%w: x", core.ErrBadPosition), 400, "bad-position"},
+		{fmt.Errorf("%w: secret", port.ErrUnavailable), 503, "unavailable"},
+		{fmt.Errorf("%w: secret", core.ErrBadPayload), 500, "internal"},
+		{fmt.Errorf("%w: secret", core.ErrCorrupt), 500, "internal"},
 		{errors.New("secret"), 500, "internal"},
-		{&runtime.NotReachedError{View: "order-summary", Wanted: at, Reached: es.Position{Partition: 3, Sequence: 7}}, 504, "position-not-reached"},
+		{&runtime.NotReachedError{View: "order-summary", Wanted: at, Reached: core.Position{Partition: 3, Sequence: 7}}, 504, "position-not-reached"},
 	} {
 		server := queryServer(t, &router{
-			document: func(string, string, runtime.Wait) (es.Document, runtime.Freshness, error) {
-				return es.Document{}, runtime.Freshness{}, c.err
+			document: func(string, string, query.Wait) (core.Document, query.Freshness, error) {
+				return core.Document{}, query.Freshness{}, c.err
 			},
-			list: func(string, es.ListQuery, runtime.Wait) (es.Page, runtime.Freshness, error) {
-				return es.Page{}, runtime.Freshness{}, c.err
+			list: func(string, core.ListQuery, query.Wait) (core.Page, query.Freshness, error) {
+				return core.Page{}, query.Freshness{}, c.err
 			},
-			query: func(string, json.RawMessage, runtime.Wait) (any, error) { return nil, c.err },
-			state: func(es.Stream, runtime.Moment, runtime.Wait) (runtime.State, error) { return runtime.State{}, c.err },
-			history: func(es.Stream, es.Version, int, runtime.Wait) ([]es.CloudEvent, bool, error) {
+			query: func(string, json.RawMessage, query.Wait) (any, error) { return nil, c.err },
+			state: func(core.Stream, query.Moment, query.Wait) (query.State, error) { return query.State{}, c.err },
+			history: func(core.Stream, core.Version, int, query.Wait) ([]cloudevents.CloudEvent, bool, error) {
 				return nil, false, c.err
 			},
 		}, httpapi.Options{})
@@ -301,8 +304,8 @@ func TestEveryFailureOfAReadHasItsStatus(t *testing.T) {
 // A result that can't be encoded and a view's field that shadows a parameter are errors.
 func TestWhatCantBeServed(t *testing.T) {
 	t.Parallel()
-	server := queryServer(t, &router{state: func(s es.Stream, _ runtime.Moment, _ runtime.Wait) (runtime.State, error) {
-		return runtime.State{Stream: s, Version: 1, State: func() {}}, nil
+	server := queryServer(t, &router{state: func(s core.Stream, _ query.Moment, _ query.Wait) (query.State, error) {
+		return query.State{Stream: s, Version: 1, State: func() {}}, nil
 	}}, httpapi.Options{})
 	r := call(t, server, "GET", "/v1/streams/order/1", "")
 	r.problem(t, "not JSON", 500, "internal")

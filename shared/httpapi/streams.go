@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 )
 
 // The parameters of streams, and their limits.
@@ -24,16 +25,16 @@ const (
 
 // StateAnswer is an aggregate at a moment.
 type StateAnswer struct {
-	Stream   string     `json:"stream" doc:"The stream's name." example:"order-10248"`
-	Version  es.Version `json:"version" doc:"Of the stream at that moment." example:"2"`
-	Position string     `json:"position" doc:"The position of the commit that led to this version." example:"3-1042"`
-	State    any        `json:"state" doc:"The state that the events add up to."`
+	Stream   string       `json:"stream" doc:"The stream's name." example:"order-10248"`
+	Version  core.Version `json:"version" doc:"Of the stream at that moment." example:"2"`
+	Position string       `json:"position" doc:"The position of the commit that led to this version." example:"3-1042"`
+	State    any          `json:"state" doc:"The state that the events add up to."`
 }
 
 // HistoryAnswer is a part of a stream's history.
 type HistoryAnswer struct {
-	Items []es.CloudEvent `json:"items" doc:"The events, oldest first."`
-	Next  string          `json:"next_cursor,omitempty" doc:"The parameter after of the next request; absent at the end." example:"100"`
+	Items []cloudevents.CloudEvent `json:"items" doc:"The events, oldest first."`
+	Next  string                   `json:"next_cursor,omitempty" doc:"The parameter after of the next request; absent at the end." example:"100"`
 }
 
 // state answers the current or a past state of an aggregate.
@@ -56,7 +57,7 @@ func (a *queryAPI) state(ctx context.Context, r readRequest) ([]byte, error) {
 	if noneMatch(r.Header, tag) {
 		return nil, errNotModified
 	}
-	return es.Marshal(StateAnswer{
+	return core.Marshal(StateAnswer{
 		Stream: state.Stream.String(), Version: state.Version, Position: state.Position.String(), State: state.State,
 	})
 }
@@ -78,50 +79,50 @@ func (a *queryAPI) history(ctx context.Context, r readRequest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, more, err := a.router.History(ctx, stream, es.Version(after), int(limit), r.wait)
+	events, more, err := a.router.History(ctx, stream, core.Version(after), int(limit), r.wait)
 	if err != nil {
 		return nil, err
 	}
 	answer := HistoryAnswer{Items: events}
 	if events == nil {
-		answer.Items = []es.CloudEvent{}
+		answer.Items = []cloudevents.CloudEvent{}
 	}
 	if more && len(events) > 0 {
 		answer.Next = events[len(events)-1].StreamVersion.String()
 	}
-	return es.Marshal(answer)
+	return core.Marshal(answer)
 }
 
 // stream returns the stream that the path names.
-func (a *queryAPI) stream(r readRequest) (es.Stream, error) {
+func (a *queryAPI) stream(r readRequest) (core.Stream, error) {
 	category := r.PathValue("category")
 	if _, ok := a.registry.Aggregate(category); !ok {
-		return es.Stream{}, noCategory(a.registry, category, true)
+		return core.Stream{}, noCategory(a.registry, category, true)
 	}
-	stream := es.Stream{Tenant: es.DefaultTenant, Category: category, ID: r.PathValue("id")}
+	stream := core.Stream{Tenant: core.DefaultTenant, Category: category, ID: r.PathValue("id")}
 	return stream, stream.Check()
 }
 
 // readMoment reads ?version= or ?at=.
-func readMoment(values url.Values) (runtime.Moment, error) {
+func readMoment(values url.Values) (query.Moment, error) {
 	if err := only(values, paramVersion, paramAt); err != nil {
-		return runtime.Moment{}, err
+		return query.Moment{}, err
 	}
 	switch {
 	case values.Has(paramVersion) && values.Has(paramAt):
-		return runtime.Moment{}, problem.BadQuery.Errorf("give either version or at")
+		return query.Moment{}, problem.BadQuery.Errorf("give either version or at")
 	case values.Has(paramVersion):
 		version, err := strconv.ParseUint(values.Get(paramVersion), 10, 64)
 		if err != nil || version == 0 {
-			return runtime.Moment{}, problem.BadQuery.Errorf("version must be a number from 1")
+			return query.Moment{}, problem.BadQuery.Errorf("version must be a number from 1")
 		}
-		return runtime.Moment{Version: es.Version(version)}, nil
+		return query.Moment{Version: core.Version(version)}, nil
 	case values.Has(paramAt):
 		at, err := time.Parse(time.RFC3339, values.Get(paramAt))
 		if err != nil || at.IsZero() {
-			return runtime.Moment{}, problem.BadQuery.Errorf("at must be a time such as 2026-01-02T03:04:05Z; write the + of a zone as %%2B")
+			return query.Moment{}, problem.BadQuery.Errorf("at must be a time such as 2026-01-02T03:04:05Z; write the + of a zone as %%2B")
 		}
-		return runtime.Moment{Time: at}, nil
+		return query.Moment{Time: at}, nil
 	}
-	return runtime.Moment{}, nil
+	return query.Moment{}, nil
 }

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 )
 
 // The parameters that every list has, and their limits.
@@ -31,13 +31,13 @@ func (a *queryAPI) document(ctx context.Context, r readRequest) ([]byte, error) 
 		return nil, err
 	}
 	key := r.PathValue("key")
-	if err := es.CheckKey(key); err != nil {
+	if err := core.CheckKey(key); err != nil {
 		return nil, err
 	}
 	if err := only(r.values); err != nil {
 		return nil, err
 	}
-	document, fresh, err := a.router.Document(ctx, view.Name, es.DefaultTenant, key, r.wait)
+	document, fresh, err := a.router.Document(ctx, view.Name, core.DefaultTenant, key, r.wait)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (a *queryAPI) list(ctx context.Context, r readRequest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, fresh, err := a.router.List(ctx, view.Name, es.DefaultTenant, q, r.wait)
+	page, fresh, err := a.router.List(ctx, view.Name, core.DefaultTenant, q, r.wait)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (a *queryAPI) list(ctx context.Context, r readRequest) ([]byte, error) {
 	return appendPage(page)
 }
 
-func (a *queryAPI) view(name string) (*es.ViewType, error) {
+func (a *queryAPI) view(name string) (*core.ViewType, error) {
 	view, ok := a.registry.View(name)
 	if ok {
 		return view, nil
@@ -91,28 +91,28 @@ func (a *queryAPI) view(name string) (*es.ViewType, error) {
 }
 
 // listQuery reads the parameters of a list: filters by declared fields, sort order and page.
-func listQuery(view *es.ViewType, values url.Values) (es.ListQuery, error) {
+func listQuery(view *core.ViewType, values url.Values) (core.ListQuery, error) {
 	names := make([]string, 0, len(view.Fields)+3)
 	for _, f := range view.Fields {
 		names = append(names, f.Name)
 	}
 	if err := only(values, append(names, paramSort, paramLimit, paramCursor)...); err != nil {
-		return es.ListQuery{}, err
+		return core.ListQuery{}, err
 	}
 	limit, err := number(values, paramLimit, defaultListLimit, 1, maxListLimit)
 	if err != nil {
-		return es.ListQuery{}, err
+		return core.ListQuery{}, err
 	}
-	q := es.ListQuery{Limit: int(limit), Cursor: values.Get(paramCursor)}
+	q := core.ListQuery{Limit: int(limit), Cursor: values.Get(paramCursor)}
 	for _, name := range names {
 		if values.Has(name) {
-			q.Filter = append(q.Filter, es.FieldValue{Field: name, Value: values.Get(name)})
+			q.Filter = append(q.Filter, core.FieldValue{Field: name, Value: values.Get(name)})
 		}
 	}
 	if values.Has(paramSort) {
 		q.Sort, q.Desc = strings.CutPrefix(values.Get(paramSort), "-")
 		if _, ok := view.Field(q.Sort); !ok {
-			return es.ListQuery{}, problem.BadQuery.Errorf("can't sort by %s; there are: %s", quote(q.Sort), strings.Join(names, ", "))
+			return core.ListQuery{}, problem.BadQuery.Errorf("can't sort by %s; there are: %s", quote(q.Sort), strings.Join(names, ", "))
 		}
 	}
 	return q, nil
@@ -128,7 +128,7 @@ type asOfText struct {
 }
 
 // setAsOf sets Orchestrix-As-Of, if the freshness of the view is known.
-func (a *queryAPI) setAsOf(h http.Header, fresh runtime.Freshness) {
+func (a *queryAPI) setAsOf(h http.Header, fresh query.Freshness) {
 	if fresh.AsOf.IsZero() {
 		return
 	}
@@ -144,7 +144,7 @@ func (a *queryAPI) setAsOf(h http.Header, fresh runtime.Freshness) {
 func appendKey(to []byte, key string) ([]byte, error) {
 	for i := range len(key) {
 		if c := key[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
-			text, err := es.Marshal(key)
+			text, err := core.Marshal(key)
 			return append(to, text...), err
 		}
 	}
@@ -154,7 +154,7 @@ func appendKey(to []byte, key string) ([]byte, error) {
 }
 
 // appendDocument writes a document. Its data is copied byte for byte from the view store.
-func appendDocument(to []byte, d es.Document) ([]byte, error) {
+func appendDocument(to []byte, d core.Document) ([]byte, error) {
 	to, err := appendKey(append(to, `{"key":`...), d.Key)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func appendDocument(to []byte, d es.Document) ([]byte, error) {
 	return append(to, '}'), nil
 }
 
-func appendPage(page es.Page) ([]byte, error) {
+func appendPage(page core.Page) ([]byte, error) {
 	size := 64 + len(page.Next)
 	for _, d := range page.Items {
 		size += len(d.Data) + len(d.Key) + 64
@@ -183,7 +183,7 @@ func appendPage(page es.Page) ([]byte, error) {
 	}
 	to = append(to, ']')
 	if page.Next != "" {
-		cursor, err := es.Marshal(page.Next)
+		cursor, err := core.Marshal(page.Next)
 		if err != nil {
 			return nil, err
 		}

@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/httpapi"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/query"
 )
 
 // The real executor and the real queries behind HTTP, on a log in memory.
@@ -20,12 +21,12 @@ func TestCommandsAndStreamsTogether(t *testing.T) {
 	t.Parallel()
 	registry, schemas := registry(t)
 	log, quiet := memory.NewLog(4), slog.New(slog.DiscardHandler)
-	executor, err := runtime.NewExecutor(registry, log, nil, runtime.ExecutorConfig{Logger: quiet})
+	executor, err := command.NewExecutor(registry, log, nil, command.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	commands := commandServer(t, executor, httpapi.Options{Logger: quiet})
-	handler, err := httpapi.NewQueryAPI(registry, schemas, runtime.NewQueries(registry, log, nil, nil, quiet), httpapi.Options{Logger: quiet})
+	handler, err := httpapi.NewQueryAPI(registry, schemas, query.New(registry, log, nil, nil, quiet), httpapi.Options{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestCommandsAndStreamsTogether(t *testing.T) {
 // waiting answers when the request's context ends or the time is up.
 type waiting struct{ router }
 
-func (waiting) Query(ctx context.Context, _, _ string, _ json.RawMessage, w runtime.Wait) (any, error) {
+func (waiting) Query(ctx context.Context, _, _ string, _ json.RawMessage, w query.Wait) (any, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -84,6 +85,6 @@ func TestWaitingOutlastsTheReadTimeout(t *testing.T) {
 	server.Config.ReadTimeout = 50 * time.Millisecond
 	server.Start()
 	t.Cleanup(server.Close)
-	call(t, server, "GET", "/v1/queries/top", "", "Orchestrix-Position", es.Position{Sequence: 1}.String(), "Prefer", "wait=1").
+	call(t, server, "GET", "/v1/queries/top", "", "Orchestrix-Position", core.Position{Sequence: 1}.String(), "Prefer", "wait=1").
 		expect(t, "waited", `"waited"`, nil)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/tracing"
 )
 
@@ -23,26 +24,26 @@ const (
 
 // pendingCommit is a commit that is being appended, with what each attempt needs, computed once.
 type pendingCommit struct {
-	es.Commit
+	core.Commit
 	location
-	expected  es.Revision
+	expected  core.Revision
 	messageID string
 	message   *nats.Msg
 	end       time.Time // of the append's budget
 }
 
-// Append implements [es.Appender]. It publishes the commit with the sequence that the stream must end with. A missing
+// Append implements [port.Appender]. It publishes the commit with the sequence that the stream must end with. A missing
 // answer is not a failure: the leader is asked whether it has the commit, and only if not is the commit published again,
 // with the same message id and expectation. An attempt that arrives late, after another was sent, is harmless: at most
 // one of them meets the expectation.
 //
-// Where ctx or the configured budget ends first, the result is unknown: [es.ErrUnavailable].
-func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+// Where ctx or the configured budget ends first, the result is unknown: [port.ErrUnavailable].
+func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	p := &pendingCommit{Commit: c, expected: expected}
 	if err := p.Check(); err != nil {
-		return es.Revision{}, err
+		return core.Revision{}, err
 	}
-	p.Version = expected.Version + es.Version(len(c.Events))
+	p.Version = expected.Version + core.Version(len(c.Events))
 	p.Previous = expected.Next()
 	p.location, p.messageID = l.locate(c.Stream), messageID(&p.Commit)
 	ctx, span := l.startSend(ctx, p)
@@ -61,22 +62,22 @@ func (l *Log) startSend(ctx context.Context, p *pendingCommit) (context.Context,
 	return ctx, span
 }
 
-func (l *Log) appendCommit(ctx context.Context, p *pendingCommit) (revision es.Revision, err error) {
+func (l *Log) appendCommit(ctx context.Context, p *pendingCommit) (revision core.Revision, err error) {
 	if p.message, err = l.encode(p); err != nil {
-		return es.Revision{}, err
+		return core.Revision{}, err
 	}
 	revision, err = l.appendWithin(ctx, p)
 	l.recordAppend(ctx, p.partition, err)
-	if errors.Is(err, es.ErrConflict) {
+	if errors.Is(err, port.ErrConflict) {
 		l.config.Observer.Conflict(p.Stream)
 	}
 	return revision, err
 }
 
 // appendWithin makes attempts until one has a definite result, or the budget is spent.
-func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (es.Revision, error) {
+func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (core.Revision, error) {
 	if err := ctx.Err(); err != nil {
-		return es.Revision{}, p.unavailable(err)
+		return core.Revision{}, p.unavailable(err)
 	}
 	p.end = time.Now().Add(l.config.AppendBudget)
 	for attempt := 1; ; attempt++ {
@@ -85,8 +86,8 @@ func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (es.Revision, 
 			return revision, err
 		}
 		if !pauseAfter(ctx, attempt, p.end, writePauses) {
-			return es.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w: %w",
-				es.ErrUnavailable, p.Stream, cmp.Or(ctx.Err(), context.DeadlineExceeded), err)
+			return core.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w: %w",
+				port.ErrUnavailable, p.Stream, cmp.Or(ctx.Err(), context.DeadlineExceeded), err)
 		}
 		l.config.Observer.Retry(p.Stream)
 	}
@@ -96,13 +97,13 @@ func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (es.Revision, 
 var errTryAgain = errors.New("not in the log so far")
 
 // appendOnce publishes once. Where the answer is missing or ambiguous, it reads the result from the leader.
-func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (es.Revision, error) {
+func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (core.Revision, error) {
 	answering, cancel := l.answerContext(ctx, p.end)
 	ack, err := l.publishOnce(answering, p.message)
 	cancel()
 	if err == nil && !ack.Duplicate {
 		l.failover.succeeded()
-		p.Position = es.Position{Partition: p.partition, Sequence: ack.Sequence}
+		p.Position = core.Position{Partition: p.partition, Sequence: ack.Sequence}
 		return p.Revision(), nil
 	}
 	ctx, cancel = context.WithDeadline(ctx, p.end)
@@ -116,42 +117,42 @@ func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (es.Revision, er
 }
 
 // resolveError finds the result of a publish that returned no sequence.
-func (l *Log) resolveError(ctx context.Context, p *pendingCommit, err error) (es.Revision, error) {
+func (l *Log) resolveError(ctx context.Context, p *pendingCommit, err error) (core.Revision, error) {
 	var refused *jetstream.APIError
 	switch {
 	case errors.As(err, &refused):
 		return l.resolveRefusal(ctx, p, refused)
 	case errors.Is(err, jetstream.ErrNoStreamResponse): // no leader, or a server that is starting
-		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
+		return core.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
 	case errors.Is(err, nats.ErrMaxPayload): // reconnected to a server with a smaller limit
-		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, p.Stream, err)
+		return core.Revision{}, fmt.Errorf("%w: %s: %w", port.ErrTooLarge, p.Stream, err)
 	case errors.Is(err, nats.ErrConnectionClosed): // permanently
-		return es.Revision{}, p.unavailable(err)
+		return core.Revision{}, p.unavailable(err)
 	}
 	l.config.Observer.AmbiguousAck(p.Stream)
 	return l.findResult(ctx, p, fmt.Errorf("%w: %w", errTryAgain, err))
 }
 
 // resolveRefusal handles an error that the server answered.
-func (l *Log) resolveRefusal(ctx context.Context, p *pendingCommit, refusal *jetstream.APIError) (es.Revision, error) {
+func (l *Log) resolveRefusal(ctx context.Context, p *pendingCommit, refusal *jetstream.APIError) (core.Revision, error) {
 	switch refusal.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return l.resolveConflict(ctx, p, refusal)
 	case errCodeDuplicateInProcess: // an earlier attempt is being replicated
-		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, refusal)
+		return core.Revision{}, fmt.Errorf("%w: %w", errTryAgain, refusal)
 	case jetstream.JSErrCodeStreamMessageExceedsMaximum, errCodeHeaderTooLarge:
-		return es.Revision{}, fmt.Errorf("%w: %s: %w", es.ErrTooLarge, p.Stream, refusal)
+		return core.Revision{}, fmt.Errorf("%w: %s: %w", port.ErrTooLarge, p.Stream, refusal)
 	default: // no room, no such stream, JetStream is off
-		return es.Revision{}, p.unavailable(refusal)
+		return core.Revision{}, p.unavailable(refusal)
 	}
 }
 
 // resolveConflict distinguishes three causes of a wrong last sequence: another writer's commit, this very commit, stored
 // by an attempt whose answer was lost, and a commit that is still being replicated: the leader refuses because of it, and
 // no reader sees it yet.
-func (l *Log) resolveConflict(ctx context.Context, p *pendingCommit, cause error) (es.Revision, error) {
+func (l *Log) resolveConflict(ctx context.Context, p *pendingCommit, cause error) (core.Revision, error) {
 	revision, err := l.findResult(ctx, p, errNoMessage)
-	if errors.Is(err, es.ErrConflict) {
+	if errors.Is(err, port.ErrConflict) {
 		return revision, fmt.Errorf("%w: %w", err, cause)
 	}
 	if !errors.Is(err, errNoMessage) {
@@ -159,38 +160,38 @@ func (l *Log) resolveConflict(ctx context.Context, p *pendingCommit, cause error
 	}
 	last, err := l.lastCommit(ctx, p.location, l.getLastConfirmed)
 	switch {
-	case err != nil && !errors.Is(err, es.ErrNoStream):
-		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
+	case err != nil && !errors.Is(err, port.ErrNoStream):
+		return core.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
 	case last.Position.Sequence == p.expected.Position.Sequence:
-		return es.Revision{}, fmt.Errorf("%w: %w", errTryAgain, cause)
+		return core.Revision{}, fmt.Errorf("%w: %w", errTryAgain, cause)
 	default: // the stream never had the expected revision
-		return es.Revision{}, p.conflictAt(last.Version, cause)
+		return core.Revision{}, p.conflictAt(last.Version, cause)
 	}
 }
 
 // findResult asks the leader for the commit after the expected revision. It returns its revision if it is this very
-// commit, [es.ErrConflict] if it is another, and otherwise if there is none.
-func (l *Log) findResult(ctx context.Context, p *pendingCommit, otherwise error) (es.Revision, error) {
+// commit, [port.ErrConflict] if it is another, and otherwise if there is none.
+func (l *Log) findResult(ctx context.Context, p *pendingCommit, otherwise error) (core.Revision, error) {
 	m, err := l.getFromLeader(ctx, p.partition, getRequest{Sequence: p.expected.Position.Sequence + 1, NextFor: p.subject})
 	if errors.Is(err, errNoMessage) {
-		return es.Revision{}, otherwise
+		return core.Revision{}, otherwise
 	}
 	if err != nil {
-		return es.Revision{}, fmt.Errorf("%w: read the result: %w", errTryAgain, err)
+		return core.Revision{}, fmt.Errorf("%w: read the result: %w", errTryAgain, err)
 	}
 	next, err := l.decodeAt(p.location, m)
 	if err != nil {
-		return es.Revision{}, err
+		return core.Revision{}, err
 	}
 	if next.Command == p.Command && next.Time.Equal(p.Time) && next.First() == p.expected.Version+1 {
 		return next.Revision(), nil
 	}
-	return es.Revision{}, p.conflictAt(next.Version, fmt.Errorf("the log has version %d at %s", next.First(), next.Position))
+	return core.Revision{}, p.conflictAt(next.Version, fmt.Errorf("the log has version %d at %s", next.First(), next.Position))
 }
 
 // conflictAt is the conflict with a stream that has at least this version.
-func (p *pendingCommit) conflictAt(actual es.Version, cause error) error {
-	return &es.ConflictError{Stream: p.Stream, Expected: p.expected.Version, Actual: actual, Cause: cause}
+func (p *pendingCommit) conflictAt(actual core.Version, cause error) error {
+	return &port.ConflictError{Stream: p.Stream, Expected: p.expected.Version, Actual: actual, Cause: cause}
 }
 
 func (p *pendingCommit) unavailable(cause error) error {
@@ -199,7 +200,7 @@ func (p *pendingCommit) unavailable(cause error) error {
 
 func (p *pendingCommit) conflict(cause error) error {
 	if cause == nil {
-		return fmt.Errorf("append to %s after version %d: %w", p.Stream, p.expected.Version, es.ErrConflict)
+		return fmt.Errorf("append to %s after version %d: %w", p.Stream, p.expected.Version, port.ErrConflict)
 	}
-	return fmt.Errorf("append to %s after version %d: %w: %w", p.Stream, p.expected.Version, es.ErrConflict, cause)
+	return fmt.Errorf("append to %s after version %d: %w: %w", p.Stream, p.expected.Version, port.ErrConflict, cause)
 }

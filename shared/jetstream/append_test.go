@@ -12,10 +12,11 @@ import (
 
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 // counts is an observer that counts.
@@ -23,9 +24,9 @@ type counts struct{ conflicts, retries, ambiguous atomic.Int64 }
 
 func (c *counts) observer() jetstream.Observer {
 	return jetstream.Observer{
-		Conflict:     func(es.Stream) { c.conflicts.Add(1) },
-		Retry:        func(es.Stream) { c.retries.Add(1) },
-		AmbiguousAck: func(es.Stream) { c.ambiguous.Add(1) },
+		Conflict:     func(core.Stream) { c.conflicts.Add(1) },
+		Retry:        func(core.Stream) { c.retries.Add(1) },
+		AmbiguousAck: func(core.Stream) { c.ambiguous.Add(1) },
 	}
 }
 
@@ -34,10 +35,10 @@ func TestAConflictKeepsItsCause(t *testing.T) {
 	t.Parallel()
 	var seen counts
 	log, _ := openLog(t, jetstream.Config{Observer: seen.observer()})
-	mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
-	_, err := log.Append(t.Context(), es.Revision{}, happened(thing("a"), "c2"))
+	mustAppend(t, log, core.Revision{}, happened(thing("a"), "c1"))
+	_, err := log.Append(t.Context(), core.Revision{}, happened(thing("a"), "c2"))
 	var cause *njs.APIError
-	if !errors.Is(err, es.ErrConflict) || !strings.Contains(err.Error(), "thing-a") || !errors.As(err, &cause) || cause.ErrorCode != 10071 {
+	if !errors.Is(err, port.ErrConflict) || !strings.Contains(err.Error(), "thing-a") || !errors.As(err, &cause) || cause.ErrorCode != 10071 {
 		t.Errorf("got %v", err)
 	}
 	if seen.conflicts.Load() != 1 || seen.retries.Load() != 0 {
@@ -73,14 +74,14 @@ func TestTheResultOfALostAcknowledgementIsRead(t *testing.T) {
 			var seen counts
 			log := openOn(t, connect(t, p.url()), jetstream.Config{AckTimeout: time.Second, Observer: seen.observer()})
 			s := thing("a")
-			first := mustAppend(t, log, es.Revision{}, happened(s, "c1"))
+			first := mustAppend(t, log, core.Revision{}, happened(s, "c1"))
 
 			others := 0
 			landed := make(chan struct{})
 			var watching sync.WaitGroup
 			watching.Go(func() { awaitCommand(t, direct, s, "c2"); close(landed) })
 			lose(p, landed, func() {
-				for last := lastOf(t, direct, s); others < es.MaxPrevious+2; others++ {
+				for last := lastOf(t, direct, s); others < core.MaxPrevious+2; others++ {
 					last.Version, last.Position = revisionParts(mustAppend(t, direct, last.Revision(), happened(s, fmt.Sprint("other", others))))
 				}
 			})
@@ -93,7 +94,7 @@ func TestTheResultOfALostAcknowledgementIsRead(t *testing.T) {
 				t.Error("no answer was lost")
 			}
 			var ids []string
-			for c, err := range es.Read(t.Context(), direct, s, 0) {
+			for c, err := range port.Read(t.Context(), direct, s, 0) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -106,9 +107,9 @@ func TestTheResultOfALostAcknowledgementIsRead(t *testing.T) {
 	}
 }
 
-func revisionParts(r es.Revision) (es.Version, es.Position) { return r.Version, r.Position }
+func revisionParts(r core.Revision) (core.Version, core.Position) { return r.Version, r.Position }
 
-func lastOf(t testing.TB, log es.Reader, s es.Stream) es.Commit {
+func lastOf(t testing.TB, log port.Reader, s core.Stream) core.Commit {
 	t.Helper()
 	last, err := log.LastConfirmed(t.Context(), s)
 	if err != nil {
@@ -118,12 +119,12 @@ func lastOf(t testing.TB, log es.Reader, s es.Stream) es.Commit {
 }
 
 // awaitCommand waits until the commit of a command is in the log.
-func awaitCommand(t testing.TB, log es.Reader, s es.Stream, id string) {
+func awaitCommand(t testing.TB, log port.Reader, s core.Stream, id string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for ctx.Err() == nil {
-		for c, err := range es.Read(ctx, log, s, 0) {
+		for c, err := range port.Read(ctx, log, s, 0) {
 			if err == nil && c.Command.ID == id {
 				return
 			}
@@ -136,8 +137,8 @@ func awaitCommand(t testing.TB, log es.Reader, s es.Stream, id string) {
 func TestOneCommandIDOnTwoAggregates(t *testing.T) {
 	t.Parallel()
 	log, _ := openLog(t, jetstream.Config{Partitions: 1})
-	a := mustAppend(t, log, es.Revision{}, happened(thing("a"), "same"))
-	b := mustAppend(t, log, es.Revision{}, happened(thing("b"), "same"))
+	a := mustAppend(t, log, core.Revision{}, happened(thing("a"), "same"))
+	b := mustAppend(t, log, core.Revision{}, happened(thing("b"), "same"))
 	if a.Position == b.Position {
 		t.Errorf("both are at %s", a.Position)
 	}
@@ -152,8 +153,8 @@ func TestAnAppendWithoutAServer(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), "ORX_EVENTS_0"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := log.Append(t.Context(), es.Revision{}, happened(thing("a"), "c1"))
-	if !errors.Is(err, es.ErrUnavailable) || !errors.Is(err, njs.ErrNoStreamResponse) || !errors.Is(err, context.DeadlineExceeded) {
+	_, err := log.Append(t.Context(), core.Revision{}, happened(thing("a"), "c1"))
+	if !errors.Is(err, port.ErrUnavailable) || !errors.Is(err, njs.ErrNoStreamResponse) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	if seen.retries.Load() == 0 || seen.ambiguous.Load() != 0 {
@@ -170,8 +171,8 @@ func TestAnAppendEndsWithItsCaller(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	p.deaf.Store(true)
 	p.onPublish.Store(&cancel)
-	_, err := log.Append(ctx, es.Revision{}, happened(thing("a"), "c1"))
-	if !errors.Is(err, es.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+	_, err := log.Append(ctx, core.Revision{}, happened(thing("a"), "c1"))
+	if !errors.Is(err, port.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	p.deaf.Store(false)
@@ -186,13 +187,13 @@ func TestAFullServerAcknowledgesNothing(t *testing.T) {
 	server := localtest.NATS(t, func(o *local.NATSOptions) { o.MaxStore = 64 << 10 })
 	conn := connect(t, server.URL())
 	log := openOn(t, conn, jetstream.Config{Partitions: 1, AppendBudget: 2 * time.Second})
-	revision, acknowledged := es.Revision{}, 0
+	revision, acknowledged := core.Revision{}, 0
 	for n := range 1000 {
 		c := happened(thing("a"), fmt.Sprint(n))
 		c.Events[0].Data = []byte(`"` + strings.Repeat("x", 1000) + `"`)
 		next, err := log.Append(t.Context(), revision, c)
 		if err != nil {
-			if !errors.Is(err, es.ErrUnavailable) {
+			if !errors.Is(err, port.ErrUnavailable) {
 				t.Errorf("got %v", err)
 			}
 			break
@@ -202,13 +203,13 @@ func TestAFullServerAcknowledgesNothing(t *testing.T) {
 	if acknowledged == 0 || acknowledged == 1000 {
 		t.Fatalf("%d commits were acknowledged", acknowledged)
 	}
-	if err := log.Ping(t.Context()); !errors.Is(err, es.ErrUnavailable) {
+	if err := log.Ping(t.Context()); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("the log is full, and a ping got %v", err)
 	}
-	if err := openOn(t, conn, jetstream.Config{}).Ping(t.Context()); !errors.Is(err, es.ErrUnavailable) {
+	if err := openOn(t, conn, jetstream.Config{}).Ping(t.Context()); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("the log is full, and the ping of a client that has not appended got %v", err)
 	}
-	if last := lastOf(t, log, thing("a")); last.Version != es.Version(acknowledged) {
+	if last := lastOf(t, log, thing("a")); last.Version != core.Version(acknowledged) {
 		t.Errorf("%d commits were acknowledged, the log has %d", acknowledged, last.Version)
 	}
 }
@@ -234,15 +235,15 @@ func TestACommitThatIsTooLargeIsNotSent(t *testing.T) {
 	wordy.Trace.State = strings.Repeat("x", 70_000)
 	for what, tried := range map[string]struct {
 		log    *jetstream.Log
-		commit es.Commit
+		commit core.Commit
 		limit  string
 	}{
 		"the stream's limit": {limited, large, "the log takes 10000"},
 		"the headers' limit": {log, wordy, "JetStream takes 65535"},
 	} {
 		sent := conn.Stats().OutMsgs
-		_, err := tried.log.Append(t.Context(), es.Revision{}, tried.commit)
-		if !errors.Is(err, es.ErrTooLarge) || !strings.Contains(err.Error(), tried.limit) {
+		_, err := tried.log.Append(t.Context(), core.Revision{}, tried.commit)
+		if !errors.Is(err, port.ErrTooLarge) || !strings.Contains(err.Error(), tried.limit) {
 			t.Errorf("%s: got %v", what, err)
 		}
 		if now := conn.Stats().OutMsgs; now != sent {
@@ -250,7 +251,7 @@ func TestACommitThatIsTooLargeIsNotSent(t *testing.T) {
 		}
 	}
 	// This log was opened before the limit: the server says so.
-	if _, err := log.Append(t.Context(), es.Revision{}, large); !errors.Is(err, es.ErrTooLarge) {
+	if _, err := log.Append(t.Context(), core.Revision{}, large); !errors.Is(err, port.ErrTooLarge) {
 		t.Errorf("refused by the server: got %v", err)
 	}
 }
@@ -259,16 +260,16 @@ func TestACommitThatIsTooLargeIsNotSent(t *testing.T) {
 func TestLineBreaksInHeadersAreRefused(t *testing.T) {
 	t.Parallel()
 	log, _ := openLog(t, jetstream.Config{Partitions: 1})
-	for what, change := range map[string]func(*es.Commit){
-		"trace state":  func(c *es.Commit) { c.Trace.State = "a\r\nNats-Rollup: all" },
-		"trace parent": func(c *es.Commit) { c.Trace.Parent = "a\nb: c" },
-		"correlation":  func(c *es.Commit) { c.CorrelationID = "a\rb" },
-		"causation":    func(c *es.Commit) { c.CausationID = "\n" },
-		"hash":         func(c *es.Commit) { c.Command.Hash = "a\r\n\r\nbody" },
+	for what, change := range map[string]func(*core.Commit){
+		"trace state":  func(c *core.Commit) { c.Trace.State = "a\r\nNats-Rollup: all" },
+		"trace parent": func(c *core.Commit) { c.Trace.Parent = "a\nb: c" },
+		"correlation":  func(c *core.Commit) { c.CorrelationID = "a\rb" },
+		"causation":    func(c *core.Commit) { c.CausationID = "\n" },
+		"hash":         func(c *core.Commit) { c.Command.Hash = "a\r\n\r\nbody" },
 	} {
 		c := happened(thing("a"), "c1")
 		change(&c)
-		if _, err := log.Append(t.Context(), es.Revision{}, c); !errors.Is(err, es.ErrBadToken) {
+		if _, err := log.Append(t.Context(), core.Revision{}, c); !errors.Is(err, core.ErrBadToken) {
 			t.Errorf("%s: got %v", what, err)
 		}
 	}

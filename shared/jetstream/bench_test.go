@@ -14,15 +14,16 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/port"
 )
 
 const benchWorkers = 64
 
 var payload = []byte(`{"text":"` + strings.Repeat("x", 240) + `"}`)
 
-func sized(s es.Stream, id string) es.Commit {
+func sized(s core.Stream, id string) core.Commit {
 	c := happened(s, id)
 	c.Events[0].Data = payload
 	return c
@@ -64,7 +65,7 @@ func BenchmarkAppend(b *testing.B) {
 	b.Run("append", func(b *testing.B) {
 		log, _ := openLog(b, jetstream.Config{})
 		spread(b, benchWorkers, func(n int64) error {
-			_, err := log.Append(b.Context(), es.Revision{}, sized(thing(fmt.Sprint(n)), "c"))
+			_, err := log.Append(b.Context(), core.Revision{}, sized(thing(fmt.Sprint(n)), "c"))
 			return err
 		})
 	})
@@ -102,7 +103,7 @@ func BenchmarkAppend(b *testing.B) {
 func filled(b *testing.B, streams, commits int) *jetstream.Log {
 	b.Helper()
 	log, _ := openLog(b, jetstream.Config{})
-	revisions := make([]es.Revision, streams)
+	revisions := make([]core.Revision, streams)
 	for n := range commits {
 		for i := range revisions {
 			revisions[i] = mustAppend(b, log, revisions[i], sized(thing(fmt.Sprint(i)), fmt.Sprint(n)))
@@ -114,7 +115,7 @@ func filled(b *testing.B, streams, commits int) *jetstream.Log {
 func BenchmarkLast(b *testing.B) {
 	const streams = 1000
 	log := filled(b, streams, 1)
-	for name, last := range map[string]func(context.Context, es.Stream) (es.Commit, error){
+	for name, last := range map[string]func(context.Context, core.Stream) (core.Commit, error){
 		"any replica": log.Last, "leader": log.LastConfirmed,
 	} {
 		for _, workers := range []int{1, benchWorkers} {
@@ -136,7 +137,7 @@ func BenchmarkRead(b *testing.B) {
 			b.Run(fmt.Sprintf("%d commits/%d callers", commits, workers), func(b *testing.B) {
 				spread(b, workers, func(n int64) error {
 					got := 0
-					for _, err := range es.Read(b.Context(), log, thing(fmt.Sprint(n%streams)), 0) {
+					for _, err := range port.Read(b.Context(), log, thing(fmt.Sprint(n%streams)), 0) {
 						if err != nil {
 							return err
 						}
@@ -155,7 +156,7 @@ func BenchmarkRead(b *testing.B) {
 func BenchmarkFollow(b *testing.B) {
 	const commits = 20_000
 	log, _ := openLog(b, jetstream.Config{Partitions: 1})
-	revisions := make([]es.Revision, 200)
+	revisions := make([]core.Revision, 200)
 	for n := range commits {
 		i := n % len(revisions)
 		revisions[i] = mustAppend(b, log, revisions[i], sized(thing(fmt.Sprint(i)), fmt.Sprint(n)))
@@ -163,7 +164,7 @@ func BenchmarkFollow(b *testing.B) {
 	errEnd := errors.New("end")
 	for b.Loop() {
 		seen := 0
-		err := log.Follow(b.Context(), es.Position{}, 500, func(_ context.Context, batch es.Batch) error {
+		err := log.Follow(b.Context(), core.Position{}, 500, func(_ context.Context, batch port.Batch) error {
 			if seen += len(batch.Commits); seen == commits {
 				return errEnd
 			}

@@ -10,7 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Bus is a message bus in JetStream. Each topic is a work queue, whose messages are spread over as many partitions as the
@@ -18,12 +19,12 @@ import (
 type Bus struct {
 	*server
 	limits   BusConfig
-	queues   map[es.Topic]jetstream.Stream
+	queues   map[port.Topic]jetstream.Stream
 	dead     jetstream.Stream
 	attempts *KeyValue // number of attempts at messages that failed
 }
 
-var _ es.MessageBus = (*Bus)(nil)
+var _ port.MessageBus = (*Bus)(nil)
 
 // BusConfig describes the bus. Zero values take the defaults.
 type BusConfig struct {
@@ -48,23 +49,23 @@ func (c BusConfig) withDefaults() BusConfig {
 // maxMessage is the maximum size of a message in a queue, with its header, so that its dead letter fits into 1 MiB;
 // deadLetterExtra is by how much the dead letter is larger.
 const (
-	maxMessage      = es.MaxMessageData + es.MaxMessageHeader + 1<<10
+	maxMessage      = port.MaxMessageData + port.MaxMessageHeader + 1<<10
 	deadLetterExtra = maxDeadError + 1<<10
 )
 
 // OpenBus opens the bus beside a log, and creates what is missing of it. Several services may open it concurrently. It
-// returns [ErrPartitions] if its queues were made for a log with another number of partitions, and [es.ErrUnavailable].
+// returns [ErrPartitions] if its queues were made for a log with another number of partitions, and [port.ErrUnavailable].
 func OpenBus(ctx context.Context, log *Log, config BusConfig) (*Bus, error) {
 	return openBus(ctx, log.server, config, true)
 }
 
-// OpenExistingBus opens the bus as it is. It returns [es.ErrUnavailable] if it is missing.
+// OpenExistingBus opens the bus as it is. It returns [port.ErrUnavailable] if it is missing.
 func OpenExistingBus(ctx context.Context, log *Log) (*Bus, error) {
 	return openBus(ctx, log.server, BusConfig{}, false)
 }
 
 func openBus(ctx context.Context, s *server, config BusConfig, create bool) (*Bus, error) {
-	b := &Bus{server: s, limits: config.withDefaults(), queues: map[es.Topic]jetstream.Stream{}}
+	b := &Bus{server: s, limits: config.withDefaults(), queues: map[port.Topic]jetstream.Stream{}}
 	for topic := range queueNames {
 		stream, err := s.ensureStream(ctx, b.queueConfig(topic), create)
 		if err != nil {
@@ -83,7 +84,7 @@ func openBus(ctx context.Context, s *server, config BusConfig, create bool) (*Bu
 	return b, err
 }
 
-func (b *Bus) queueConfig(topic es.Topic) jetstream.StreamConfig {
+func (b *Bus) queueConfig(topic port.Topic) jetstream.StreamConfig {
 	var subjects []string
 	for partition := range b.partitions {
 		subjects = append(subjects, b.config.topicPrefix(topic)+strconv.Itoa(partition)+".*.*.*")
@@ -123,13 +124,13 @@ func (b *Bus) acceptQueue(c jetstream.StreamConfig) error {
 }
 
 // messageSubject is the subject of messages to a stream.
-func (b *Bus) messageSubject(topic es.Topic, to es.Stream) string {
+func (b *Bus) messageSubject(topic port.Topic, to core.Stream) string {
 	return streamSubject(b.config.topicPrefix(topic), b.partitionOf(to), to)
 }
 
-// Publish implements [es.Publisher].
-func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
-	if err := es.CheckTopic(topic); err != nil {
+// Publish implements [port.Publisher].
+func (b *Bus) Publish(ctx context.Context, topic port.Topic, m port.Message) error {
+	if err := port.CheckTopic(topic); err != nil {
 		return err
 	}
 	if err := m.Check(); err != nil {
@@ -137,7 +138,7 @@ func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
 	}
 	message := encodeMessage(b.messageSubject(topic, m.To), m.ID, m)
 	if size, limit := message.Size()+deadLetterExtra, b.conn.MaxPayload(); int64(size) > limit {
-		return fmt.Errorf("%w: message %s would have %d bytes as a dead letter, NATS takes %d: raise its max_payload", es.ErrTooLarge, m.ID, size, limit)
+		return fmt.Errorf("%w: message %s would have %d bytes as a dead letter, NATS takes %d: raise its max_payload", port.ErrTooLarge, m.ID, size, limit)
 	}
 	return b.publish(ctx, message)
 }
@@ -163,13 +164,13 @@ func publishRefusal(subject string, err error) error {
 	var api *jetstream.APIError
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
-		return fmt.Errorf("%w: %s: %w", es.ErrTooLarge, subject, err)
+		return fmt.Errorf("%w: %s: %w", port.ErrTooLarge, subject, err)
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return unavailable("publish to "+subject, err)
 	case !errors.As(err, &api) || api.ErrorCode == errCodeDuplicateInProcess:
 		return nil
 	case api.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum || api.ErrorCode == errCodeHeaderTooLarge:
-		return fmt.Errorf("%w: %s: %w", es.ErrTooLarge, subject, err)
+		return fmt.Errorf("%w: %s: %w", port.ErrTooLarge, subject, err)
 	case api.ErrorCode == errCodeStoreFailed && strings.HasPrefix(api.Description, "maximum "):
 		return unavailable("publish to "+subject+": the queue is full; start more workers, or find out why the workers do not finish", err)
 	}

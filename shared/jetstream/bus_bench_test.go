@@ -10,10 +10,10 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 // BenchmarkBus compares the bus with a plain publish into an equal stream, and with a queue without order: one consumer,
@@ -47,7 +47,7 @@ func benchBus(b *testing.B, sync time.Duration) {
 		bus := openBus(b, conn, jetstream.BusConfig{})
 		var handled atomic.Int64
 		all := make(chan struct{})
-		startWorker(b, conn.ConnectedUrl(), es.Subscription{MaxInFlight: 256}, func(context.Context, es.Delivery) error {
+		startWorker(b, conn.ConnectedUrl(), port.Subscription{MaxInFlight: 256}, func(context.Context, port.Delivery) error {
 			if handled.Add(1) == int64(b.N) {
 				close(all)
 			}
@@ -83,8 +83,8 @@ func benchBus(b *testing.B, sync time.Duration) {
 	})
 }
 
-func publishTo(b *testing.B, bus es.Publisher) func(int64) error {
+func publishTo(b *testing.B, bus port.Publisher) func(int64) error {
 	return func(n int64) error {
-		return bus.Publish(b.Context(), es.CommandTopic, es.Message{ID: fmt.Sprint(n), To: thing(fmt.Sprint("s", n%1000)), Data: payload})
+		return bus.Publish(b.Context(), port.CommandTopic, port.Message{ID: fmt.Sprint(n), To: thing(fmt.Sprint("s", n%1000)), Data: payload})
 	}
 }

@@ -9,24 +9,25 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
-// DeadLetters implements [es.DeadLetters].
-func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadLetter, error) {
+// DeadLetters implements [port.DeadLetters].
+func (b *Bus) DeadLetters(ctx context.Context, q port.DeadLetterQuery) ([]port.DeadLetter, error) {
 	if q.Topic != "" {
-		if err := es.CheckTopic(q.Topic); err != nil {
+		if err := port.CheckTopic(q.Topic); err != nil {
 			return nil, err
 		}
 	}
 	if q.Group != "" {
-		if err := es.CheckToken("group", q.Group); err != nil {
+		if err := core.CheckToken("group", q.Group); err != nil {
 			return nil, err
 		}
 	}
 	subject := b.config.deadPrefix() + cmp.Or(string(q.Topic), "*") + "." + cmp.Or(q.Group, "*") + ".>"
-	var found []es.DeadLetter
-	for len(found) < cmp.Or(q.Limit, es.DefaultDeadLetters) {
+	var found []port.DeadLetter
+	for len(found) < cmp.Or(q.Limit, port.DefaultDeadLetters) {
 		raw, err := b.dead.GetMsg(ctx, q.After+1, jetstream.WithGetMsgSubject(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			break
@@ -44,33 +45,33 @@ func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadL
 	return found, nil
 }
 
-// DeadLetter implements [es.DeadLetters].
-func (b *Bus) DeadLetter(ctx context.Context, number uint64) (es.DeadLetter, error) {
+// DeadLetter implements [port.DeadLetters].
+func (b *Bus) DeadLetter(ctx context.Context, number uint64) (port.DeadLetter, error) {
 	if number == 0 {
-		return es.DeadLetter{}, noDeadLetter(number)
+		return port.DeadLetter{}, noDeadLetter(number)
 	}
 	raw, err := b.dead.GetMsg(ctx, number)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return es.DeadLetter{}, noDeadLetter(number)
+		return port.DeadLetter{}, noDeadLetter(number)
 	}
 	if err != nil {
-		return es.DeadLetter{}, unavailable("read dead letter "+strconv.FormatUint(number, 10), err)
+		return port.DeadLetter{}, unavailable("read dead letter "+strconv.FormatUint(number, 10), err)
 	}
 	return b.decodeDeadLetter(raw)
 }
 
 func noDeadLetter(number uint64) error {
-	return fmt.Errorf("%w: dead letter %d", es.ErrNotFound, number)
+	return fmt.Errorf("%w: dead letter %d", core.ErrNotFound, number)
 }
 
-// RetryDeadLetter implements [es.DeadLetters]. After an interruption between its two steps, or two concurrent calls, the
+// RetryDeadLetter implements [port.DeadLetters]. After an interruption between its two steps, or two concurrent calls, the
 // message is deduplicated by the number of the dead letter within the duplicate window; later it may be published twice.
 func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	d, err := b.DeadLetter(ctx, number)
 	if err != nil {
 		return err
 	}
-	if err := es.CheckTopic(d.Topic); err != nil {
+	if err := port.CheckTopic(d.Topic); err != nil {
 		return err
 	}
 	if err := d.Check(); err != nil {
@@ -84,7 +85,7 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	return b.DropDeadLetter(ctx, number)
 }
 
-// DropDeadLetter implements [es.DeadLetters].
+// DropDeadLetter implements [port.DeadLetters].
 func (b *Bus) DropDeadLetter(ctx context.Context, number uint64) error {
 	if number == 0 {
 		return noDeadLetter(number)

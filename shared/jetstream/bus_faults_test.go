@@ -13,9 +13,10 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 // busWorker is a worker with a connection of its own, so that it can be killed.
@@ -27,7 +28,7 @@ type busWorker struct {
 // kill closes the worker's connection: it sends no heartbeats, and releases nothing.
 func (w *busWorker) kill() { w.conn.Close() }
 
-func startWorker(t testing.TB, url string, s es.Subscription, handle es.Handler) *busWorker {
+func startWorker(t testing.TB, url string, s port.Subscription, handle port.Handler) *busWorker {
 	t.Helper()
 	conn := connect(t, url)
 	bus := openBus(t, conn, jetstream.BusConfig{})
@@ -37,7 +38,7 @@ func startWorker(t testing.TB, url string, s es.Subscription, handle es.Handler)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- bus.Subscribe(ctx, es.CommandTopic, s, handle) }()
+	go func() { ended <- bus.Subscribe(ctx, port.CommandTopic, s, handle) }()
 	w := &busWorker{conn: conn, stop: sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -48,9 +49,9 @@ func startWorker(t testing.TB, url string, s es.Subscription, handle es.Handler)
 	return w
 }
 
-func send(t testing.TB, bus es.Publisher, stream, id string) {
+func send(t testing.TB, bus port.Publisher, stream, id string) {
 	t.Helper()
-	if err := bus.Publish(t.Context(), es.CommandTopic, es.Message{ID: id, To: thing(stream)}); err != nil {
+	if err := bus.Publish(t.Context(), port.CommandTopic, port.Message{ID: id, To: thing(stream)}); err != nil {
 		t.Fatalf("publish %s: %v", id, err)
 	}
 }
@@ -76,7 +77,7 @@ func TestMessagesOfAKilledWorkerStayInOrder(t *testing.T) {
 		send(t, bus, "a", id)
 	}
 	entered, leave := make(chan struct{}), make(chan struct{})
-	killed := startWorker(t, url, es.Subscription{}, func(context.Context, es.Delivery) error {
+	killed := startWorker(t, url, port.Subscription{}, func(context.Context, port.Delivery) error {
 		entered <- struct{}{}
 		<-leave
 		return nil
@@ -84,7 +85,7 @@ func TestMessagesOfAKilledWorkerStayInOrder(t *testing.T) {
 	receive(t, "the first message", entered)
 	killed.kill()
 	done := make(chan string, len(want))
-	startWorker(t, url, es.Subscription{}, func(_ context.Context, d es.Delivery) error {
+	startWorker(t, url, port.Subscription{}, func(_ context.Context, d port.Delivery) error {
 		done <- d.ID
 		return nil
 	})
@@ -109,7 +110,7 @@ func TestAMessageThatKillsWorkersBecomesADeadLetter(t *testing.T) {
 	defer close(leave)
 	var counted []int
 	for range limit + 2 {
-		w := startWorker(t, url, es.Subscription{Retry: es.RetryPolicy{Limit: limit}}, func(_ context.Context, d es.Delivery) error {
+		w := startWorker(t, url, port.Subscription{Retry: core.RetryPolicy{Limit: limit}}, func(_ context.Context, d port.Delivery) error {
 			if d.ID == "behind" {
 				behind <- struct{}{}
 				return nil
@@ -129,7 +130,7 @@ func TestAMessageThatKillsWorkersBecomesADeadLetter(t *testing.T) {
 			if want := []int{1, 1, 2, 3}; !slices.Equal(counted, want) { // the first death is not counted: see es.Delivery
 				t.Errorf("attempts %v, not %v", counted, want)
 			}
-			dead, err := bus.DeadLetters(t.Context(), es.DeadLetterQuery{})
+			dead, err := bus.DeadLetters(t.Context(), port.DeadLetterQuery{})
 			if err != nil || len(dead) != 1 || dead[0].ID != "poison" || dead[0].Attempts != limit || !strings.Contains(dead[0].Error, "worker died") {
 				t.Errorf("dead letters %+v, %v", dead, err)
 			}
@@ -151,12 +152,12 @@ type progress struct {
 }
 
 // handled checks that the message is the stream's next, or the last once more.
-func (p *progress) handled(d es.Delivery) error {
+func (p *progress) handled(d port.Delivery) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var n int
 	if _, err := fmt.Sscanf(d.ID, d.To.ID+"-%d", &n); err != nil {
-		return es.Terminate(err)
+		return port.Terminate(err)
 	}
 	switch next := p.next[d.To.ID]; n {
 	case next:
@@ -176,14 +177,14 @@ func (p *progress) count() int {
 	return p.done
 }
 
-func sendMany(t testing.TB, bus es.Publisher, streams, each int) {
+func sendMany(t testing.TB, bus port.Publisher, streams, each int) {
 	var sending sync.WaitGroup
 	for s := range streams {
 		sending.Go(func() {
 			id := fmt.Sprint("s", s)
 			for n := range each {
-				m := es.Message{ID: fmt.Sprint(id, "-", n), To: thing(id), Data: payload}
-				if err := untilAvailable(t.Context(), func(ctx context.Context) error { return bus.Publish(ctx, es.CommandTopic, m) }); err != nil {
+				m := port.Message{ID: fmt.Sprint(id, "-", n), To: thing(id), Data: payload}
+				if err := untilAvailable(t.Context(), func(ctx context.Context) error { return bus.Publish(ctx, port.CommandTopic, m) }); err != nil {
 					t.Errorf("publish %s: %v", m.ID, err)
 					return
 				}
@@ -201,7 +202,7 @@ func TestThousandsOfMessagesStayInOrderWhileWorkersDie(t *testing.T) {
 	bus := openBus(t, connect(t, url), jetstream.BusConfig{})
 	p := &progress{t: t, next: map[string]int{}}
 	work := func() *busWorker {
-		return startWorker(t, url, es.Subscription{MaxInFlight: 16}, func(_ context.Context, d es.Delivery) error { return p.handled(d) })
+		return startWorker(t, url, port.Subscription{MaxInFlight: 16}, func(_ context.Context, d port.Delivery) error { return p.handled(d) })
 	}
 	first := work()
 	work()
@@ -213,7 +214,7 @@ func TestThousandsOfMessagesStayInOrderWhileWorkersDie(t *testing.T) {
 	work()
 	await(t, "all messages", func() bool { return p.count() == streams*each })
 	<-sent
-	dead, err := bus.DeadLetters(t.Context(), es.DeadLetterQuery{})
+	dead, err := bus.DeadLetters(t.Context(), port.DeadLetterQuery{})
 	if err != nil || len(dead) > 0 {
 		t.Errorf("dead letters %+v, %v", dead, err)
 	}
@@ -231,7 +232,7 @@ func TestMessagesSurviveRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &progress{t: t, next: map[string]int{}}
-	startWorker(t, server.server.URL(), es.Subscription{MaxInFlight: 8}, func(_ context.Context, d es.Delivery) error { return p.handled(d) })
+	startWorker(t, server.server.URL(), port.Subscription{MaxInFlight: 8}, func(_ context.Context, d port.Delivery) error { return p.handled(d) })
 	sent := make(chan struct{})
 	go func() { defer close(sent); sendMany(t, bus, streams, each) }()
 	for part := 1; part <= 2; part++ {
@@ -253,7 +254,7 @@ func TestADeletedConsumerIsCreatedAgain(t *testing.T) {
 	conn := connect(t, url)
 	bus := openBus(t, conn, jetstream.BusConfig{})
 	entered, leave := make(chan string), make(chan struct{})
-	startWorker(t, url, es.Subscription{}, func(_ context.Context, d es.Delivery) error {
+	startWorker(t, url, port.Subscription{}, func(_ context.Context, d port.Delivery) error {
 		entered <- fmt.Sprint(d.ID, " ", d.Attempt)
 		<-leave
 		return nil
@@ -319,10 +320,10 @@ func TestWorkersShareThePartitions(t *testing.T) {
 		}
 		return strings.Join(counts, "+")
 	}
-	never := func(context.Context, es.Delivery) error { return nil }
-	first := startWorker(t, url, es.Subscription{}, never)
+	never := func(context.Context, port.Delivery) error { return nil }
+	first := startWorker(t, url, port.Subscription{}, never)
 	await(t, "one worker owns all", func() bool { return share() == "4" })
-	startWorker(t, url, es.Subscription{}, never)
+	startWorker(t, url, port.Subscription{}, never)
 	await(t, "two workers share", func() bool { return share() == "2+2" })
 	first.stop()
 	await(t, "the other owns all", func() bool { return share() == "4" })
@@ -355,8 +356,8 @@ func TestMessagesSurviveTheLossOfANode(t *testing.T) {
 	for range 2 {
 		worker := open(connect(t, urls))
 		working.Go(func() {
-			err := worker.Subscribe(ctx, es.CommandTopic, es.Subscription{Group: "workers", AckWait: 2 * time.Second, MaxInFlight: 8},
-				func(_ context.Context, d es.Delivery) error { return p.handled(d) })
+			err := worker.Subscribe(ctx, port.CommandTopic, port.Subscription{Group: "workers", AckWait: 2 * time.Second, MaxInFlight: 8},
+				func(_ context.Context, d port.Delivery) error { return p.handled(d) })
 			if err != nil {
 				t.Errorf("Subscribe: %v", err)
 			}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // handleLane handles the messages of a stream, one after the other, until there are none or the partition is released.
@@ -76,7 +76,7 @@ func (p *partition) handleWithRetries(m *heldMessage) error {
 		if err == nil {
 			return nil
 		}
-		pause, again := es.Verdict(p.Retry, m.delivery.Attempt, err)
+		pause, again := port.Verdict(p.Retry, m.delivery.Attempt, err)
 		if !again {
 			return err
 		}
@@ -115,7 +115,7 @@ func (p *partition) handleOnce(m *heldMessage) error {
 		p.suspects.RLock()
 		defer p.suspects.RUnlock()
 	}
-	return es.Deliver(p.handling, p.handle, m.delivery)
+	return port.Deliver(p.handling, p.handle, m.delivery)
 }
 
 // deadLetter stores the dead letter of a message. It repeats that while the worker owns the partition: until then the

@@ -10,10 +10,11 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 // A full queue refuses messages with an error that names the cause, and loses none.
@@ -23,12 +24,12 @@ func TestAFullQueueRefuses(t *testing.T) {
 	bus := openBus(t, connect(t, url), jetstream.BusConfig{MaxMessages: 2})
 	send(t, bus, "a", "1")
 	send(t, bus, "a", "2")
-	err := bus.Publish(t.Context(), es.CommandTopic, es.Message{ID: "3", To: thing("a")})
-	if !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), "the queue is full") {
+	err := bus.Publish(t.Context(), port.CommandTopic, port.Message{ID: "3", To: thing("a")})
+	if !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), "the queue is full") {
 		t.Errorf("the third message got %v", err)
 	}
 	done := make(chan string, 3)
-	startWorker(t, url, es.Subscription{}, func(_ context.Context, d es.Delivery) error {
+	startWorker(t, url, port.Subscription{}, func(_ context.Context, d port.Delivery) error {
 		done <- d.ID
 		return nil
 	})
@@ -36,7 +37,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 		t.Errorf("%s and %s were delivered", first, second)
 	}
 	err = untilAvailable(t.Context(), func(ctx context.Context) error {
-		return bus.Publish(ctx, es.CommandTopic, es.Message{ID: "3", To: thing("a")})
+		return bus.Publish(ctx, port.CommandTopic, port.Message{ID: "3", To: thing("a")})
 	})
 	if err != nil || receive(t, "a message", done) != "3" {
 		t.Errorf("with room again the third message got %v", err)
@@ -49,23 +50,23 @@ func TestADeadLetterWaitsForRoom(t *testing.T) {
 	url := localtest.NATS(t).URL()
 	bus := openBus(t, connect(t, url), jetstream.BusConfig{MaxMessages: 1})
 	attempts := make(chan string, 100)
-	startWorker(t, url, es.Subscription{}, func(_ context.Context, d es.Delivery) error {
+	startWorker(t, url, port.Subscription{}, func(_ context.Context, d port.Delivery) error {
 		attempts <- d.ID
-		return es.Terminate(errors.New("no"))
+		return port.Terminate(errors.New("no"))
 	})
 	for _, id := range []string{"1", "2"} {
 		if err := untilAvailable(t.Context(), func(ctx context.Context) error {
-			return bus.Publish(ctx, es.CommandTopic, es.Message{ID: id, To: thing("a")})
+			return bus.Publish(ctx, port.CommandTopic, port.Message{ID: id, To: thing("a")})
 		}); err != nil {
 			t.Fatal(err)
 		}
 		receive(t, "message "+id, attempts)
 	}
-	var dead []es.DeadLetter
+	var dead []port.DeadLetter
 	list := func(id string) func() bool {
 		return func() bool {
 			var err error
-			if dead, err = bus.DeadLetters(t.Context(), es.DeadLetterQuery{}); err != nil {
+			if dead, err = bus.DeadLetters(t.Context(), port.DeadLetterQuery{}); err != nil {
 				t.Fatal(err)
 			}
 			return len(dead) == 1 && dead[0].ID == id
@@ -88,18 +89,18 @@ func TestMessagesOfOtherClients(t *testing.T) {
 	conn := connect(t, url)
 	bus := openBus(t, conn, jetstream.BusConfig{})
 	js, _ := njs.New(conn)
-	right := es.PartitionOf(es.DefaultTenant, "a", 4)
+	right := core.PartitionOf(core.DefaultTenant, "a", 4)
 	for _, m := range []*nats.Msg{
 		{Subject: fmt.Sprintf("orx.cmd.%d.default.thing.a", (right+1)%4), Data: []byte("misplaced")},
-		{Subject: fmt.Sprintf("orx.cmd.%d.default.thing.%s", right, strings.Repeat("x", es.MaxTokenLength+1)), Data: []byte("no token")},
+		{Subject: fmt.Sprintf("orx.cmd.%d.default.thing.%s", right, strings.Repeat("x", core.MaxTokenLength+1)), Data: []byte("no token")},
 		{Subject: fmt.Sprintf("orx.cmd.%d.default.thing.a", right), Data: []byte("fine"), Header: nats.Header{"traceparent": {"00"}, "X-Other": {"y"}}},
 	} {
 		if _, err := js.PublishMsg(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	handled := make(chan es.Delivery, 3)
-	startWorker(t, url, es.Subscription{}, func(_ context.Context, d es.Delivery) error {
+	handled := make(chan port.Delivery, 3)
+	startWorker(t, url, port.Subscription{}, func(_ context.Context, d port.Delivery) error {
 		handled <- d
 		return nil
 	})
@@ -107,17 +108,17 @@ func TestMessagesOfOtherClients(t *testing.T) {
 	if string(d.Data) != "fine" || d.ID == "" || d.To != thing("a") || len(d.Header) != 1 || d.Header["traceparent"] != "00" {
 		t.Errorf("handled %+v", d)
 	}
-	var dead []es.DeadLetter
+	var dead []port.DeadLetter
 	await(t, "dead letters", func() bool {
 		var err error
-		if dead, err = bus.DeadLetters(t.Context(), es.DeadLetterQuery{}); err != nil {
+		if dead, err = bus.DeadLetters(t.Context(), port.DeadLetterQuery{}); err != nil {
 			t.Fatal(err)
 		}
 		return len(dead) == 2
 	})
 	for _, d := range dead {
 		err := bus.RetryDeadLetter(t.Context(), d.Number)
-		if wanted := string(d.Data) == "misplaced"; (err == nil) != wanted || err != nil && !errors.Is(err, es.ErrBadToken) {
+		if wanted := string(d.Data) == "misplaced"; (err == nil) != wanted || err != nil && !errors.Is(err, core.ErrBadToken) {
 			t.Errorf("retry of %q: %v", d.Data, err)
 		}
 	}
@@ -148,7 +149,7 @@ func TestABusWithWrongSettingsIsRefused(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t).URL())
 	log := openOn(t, conn, jetstream.Config{})
-	if _, err := jetstream.OpenExistingBus(t.Context(), log); !errors.Is(err, es.ErrUnavailable) {
+	if _, err := jetstream.OpenExistingBus(t.Context(), log); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("a missing bus: %v", err)
 	}
 	js, _ := njs.New(conn)
@@ -165,7 +166,7 @@ func TestABusWithWrongSettingsIsRefused(t *testing.T) {
 		if _, err := js.CreateStream(t.Context(), config); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := jetstream.OpenBus(t.Context(), log, jetstream.BusConfig{}); err == nil || errors.Is(err, es.ErrUnavailable) {
+		if _, err := jetstream.OpenBus(t.Context(), log, jetstream.BusConfig{}); err == nil || errors.Is(err, port.ErrUnavailable) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if err := js.DeleteStream(t.Context(), "ORX_COMMANDS"); err != nil {
@@ -179,12 +180,12 @@ func TestAMessageMustFitAsADeadLetter(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t, func(o *local.NATSOptions) { o.MaxPayload = 10_000 }).URL())
 	bus := openBus(t, conn, jetstream.BusConfig{})
-	fits := es.Message{ID: "1", To: thing("a"), Data: make([]byte, 4000)}
-	if err := bus.Publish(t.Context(), es.CommandTopic, fits); err != nil {
+	fits := port.Message{ID: "1", To: thing("a"), Data: make([]byte, 4000)}
+	if err := bus.Publish(t.Context(), port.CommandTopic, fits); err != nil {
 		t.Error(err)
 	}
-	large := es.Message{ID: "2", To: thing("a"), Data: make([]byte, 9000)}
-	if err := bus.Publish(t.Context(), es.CommandTopic, large); !errors.Is(err, es.ErrTooLarge) {
+	large := port.Message{ID: "2", To: thing("a"), Data: make([]byte, 9000)}
+	if err := bus.Publish(t.Context(), port.CommandTopic, large); !errors.Is(err, port.ErrTooLarge) {
 		t.Errorf("a message whose dead letter does not fit: %v", err)
 	}
 }
@@ -193,7 +194,7 @@ func TestAMessageMustFitAsADeadLetter(t *testing.T) {
 // other message, and can't be retried: NATS disconnects a client that sends a line above its limit.
 func TestADeadLetterFitsForAnyMessage(t *testing.T) {
 	t.Parallel()
-	stream := fmt.Sprintf("orx.cmd.%d.default.thing.", es.PartitionOf(es.DefaultTenant, "a", 4))
+	stream := fmt.Sprintf("orx.cmd.%d.default.thing.", core.PartitionOf(core.DefaultTenant, "a", 4))
 	long := func(n int) string { return strings.Repeat("x", n) }
 	const line, header = 4060, 65450 // nearly all that NATS takes
 	for name, m := range map[string]*nats.Msg{
@@ -212,10 +213,10 @@ func TestADeadLetterFitsForAnyMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 			send(t, bus, "a", "behind")
-			handled := make(chan es.Delivery, 3)
-			w := startWorker(t, url, es.Subscription{}, func(_ context.Context, d es.Delivery) error {
+			handled := make(chan port.Delivery, 3)
+			w := startWorker(t, url, port.Subscription{}, func(_ context.Context, d port.Delivery) error {
 				if string(d.Data) == "foreign" {
-					return es.Terminate(errors.New(long(10_000)))
+					return port.Terminate(errors.New(long(10_000)))
 				}
 				handled <- d
 				return nil
@@ -223,16 +224,16 @@ func TestADeadLetterFitsForAnyMessage(t *testing.T) {
 			if d := receive(t, "the message behind", handled); d.ID != "behind" {
 				t.Errorf("handled %+v", d)
 			}
-			var dead []es.DeadLetter
+			var dead []port.DeadLetter
 			await(t, "a dead letter", func() bool {
 				var err error
-				if dead, err = bus.DeadLetters(t.Context(), es.DeadLetterQuery{}); err != nil {
+				if dead, err = bus.DeadLetters(t.Context(), port.DeadLetterQuery{}); err != nil {
 					t.Fatal(err)
 				}
 				return len(dead) == 1
 			})
 			err := bus.RetryDeadLetter(t.Context(), dead[0].Number)
-			if string(dead[0].Data) != "foreign" || !errors.Is(err, es.ErrBadToken) && !errors.Is(err, es.ErrTooLarge) {
+			if string(dead[0].Data) != "foreign" || !errors.Is(err, core.ErrBadToken) && !errors.Is(err, port.ErrTooLarge) {
 				t.Errorf("retry of %+v: %v", dead[0], err)
 			}
 			if w.conn.IsClosed() {

@@ -12,10 +12,11 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
-// The headers of messages beside those of [es.Message], which are in lower case.
+// The headers of messages beside those of [port.Message], which are in lower case.
 const (
 	headerMessageID = "Orx-Message-Id" // where it differs from Nats-Msg-Id
 	headerError     = "Orx-Error"      // of the last attempt
@@ -27,7 +28,7 @@ const (
 const maxDeadError = 4 << 10
 
 // encodeMessage makes a message that JetStream deduplicates by unique.
-func encodeMessage(subject, unique string, m es.Message) *nats.Msg {
+func encodeMessage(subject, unique string, m port.Message) *nats.Msg {
 	header := nats.Header{jetstream.MsgIDHeader: {unique}}
 	if unique != m.ID {
 		header[headerMessageID] = []string{m.ID}
@@ -40,8 +41,8 @@ func encodeMessage(subject, unique string, m es.Message) *nats.Msg {
 
 // decodeMessage reads a message whose subject ends with a stream key. Its error says that the key is not that of a stream
 // in its partition: no worker may handle the message then. Any client may have published it, so it may lack an id.
-func (b *Bus) decodeMessage(streamKey string, sequence uint64, header nats.Header, data []byte) (es.Message, error) {
-	m := es.Message{ID: header.Get(headerMessageID), Data: data}
+func (b *Bus) decodeMessage(streamKey string, sequence uint64, header nats.Header, data []byte) (port.Message, error) {
+	m := port.Message{ID: header.Get(headerMessageID), Data: data}
 	if m.ID == "" {
 		m.ID = header.Get(jetstream.MsgIDHeader)
 	}
@@ -58,20 +59,20 @@ func (b *Bus) decodeMessage(streamKey string, sequence uint64, header nats.Heade
 	}
 	parts := strings.Split(streamKey, ".")
 	if len(parts) != 4 {
-		return m, fmt.Errorf("%w: %q is not <partition>.<tenant>.<category>.<id>", es.ErrBadToken, streamKey)
+		return m, fmt.Errorf("%w: %q is not <partition>.<tenant>.<category>.<id>", core.ErrBadToken, streamKey)
 	}
-	m.To = es.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}
+	m.To = core.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}
 	if err := m.To.Check(); err != nil {
 		return m, err
 	}
 	if belongs := b.partitionOf(m.To); strconv.Itoa(belongs) != parts[0] {
-		return m, fmt.Errorf("%w: a message to %s was published to partition %s, it belongs into %d", es.ErrBadToken, m.To, parts[0], belongs)
+		return m, fmt.Errorf("%w: a message to %s was published to partition %s, it belongs into %d", core.ErrBadToken, m.To, parts[0], belongs)
 	}
 	return m, nil
 }
 
 // encodeDeadLetter makes the dead letter of a message. JetStream deduplicates it by unique.
-func (b *Bus) encodeDeadLetter(topic es.Topic, group, streamKey, unique string, d es.Delivery, cause error) *nats.Msg {
+func (b *Bus) encodeDeadLetter(topic port.Topic, group, streamKey, unique string, d port.Delivery, cause error) *nats.Msg {
 	m := encodeMessage(b.config.deadPrefix()+string(topic)+"."+group+"."+shortenStreamKey(streamKey), unique, shortenMessage(d.Message))
 	m.Header[headerError] = []string{escapeLines(cause.Error())}
 	m.Header[headerAttempts] = []string{strconv.Itoa(d.Attempt)}
@@ -86,20 +87,20 @@ func (b *Bus) encodeDeadLetter(topic es.Topic, group, streamKey, unique string, 
 func shortenStreamKey(streamKey string) string {
 	tokens := strings.Split(streamKey, ".")
 	for i := range tokens {
-		tokens[i] = truncateInvalid(tokens[i], es.MaxTokenLength)
+		tokens[i] = truncateInvalid(tokens[i], core.MaxTokenLength)
 	}
 	return strings.Join(tokens, ".")
 }
 
-func shortenMessage(m es.Message) es.Message {
-	m.ID = truncateInvalid(m.ID, es.MaxCommandIDLength)
+func shortenMessage(m port.Message) port.Message {
+	m.ID = truncateInvalid(m.ID, core.MaxCommandIDLength)
 	all, size := m.Header, 0
 	m.Header = make(map[string]string, len(all))
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if size > es.MaxMessageHeader {
+		if size > port.MaxMessageHeader {
 			break
 		}
-		short, value := truncateInvalid(key, es.MaxMessageHeader), truncateInvalid(all[key], es.MaxMessageHeader)
+		short, value := truncateInvalid(key, port.MaxMessageHeader), truncateInvalid(all[key], port.MaxMessageHeader)
 		m.Header[short] = value
 		size += len(short) + len(value)
 	}
@@ -132,14 +133,14 @@ func unescapeLines(header string) string {
 	return header
 }
 
-func (b *Bus) decodeDeadLetter(raw *jetstream.RawStreamMsg) (es.DeadLetter, error) {
+func (b *Bus) decodeDeadLetter(raw *jetstream.RawStreamMsg) (port.DeadLetter, error) {
 	parts := strings.SplitN(strings.TrimPrefix(raw.Subject, b.config.deadPrefix()), ".", 3)
 	if len(parts) != 3 {
-		return es.DeadLetter{}, fmt.Errorf("%w: subject %q of dead letter %d", es.ErrCorrupt, raw.Subject, raw.Sequence)
+		return port.DeadLetter{}, fmt.Errorf("%w: subject %q of dead letter %d", core.ErrCorrupt, raw.Subject, raw.Sequence)
 	}
 	m, _ := b.decodeMessage(parts[2], raw.Sequence, raw.Header, raw.Data) // its stream key may be the reason for the dead letter
-	d := es.DeadLetter{
-		Message: m, Number: raw.Sequence, Topic: es.Topic(parts[0]), Group: parts[1],
+	d := port.DeadLetter{
+		Message: m, Number: raw.Sequence, Topic: port.Topic(parts[0]), Group: parts[1],
 		Error: unescapeLines(raw.Header.Get(headerError)), Died: raw.Time.UTC(),
 	}
 	d.Attempts, _ = strconv.Atoi(raw.Header.Get(headerAttempts))

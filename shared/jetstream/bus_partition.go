@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 const (
@@ -44,7 +44,7 @@ type partition struct {
 // heldMessage is a message that the owner of its partition holds.
 type heldMessage struct {
 	sequence   uint64
-	delivery   es.Delivery
+	delivery   port.Delivery
 	unroutable error  // why its subject is not that of a stream in this partition
 	ackSubject string // of the newest consumer
 
@@ -80,7 +80,7 @@ func (p *partition) ownPartition(ctx context.Context) error {
 			p.bus.config.Logger.WarnContext(ctx, "another worker has taken the partition", "topic", p.topic, "partition", p.number)
 		}
 		return nil
-	case errors.Is(err, es.ErrUnavailable):
+	case errors.Is(err, port.ErrUnavailable):
 		return nil
 	}
 	return err
@@ -112,7 +112,7 @@ func (p *partition) claimAndRead(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil && !errors.Is(err, es.ErrUnavailable) {
+		if err != nil && !errors.Is(err, port.ErrUnavailable) {
 			return err
 		}
 		p.bus.config.Logger.DebugContext(ctx, "reading a partition again", "topic", p.topic, "partition", p.number, "cause", err)

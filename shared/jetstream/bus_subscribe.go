@@ -9,10 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
-// Subscribe implements [es.Subscriber].
+// Subscribe implements [port.Subscriber].
 //
 // The workers of a topic share its partitions. A partition is read through one consumer, which its owner creates: a work
 // queue admits no second consumer for the same messages, so at most one worker receives the messages of a partition, and
@@ -20,14 +20,14 @@ import (
 // it the old owner's ability to acknowledge; its own consumer then delivers all unacknowledged messages again, in order.
 // Workers publish heartbeats over core NATS. Heartbeats decide who should own which partition, and which worker counts as
 // dead; the order of messages does not depend on them.
-func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
-	if err := es.CheckTopic(topic); err != nil {
+func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscription, handle port.Handler) error {
+	if err := port.CheckTopic(topic); err != nil {
 		return err
 	}
 	return b.subscribe(ctx, topic, s, handle)
 }
 
-func (b *Bus) subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
+func (b *Bus) subscribe(ctx context.Context, topic port.Topic, s port.Subscription, handle port.Handler) error {
 	s, err := s.WithDefaults()
 	if err != nil {
 		return err
@@ -41,10 +41,10 @@ func (b *Bus) subscribe(ctx context.Context, topic es.Topic, s es.Subscription, 
 
 // worker is one call of Subscribe.
 type worker struct {
-	es.Subscription
+	port.Subscription
 	bus      *Bus
-	topic    es.Topic
-	handle   es.Handler
+	topic    port.Topic
+	handle   port.Handler
 	id       string
 	slots    chan struct{} // one for each running handler
 	suspects sync.RWMutex  // locked for writing by the handler of a message that may have killed workers

@@ -5,10 +5,10 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func openBus(t testing.TB, conn *nats.Conn, config jetstream.BusConfig) *jetstream.Bus {
@@ -22,7 +22,7 @@ func openBus(t testing.TB, conn *nats.Conn, config jetstream.BusConfig) *jetstre
 
 func TestBus(t *testing.T) {
 	t.Parallel()
-	estest.MessageBus(t, func(t testing.TB) es.MessageBus {
+	porttest.MessageBus(t, func(t testing.TB) port.MessageBus {
 		return openBus(t, connect(t, localtest.NATS(t).URL()), jetstream.BusConfig{})
 	})
 }

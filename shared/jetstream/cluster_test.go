@@ -16,9 +16,10 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 // startCluster runs three servers that replicate, and returns them and the URLs for clients.
@@ -101,16 +102,16 @@ func TestThreeReplicas(t *testing.T) {
 	conn := connect(t, urls)
 	log := openReplicated(t, conn)
 	s := thing("a")
-	first := mustAppend(t, log, es.Revision{}, happened(s, "c1"))
+	first := mustAppend(t, log, core.Revision{}, happened(s, "c1"))
 	second := mustAppend(t, log, first, happened(s, "c2"))
 	var cause *njs.APIError
-	if _, err := log.Append(t.Context(), first, happened(s, "c3")); !errors.Is(err, es.ErrConflict) || !errors.As(err, &cause) {
+	if _, err := log.Append(t.Context(), first, happened(s, "c3")); !errors.Is(err, port.ErrConflict) || !errors.As(err, &cause) {
 		t.Errorf("a stale revision got %v", err)
 	}
 	if again, err := log.Append(t.Context(), first, happened(s, "c2")); err != nil || again.Position != second.Position {
 		t.Errorf("a second try got %+v, %v", again, err)
 	}
-	if _, err := log.Append(t.Context(), second, happened(s, "c2")); !errors.Is(err, es.ErrConflict) {
+	if _, err := log.Append(t.Context(), second, happened(s, "c2")); !errors.Is(err, port.ErrConflict) {
 		t.Errorf("the same command at another revision got %v", err)
 	}
 	appendConcurrently(t, log, second, happened(s, "c4"))
@@ -149,20 +150,20 @@ func stopAllButOne(t testing.TB, log *jetstream.Log, js njs.JetStream, servers [
 		defer cancel()
 		stream, err := js.Stream(ctx, "ORX_EVENTS_0")
 		if err != nil || stream.CachedInfo().Cluster.Leader != "" {
-			return es.ErrUnavailable
+			return port.ErrUnavailable
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatalf("the last server does not answer for a stream without leader: %v", err)
 	}
-	if head, err := log.Head(t.Context(), 0); !errors.Is(err, es.ErrUnavailable) {
+	if head, err := log.Head(t.Context(), 0); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("a head without a leader is %+v, %v", head, err)
 	}
 }
 
 // appendConcurrently appends one commit many times: one is written, and all return its revision.
-func appendConcurrently(t testing.TB, log es.Appender, expected es.Revision, c es.Commit) {
+func appendConcurrently(t testing.TB, log port.Appender, expected core.Revision, c core.Commit) {
 	t.Helper()
 	var trying sync.WaitGroup
 	for range 16 {

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // Config describes the log. Zero values take the defaults.
@@ -24,9 +24,9 @@ type Config struct {
 // Observer counts what happens to appends, for metrics. Its functions may be nil, are called concurrently, and must not
 // block.
 type Observer struct {
-	Conflict     func(es.Stream) // the stream had another revision than expected
-	Retry        func(es.Stream) // the commit is published again
-	AmbiguousAck func(es.Stream) // the answer is missing, and the result is read from the leader
+	Conflict     func(core.Stream) // the stream had another revision than expected
+	Retry        func(core.Stream) // the commit is published again
+	AmbiguousAck func(core.Stream) // the answer is missing, and the result is read from the leader
 }
 
 const (
@@ -65,9 +65,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func orIgnore(observe func(es.Stream)) func(es.Stream) {
+func orIgnore(observe func(core.Stream)) func(core.Stream) {
 	if observe == nil {
-		return func(es.Stream) {}
+		return func(core.Stream) {}
 	}
 	return observe
 }
@@ -76,5 +76,5 @@ func (c Config) validate() error {
 	if c.Partitions < 0 || c.Partitions > maxPartitions {
 		return fmt.Errorf("%d partitions are configured; set ORCHESTRIX_PARTITIONS to 1 up to %d", c.Partitions, maxPartitions)
 	}
-	return es.CheckToken("prefix of the log", c.Prefix)
+	return core.CheckToken("prefix of the log", c.Prefix)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Connect connects to NATS under a name that operators see. servers are URLs, separated by commas. It makes one attempt,
-// whose error wraps [es.ErrUnavailable]. A connection that is lost later is reconnected without limit; until then, requests
+// whose error wraps [port.ErrUnavailable]. A connection that is lost later is reconnected without limit; until then, requests
 // fail immediately instead of being buffered.
 func Connect(ctx context.Context, servers, name string, logger *slog.Logger, options ...nats.Option) (*nats.Conn, error) {
 	if err := ctx.Err(); err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Deadlines keeps deadlines as scheduled messages of JetStream
@@ -35,9 +36,9 @@ type Deadlines struct {
 }
 
 // dueTopic is the topic of deadlines that have fired: orx.due.<partition>.<tenant>.<category>.<id>.
-const dueTopic es.Topic = "due"
+const dueTopic port.Topic = "due"
 
-var _ es.Deadlines = (*Deadlines)(nil)
+var _ port.Deadlines = (*Deadlines)(nil)
 
 // Headers of a scheduled message.
 const (
@@ -58,13 +59,13 @@ type deadlineBody struct {
 }
 
 // OpenDeadlines opens the deadlines beside a bus and its log, and creates their stream if it is missing. It returns
-// [ErrPartitions] if the stream was made for another number of partitions, and [es.ErrUnavailable] if JetStream does not
+// [ErrPartitions] if the stream was made for another number of partitions, and [port.ErrUnavailable] if JetStream does not
 // answer.
 func OpenDeadlines(ctx context.Context, bus *Bus) (*Deadlines, error) {
 	return openDeadlines(ctx, bus, true)
 }
 
-// OpenExistingDeadlines opens the deadlines as they are. It returns [es.ErrUnavailable] if their stream is missing.
+// OpenExistingDeadlines opens the deadlines as they are. It returns [port.ErrUnavailable] if their stream is missing.
 func OpenExistingDeadlines(ctx context.Context, bus *Bus) (*Deadlines, error) {
 	return openDeadlines(ctx, bus, false)
 }
@@ -79,7 +80,7 @@ func openDeadlines(ctx context.Context, bus *Bus, create bool) (*Deadlines, erro
 		return nil, err
 	}
 	d.stream = stream
-	d.due = &Bus{server: bus.server, limits: bus.limits, dead: bus.dead, attempts: bus.attempts, queues: map[es.Topic]jetstream.Stream{dueTopic: stream}}
+	d.due = &Bus{server: bus.server, limits: bus.limits, dead: bus.dead, attempts: bus.attempts, queues: map[port.Topic]jetstream.Stream{dueTopic: stream}}
 	return d, nil
 }
 
@@ -114,7 +115,7 @@ func (d *Deadlines) settingsFilter(streamKey, name string) string {
 
 // settingToken distinguishes the settings of a deadline, and holds when each is due: <microseconds since 1970>_<hash of the
 // id>.
-func settingToken(deadline es.Deadline) string {
+func settingToken(deadline port.Deadline) string {
 	sum := sha256.Sum256([]byte(deadline.ID))
 	return strconv.FormatInt(deadline.At.UnixMicro(), 10) + "_" + hex.EncodeToString(sum[:8])
 }
@@ -130,9 +131,9 @@ func scheduleTime(at time.Time) time.Time {
 	return at
 }
 
-// SetDeadline implements [es.Deadlines]. It stores the new setting before it removes older ones: after an interruption
+// SetDeadline implements [port.Deadlines]. It stores the new setting before it removes older ones: after an interruption
 // between the two steps, both fire, and their ids distinguish them.
-func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error {
+func (d *Deadlines) SetDeadline(ctx context.Context, deadline port.Deadline) error {
 	if err := deadline.Check(); err != nil {
 		return err
 	}
@@ -162,9 +163,9 @@ func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error
 	})
 }
 
-// CancelDeadline implements [es.Deadlines].
-func (d *Deadlines) CancelDeadline(ctx context.Context, of es.Stream, name string) error {
-	if err := es.CheckDeadlineName(of, name); err != nil {
+// CancelDeadline implements [port.Deadlines].
+func (d *Deadlines) CancelDeadline(ctx context.Context, of core.Stream, name string) error {
+	if err := port.CheckDeadlineName(of, name); err != nil {
 		return err
 	}
 	return d.retryChange(ctx, "cancel deadline "+name+" of "+of.String(), func(ctx context.Context) error {
@@ -173,7 +174,7 @@ func (d *Deadlines) CancelDeadline(ctx context.Context, of es.Stream, name strin
 }
 
 // retryChange repeats a change of the deadlines, which must be idempotent, until the server has made it or refuses it
-// permanently. Its error is [es.ErrUnavailable].
+// permanently. Its error is [port.ErrUnavailable].
 func (d *Deadlines) retryChange(ctx context.Context, what string, change func(context.Context) error) error {
 	err := d.retryWrite(ctx, change, func(err error) bool {
 		var refused *jetstream.APIError
@@ -189,8 +190,8 @@ func (d *Deadlines) retryChange(ctx context.Context, what string, change func(co
 // maxDeadlineReads is how many deadlines one list reads concurrently.
 const maxDeadlineReads = 16
 
-// PendingDeadlines implements [es.Deadlines]. The order is known from the subjects.
-func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([]es.Deadline, error) {
+// PendingDeadlines implements [port.Deadlines]. The order is known from the subjects.
+func (d *Deadlines) PendingDeadlines(ctx context.Context, q port.DeadlineQuery) ([]port.Deadline, error) {
 	filter := d.config.deadlinePrefix() + "*.*." + cmp.Or(q.Category, "*") + "." + cmp.Or(q.ID, "*") + ".*.*"
 	if strings.ContainsAny(q.Category+q.ID, ".>* \t\r\n") {
 		return nil, nil // no instance has this name
@@ -200,7 +201,7 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([
 		return nil, unavailable("list deadlines", err)
 	}
 	type set struct {
-		es.Deadline
+		port.Deadline
 		subject string
 	}
 	var all []set
@@ -210,12 +211,12 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([
 		}
 	}
 	slices.SortFunc(all, func(a, b set) int {
-		return cmp.Or(es.CompareDeadlines(a.Deadline, b.Deadline), cmp.Compare(a.subject, b.subject))
+		return cmp.Or(port.CompareDeadlines(a.Deadline, b.Deadline), cmp.Compare(a.subject, b.subject))
 	})
 	if q.Limit > 0 && len(all) > q.Limit {
 		all = all[:q.Limit]
 	}
-	found := make([]es.Deadline, len(all))
+	found := make([]port.Deadline, len(all))
 	reads, reading := errgroup.WithContext(ctx)
 	reads.SetLimit(maxDeadlineReads)
 	for i := range all {
@@ -234,32 +235,32 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([
 	if err := reads.Wait(); err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(deadline es.Deadline) bool { return deadline.ID == "" })
-	slices.SortFunc(found, es.CompareDeadlines)
+	found = slices.DeleteFunc(found, func(deadline port.Deadline) bool { return deadline.ID == "" })
+	slices.SortFunc(found, port.CompareDeadlines)
 	return found, nil
 }
 
 // parseSubject reads the subject of a setting. The subject has the time in microseconds.
-func (d *Deadlines) parseSubject(subject string) (es.Deadline, bool) {
+func (d *Deadlines) parseSubject(subject string) (port.Deadline, bool) {
 	parts := strings.Split(strings.TrimPrefix(subject, d.config.deadlinePrefix()), ".")
 	if len(parts) != 6 {
-		return es.Deadline{}, false
+		return port.Deadline{}, false
 	}
 	micros, _, _ := strings.Cut(parts[5], "_")
 	at, err := strconv.ParseInt(micros, 10, 64)
-	deadline := es.Deadline{Of: es.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}, Name: parts[4], At: time.UnixMicro(at).UTC()}
-	return deadline, err == nil && es.CheckDeadlineName(deadline.Of, deadline.Name) == nil
+	deadline := port.Deadline{Of: core.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}, Name: parts[4], At: time.UnixMicro(at).UTC()}
+	return deadline, err == nil && port.CheckDeadlineName(deadline.Of, deadline.Name) == nil
 }
 
-// Due implements [es.Deadlines].
-func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(context.Context, es.Deadline) error) error {
+// Due implements [port.Deadlines].
+func (d *Deadlines) Due(ctx context.Context, s port.Subscription, handle func(context.Context, port.Deadline) error) error {
 	s.Retry.Limit = 0
-	return d.due.subscribe(ctx, dueTopic, s, func(ctx context.Context, delivery es.Delivery) error {
+	return d.due.subscribe(ctx, dueTopic, s, func(ctx context.Context, delivery port.Delivery) error {
 		deadline, err := decodeDeadline(delivery.To, delivery.Data)
 		if err != nil {
-			return es.Terminate(err) // another client has written it
+			return port.Terminate(err) // another client has written it
 		}
-		if err = handle(ctx, deadline); es.IsTerminated(err) {
+		if err = handle(ctx, deadline); port.IsTerminated(err) {
 			err = fmt.Errorf("a deadline can't be dropped: %s", err.Error())
 		}
 		return err
@@ -267,17 +268,17 @@ func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(cont
 }
 
 // decodeDeadline reads the body of a deadline.
-func decodeDeadline(of es.Stream, body []byte) (es.Deadline, error) {
+func decodeDeadline(of core.Stream, body []byte) (port.Deadline, error) {
 	var b deadlineBody
 	if err := json.Unmarshal(body, &b); err != nil {
-		return es.Deadline{}, fmt.Errorf("%w: deadline of %s: %w", es.ErrCorrupt, of, err)
+		return port.Deadline{}, fmt.Errorf("%w: deadline of %s: %w", core.ErrCorrupt, of, err)
 	}
-	deadline := es.Deadline{
+	deadline := port.Deadline{
 		Of: of, Name: b.Name, ID: b.ID, At: b.At.UTC(), CorrelationID: b.CorrelationID, CausationID: b.CausationID,
-		Trace: es.Trace{Parent: b.TraceParent, State: b.TraceState},
+		Trace: core.Trace{Parent: b.TraceParent, State: b.TraceState},
 	}
 	if err := deadline.Check(); err != nil {
-		return es.Deadline{}, fmt.Errorf("%w: %w", es.ErrCorrupt, err)
+		return port.Deadline{}, fmt.Errorf("%w: %w", core.ErrCorrupt, err)
 	}
 	return deadline, nil
 }

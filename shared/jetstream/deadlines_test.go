@@ -12,10 +12,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func openDeadlines(t testing.TB, conn *nats.Conn) *jetstream.Deadlines {
@@ -29,7 +30,7 @@ func openDeadlines(t testing.TB, conn *nats.Conn) *jetstream.Deadlines {
 
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
-	estest.Deadlines(t, func(t testing.TB) es.Deadlines {
+	porttest.Deadlines(t, func(t testing.TB) port.Deadlines {
 		return openDeadlines(t, connect(t, localtest.NATS(t).URL()))
 	})
 }
@@ -49,9 +50,9 @@ func (a *awaker) work(log *jetstream.Log, deadlines *jetstream.Deadlines) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(a.t.Context()))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- deadlines.Due(ctx, es.Subscription{Group: "process", AckWait: 5 * time.Second}, func(ctx context.Context, d es.Deadline) error {
+		ended <- deadlines.Due(ctx, port.Subscription{Group: "process", AckWait: 5 * time.Second}, func(ctx context.Context, d port.Deadline) error {
 			now := time.Now()
-			if _, err := log.Append(ctx, es.Revision{}, happened(thing(d.ID), d.ID)); err != nil {
+			if _, err := log.Append(ctx, core.Revision{}, happened(thing(d.ID), d.ID)); err != nil {
 				return err
 			}
 			a.mu.Lock()
@@ -96,8 +97,8 @@ func (a *awaker) await(count int) {
 	}
 }
 
-func soon(id string, in time.Duration) es.Deadline {
-	return es.Deadline{Of: thing("i-" + id), Name: "d", ID: id, At: time.Now().UTC().Add(in)}
+func soon(id string, in time.Duration) port.Deadline {
+	return port.Deadline{Of: thing("i-" + id), Name: "d", ID: id, At: time.Now().UTC().Add(in)}
 }
 
 // A thousand deadlines are set for the next 5 s; half of them are cancelled first, NATS is restarted in between, and each
@@ -142,8 +143,8 @@ func TestDeadlinesThroughARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for pending := -1; pending != 0; { // those that were cancelled too late fire, too, before the end
-		left, err := deadlines.PendingDeadlines(t.Context(), es.DeadlineQuery{})
-		if pending = len(left); err != nil && !errors.Is(err, es.ErrUnavailable) {
+		left, err := deadlines.PendingDeadlines(t.Context(), port.DeadlineQuery{})
+		if pending = len(left); err != nil && !errors.Is(err, port.ErrUnavailable) {
 			t.Fatal(err)
 		}
 	}
@@ -188,7 +189,7 @@ func fireLate(t *testing.T, in time.Duration) bool {
 	replaced, cancelled, late := soon("replaced", in), soon("cancelled", in), soon("late", in+in/2)
 	replacement := replaced
 	replacement.ID, replacement.At = "replacement", replaced.At.Add(in)
-	for _, d := range []es.Deadline{replaced, cancelled, late, replacement} {
+	for _, d := range []port.Deadline{replaced, cancelled, late, replacement} {
 		if err := deadlines.SetDeadline(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // A message of any other client is decoded as a commit or returned as corrupt, without a panic.
@@ -21,16 +21,16 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, subject, body, version, previous string) {
 		m := stored{subject: subject, sequence: 7, body: []byte(body), header: nats.Header{headerVersion: {version}, headerPrevious: {previous}}}
 		c, err := log.decode(0, m)
-		if c.Position != (es.Position{Sequence: 7}) {
+		if c.Position != (core.Position{Sequence: 7}) {
 			t.Errorf("the position is %s", c.Position)
 		}
 		if err != nil {
-			if !errors.Is(err, es.ErrCorrupt) {
+			if !errors.Is(err, core.ErrCorrupt) {
 				t.Errorf("%v is not said to be corrupt", err)
 			}
 			return
 		}
-		if c.Version == 0 || len(c.Events) == 0 || c.Stream.Check() != nil || len(c.Previous) > es.MaxPrevious {
+		if c.Version == 0 || len(c.Events) == 0 || c.Stream.Check() != nil || len(c.Previous) > core.MaxPrevious {
 			t.Errorf("taken for a commit: %+v", c)
 		}
 	})

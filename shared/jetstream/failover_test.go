@@ -9,8 +9,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/port"
 )
 
 // startLeaderless starts a server that accepts clients and reaches no leader, as a node that is cut off from its cluster.
@@ -38,7 +39,7 @@ func TestFailoverFromAServerWithoutLeader(t *testing.T) {
 	}
 	t.Cleanup(conn.Close)
 	log := openOn(t, conn, jetstream.Config{AckTimeout: 2 * time.Second, AppendBudget: 3 * time.Second, LostAfter: 4 * time.Second})
-	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
+	revision := mustAppend(t, log, core.Revision{}, happened(thing("a"), "c1"))
 	healthy.stop(t)
 	await(t, "the client is on the other server", func() bool { return conn.ConnectedUrl() == isolated })
 	healthy.start(t)
@@ -51,7 +52,7 @@ func TestFailoverFromAServerWithoutLeader(t *testing.T) {
 	if conn.ConnectedUrl() == isolated {
 		t.Error("the client is still on the server without a leader")
 	}
-	if _, err := log.Append(t.Context(), revision, happened(thing("a"), "c3")); !errors.Is(err, es.ErrConflict) {
+	if _, err := log.Append(t.Context(), revision, happened(thing("a"), "c3")); !errors.Is(err, port.ErrConflict) {
 		t.Errorf("an append with a stale revision got %v", err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 const (
@@ -21,16 +22,16 @@ const (
 	batchBytes      = 4 << 20          // of the bodies in one batch, unless the first is larger
 )
 
-// Follow implements [es.Feed]. It reads with a consumer of its own, which the server keeps in memory and which needs no
-// acknowledgements: the follower keeps its own position. Any interruption of the order ends it with [es.ErrUnavailable].
-// A message that is missing in the log itself is [es.ErrCorrupt].
-func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
+// Follow implements [port.Feed]. It reads with a consumer of its own, which the server keeps in memory and which needs no
+// acknowledgements: the follower keeps its own position. Any interruption of the order ends it with [port.ErrUnavailable].
+// A message that is missing in the log itself is [core.ErrCorrupt].
+func (l *Log) Follow(ctx context.Context, after core.Position, maxBatch int, handle func(context.Context, port.Batch) error) error {
 	head, err := l.Head(ctx, after.Partition)
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}
 	if after.Sequence > head.Position.Sequence {
-		return fmt.Errorf("%w: partition %d ends at %s, before %s: it was replaced or truncated", es.ErrCorrupt, after.Partition, head.Position, after)
+		return fmt.Errorf("%w: partition %d ends at %s, before %s: it was replaced or truncated", core.ErrCorrupt, after.Partition, head.Position, after)
 	}
 	f, err := l.newFollower(ctx, after, max(maxBatch, 1))
 	if err != nil {
@@ -73,7 +74,7 @@ type follower struct {
 	held         jetstream.Msg // read, but left for the next batch
 }
 
-func (l *Log) newFollower(ctx context.Context, after es.Position, maxBatch int) (*follower, error) {
+func (l *Log) newFollower(ctx context.Context, after core.Position, maxBatch int) (*follower, error) {
 	f := &follower{
 		log: l, partition: after.Partition, last: after.Sequence, fresh: true, maxBatch: maxBatch,
 		messages: make(chan jetstream.Msg, maxBatch), failed: make(chan error, 1), done: make(chan struct{}),
@@ -129,17 +130,17 @@ func (f *follower) close() {
 }
 
 // nextBatch waits for a message and adds those that have arrived, up to the size of a batch.
-func (f *follower) nextBatch(ctx context.Context) (es.Batch, error) {
+func (f *follower) nextBatch(ctx context.Context) (port.Batch, error) {
 	first, err := f.awaitMessage(ctx)
 	if err != nil {
-		return es.Batch{}, err
+		return port.Batch{}, err
 	}
-	batch := es.Batch{Commits: make([]es.Commit, 0, min(f.maxBatch, 1+len(f.messages)))}
+	batch := port.Batch{Commits: make([]core.Commit, 0, min(f.maxBatch, 1+len(f.messages)))}
 	bytes := 0
 	for m := first; ; {
 		bytes += len(m.Data())
 		if err := f.addCommit(&batch, m); err != nil {
-			return es.Batch{}, err
+			return port.Batch{}, err
 		}
 		if len(batch.Commits) == f.maxBatch {
 			return batch, nil
@@ -199,7 +200,7 @@ func (f *follower) partitionEnd(ctx context.Context) uint64 {
 }
 
 // addCommit decodes a message into the batch. A message that can't be decoded is added with its error, at its position.
-func (f *follower) addCommit(batch *es.Batch, m jetstream.Msg) error {
+func (f *follower) addCommit(batch *port.Batch, m jetstream.Msg) error {
 	meta, err := m.Metadata()
 	if err != nil {
 		return unavailable("follow partition "+strconv.Itoa(f.partition), err)
@@ -219,7 +220,7 @@ func (f *follower) addCommit(batch *es.Batch, m jetstream.Msg) error {
 // lost.
 func (f *follower) gapError(sequence uint64) error {
 	if f.fresh {
-		return fmt.Errorf("%w: partition %d holds nothing between %d and %d: messages were deleted from the log", es.ErrCorrupt, f.partition, f.last, sequence)
+		return fmt.Errorf("%w: partition %d holds nothing between %d and %d: messages were deleted from the log", core.ErrCorrupt, f.partition, f.last, sequence)
 	}
-	return fmt.Errorf("%w: partition %d: message %d came after %d", es.ErrUnavailable, f.partition, sequence, f.last)
+	return fmt.Errorf("%w: partition %d: message %d came after %d", port.ErrUnavailable, f.partition, sequence, f.last)
 }

@@ -11,12 +11,13 @@ import (
 
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
-func ignore(context.Context, es.Batch) error { return nil }
+func ignore(context.Context, port.Batch) error { return nil }
 
 // A log that has lost a message, or ends before the position of a follower, is corrupt.
 func TestALogThatLostMessagesIsNotFollowed(t *testing.T) {
@@ -31,7 +32,7 @@ func TestALogThatLostMessagesIsNotFollowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := openOn(t, conn, jetstream.Config{})
-	revision := es.Revision{}
+	revision := core.Revision{}
 	for n := range 5 {
 		revision = mustAppend(t, log, revision, happened(thing("a"), fmt.Sprint(n)))
 	}
@@ -42,25 +43,25 @@ func TestALogThatLostMessagesIsNotFollowed(t *testing.T) {
 	if err := stream.DeleteMsg(t.Context(), 3); err != nil {
 		t.Fatal(err)
 	}
-	after := es.Position{}
+	after := core.Position{}
 	err = untilAvailable(t.Context(), func(ctx context.Context) error {
-		return log.Follow(ctx, after, 10, func(_ context.Context, b es.Batch) error {
+		return log.Follow(ctx, after, 10, func(_ context.Context, b port.Batch) error {
 			after = b.Commits[len(b.Commits)-1].Position
 			return nil
 		})
 	})
-	if !errors.Is(err, es.ErrCorrupt) || !strings.Contains(err.Error(), "nothing between 2 and 4") || after.Sequence != 2 {
+	if !errors.Is(err, core.ErrCorrupt) || !strings.Contains(err.Error(), "nothing between 2 and 4") || after.Sequence != 2 {
 		t.Errorf("after %s: %v", after, err)
 	}
-	if err := log.Follow(t.Context(), es.Position{Sequence: 6}, 10, ignore); !errors.Is(err, es.ErrCorrupt) {
+	if err := log.Follow(t.Context(), core.Position{Sequence: 6}, 10, ignore); !errors.Is(err, core.ErrCorrupt) {
 		t.Errorf("from a position after its end: %v", err)
 	}
-	for _, err = range es.Read(t.Context(), log, thing("a"), 0) {
+	for _, err = range port.Read(t.Context(), log, thing("a"), 0) {
 		if err != nil {
 			break
 		}
 	}
-	if !errors.Is(err, es.ErrCorrupt) {
+	if !errors.Is(err, core.ErrCorrupt) {
 		t.Errorf("the stream was read: %v", err)
 	}
 }
@@ -69,12 +70,12 @@ func TestALogThatLostMessagesIsNotFollowed(t *testing.T) {
 // parallel, so that the goroutines of the package's other tests are not counted.
 func TestAFollowLeavesNothingBehind(t *testing.T) {
 	log, conn := openLog(t, jetstream.Config{Partitions: 1})
-	mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
+	mustAppend(t, log, core.Revision{}, happened(thing("a"), "c1"))
 	before := followGoroutines()
 	errEnd := errors.New("end")
 	for n := range 10 {
 		ctx, cancel := context.WithCancel(t.Context())
-		err := log.Follow(ctx, es.Position{}, 1, func(context.Context, es.Batch) error {
+		err := log.Follow(ctx, core.Position{}, 1, func(context.Context, port.Batch) error {
 			cancel()
 			if n%2 == 0 {
 				return errEnd
@@ -97,11 +98,11 @@ func TestAFollowLeavesNothingBehind(t *testing.T) {
 func TestAStalledConsumerEndsTheFollow(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 1, LostAfter: 3 * time.Second})
-	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
+	revision := mustAppend(t, log, core.Revision{}, happened(thing("a"), "c1"))
 	following := make(chan struct{}, 1)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- log.Follow(t.Context(), es.Position{}, 1, func(context.Context, es.Batch) error {
+		ended <- log.Follow(t.Context(), core.Position{}, 1, func(context.Context, port.Batch) error {
 			following <- struct{}{}
 			return nil
 		})
@@ -118,7 +119,7 @@ func TestAStalledConsumerEndsTheFollow(t *testing.T) {
 		}
 	}
 	mustAppend(t, log, revision, happened(thing("a"), "c2"))
-	if err := <-ended; !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), "the log continues to 2") {
+	if err := <-ended; !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), "the log continues to 2") {
 		t.Errorf("the follower ended with %v", err)
 	}
 }

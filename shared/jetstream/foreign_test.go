@@ -10,8 +10,9 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/port"
 )
 
 // foreign publishes as another client would, without our headers.
@@ -26,7 +27,7 @@ func foreign(t testing.TB, conn *nats.Conn, subject, body string) {
 	}
 }
 
-func foreignBody(s es.Stream, version int) string {
+func foreignBody(s core.Stream, version int) string {
 	return fmt.Sprintf(`[{"specversion":"1.0","id":"%[1]s/%[2]s/%[3]d","source":"/default/things","type":"things.Happened","subject":"%[1]s-%[2]s",`+
 		`"time":"2026-01-02T03:04:05Z","datacontenttype":"application/json","dataschema":"urn:orchestrix:things.Happened:1","streamversion":%[3]d,"data":{}}]`,
 		s.Category, s.ID, version)
@@ -37,15 +38,15 @@ func TestAForeignWriterWithoutBackPointers(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 1})
 	s := thing("a")
-	revision := mustAppend(t, log, es.Revision{}, happened(s, "c1"))
+	revision := mustAppend(t, log, core.Revision{}, happened(s, "c1"))
 	foreign(t, conn, "orx.evt.0.default.thing.a", foreignBody(s, 2))
 	last, err := log.Last(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustAppend(t, log, last.Revision(), happened(s, "c3"))
-	version := es.Version(0)
-	for c, err := range es.Read(t.Context(), log, s, 0) {
+	version := core.Version(0)
+	for c, err := range port.Read(t.Context(), log, s, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,15 +63,15 @@ func TestAHoleIsNeverFolded(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 1})
 	s := thing("a")
-	mustAppend(t, log, es.Revision{}, happened(s, "c1"))
+	mustAppend(t, log, core.Revision{}, happened(s, "c1"))
 	foreign(t, conn, "orx.evt.0.default.thing.a", foreignBody(s, 3)) // version 2 is missing
 	var err error
-	for _, err = range es.Read(t.Context(), log, s, 0) {
+	for _, err = range port.Read(t.Context(), log, s, 0) {
 		if err != nil {
 			break
 		}
 	}
-	if !errors.Is(err, es.ErrCorrupt) || !strings.Contains(err.Error(), "thing-a") {
+	if !errors.Is(err, core.ErrCorrupt) || !strings.Contains(err.Error(), "thing-a") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -80,15 +81,15 @@ func TestMessagesThatAreNoCommits(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 2})
 	a := thing("a")
-	partition := es.PartitionOf(a.Tenant, a.ID, 2)
-	mustAppend(t, log, es.Revision{}, happened(a, "c1"))
+	partition := core.PartitionOf(a.Tenant, a.ID, 2)
+	mustAppend(t, log, core.Revision{}, happened(a, "c1"))
 	wrong := map[string]string{
 		"default.thing.broken":                      `{"no":"batch"}`,
 		"default.thing.empty":                       `[]`,
 		"default.thing.other":                       foreignBody(a, 1),
-		"default.thing.version":                     strings.ReplaceAll(foreignBody(es.Stream{Category: "thing", ID: "version"}, 1), `"streamversion":1`, `"streamversion":0`),
+		"default.thing.version":                     strings.ReplaceAll(foreignBody(core.Stream{Category: "thing", ID: "version"}, 1), `"streamversion":1`, `"streamversion":0`),
 		"default.thing.ümlaut":                      foreignBody(a, 1),
-		"default.thing." + inPartition(1-partition): foreignBody(es.Stream{Category: "thing", ID: inPartition(1 - partition)}, 1),
+		"default.thing." + inPartition(1-partition): foreignBody(core.Stream{Category: "thing", ID: inPartition(1 - partition)}, 1),
 	}
 	for subject, body := range wrong {
 		foreign(t, conn, fmt.Sprintf("orx.evt.%d.%s", partition, subject), body)
@@ -100,12 +101,12 @@ func TestMessagesThatAreNoCommits(t *testing.T) {
 	mustAppend(t, log, last.Revision(), happened(a, "c2"))
 	good, bad := 0, 0
 	errEnd := errors.New("end")
-	err = log.Follow(t.Context(), es.Position{Partition: partition}, 3, func(_ context.Context, b es.Batch) error {
+	err = log.Follow(t.Context(), core.Position{Partition: partition}, 3, func(_ context.Context, b port.Batch) error {
 		for _, c := range b.Commits {
 			switch {
 			case c.Err == nil && c.Stream == a:
 				good++
-			case errors.Is(c.Err, es.ErrCorrupt) && c.Position.Sequence > 0:
+			case errors.Is(c.Err, core.ErrCorrupt) && c.Position.Sequence > 0:
 				bad++
 			default:
 				t.Errorf("%s was delivered as %+v", c.Position, c)
@@ -124,7 +125,7 @@ func TestMessagesThatAreNoCommits(t *testing.T) {
 // inPartition is an id whose stream belongs into one of two partitions.
 func inPartition(partition int) string {
 	for n := 0; ; n++ {
-		if id := fmt.Sprint("id", n); es.PartitionOf(es.DefaultTenant, id, 2) == partition {
+		if id := fmt.Sprint("id", n); core.PartitionOf(core.DefaultTenant, id, 2) == partition {
 			return id
 		}
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // KeyValue keeps values in a bucket of JetStream. It counts TTLs in whole seconds, rounded up.
@@ -19,17 +20,17 @@ type KeyValue struct {
 	bucket jetstream.KeyValue
 }
 
-var _ es.KeyValue = (*KeyValue)(nil)
+var _ port.KeyValue = (*KeyValue)(nil)
 
 // markerTTL is how long a watcher can learn that a key has expired.
 const markerTTL = time.Hour
 
-// OpenKeyValue opens a bucket, and creates it if it is missing. It returns [es.ErrUnavailable].
+// OpenKeyValue opens a bucket, and creates it if it is missing. It returns [port.ErrUnavailable].
 func OpenKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int) (*KeyValue, error) {
 	return openOwnKeyValue(ctx, conn, bucket, replicas, true)
 }
 
-// OpenExistingKeyValue opens a bucket. It returns [es.ErrUnavailable] if it is missing.
+// OpenExistingKeyValue opens a bucket. It returns [port.ErrUnavailable] if it is missing.
 func OpenExistingKeyValue(ctx context.Context, conn *nats.Conn, bucket string) (*KeyValue, error) {
 	return openOwnKeyValue(ctx, conn, bucket, 1, false)
 }
@@ -44,12 +45,12 @@ func openOwnKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replic
 }
 
 func openKeyValue(ctx context.Context, s *server, bucket string, create bool) (*KeyValue, error) {
-	if err := es.CheckToken("bucket", bucket); err != nil {
+	if err := core.CheckToken("bucket", bucket); err != nil {
 		return nil, err
 	}
 	kv, err := s.ensureBucket(ctx, jetstream.KeyValueConfig{
 		Bucket: bucket, History: 1, Storage: jetstream.FileStorage, Replicas: s.config.Replicas,
-		MaxValueSize: es.MaxEntryValue, LimitMarkerTTL: markerTTL,
+		MaxValueSize: port.MaxKVValue, LimitMarkerTTL: markerTTL,
 	}, create)
 	if err != nil {
 		return nil, err
@@ -61,34 +62,34 @@ func (k *KeyValue) streamName() string { return "KV_" + k.bucket.Bucket() }
 
 func (k *KeyValue) keySubject(key string) string { return "$KV." + k.bucket.Bucket() + "." + key }
 
-// Get implements [es.KeyValue]. The leader answers: Get of the client library asks any replica, and a lagging replica does
+// Get implements [port.KeyValue]. The leader answers: Get of the client library asks any replica, and a lagging replica does
 // not know the newest value.
-func (k *KeyValue) Get(ctx context.Context, key string) (es.Entry, error) {
-	if err := es.CheckEntryKey(key); err != nil {
-		return es.Entry{}, err
+func (k *KeyValue) Get(ctx context.Context, key string) (port.KVEntry, error) {
+	if err := port.CheckKVKey(key); err != nil {
+		return port.KVEntry{}, err
 	}
 	m, err := k.leaderGet(ctx, k.streamName(), getRequest{LastFor: k.keySubject(key)})
 	removed := m.header.Get("KV-Operation") != "" || m.header.Get(jetstream.MarkerReasonHeader) != ""
 	if errors.Is(err, errNoMessage) || err == nil && removed {
-		return es.Entry{}, fmt.Errorf("%w: key %s", es.ErrNotFound, key)
+		return port.KVEntry{}, fmt.Errorf("%w: key %s", core.ErrNotFound, key)
 	}
 	if err != nil {
-		return es.Entry{}, unavailable("get key "+key, err)
+		return port.KVEntry{}, unavailable("get key "+key, err)
 	}
-	return es.Entry{Key: key, Value: m.body, Revision: m.sequence}, nil
+	return port.KVEntry{Key: key, Value: m.body, Revision: m.sequence}, nil
 }
 
-func newKVEntry(from jetstream.KeyValueEntry) es.Entry {
-	entry := es.Entry{Key: from.Key(), Value: from.Value(), Revision: from.Revision(), Deleted: from.Operation() != jetstream.KeyValuePut}
+func newKVEntry(from jetstream.KeyValueEntry) port.KVEntry {
+	entry := port.KVEntry{Key: from.Key(), Value: from.Value(), Revision: from.Revision(), Deleted: from.Operation() != jetstream.KeyValuePut}
 	if entry.Deleted {
 		entry.Value = nil
 	}
 	return entry
 }
 
-// Set implements [es.KeyValue].
+// Set implements [port.KeyValue].
 func (k *KeyValue) Set(ctx context.Context, key string, data []byte, ttl time.Duration) (uint64, error) {
-	if err := es.CheckEntry(key, data); err != nil {
+	if err := port.CheckKVEntry(key, data); err != nil {
 		return 0, err
 	}
 	return k.publishValue(ctx, key, data, ttl)
@@ -111,20 +112,20 @@ func wholeSeconds(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)
 }
 
-// writeError is [es.ErrConflict] if the key has another revision, and otherwise [es.ErrUnavailable].
+// writeError is [port.ErrConflict] if the key has another revision, and otherwise [port.ErrUnavailable].
 func writeError(what, key string, err error) error {
 	var api *jetstream.APIError
 	conflict := errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) &&
 		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 	if conflict {
-		return fmt.Errorf("%w: %s key %s: it has another revision: %w", es.ErrConflict, what, key, err)
+		return fmt.Errorf("%w: %s key %s: it has another revision: %w", port.ErrConflict, what, key, err)
 	}
 	return unavailable(what+" key "+key, err)
 }
 
-// Update implements [es.KeyValue].
+// Update implements [port.KeyValue].
 func (k *KeyValue) Update(ctx context.Context, key string, data []byte, expected uint64, ttl time.Duration) (uint64, error) {
-	if err := es.CheckEntry(key, data); err != nil {
+	if err := port.CheckKVEntry(key, data); err != nil {
 		return 0, err
 	}
 	if expected > 0 {
@@ -143,21 +144,21 @@ func (k *KeyValue) Update(ctx context.Context, key string, data []byte, expected
 	return revision, nil
 }
 
-// Delete implements [es.KeyValue].
+// Delete implements [port.KeyValue].
 func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) error {
-	if err := es.CheckEntryKey(key); err != nil {
+	if err := port.CheckKVKey(key); err != nil {
 		return err
 	}
 	e, err := k.Get(ctx, key)
 	switch {
-	case errors.Is(err, es.ErrNotFound) && expected == 0:
+	case errors.Is(err, core.ErrNotFound) && expected == 0:
 		return nil
-	case errors.Is(err, es.ErrNotFound):
-		return fmt.Errorf("%w: key %s does not exist", es.ErrConflict, key)
+	case errors.Is(err, core.ErrNotFound):
+		return fmt.Errorf("%w: key %s does not exist", port.ErrConflict, key)
 	case err != nil:
 		return err
 	case expected != 0 && e.Revision != expected:
-		return fmt.Errorf("%w: key %s has revision %d, not %d", es.ErrConflict, key, e.Revision, expected)
+		return fmt.Errorf("%w: key %s has revision %d, not %d", port.ErrConflict, key, e.Revision, expected)
 	}
 	var options []jetstream.KVDeleteOpt
 	if expected != 0 {
@@ -178,7 +179,7 @@ func filters(prefix string) []string {
 	return []string{prefix, prefix + ".>"}
 }
 
-// Size is the stored size of the bucket in bytes, as its leader knows it. It returns [es.ErrUnavailable].
+// Size is the stored size of the bucket in bytes, as its leader knows it. It returns [port.ErrUnavailable].
 func (k *KeyValue) Size(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
 	defer cancel()
@@ -189,7 +190,7 @@ func (k *KeyValue) Size(ctx context.Context) (uint64, error) {
 	return stream.CachedInfo().State.Bytes, nil
 }
 
-// Keys implements [es.KeyValue].
+// Keys implements [port.KeyValue].
 func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		lister, err := k.bucket.ListKeysFiltered(ctx, filters(prefix)...)
@@ -209,30 +210,30 @@ func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, er
 	}
 }
 
-// Watch implements [es.KeyValue].
-func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry, error] {
-	return func(yield func(es.Entry, error) bool) {
+// Watch implements [port.KeyValue].
+func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[port.KVEntry, error] {
+	return func(yield func(port.KVEntry, error) bool) {
 		watcher, err := k.bucket.WatchFiltered(ctx, filters(prefix))
 		if err != nil {
 			if ctx.Err() == nil {
-				yield(es.Entry{}, unavailable("watch keys", err))
+				yield(port.KVEntry{}, unavailable("watch keys", err))
 			}
 			return
 		}
 		defer watcher.Stop() //nolint:errcheck // its subscription ends with the connection at the latest
 		first := true
 		for {
-			var entry es.Entry
+			var entry port.KVEntry
 			select {
 			case e, open := <-watcher.Updates():
 				switch {
 				case !open && ctx.Err() == nil:
-					yield(es.Entry{}, unavailable("watch keys", errors.New("the watch has ended")))
+					yield(port.KVEntry{}, unavailable("watch keys", errors.New("the watch has ended")))
 					return
 				case !open:
 					return
 				case e == nil:
-					entry, first = es.Entry{Current: true}, false
+					entry, first = port.KVEntry{Current: true}, false
 				default:
 					entry = newKVEntry(e)
 				}

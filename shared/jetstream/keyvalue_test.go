@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"testing"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func TestKeyValue(t *testing.T) {
 	t.Parallel()
-	estest.KeyValue(t, func(t testing.TB) es.KeyValue {
+	porttest.KeyValue(t, func(t testing.TB) port.KeyValue {
 		kv, err := jetstream.OpenKeyValue(t.Context(), connect(t, localtest.NATS(t).URL()), "bucket", 1)
 		if err != nil {
 			t.Fatal(err)

@@ -5,38 +5,38 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // location is where the log keeps a stream. An append, or a read, computes it once.
 type location struct {
-	stream    es.Stream
+	stream    core.Stream
 	partition int
 	subject   string
 }
 
-func (l *Log) locate(s es.Stream) location {
+func (l *Log) locate(s core.Stream) location {
 	partition := l.partitionOf(s)
 	return location{stream: s, partition: partition, subject: streamSubject(l.subjects, partition, s)}
 }
 
 func (l *Log) streamName(partition int) string { return l.config.partitionStream(partition) }
 
-// parseSubject returns the stream of a subject. Its error, which wraps [es.ErrCorrupt], says that no commit belongs there.
-func (l *Log) parseSubject(subject string) (es.Stream, error) {
+// parseSubject returns the stream of a subject. Its error, which wraps [core.ErrCorrupt], says that no commit belongs there.
+func (l *Log) parseSubject(subject string) (core.Stream, error) {
 	name, ours := strings.CutPrefix(subject, l.subjects)
 	partition, rest, _ := strings.Cut(name, ".")
-	var s es.Stream
+	var s core.Stream
 	s.Tenant, rest, _ = strings.Cut(rest, ".")
 	s.Category, s.ID, _ = strings.Cut(rest, ".")
 	if !ours || strings.Count(name, ".") != 3 {
-		return es.Stream{}, fmt.Errorf("%w: subject %q is not %s<partition>.<tenant>.<category>.<id>", es.ErrCorrupt, subject, l.subjects)
+		return core.Stream{}, fmt.Errorf("%w: subject %q is not %s<partition>.<tenant>.<category>.<id>", core.ErrCorrupt, subject, l.subjects)
 	}
 	if err := s.Check(); err != nil {
-		return es.Stream{}, fmt.Errorf("%w: subject %q: %w", es.ErrCorrupt, subject, err)
+		return core.Stream{}, fmt.Errorf("%w: subject %q: %w", core.ErrCorrupt, subject, err)
 	}
 	if belongs := l.partitionOf(s); strconv.Itoa(belongs) != partition {
-		return s, fmt.Errorf("%w: %s is in partition %s, it belongs into %d", es.ErrCorrupt, s, partition, belongs)
+		return s, fmt.Errorf("%w: %s is in partition %s, it belongs into %d", core.ErrCorrupt, s, partition, belongs)
 	}
 	return s, nil
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/semaphore"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Log is an event log in JetStream.
@@ -25,19 +26,19 @@ type Log struct {
 	failures   []atomic.Pointer[failure] // by partition; nil after an append that succeeded
 }
 
-var _ es.Log = (*Log)(nil)
+var _ port.Log = (*Log)(nil)
 
 // ErrPartitions is returned for a log that has another number of partitions than the configuration.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
 // Open opens the log, and creates what is missing of it. Several services may open it concurrently. It returns
 // [ErrPartitions] if the log has another number of partitions than configured, since streams would be looked up in the
-// wrong partition, and [es.ErrUnavailable] if JetStream does not answer: try again.
+// wrong partition, and [port.ErrUnavailable] if JetStream does not answer: try again.
 func Open(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, true)
 }
 
-// OpenExisting opens the log as it is. It returns [es.ErrUnavailable] if it is missing.
+// OpenExisting opens the log as it is. It returns [port.ErrUnavailable] if it is missing.
 func OpenExisting(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, false)
 }
@@ -129,16 +130,16 @@ func (l *Log) acceptPartition(c jetstream.StreamConfig) error {
 	return nil
 }
 
-// Partitions implements [es.Feed].
+// Partitions implements [port.Feed].
 func (l *Log) Partitions() int { return l.partitions }
 
-// Created implements [es.Reader].
-func (l *Log) Created(s es.Stream) time.Time { return l.created[l.partitionOf(s)] }
+// Created implements [port.Reader].
+func (l *Log) Created(s core.Stream) time.Time { return l.created[l.partitionOf(s)] }
 
-// Head implements [es.Feed]. The partition's leader answers.
-func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
+// Head implements [port.Feed]. The partition's leader answers.
+func (l *Log) Head(ctx context.Context, partition int) (port.Head, error) {
 	if partition < 0 || partition >= l.partitions {
-		return es.Head{}, fmt.Errorf("%w: partition %d, the log has 0 to %d", es.ErrBadPosition, partition, l.partitions-1)
+		return port.Head{}, fmt.Errorf("%w: partition %d, the log has 0 to %d", core.ErrBadPosition, partition, l.partitions-1)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
@@ -148,10 +149,10 @@ func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
 	}
 	if err != nil {
 		l.failover.failed(ctx, err)
-		return es.Head{}, unavailable("partition "+l.streamName(partition), err)
+		return port.Head{}, unavailable("partition "+l.streamName(partition), err)
 	}
 	info := stream.CachedInfo()
-	head := es.Head{Position: es.Position{Partition: partition, Sequence: info.State.LastSeq}, Created: info.Created}
+	head := port.Head{Position: core.Position{Partition: partition, Sequence: info.State.LastSeq}, Created: info.Created}
 	if info.State.LastSeq > 0 {
 		head.Time = info.State.LastTime
 	}

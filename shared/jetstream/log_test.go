@@ -10,16 +10,17 @@ import (
 
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 func TestLogFormat(t *testing.T) {
 	t.Parallel()
 	log, conn := openLog(t, jetstream.Config{Partitions: 2, DuplicateWindow: time.Minute})
 	s := thing("a")
-	first, err := log.Append(t.Context(), es.Revision{}, happened(s, "c1"))
+	first, err := log.Append(t.Context(), core.Revision{}, happened(s, "c1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func TestLogFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	js, _ := njs.New(conn)
-	name := fmt.Sprintf("ORX_EVENTS_%d", es.PartitionOf(s.Tenant, s.ID, 2))
+	name := fmt.Sprintf("ORX_EVENTS_%d", core.PartitionOf(s.Tenant, s.ID, 2))
 	stream, err := js.Stream(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func TestPartitionsAreFixed(t *testing.T) {
 		t.Errorf("as it is: %v", err)
 	}
 	empty := connect(t, localtest.NATS(t).URL())
-	if _, err := jetstream.OpenExisting(t.Context(), empty, jetstream.Config{Logger: quiet}); !errors.Is(err, es.ErrUnavailable) {
+	if _, err := jetstream.OpenExisting(t.Context(), empty, jetstream.Config{Logger: quiet}); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("where there is no log: %v", err)
 	}
 }
@@ -94,12 +95,12 @@ func TestPrefixesKeepLogsApart(t *testing.T) {
 	conn := connect(t, localtest.NATS(t).URL())
 	one := openOn(t, conn, jetstream.Config{Partitions: 1})
 	two := openOn(t, conn, jetstream.Config{Partitions: 2, Prefix: "STAGING"})
-	mustAppend(t, one, es.Revision{}, happened(thing("a"), "c1"))
-	if _, err := two.Last(t.Context(), thing("a")); !errors.Is(err, es.ErrNoStream) {
+	mustAppend(t, one, core.Revision{}, happened(thing("a"), "c1"))
+	if _, err := two.Last(t.Context(), thing("a")); !errors.Is(err, port.ErrNoStream) {
 		t.Errorf("the other log answers %v", err)
 	}
-	mustAppend(t, two, es.Revision{}, happened(thing("a"), "c1"))
-	if _, err := jetstream.Open(t.Context(), conn, jetstream.Config{Prefix: "a.b", Logger: quiet}); !errors.Is(err, es.ErrBadToken) {
+	mustAppend(t, two, core.Revision{}, happened(thing("a"), "c1"))
+	if _, err := jetstream.Open(t.Context(), conn, jetstream.Config{Prefix: "a.b", Logger: quiet}); !errors.Is(err, core.ErrBadToken) {
 		t.Errorf("a prefix with a dot got %v", err)
 	}
 }

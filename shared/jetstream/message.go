@@ -9,7 +9,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // The headers of a commit. Names are case-sensitive in NATS; the trace headers are lower case as W3C has them.
@@ -26,11 +28,11 @@ const (
 
 // messageID is the key of JetStream's deduplication. A client may use one command id for two aggregates of a partition,
 // so the stream is a part of it.
-func messageID(c *es.Commit) string { return c.Stream.Path() + "/" + c.Command.ID }
+func messageID(c *core.Commit) string { return c.Stream.Path() + "/" + c.Command.ID }
 
 // encode makes the message of a commit.
 func (l *Log) encode(p *pendingCommit) (*nats.Msg, error) {
-	body, err := es.EncodeEvents(&p.Commit)
+	body, err := cloudevents.Encode(&p.Commit)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +51,7 @@ func (p *pendingCommit) encodeHeader() (nats.Header, error) {
 		{jetstream.MsgIDHeader, p.messageID},
 		{jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(p.expected.Position.Sequence, 10)},
 		{headerVersion, p.Version.String()},
-		{headerContentType, es.ContentType},
+		{headerContentType, cloudevents.ContentType},
 		{headerPrevious, joinSequences(p.Previous)},
 		{headerHash, p.Command.Hash},
 		{headerCorrelation, p.CorrelationID},
@@ -60,7 +62,7 @@ func (p *pendingCommit) encodeHeader() (nats.Header, error) {
 	headers, values := make(nats.Header, len(all)), make([]string, len(all)) // one allocation for all values
 	for i, h := range all {
 		if strings.ContainsAny(h.value, "\r\n") {
-			return nil, fmt.Errorf("%w: header %s holds a line break", es.ErrBadToken, h.name)
+			return nil, fmt.Errorf("%w: header %s holds a line break", core.ErrBadToken, h.name)
 		}
 		values[i] = h.value
 		headers[h.name] = values[i : i+1 : i+1]
@@ -73,14 +75,14 @@ const maxHeader = 1<<16 - 1
 
 // checkSize refuses a message that the server would refuse, before it is sent: the server closes the connection of a
 // client that sends too much.
-func (l *Log) checkSize(s es.Stream, m *nats.Msg) error {
+func (l *Log) checkSize(s core.Stream, m *nats.Msg) error {
 	size := m.Size() - len(m.Subject)
 	if limit := l.MaxCommit(); size > limit {
 		return fmt.Errorf("%w: %s: %d bytes with headers, the log takes %d; make the command do less, or raise max_payload of NATS",
-			es.ErrTooLarge, s, size, limit)
+			port.ErrTooLarge, s, size, limit)
 	}
 	if headers := size - len(m.Data); headers > maxHeader {
-		return fmt.Errorf("%w: %s: %d bytes of headers, JetStream takes %d", es.ErrTooLarge, s, headers, maxHeader)
+		return fmt.Errorf("%w: %s: %d bytes of headers, JetStream takes %d", port.ErrTooLarge, s, headers, maxHeader)
 	}
 	return nil
 }
@@ -94,39 +96,39 @@ func (l *Log) MaxCommit() int {
 	return int(limit)
 }
 
-// decode reads a message of a partition. Where it is not a commit, the error wraps [es.ErrCorrupt], and the commit holds
+// decode reads a message of a partition. Where it is not a commit, the error wraps [core.ErrCorrupt], and the commit holds
 // the position, and the stream if its name is readable.
-func (l *Log) decode(partition int, m stored) (es.Commit, error) {
+func (l *Log) decode(partition int, m stored) (core.Commit, error) {
 	s, err := l.parseSubject(m.subject)
 	if err != nil {
-		position := es.Position{Partition: partition, Sequence: m.sequence}
-		return es.Commit{Stream: s, Position: position}, fmt.Errorf("%s: %w", position, err)
+		position := core.Position{Partition: partition, Sequence: m.sequence}
+		return core.Commit{Stream: s, Position: position}, fmt.Errorf("%s: %w", position, err)
 	}
 	return decodeCommit(location{stream: s, partition: partition}, m)
 }
 
 // decodeAt is decode for a message that should be of a known stream: the subject is compared and not parsed.
-func (l *Log) decodeAt(at location, m stored) (es.Commit, error) {
+func (l *Log) decodeAt(at location, m stored) (core.Commit, error) {
 	if m.subject != at.subject {
 		return l.decode(at.partition, m)
 	}
 	return decodeCommit(at, m)
 }
 
-func decodeCommit(at location, m stored) (es.Commit, error) {
-	c := es.Commit{Stream: at.stream, Position: es.Position{Partition: at.partition, Sequence: m.sequence}}
-	err := es.DecodeEvents(m.body, &c)
+func decodeCommit(at location, m stored) (core.Commit, error) {
+	c := core.Commit{Stream: at.stream, Position: core.Position{Partition: at.partition, Sequence: m.sequence}}
+	err := cloudevents.Decode(m.body, &c)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", c.Position, err)
 	}
 	if got := m.header.Get(headerVersion); got != "" && got != c.Version.String() {
-		return c, fmt.Errorf("%s: %w: %s: the header says version %q, the body %d", c.Position, es.ErrCorrupt, c.Stream, got, c.Version)
+		return c, fmt.Errorf("%s: %w: %s: the header says version %q, the body %d", c.Position, core.ErrCorrupt, c.Stream, got, c.Version)
 	}
 	if c.Previous, err = splitSequences(m.header.Get(headerPrevious)); err != nil {
-		return c, fmt.Errorf("%s: %w: %s: %w", c.Position, es.ErrCorrupt, c.Stream, err)
+		return c, fmt.Errorf("%s: %w: %s: %w", c.Position, core.ErrCorrupt, c.Stream, err)
 	}
 	c.Command.Hash = m.header.Get(headerHash)
-	c.Trace = es.Trace{Parent: m.header.Get(headerTraceParent), State: m.header.Get(headerTraceState)}
+	c.Trace = core.Trace{Parent: m.header.Get(headerTraceParent), State: m.header.Get(headerTraceState)}
 	return c, nil
 }
 
@@ -146,8 +148,8 @@ func splitSequences(text string) ([]uint64, error) {
 		return nil, nil
 	}
 	count := strings.Count(text, ",") + 1
-	if count > es.MaxPrevious {
-		return nil, fmt.Errorf("%s names more than %d commits", headerPrevious, es.MaxPrevious)
+	if count > core.MaxPrevious {
+		return nil, fmt.Errorf("%s names more than %d commits", headerPrevious, core.MaxPrevious)
 	}
 	sequences := make([]uint64, count)
 	for i, rest := 0, text; i < count; i++ {

@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // The names of streams, buckets and subjects on the server. Adapters use them, and rights are given for them.
@@ -25,9 +26,9 @@ func (c Config) deadStream() string     { return c.name("_DEAD_LETTERS") }
 func (c Config) deadlineStream() string { return c.name("_DEADLINES") }
 
 // queueNames are the suffixes of the streams of topics.
-var queueNames = map[es.Topic]string{es.CommandTopic: "_COMMANDS", es.OutcomeTopic: "_OUTCOMES"}
+var queueNames = map[port.Topic]string{port.CommandTopic: "_COMMANDS", port.ResultTopic: "_OUTCOMES"}
 
-func (c Config) queueStream(topic es.Topic) string {
+func (c Config) queueStream(topic port.Topic) string {
 	if topic == dueTopic {
 		return c.deadlineStream()
 	}
@@ -37,16 +38,16 @@ func (c Config) queueStream(topic es.Topic) string {
 // subjectPrefix is the first token of all subjects, with its dot: "orx.".
 func (c Config) subjectPrefix() string { return strings.ToLower(c.name(".")) }
 
-func (c Config) eventPrefix() string           { return c.subjectPrefix() + "evt." }
-func (c Config) probeSubject() string          { return c.subjectPrefix() + "ready" }
-func (c Config) deadPrefix() string            { return c.subjectPrefix() + "dead." }
-func (c Config) deadlinePrefix() string        { return c.subjectPrefix() + "deadline." }
-func (c Config) topicPrefix(t es.Topic) string { return c.subjectPrefix() + string(t) + "." }
+func (c Config) eventPrefix() string             { return c.subjectPrefix() + "evt." }
+func (c Config) probeSubject() string            { return c.subjectPrefix() + "ready" }
+func (c Config) deadPrefix() string              { return c.subjectPrefix() + "dead." }
+func (c Config) deadlinePrefix() string          { return c.subjectPrefix() + "deadline." }
+func (c Config) topicPrefix(t port.Topic) string { return c.subjectPrefix() + string(t) + "." }
 
 // heartbeatSubject is where the workers of a topic publish their heartbeats.
-func (c Config) heartbeatSubject(t es.Topic) string { return c.subjectPrefix() + "bus." + string(t) }
+func (c Config) heartbeatSubject(t port.Topic) string { return c.subjectPrefix() + "bus." + string(t) }
 
 // streamSubject is a prefix followed by the key of a stream: <partition>.<tenant>.<category>.<id>.
-func streamSubject(prefix string, partition int, of es.Stream) string {
+func streamSubject(prefix string, partition int, of core.Stream) string {
 	return prefix + strconv.Itoa(partition) + "." + of.Tenant + "." + of.Category + "." + of.ID
 }

@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local"
+	"orchestrix/shared/port"
 )
 
 // restartable is a server that can be stopped and started on its port and its streams.
@@ -51,24 +52,24 @@ func TestWithoutAServerNothingIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	server := startServer(t)
 	log := openOn(t, connect(t, server.server.URL()), jetstream.Config{AppendBudget: 3 * time.Second, AckTimeout: time.Second})
-	revision := mustAppend(t, log, es.Revision{}, happened(thing("a"), "c1"))
+	revision := mustAppend(t, log, core.Revision{}, happened(thing("a"), "c1"))
 	followed := make(chan error, 1)
 	following := make(chan struct{})
 	go func() {
-		followed <- log.Follow(context.WithoutCancel(t.Context()), es.Position{Partition: revision.Position.Partition}, 10, func(context.Context, es.Batch) error {
+		followed <- log.Follow(context.WithoutCancel(t.Context()), core.Position{Partition: revision.Position.Partition}, 10, func(context.Context, port.Batch) error {
 			close(following)
 			return nil
 		})
 	}()
 	<-following
 	server.stop(t)
-	if _, err := log.Append(t.Context(), revision, happened(thing("a"), "c2")); !errors.Is(err, es.ErrUnavailable) {
+	if _, err := log.Append(t.Context(), revision, happened(thing("a"), "c2")); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("an append without a server got %v", err)
 	}
-	if err := log.Ping(t.Context()); !errors.Is(err, es.ErrUnavailable) {
+	if err := log.Ping(t.Context()); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("a ping without a server got %v", err)
 	}
-	if err := <-followed; !errors.Is(err, es.ErrUnavailable) {
+	if err := <-followed; !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("the follower ended with %v", err)
 	}
 	server.start(t)
@@ -89,7 +90,7 @@ func untilAvailable(ctx context.Context, try func(context.Context) error) error 
 	defer cancel()
 	for {
 		err := try(ctx)
-		if !errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil {
+		if !errors.Is(err, port.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -111,7 +112,7 @@ func TestRestartsLoseNothing(t *testing.T) {
 
 // checkThrough runs writers and a follower on partition 0 while the log is disturbed, and compares their results with the
 // log. The last commit is that of the stream "end".
-func checkThrough(t testing.TB, log es.Log, disturb func()) {
+func checkThrough(t testing.TB, log port.Log, disturb func()) {
 	t.Helper()
 	const writers, between = 4, 100 // commits before, and after
 	progress, stop := make(chan struct{}), make(chan struct{})
@@ -120,7 +121,7 @@ func checkThrough(t testing.TB, log es.Log, disturb func()) {
 	for w := range wrote {
 		writing.Go(func() { wrote[w] = writeUntil(t, log, fmt.Sprint("w", w), progress, stop) })
 	}
-	var commits []es.Commit
+	var commits []core.Commit
 	following.Go(func() { commits = followThrough(t, log, "end") })
 	for range between {
 		<-progress
@@ -143,13 +144,13 @@ func checkThrough(t testing.TB, log es.Log, disturb func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := mustAppend(t, log, es.Revision{}, happened(thing("end"), "end"))
+	end := mustAppend(t, log, core.Revision{}, happened(thing("end"), "end"))
 	following.Wait()
 
 	seen := map[string]int{}
 	for i, c := range commits {
 		ours := strings.HasPrefix(c.Stream.ID, "w")
-		if c.Err != nil || c.Position.Sequence != uint64(i+1) || c.Version != es.Version(seen[c.Stream.ID]+1) || ours && c.Command.ID != fmt.Sprint(seen[c.Stream.ID]) {
+		if c.Err != nil || c.Position.Sequence != uint64(i+1) || c.Version != core.Version(seen[c.Stream.ID]+1) || ours && c.Command.ID != fmt.Sprint(seen[c.Stream.ID]) {
 			t.Errorf("entry %d is version %d of %s by %s at %s: %v", i+1, c.Version, c.Stream, c.Command.ID, c.Position, c.Err)
 		}
 		seen[c.Stream.ID]++
@@ -165,12 +166,12 @@ func checkThrough(t testing.TB, log es.Log, disturb func()) {
 }
 
 // writeUntil writes a stream commit by commit, and returns how many were acknowledged.
-func writeUntil(t testing.TB, log es.Appender, id string, progress chan<- struct{}, stop <-chan struct{}) int {
-	revision := es.Revision{}
+func writeUntil(t testing.TB, log port.Appender, id string, progress chan<- struct{}, stop <-chan struct{}) int {
+	revision := core.Revision{}
 	for n := 0; ; n++ {
 		c := happened(thing(id), fmt.Sprint(n))
 		err := untilAvailable(t.Context(), func(ctx context.Context) (err error) {
-			var next es.Revision
+			var next core.Revision
 			if next, err = log.Append(ctx, revision, c); err == nil {
 				revision = next
 			}
@@ -189,12 +190,12 @@ func writeUntil(t testing.TB, log es.Appender, id string, progress chan<- struct
 }
 
 // followThrough follows partition 0 up to a commit of the stream id, again whenever the log can't be reached.
-func followThrough(t testing.TB, log es.Feed, id string) []es.Commit {
-	var commits []es.Commit
-	after := es.Position{}
+func followThrough(t testing.TB, log port.Feed, id string) []core.Commit {
+	var commits []core.Commit
+	after := core.Position{}
 	errEnd := errors.New("end")
 	err := untilAvailable(t.Context(), func(ctx context.Context) error {
-		return log.Follow(ctx, after, 7, func(_ context.Context, b es.Batch) error {
+		return log.Follow(ctx, after, 7, func(_ context.Context, b port.Batch) error {
 			commits = append(commits, b.Commits...)
 			after = b.Commits[len(b.Commits)-1].Position
 			if commits[len(commits)-1].Stream.ID == id {
@@ -209,10 +210,10 @@ func followThrough(t testing.TB, log es.Feed, id string) []es.Commit {
 	return commits
 }
 
-func read(t testing.TB, log es.Reader, s es.Stream) []es.Commit {
+func read(t testing.TB, log port.Reader, s core.Stream) []core.Commit {
 	t.Helper()
-	var commits []es.Commit
-	for c, err := range es.Read(t.Context(), log, s, 0) {
+	var commits []core.Commit
+	for c, err := range port.Read(t.Context(), log, s, 0) {
 		if err != nil {
 			t.Errorf("read %s: %v", s, err)
 			break

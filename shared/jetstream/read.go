@@ -7,59 +7,60 @@ import (
 	"iter"
 	"slices"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // fetchWindow is how many messages one read requests, and holds, at a time.
 const fetchWindow = 64
 
-// Last implements [es.Reader] with a direct get, which any replica may answer.
-func (l *Log) Last(ctx context.Context, s es.Stream) (es.Commit, error) {
+// Last implements [port.Reader] with a direct get, which any replica may answer.
+func (l *Log) Last(ctx context.Context, s core.Stream) (core.Commit, error) {
 	if err := s.Check(); err != nil {
-		return es.Commit{}, err
+		return core.Commit{}, err
 	}
 	return l.lastCommit(ctx, l.locate(s), l.getLast)
 }
 
-// LastConfirmed implements [es.Reader]: the partition's leader answers.
-func (l *Log) LastConfirmed(ctx context.Context, s es.Stream) (es.Commit, error) {
+// LastConfirmed implements [port.Reader]: the partition's leader answers.
+func (l *Log) LastConfirmed(ctx context.Context, s core.Stream) (core.Commit, error) {
 	if err := s.Check(); err != nil {
-		return es.Commit{}, err
+		return core.Commit{}, err
 	}
 	return l.lastCommit(ctx, l.locate(s), l.getLastConfirmed)
 }
 
-func (l *Log) lastCommit(ctx context.Context, at location, get func(context.Context, location) (stored, error)) (es.Commit, error) {
+func (l *Log) lastCommit(ctx context.Context, at location, get func(context.Context, location) (stored, error)) (core.Commit, error) {
 	m, err := get(ctx, at)
 	if errors.Is(err, errNoMessage) {
-		return es.Commit{}, fmt.Errorf("%w: %s", es.ErrNoStream, at.stream)
+		return core.Commit{}, fmt.Errorf("%w: %s", port.ErrNoStream, at.stream)
 	}
 	if err != nil {
-		return es.Commit{}, unavailable("read "+at.stream.String(), err)
+		return core.Commit{}, unavailable("read "+at.stream.String(), err)
 	}
 	return l.decodeAt(at, m)
 }
 
-// Since implements [es.Reader]. It follows the back-pointers from last, and then reads forward, several commits at a
+// Since implements [port.Reader]. It follows the back-pointers from last, and then reads forward, several commits at a
 // time. Where the back-pointers do not lead to a contiguous history, because a foreign writer left them out, the messages
 // of the subject are read instead. A missing version is an error: it is never folded.
-func (l *Log) Since(ctx context.Context, after es.Version, last es.Commit) iter.Seq2[es.Commit, error] {
-	return func(yield func(es.Commit, error) bool) {
+func (l *Log) Since(ctx context.Context, after core.Version, last core.Commit) iter.Seq2[core.Commit, error] {
+	return func(yield func(core.Commit, error) bool) {
 		if last.Version <= after {
 			return
 		}
 		r := &historyReader{
 			log: l, location: l.locate(last.Stream), last: last, version: after,
-			yield: func(c es.Commit) bool { return yield(c, nil) },
+			yield: func(c core.Commit) bool { return yield(c, nil) },
 		}
 		err := r.readByPointers(ctx)
-		if errors.Is(err, es.ErrCorrupt) {
+		if errors.Is(err, core.ErrCorrupt) {
 			l.config.Logger.WarnContext(ctx, "back-pointers do not lead to the history, reading the subject",
 				"stream", last.Stream.String(), "error", err)
 			err = r.readBySubject(ctx)
 		}
 		if err != nil && !errors.Is(err, errStopped) {
-			yield(es.Commit{}, err)
+			yield(core.Commit{}, err)
 		}
 	}
 }
@@ -71,19 +72,19 @@ var errStopped = errors.New("stopped")
 type historyReader struct {
 	log *Log
 	location
-	last    es.Commit            // where the read ends
-	version es.Version           // of the newest commit that was yielded
-	known   map[uint64]es.Commit // by sequence: commits that were read for their back-pointers
-	yield   func(es.Commit) bool
+	last    core.Commit            // where the read ends
+	version core.Version           // of the newest commit that was yielded
+	known   map[uint64]core.Commit // by sequence: commits that were read for their back-pointers
+	yield   func(core.Commit) bool
 }
 
 // yieldNext yields c if it is the next commit. A commit that was yielded before is skipped.
-func (r *historyReader) yieldNext(c es.Commit) error {
+func (r *historyReader) yieldNext(c core.Commit) error {
 	if c.Version <= r.version {
 		return nil
 	}
 	if c.First() > r.version+1 {
-		return fmt.Errorf("%w: %s: version %d at %s follows version %d", es.ErrCorrupt, c.Stream, c.First(), c.Position, r.version)
+		return fmt.Errorf("%w: %s: version %d at %s follows version %d", core.ErrCorrupt, c.Stream, c.First(), c.Position, r.version)
 	}
 	r.version = c.Version
 	if !r.yield(c) {
@@ -119,12 +120,12 @@ func (r *historyReader) collectPointers(ctx context.Context) ([]uint64, error) {
 	for oldest := r.last; oldest.First() > r.version+1; {
 		named := oldest.Previous
 		missing := oldest.First() - 1 - r.version // events; each commit holds at least one
-		if missing <= es.Version(len(named)) {
+		if missing <= core.Version(len(named)) {
 			sequences = append(sequences, named[:missing]...)
 			break
 		}
 		sequences = append(sequences, named...)
-		if len(named) < es.MaxPrevious { // it names all earlier commits; if not, yieldNext finds the gap
+		if len(named) < core.MaxPrevious { // it names all earlier commits; if not, yieldNext finds the gap
 			break
 		}
 		earlier, err := r.fetchCommits(ctx, named[len(named)-1:])
@@ -133,7 +134,7 @@ func (r *historyReader) collectPointers(ctx context.Context) ([]uint64, error) {
 		}
 		oldest = earlier[0]
 		if r.known == nil {
-			r.known = map[uint64]es.Commit{}
+			r.known = map[uint64]core.Commit{}
 		}
 		if len(r.known) < fetchWindow {
 			r.known[oldest.Position.Sequence] = oldest
@@ -144,15 +145,15 @@ func (r *historyReader) collectPointers(ctx context.Context) ([]uint64, error) {
 }
 
 // fetchCommits reads commits of the stream by their sequences, concurrently, except for those that are known.
-func (r *historyReader) fetchCommits(ctx context.Context, sequences []uint64) ([]es.Commit, error) {
-	commits := make([]es.Commit, 0, len(sequences))
+func (r *historyReader) fetchCommits(ctx context.Context, sequences []uint64) ([]core.Commit, error) {
+	commits := make([]core.Commit, 0, len(sequences))
 	missing := sequences
 	if len(r.known) > 0 {
 		missing = slices.DeleteFunc(slices.Clone(sequences), func(s uint64) bool { _, known := r.known[s]; return known })
 	}
 	messages, err := r.log.getMany(ctx, r.partition, missing)
 	if errors.Is(err, errNoMessage) {
-		return nil, fmt.Errorf("%w: %s: a message is missing of those at %d-%d", es.ErrCorrupt, r.stream, r.partition, sequences)
+		return nil, fmt.Errorf("%w: %s: a message is missing of those at %d-%d", core.ErrCorrupt, r.stream, r.partition, sequences)
 	}
 	if err != nil {
 		return nil, unavailable("read "+r.stream.String(), err)
@@ -168,7 +169,7 @@ func (r *historyReader) fetchCommits(ctx context.Context, sequences []uint64) ([
 			return nil, err
 		}
 		if c.Stream != r.stream {
-			return nil, fmt.Errorf("%w: %s: the message at %s is of %s", es.ErrCorrupt, r.stream, c.Position, c.Stream)
+			return nil, fmt.Errorf("%w: %s: the message at %s is of %s", core.ErrCorrupt, r.stream, c.Position, c.Stream)
 		}
 		commits, messages = append(commits, c), messages[1:]
 	}
@@ -178,12 +179,12 @@ func (r *historyReader) fetchCommits(ctx context.Context, sequences []uint64) ([
 // readBySubject reads every message of the stream's subject up to last, one after the other: versions must be contiguous
 // from the first on.
 func (r *historyReader) readBySubject(ctx context.Context) error {
-	version := es.Version(0)
+	version := core.Version(0)
 	for sequence := uint64(0); sequence < r.last.Position.Sequence; {
 		m, err := r.log.get(ctx, r.partition, getRequest{Sequence: sequence + 1, NextFor: r.subject})
 		if errors.Is(err, errNoMessage) {
 			return fmt.Errorf("%w: %s: no message follows %d-%d, though the last one is %s",
-				es.ErrCorrupt, r.stream, r.partition, sequence, r.last.Position)
+				core.ErrCorrupt, r.stream, r.partition, sequence, r.last.Position)
 		}
 		if err != nil {
 			return unavailable("read "+r.stream.String(), err)
@@ -193,7 +194,7 @@ func (r *historyReader) readBySubject(ctx context.Context) error {
 			return err
 		}
 		if c.First() != version+1 {
-			return fmt.Errorf("%w: %s: version %d at %s follows version %d", es.ErrCorrupt, c.Stream, c.First(), c.Position, version)
+			return fmt.Errorf("%w: %s: version %d at %s follows version %d", core.ErrCorrupt, c.Stream, c.First(), c.Position, version)
 		}
 		if err := r.yieldNext(c); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 const (
@@ -39,7 +39,7 @@ func (l *Log) probeConfig() jetstream.StreamConfig {
 }
 
 // Ping returns nil if the log takes commits: every partition has a leader that answers, JetStream stores a probe, and no
-// partition has just left an append without an answer. Otherwise it returns [es.ErrUnavailable].
+// partition has just left an append without an answer. Otherwise it returns [port.ErrUnavailable].
 //
 // The probe is needed because a NATS server whose disk is full answers everything but writes. With one replica, a stream
 // that has met a full disk takes no writes until NATS is restarted, and neither does the stream of the probe: free space
@@ -48,7 +48,7 @@ func (l *Log) Ping(ctx context.Context) error {
 	for partition := range l.failures {
 		failed := l.failures[partition].Load()
 		if failed != nil && time.Since(failed.at) < suspicion && failed.reconnects == l.conn.Stats().Reconnects {
-			return fmt.Errorf("%w: partition %d left an append without answer %s ago", es.ErrUnavailable,
+			return fmt.Errorf("%w: partition %d left an append without answer %s ago", port.ErrUnavailable,
 				partition, time.Since(failed.at).Round(time.Second))
 		}
 	}
@@ -80,7 +80,7 @@ func (l *Log) writeProbe(ctx context.Context) error {
 // recordAppend records whether a partition answers appends. An append that its own caller has cancelled says nothing.
 func (l *Log) recordAppend(caller context.Context, partition int, err error) {
 	switch {
-	case !errors.Is(err, es.ErrUnavailable):
+	case !errors.Is(err, port.ErrUnavailable):
 		l.failures[partition].Store(nil)
 	case caller.Err() == nil:
 		l.failures[partition].Store(&failure{at: time.Now(), reconnects: l.conn.Stats().Reconnects})

@@ -5,19 +5,20 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Pauses between attempts.
 var (
-	writePauses = es.RetryPolicy{First: 20 * time.Millisecond, Max: 500 * time.Millisecond}
-	readPauses  = es.RetryPolicy{Backoff: es.Fixed, First: 50 * time.Millisecond, Max: 50 * time.Millisecond} // an election or a reconnect is short
-	ownerPauses = es.RetryPolicy{First: 50 * time.Millisecond, Max: 2 * time.Second}
+	writePauses = core.RetryPolicy{First: 20 * time.Millisecond, Max: 500 * time.Millisecond}
+	readPauses  = core.RetryPolicy{Backoff: core.Fixed, First: 50 * time.Millisecond, Max: 50 * time.Millisecond} // an election or a reconnect is short
+	ownerPauses = core.RetryPolicy{First: 50 * time.Millisecond, Max: 2 * time.Second}
 )
 
 // pauseAfter pauses after a failed attempt, counted from 1, and reports whether there may be another: not where ctx has
 // ended, or where the next attempt would start after end; the zero end is none. Every retry of this package pauses here.
-func pauseAfter(ctx context.Context, attempt int, end time.Time, pauses es.RetryPolicy) bool {
+func pauseAfter(ctx context.Context, attempt int, end time.Time, pauses core.RetryPolicy) bool {
 	pause := pauses.Pause(attempt)
 	if !end.IsZero() && time.Until(end) < pause {
 		return false
@@ -65,5 +66,5 @@ func (s *server) retryWrite(ctx context.Context, write func(context.Context) err
 }
 
 func unavailable(what string, err error) error {
-	return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)
+	return fmt.Errorf("%w: %s: %w", port.ErrUnavailable, what, err)
 }

@@ -49,7 +49,7 @@ func (c Config) streams() []string {
 	return names
 }
 
-// ReadRights are for opening an existing log, for reading it with the methods of [es.Reader], and for [Log.Ping].
+// ReadRights are for opening an existing log, for reading it with the methods of [port.Reader], and for [Log.Ping].
 func (c Config) ReadRights() Rights {
 	rights := publishRights(c.probeSubject())
 	for _, stream := range c.streams() {

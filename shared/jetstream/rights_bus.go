@@ -1,6 +1,8 @@
 package jetstream
 
-import "orchestrix/shared/es"
+import (
+	"orchestrix/shared/port"
+)
 
 // BusRights are for opening an existing bus and existing deadlines, in addition to ReadRights of the log.
 func (c Config) BusRights() Rights {
@@ -29,12 +31,12 @@ func (c Config) busStreams() []string {
 }
 
 // PublishRights are for [Bus.Publish] of a topic.
-func (c Config) PublishRights(topic es.Topic) Rights {
+func (c Config) PublishRights(topic port.Topic) Rights {
 	return publishRights(c.topicPrefix(topic) + "*.*.*.*")
 }
 
 // SubscribeRights are for [Bus.Subscribe] to a topic, dead letters included.
-func (c Config) SubscribeRights(topic es.Topic) Rights {
+func (c Config) SubscribeRights(topic port.Topic) Rights {
 	queue, heartbeat := c.queueStream(topic), c.heartbeatSubject(topic)
 	return BucketRights(c.attemptsBucket()).And(
 		Rights{
@@ -50,7 +52,7 @@ func (c Config) SubscribeRights(topic es.Topic) Rights {
 	)
 }
 
-// DeadLetterRights are for the methods of [es.DeadLetters]. A retry publishes a dead letter again.
+// DeadLetterRights are for the methods of [port.DeadLetters]. A retry publishes a dead letter again.
 func (c Config) DeadLetterRights() Rights {
 	dead := c.deadStream()
 	rights := publishRights(api+"STREAM.MSG.GET."+dead, api+"STREAM.MSG.DELETE."+dead)

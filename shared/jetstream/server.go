@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // server is the NATS server, or cluster, that a log shares with its bus, its deadlines and their buckets: the
@@ -37,13 +37,15 @@ func newServer(conn *nats.Conn, config Config) (*server, error) {
 }
 
 // partitionOf is the partition that holds a stream, and the messages to it.
-func (s *server) partitionOf(of es.Stream) int { return es.PartitionOf(of.Tenant, of.ID, s.partitions) }
+func (s *server) partitionOf(of core.Stream) int {
+	return core.PartitionOf(of.Tenant, of.ID, s.partitions)
+}
 
 // streamKey names a stream in subjects: <partition>.<tenant>.<category>.<id>.
-func (s *server) streamKey(of es.Stream) string { return streamSubject("", s.partitionOf(of), of) }
+func (s *server) streamKey(of core.Stream) string { return streamSubject("", s.partitionOf(of), of) }
 
 // ensureStream opens a stream. Where the stream is missing, create decides whether it is created. A stream that another
-// client creates concurrently is taken as it is, whatever its settings. It returns [es.ErrUnavailable].
+// client creates concurrently is taken as it is, whatever its settings. It returns [port.ErrUnavailable].
 func (s *server) ensureStream(ctx context.Context, config jetstream.StreamConfig, create bool) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.AckTimeout)
 	defer cancel()

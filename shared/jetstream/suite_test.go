@@ -7,10 +7,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -47,7 +48,7 @@ func openOn(t testing.TB, conn *nats.Conn, config jetstream.Config) *jetstream.L
 	return log
 }
 
-func mustAppend(t testing.TB, log es.Appender, expected es.Revision, c es.Commit) es.Revision {
+func mustAppend(t testing.TB, log port.Appender, expected core.Revision, c core.Commit) core.Revision {
 	t.Helper()
 	revision, err := log.Append(t.Context(), expected, c)
 	if err != nil {
@@ -56,22 +57,22 @@ func mustAppend(t testing.TB, log es.Appender, expected es.Revision, c es.Commit
 	return revision
 }
 
-func thing(id string) es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: "thing", ID: id}
+func thing(id string) core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: "thing", ID: id}
 }
 
 // happened is the same commit each time.
-func happened(s es.Stream, id string) es.Commit {
-	return es.Commit{
-		Stream: s, Time: time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC), Command: es.CommandRef{ID: id, Hash: "h-" + id},
+func happened(s core.Stream, id string) core.Commit {
+	return core.Commit{
+		Stream: s, Time: time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC), Command: core.CommandRef{ID: id, Hash: "h-" + id},
 		CorrelationID: id, CausationID: id,
-		Events: []es.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
+		Events: []core.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
 	}
 }
 
 func TestLogIsAnEventStore(t *testing.T) {
 	t.Parallel()
-	estest.EventStore(t, func(t testing.TB) es.EventStore {
+	porttest.EventStore(t, func(t testing.TB) port.EventStore {
 		log, _ := openLog(t, jetstream.Config{})
 		return log
 	})
@@ -79,7 +80,7 @@ func TestLogIsAnEventStore(t *testing.T) {
 
 func TestLogIsAFeed(t *testing.T) {
 	t.Parallel()
-	estest.Feed(t, func(t testing.TB) es.Log {
+	porttest.Feed(t, func(t testing.TB) port.Log {
 		log, _ := openLog(t, jetstream.Config{})
 		return log
 	})

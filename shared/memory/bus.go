@@ -7,18 +7,18 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // Bus is a message bus in memory.
 type Bus struct {
 	mu      sync.Mutex
-	queues  map[es.Topic]*queue
-	dead    []es.DeadLetter // by number
+	queues  map[port.Topic]*queue
+	dead    []port.DeadLetter // by number
 	numbers uint64
 }
 
-var _ es.MessageBus = (*Bus)(nil)
+var _ port.MessageBus = (*Bus)(nil)
 
 const (
 	maxQueued       = 100_000 // messages of a topic; more are refused
@@ -28,7 +28,7 @@ const (
 
 // queue is the messages of a topic, by the stream they are for. The bus's lock guards it.
 type queue struct {
-	topic   es.Topic
+	topic   port.Topic
 	lanes   map[string][]*queued // by stream; the first of a lane may be at work
 	ready   []string             // lanes whose first message can be handled, the longest ready first
 	waiting *sync.Cond           // something is ready, or a worker stops
@@ -40,14 +40,14 @@ type queue struct {
 }
 
 type queued struct {
-	es.Delivery
+	port.Delivery
 	lane string
 }
 
 // NewBus returns an empty bus.
 func NewBus() *Bus {
-	b := &Bus{queues: map[es.Topic]*queue{}}
-	for _, topic := range es.Topics {
+	b := &Bus{queues: map[port.Topic]*queue{}}
+	for _, topic := range port.Topics {
 		b.queues[topic] = &queue{
 			topic: topic, lanes: map[string][]*queued{}, seen: map[string]time.Time{}, waiting: sync.NewCond(&b.mu),
 		}
@@ -55,9 +55,9 @@ func NewBus() *Bus {
 	return b
 }
 
-// Publish implements [es.Publisher].
-func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
-	if err := es.CheckTopic(topic); err != nil {
+// Publish implements [port.Publisher].
+func (b *Bus) Publish(ctx context.Context, topic port.Topic, m port.Message) error {
+	if err := port.CheckTopic(topic); err != nil {
 		return err
 	}
 	if err := check(ctx, m.Check()); err != nil {
@@ -86,12 +86,12 @@ func (q *queue) repeated(id string, now time.Time) bool {
 }
 
 // add puts a message at the end of its lane.
-func (q *queue) add(m es.Message) error {
+func (q *queue) add(m port.Message) error {
 	if q.size >= maxQueued {
-		return fmt.Errorf("%w: topic %s is full: %d messages wait for a worker", es.ErrUnavailable, q.topic, q.size)
+		return fmt.Errorf("%w: topic %s is full: %d messages wait for a worker", port.ErrUnavailable, q.topic, q.size)
 	}
 	q.size++
-	added := &queued{lane: m.To.Path(), Delivery: es.Delivery{Message: copied(m), Published: time.Now().UTC()}}
+	added := &queued{lane: m.To.Path(), Delivery: port.Delivery{Message: copied(m), Published: time.Now().UTC()}}
 	q.lanes[added.lane] = append(q.lanes[added.lane], added)
 	if len(q.lanes[added.lane]) == 1 {
 		q.makeReady(added.lane)
@@ -99,7 +99,7 @@ func (q *queue) add(m es.Message) error {
 	return nil
 }
 
-func copied(m es.Message) es.Message {
+func copied(m port.Message) port.Message {
 	m.Header = maps.Clone(m.Header)
 	m.Data = append([]byte(nil), m.Data...)
 	return m
@@ -110,13 +110,13 @@ func (q *queue) makeReady(lane string) {
 	q.waiting.Signal()
 }
 
-// Subscribe implements [es.Subscriber].
-func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
+// Subscribe implements [port.Subscriber].
+func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscription, handle port.Handler) error {
 	s, err := s.WithDefaults()
 	if err != nil {
 		return err
 	}
-	if err := es.CheckTopic(topic); err != nil {
+	if err := port.CheckTopic(topic); err != nil {
 		return err
 	}
 	q := b.queues[topic]
@@ -133,7 +133,7 @@ func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, 
 	for range s.MaxInFlight {
 		workers.Go(func() {
 			for m := b.take(ctx, q); m != nil; m = b.take(ctx, q) {
-				b.done(q, s, m, es.Deliver(context.WithoutCancel(ctx), handle, es.Delivery{
+				b.done(q, s, m, port.Deliver(context.WithoutCancel(ctx), handle, port.Delivery{
 					Message: copied(m.Message), Published: m.Published, Attempt: m.Attempt,
 				}))
 			}
@@ -180,11 +180,11 @@ func (b *Bus) take(ctx context.Context, q *queue) *queued {
 }
 
 // done does with a message what its handler's error says.
-func (b *Bus) done(q *queue, s es.Subscription, m *queued, err error) {
+func (b *Bus) done(q *queue, s port.Subscription, m *queued, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil {
-		pause, again := es.Verdict(s.Retry, m.Attempt, err)
+		pause, again := port.Verdict(s.Retry, m.Attempt, err)
 		if !again && len(b.dead) >= maxDead {
 			pause, again = s.Retry.Pause(m.Attempt), true
 		}
@@ -207,9 +207,9 @@ func (b *Bus) done(q *queue, s es.Subscription, m *queued, err error) {
 }
 
 // bury makes a dead letter. The caller holds the lock.
-func (b *Bus) bury(topic es.Topic, group string, m *queued, err error) {
+func (b *Bus) bury(topic port.Topic, group string, m *queued, err error) {
 	b.numbers++
-	b.dead = append(b.dead, es.DeadLetter{
+	b.dead = append(b.dead, port.DeadLetter{
 		Message: m.Message, Number: b.numbers, Topic: topic, Group: group, Error: err.Error(), Attempts: m.Attempt,
 		Published: m.Published, Died: time.Now().UTC(),
 	})

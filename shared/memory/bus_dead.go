@@ -6,18 +6,19 @@ import (
 	"fmt"
 	"slices"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
-// DeadLetters implements [es.DeadLetters].
-func (b *Bus) DeadLetters(ctx context.Context, q es.DeadLetterQuery) ([]es.DeadLetter, error) {
+// DeadLetters implements [port.DeadLetters].
+func (b *Bus) DeadLetters(ctx context.Context, q port.DeadLetterQuery) ([]port.DeadLetter, error) {
 	if err := check(ctx, nil); err != nil {
 		return nil, err
 	}
-	limit := cmp.Or(q.Limit, es.DefaultDeadLetters)
+	limit := cmp.Or(q.Limit, port.DefaultDeadLetters)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var found []es.DeadLetter
+	var found []port.DeadLetter
 	for _, d := range b.dead {
 		if len(found) < limit && d.Number > q.After && (q.Topic == "" || d.Topic == q.Topic) && (q.Group == "" || d.Group == q.Group) {
 			d.Message = copied(d.Message)
@@ -32,27 +33,27 @@ func (b *Bus) find(ctx context.Context, number uint64) (int, error) {
 	if err := check(ctx, nil); err != nil {
 		return 0, err
 	}
-	i := slices.IndexFunc(b.dead, func(d es.DeadLetter) bool { return d.Number == number })
+	i := slices.IndexFunc(b.dead, func(d port.DeadLetter) bool { return d.Number == number })
 	if i < 0 {
-		return 0, fmt.Errorf("%w: dead letter %d", es.ErrNotFound, number)
+		return 0, fmt.Errorf("%w: dead letter %d", core.ErrNotFound, number)
 	}
 	return i, nil
 }
 
-// DeadLetter implements [es.DeadLetters].
-func (b *Bus) DeadLetter(ctx context.Context, number uint64) (es.DeadLetter, error) {
+// DeadLetter implements [port.DeadLetters].
+func (b *Bus) DeadLetter(ctx context.Context, number uint64) (port.DeadLetter, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, err := b.find(ctx, number)
 	if err != nil {
-		return es.DeadLetter{}, err
+		return port.DeadLetter{}, err
 	}
 	d := b.dead[i]
 	d.Message = copied(d.Message)
 	return d, nil
 }
 
-// RetryDeadLetter implements [es.DeadLetters].
+// RetryDeadLetter implements [port.DeadLetters].
 func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -67,7 +68,7 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	return nil
 }
 
-// DropDeadLetter implements [es.DeadLetters].
+// DropDeadLetter implements [port.DeadLetters].
 func (b *Bus) DropDeadLetter(ctx context.Context, number uint64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -3,12 +3,12 @@ package memory_test
 import (
 	"testing"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func TestBus(t *testing.T) {
 	t.Parallel()
-	estest.MessageBus(t, func(testing.TB) es.MessageBus { return memory.NewBus() })
+	porttest.MessageBus(t, func(testing.TB) port.MessageBus { return memory.NewBus() })
 }

@@ -6,35 +6,36 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Deadlines keeps deadlines in memory.
 type Deadlines struct {
 	mu      sync.Mutex
-	pending map[deadlineKey]es.Deadline
+	pending map[deadlineKey]port.Deadline
 	fired   []*firedDeadline // in the order in which they fired
 	changed chan struct{}    // closed when there may be something else to do
 }
 
 type deadlineKey struct {
-	of   es.Stream
+	of   core.Stream
 	name string
 }
 
 // firedDeadline waits to be handled.
 type firedDeadline struct {
-	es.Deadline
+	port.Deadline
 	attempts int       // that failed
 	next     time.Time // not before
 	taken    bool      // a handler has it
 }
 
-var _ es.Deadlines = (*Deadlines)(nil)
+var _ port.Deadlines = (*Deadlines)(nil)
 
 // NewDeadlines returns a keeper without deadlines.
 func NewDeadlines() *Deadlines {
-	return &Deadlines{pending: map[deadlineKey]es.Deadline{}, changed: make(chan struct{})}
+	return &Deadlines{pending: map[deadlineKey]port.Deadline{}, changed: make(chan struct{})}
 }
 
 // wake lets every Due look again. The caller holds the lock.
@@ -43,8 +44,8 @@ func (d *Deadlines) wake() {
 	d.changed = make(chan struct{})
 }
 
-// SetDeadline implements [es.Deadlines].
-func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error {
+// SetDeadline implements [port.Deadlines].
+func (d *Deadlines) SetDeadline(ctx context.Context, deadline port.Deadline) error {
 	if err := check(ctx, deadline.Check()); err != nil {
 		return err
 	}
@@ -57,9 +58,9 @@ func (d *Deadlines) SetDeadline(ctx context.Context, deadline es.Deadline) error
 	return nil
 }
 
-// CancelDeadline implements [es.Deadlines].
-func (d *Deadlines) CancelDeadline(ctx context.Context, of es.Stream, name string) error {
-	if err := check(ctx, es.CheckDeadlineName(of, name)); err != nil {
+// CancelDeadline implements [port.Deadlines].
+func (d *Deadlines) CancelDeadline(ctx context.Context, of core.Stream, name string) error {
+	if err := check(ctx, port.CheckDeadlineName(of, name)); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -69,21 +70,21 @@ func (d *Deadlines) CancelDeadline(ctx context.Context, of es.Stream, name strin
 	return nil
 }
 
-// PendingDeadlines implements [es.Deadlines].
-func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([]es.Deadline, error) {
+// PendingDeadlines implements [port.Deadlines].
+func (d *Deadlines) PendingDeadlines(ctx context.Context, q port.DeadlineQuery) ([]port.Deadline, error) {
 	if err := check(ctx, nil); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fire()
-	var found []es.Deadline
+	var found []port.Deadline
 	for _, deadline := range d.pending {
 		if q.Matches(deadline) {
 			found = append(found, deadline)
 		}
 	}
-	slices.SortFunc(found, es.CompareDeadlines)
+	slices.SortFunc(found, port.CompareDeadlines)
 	if q.Limit > 0 && len(found) > q.Limit {
 		found = found[:q.Limit]
 	}
@@ -93,21 +94,21 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q es.DeadlineQuery) ([
 // fire moves what is due to those that wait to be handled. The caller holds the lock.
 func (d *Deadlines) fire() {
 	now := time.Now()
-	var due []es.Deadline
+	var due []port.Deadline
 	for key, deadline := range d.pending {
 		if !deadline.At.After(now) {
 			due = append(due, deadline)
 			delete(d.pending, key)
 		}
 	}
-	slices.SortFunc(due, es.CompareDeadlines)
+	slices.SortFunc(due, port.CompareDeadlines)
 	for _, deadline := range due {
 		d.fired = append(d.fired, &firedDeadline{Deadline: deadline})
 	}
 }
 
-// Due implements [es.Deadlines].
-func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(context.Context, es.Deadline) error) error {
+// Due implements [port.Deadlines].
+func (d *Deadlines) Due(ctx context.Context, s port.Subscription, handle func(context.Context, port.Deadline) error) error {
 	s, err := s.WithDefaults()
 	if err != nil {
 		return err
@@ -142,8 +143,8 @@ func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(cont
 }
 
 // deliver makes an error of a handler's panic.
-func deliver(ctx context.Context, handle func(context.Context, es.Deadline) error, deadline es.Deadline) error {
-	return es.Deliver(ctx, func(ctx context.Context, _ es.Delivery) error { return handle(ctx, deadline) }, es.Delivery{})
+func deliver(ctx context.Context, handle func(context.Context, port.Deadline) error, deadline port.Deadline) error {
+	return port.Deliver(ctx, func(ctx context.Context, _ port.Delivery) error { return handle(ctx, deadline) }, port.Delivery{})
 }
 
 // take returns the next deadline to handle; or, where there is none, when to look again: at a change, and after a time.
@@ -156,7 +157,7 @@ func (d *Deadlines) take() (*firedDeadline, <-chan struct{}, time.Duration) {
 	for _, deadline := range d.pending {
 		soonest = earlier(soonest, deadline.At)
 	}
-	seen := map[es.Stream]bool{} // instances whose next deadline is not to be handled now
+	seen := map[core.Stream]bool{} // instances whose next deadline is not to be handled now
 	for _, fired := range d.fired {
 		if seen[fired.Of] {
 			continue
@@ -181,7 +182,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // settle takes the outcome of a handler.
-func (d *Deadlines) settle(fired *firedDeadline, retry es.RetryPolicy, err error) {
+func (d *Deadlines) settle(fired *firedDeadline, retry core.RetryPolicy, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.wake()
@@ -190,7 +191,7 @@ func (d *Deadlines) settle(fired *firedDeadline, retry es.RetryPolicy, err error
 		return
 	}
 	fired.attempts++
-	pause, ok := es.RetryPause(err)
+	pause, ok := port.RetryPause(err)
 	if !ok {
 		pause = retry.Pause(fired.attempts)
 	}

@@ -3,12 +3,12 @@ package memory_test
 import (
 	"testing"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
-	estest.Deadlines(t, func(testing.TB) es.Deadlines { return memory.NewDeadlines() })
+	porttest.Deadlines(t, func(testing.TB) port.Deadlines { return memory.NewDeadlines() })
 }

@@ -11,7 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // KeyValue keeps values in memory.
@@ -23,11 +24,11 @@ type KeyValue struct {
 }
 
 type value struct {
-	es.Entry
+	port.KVEntry
 	expires time.Time // zero is never
 }
 
-var _ es.KeyValue = (*KeyValue)(nil)
+var _ port.KeyValue = (*KeyValue)(nil)
 
 // NewKeyValue returns an empty store.
 func NewKeyValue() *KeyValue {
@@ -47,7 +48,7 @@ func (k *KeyValue) expire() {
 // put changes an entry. The caller holds the lock.
 func (k *KeyValue) put(key string, data []byte, deleted bool, ttl time.Duration) uint64 {
 	k.revision++
-	v := &value{Entry: es.Entry{Key: key, Value: bytes.Clone(data), Revision: k.revision, Deleted: deleted}}
+	v := &value{KVEntry: port.KVEntry{Key: key, Value: bytes.Clone(data), Revision: k.revision, Deleted: deleted}}
 	if ttl > 0 {
 		v.expires = time.Now().Add(ttl)
 	}
@@ -64,30 +65,30 @@ func (k *KeyValue) current(key string) uint64 {
 	return 0
 }
 
-// Get implements [es.KeyValue].
-func (k *KeyValue) Get(ctx context.Context, key string) (es.Entry, error) {
-	if err := check(ctx, es.CheckEntryKey(key)); err != nil {
-		return es.Entry{}, err
+// Get implements [port.KeyValue].
+func (k *KeyValue) Get(ctx context.Context, key string) (port.KVEntry, error) {
+	if err := check(ctx, port.CheckKVKey(key)); err != nil {
+		return port.KVEntry{}, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.expire()
 	if k.current(key) == 0 {
-		return es.Entry{}, fmt.Errorf("%w: key %s", es.ErrNotFound, key)
+		return port.KVEntry{}, fmt.Errorf("%w: key %s", core.ErrNotFound, key)
 	}
-	return k.entries[key].Entry, nil
+	return k.entries[key].KVEntry, nil
 }
 
 func check(ctx context.Context, err error) error {
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", es.ErrUnavailable, ctx.Err())
+		err = fmt.Errorf("%w: %w", port.ErrUnavailable, ctx.Err())
 	}
 	return err
 }
 
-// Set implements [es.KeyValue].
+// Set implements [port.KeyValue].
 func (k *KeyValue) Set(ctx context.Context, key string, data []byte, ttl time.Duration) (uint64, error) {
-	if err := check(ctx, es.CheckEntry(key, data)); err != nil {
+	if err := check(ctx, port.CheckKVEntry(key, data)); err != nil {
 		return 0, err
 	}
 	k.mu.Lock()
@@ -96,23 +97,23 @@ func (k *KeyValue) Set(ctx context.Context, key string, data []byte, ttl time.Du
 	return k.put(key, data, false, ttl), nil
 }
 
-// Update implements [es.KeyValue].
+// Update implements [port.KeyValue].
 func (k *KeyValue) Update(ctx context.Context, key string, data []byte, expected uint64, ttl time.Duration) (uint64, error) {
-	if err := check(ctx, es.CheckEntry(key, data)); err != nil {
+	if err := check(ctx, port.CheckKVEntry(key, data)); err != nil {
 		return 0, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.expire()
 	if now := k.current(key); now != expected {
-		return 0, fmt.Errorf("%w: key %s has revision %d, not %d", es.ErrConflict, key, now, expected)
+		return 0, fmt.Errorf("%w: key %s has revision %d, not %d", port.ErrConflict, key, now, expected)
 	}
 	return k.put(key, data, false, ttl), nil
 }
 
-// Delete implements [es.KeyValue].
+// Delete implements [port.KeyValue].
 func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) error {
-	if err := check(ctx, es.CheckEntryKey(key)); err != nil {
+	if err := check(ctx, port.CheckKVKey(key)); err != nil {
 		return err
 	}
 	k.mu.Lock()
@@ -120,7 +121,7 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	k.expire()
 	now := k.current(key)
 	if expected != 0 && now != expected {
-		return fmt.Errorf("%w: key %s has revision %d, not %d", es.ErrConflict, key, now, expected)
+		return fmt.Errorf("%w: key %s has revision %d, not %d", port.ErrConflict, key, now, expected)
 	}
 	if now != 0 {
 		k.put(key, nil, true, 0)
@@ -128,7 +129,7 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	return nil
 }
 
-// Keys implements [es.KeyValue].
+// Keys implements [port.KeyValue].
 func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := check(ctx, nil); err != nil {
@@ -139,7 +140,7 @@ func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, er
 		k.expire()
 		var keys []string
 		for key, v := range k.entries {
-			if !v.Deleted && es.UnderPrefix(key, prefix) {
+			if !v.Deleted && port.UnderPrefix(key, prefix) {
 				keys = append(keys, key)
 			}
 		}
@@ -155,9 +156,9 @@ func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, er
 
 const expiryPoll = 20 * time.Millisecond
 
-// Watch implements [es.KeyValue].
-func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry, error] {
-	return func(yield func(es.Entry, error) bool) {
+// Watch implements [port.KeyValue].
+func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[port.KVEntry, error] {
+	return func(yield func(port.KVEntry, error) bool) {
 		after, first := uint64(0), true
 		for ctx.Err() == nil {
 			news, changed := k.since(after, prefix)
@@ -170,7 +171,7 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 					return
 				}
 			}
-			if first && !yield(es.Entry{Current: true}, nil) {
+			if first && !yield(port.KVEntry{Current: true}, nil) {
 				return
 			}
 			first = false
@@ -184,16 +185,16 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 }
 
 // since is what has changed after a revision, in order, and a channel that is closed when there is more.
-func (k *KeyValue) since(after uint64, prefix string) ([]es.Entry, <-chan struct{}) {
+func (k *KeyValue) since(after uint64, prefix string) ([]port.KVEntry, <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.expire()
-	var news []es.Entry
+	var news []port.KVEntry
 	for v := range maps.Values(k.entries) {
-		if v.Revision > after && es.UnderPrefix(v.Key, prefix) {
-			news = append(news, v.Entry)
+		if v.Revision > after && port.UnderPrefix(v.Key, prefix) {
+			news = append(news, v.KVEntry)
 		}
 	}
-	slices.SortFunc(news, func(a, b es.Entry) int { return int(a.Revision) - int(b.Revision) })
+	slices.SortFunc(news, func(a, b port.KVEntry) int { return int(a.Revision) - int(b.Revision) })
 	return news, k.changed
 }

@@ -3,12 +3,12 @@ package memory_test
 import (
 	"testing"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func TestKeyValue(t *testing.T) {
 	t.Parallel()
-	estest.KeyValue(t, func(testing.TB) es.KeyValue { return memory.NewKeyValue() })
+	porttest.KeyValue(t, func(testing.TB) port.KeyValue { return memory.NewKeyValue() })
 }

@@ -3,17 +3,17 @@ package memory_test
 import (
 	"testing"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func TestLogIsAnEventStore(t *testing.T) {
 	t.Parallel()
-	estest.EventStore(t, func(testing.TB) es.EventStore { return memory.NewLog(4) })
+	porttest.EventStore(t, func(testing.TB) port.EventStore { return memory.NewLog(4) })
 }
 
 func TestLogIsAFeed(t *testing.T) {
 	t.Parallel()
-	estest.Feed(t, func(testing.TB) es.Log { return memory.NewLog(4) })
+	porttest.Feed(t, func(testing.TB) port.Log { return memory.NewLog(4) })
 }

@@ -5,33 +5,34 @@ import (
 	"fmt"
 	"sync"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Snapshots keeps snapshots in memory.
 type Snapshots struct {
 	mu     sync.Mutex
-	newest map[es.Stream]es.Snapshot
+	newest map[core.Stream]port.Snapshot
 }
 
-var _ es.Snapshots = (*Snapshots)(nil)
+var _ port.Snapshots = (*Snapshots)(nil)
 
 // NewSnapshots returns an empty store.
-func NewSnapshots() *Snapshots { return &Snapshots{newest: map[es.Stream]es.Snapshot{}} }
+func NewSnapshots() *Snapshots { return &Snapshots{newest: map[core.Stream]port.Snapshot{}} }
 
-// Load implements [es.Snapshots].
-func (s *Snapshots) Load(_ context.Context, stream es.Stream, schema string) (es.Snapshot, error) {
+// Load implements [port.Snapshots].
+func (s *Snapshots) Load(_ context.Context, stream core.Stream, schema string) (port.Snapshot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	snapshot, ok := s.newest[stream]
 	if !ok || snapshot.Schema != schema {
-		return es.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, es.ErrNotFound)
+		return port.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, core.ErrNotFound)
 	}
 	return snapshot, nil
 }
 
-// Save implements [es.Snapshots].
-func (s *Snapshots) Save(_ context.Context, snapshots []es.Snapshot) error {
+// Save implements [port.Snapshots].
+func (s *Snapshots) Save(_ context.Context, snapshots []port.Snapshot) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, snapshot := range snapshots {

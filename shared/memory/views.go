@@ -9,7 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Views keeps views in memory.
@@ -17,13 +18,13 @@ type Views struct {
 	mu      sync.Mutex
 	views   map[string]*view // by name
 	workers map[string]worker
-	parked  map[es.Build][]*parking // in the order of their ids
+	parked  map[core.Build][]*parking // in the order of their ids
 	lastID  int64
-	actions []es.Action // oldest first
+	actions []core.Action // oldest first
 }
 
 type worker struct {
-	kind  es.WorkerKind
+	kind  port.WorkerKind
 	until time.Time // it lives
 }
 
@@ -36,24 +37,24 @@ type view struct {
 
 // build is one build of a view.
 type build struct {
-	spec           es.ViewSpec
-	state          es.BuildState
+	spec           core.ViewSpec
+	state          port.BuildState
 	since, started time.Time
 	dropOld        bool
 	dropped        bool // it is only remembered, since it is the newest and was called off
-	documents      map[es.DocumentKey]es.Document
-	checkpoints    map[int]*es.Checkpoint // by partition
+	documents      map[port.DocumentKey]core.Document
+	checkpoints    map[int]*port.Checkpoint // by partition
 }
 
-var _ es.ViewStore = (*Views)(nil)
+var _ port.ViewStore = (*Views)(nil)
 
 // NewViews returns an empty store.
 func NewViews() *Views {
-	return &Views{views: map[string]*view{}, workers: map[string]worker{}, parked: map[es.Build][]*parking{}}
+	return &Views{views: map[string]*view{}, workers: map[string]worker{}, parked: map[core.Build][]*parking{}}
 }
 
-// Prepare implements [es.ViewWriter].
-func (s *Views) Prepare(_ context.Context, spec es.ViewSpec) error {
+// Prepare implements [port.ViewWriter].
+func (s *Views) Prepare(_ context.Context, spec core.ViewSpec) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.views[spec.Name]
@@ -68,22 +69,22 @@ func (s *Views) Prepare(_ context.Context, spec es.ViewSpec) error {
 	b.spec = spec
 	if v.active == nil {
 		v.active = b
-		b.enter(es.Active)
+		b.enter(port.Active)
 	}
 	return nil
 }
 
-func (v *view) add(spec es.ViewSpec) *build {
+func (v *view) add(spec core.ViewSpec) *build {
 	now := time.Now()
 	b := &build{
-		spec: spec, state: es.Building, since: now, started: now,
-		documents: map[es.DocumentKey]es.Document{}, checkpoints: map[int]*es.Checkpoint{},
+		spec: spec, state: port.Building, since: now, started: now,
+		documents: map[port.DocumentKey]core.Document{}, checkpoints: map[int]*port.Checkpoint{},
 	}
 	v.builds = append(v.builds, b)
 	return b
 }
 
-func (v *view) find(wanted es.Build) *build {
+func (v *view) find(wanted core.Build) *build {
 	for _, b := range v.builds {
 		if b.spec.Build() == wanted {
 			return b
@@ -92,46 +93,46 @@ func (v *view) find(wanted es.Build) *build {
 	return nil
 }
 
-func (b *build) enter(state es.BuildState) { b.state, b.since = state, time.Now() }
+func (b *build) enter(state port.BuildState) { b.state, b.since = state, time.Now() }
 
 // find returns a build that is being kept up to date.
-func (s *Views) find(spec es.ViewSpec) (*view, *build, error) {
+func (s *Views) find(spec core.ViewSpec) (*view, *build, error) {
 	if v := s.views[spec.Name]; v != nil {
-		if b := v.find(spec.Build()); b != nil && (b.state == es.Active || b.state == es.Building) {
+		if b := v.find(spec.Build()); b != nil && (b.state == port.Active || b.state == port.Building) {
 			return v, b, nil
 		}
 	}
-	return nil, nil, fmt.Errorf("%w: %s is not prepared", es.ErrUnavailable, spec.Build())
+	return nil, nil, fmt.Errorf("%w: %s is not prepared", port.ErrUnavailable, spec.Build())
 }
 
-// Claim implements [es.ViewWriter].
-func (s *Views) Claim(_ context.Context, spec es.ViewSpec, partition int, owner string, ttl time.Duration) (es.Checkpoint, error) {
+// Claim implements [port.ViewWriter].
+func (s *Views) Claim(_ context.Context, spec core.ViewSpec, partition int, owner string, ttl time.Duration) (port.Checkpoint, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, b, err := s.find(spec)
 	if err != nil {
-		return es.Checkpoint{}, err
+		return port.Checkpoint{}, err
 	}
 	c := b.checkpoints[partition]
 	if c == nil {
-		c = &es.Checkpoint{Build: spec.Build(), Position: es.Position{Partition: partition}}
+		c = &port.Checkpoint{Build: spec.Build(), Position: core.Position{Partition: partition}}
 		b.checkpoints[partition] = c
 	}
 	if v.paused {
-		return es.Checkpoint{}, fmt.Errorf("%w: view %s is paused", es.ErrLeased, spec.Name)
+		return port.Checkpoint{}, fmt.Errorf("%w: view %s is paused", port.ErrLeased, spec.Name)
 	}
 	if now := time.Now(); c.Lease.Owner != "" && c.Lease.Owner != owner && c.Lease.Until.After(now) {
-		return es.Checkpoint{}, fmt.Errorf("%w: view %s, partition %d, owner %s", es.ErrLeased, spec.Name, partition, c.Lease.Owner)
+		return port.Checkpoint{}, fmt.Errorf("%w: view %s, partition %d, owner %s", port.ErrLeased, spec.Name, partition, c.Lease.Owner)
 	}
-	c.Lease = es.Lease{Build: spec.Build(), Partition: partition, Owner: owner, Epoch: c.Lease.Epoch + 1, Until: time.Now().Add(ttl)}
+	c.Lease = port.Lease{Build: spec.Build(), Partition: partition, Owner: owner, Epoch: c.Lease.Epoch + 1, Until: time.Now().Add(ttl)}
 	return *c, nil
 }
 
-// Renew implements [es.ViewWriter].
-func (s *Views) Renew(_ context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
+// Renew implements [port.ViewWriter].
+func (s *Views) Renew(_ context.Context, leases []port.Lease, caughtUp []time.Time, ttl time.Duration) ([]port.Lease, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held := make([]es.Lease, 0, len(leases))
+	held := make([]port.Lease, 0, len(leases))
 	for i, lease := range leases {
 		c := s.heldBy(lease)
 		if c == nil {
@@ -151,8 +152,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Release implements [es.ViewWriter].
-func (s *Views) Release(_ context.Context, leases []es.Lease) error {
+// Release implements [port.ViewWriter].
+func (s *Views) Release(_ context.Context, leases []port.Lease) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, lease := range leases {
@@ -164,13 +165,13 @@ func (s *Views) Release(_ context.Context, leases []es.Lease) error {
 }
 
 // heldBy returns the checkpoint that the lease still gives the right to write, or nil.
-func (s *Views) heldBy(lease es.Lease) *es.Checkpoint {
+func (s *Views) heldBy(lease port.Lease) *port.Checkpoint {
 	v := s.views[lease.View]
 	if v == nil {
 		return nil
 	}
 	b := v.find(lease.Build)
-	if b == nil || b.state != es.Active && b.state != es.Building {
+	if b == nil || b.state != port.Active && b.state != port.Building {
 		return nil
 	}
 	c := b.checkpoints[lease.Partition]
@@ -180,8 +181,8 @@ func (s *Views) heldBy(lease es.Lease) *es.Checkpoint {
 	return c
 }
 
-// Join implements [es.ViewWriter].
-func (s *Views) Join(_ context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (int, error) {
+// Join implements [port.ViewWriter].
+func (s *Views) Join(_ context.Context, kind port.WorkerKind, owner string, ttl time.Duration) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -195,7 +196,7 @@ func (s *Views) Join(_ context.Context, kind es.WorkerKind, owner string, ttl ti
 	return living, nil
 }
 
-// Leave implements [es.ViewWriter].
+// Leave implements [port.ViewWriter].
 func (s *Views) Leave(_ context.Context, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,24 +204,24 @@ func (s *Views) Leave(_ context.Context, owner string) error {
 	return nil
 }
 
-// Apply implements [es.ViewWriter].
-func (s *Views) Apply(ctx context.Context, spec es.ViewSpec, u es.Update, fold es.FoldFunc) error {
-	return s.ApplyTogether(ctx, []es.Application{{View: spec, Update: u, Fold: fold}})
+// Apply implements [port.ViewWriter].
+func (s *Views) Apply(ctx context.Context, spec core.ViewSpec, u port.Update, fold port.FoldFunc) error {
+	return s.ApplyTogether(ctx, []port.Application{{View: spec, Update: u, Fold: fold}})
 }
 
-// ApplyTogether implements [es.ViewWriter].
-func (s *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
+// ApplyTogether implements [port.ViewWriter].
+func (s *Views) ApplyTogether(ctx context.Context, all []port.Application) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: %w", es.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", port.ErrUnavailable, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all = slices.SortedFunc(slices.Values(all), es.Application.Compare)
-	outcomes := make([]es.Outcome, len(all))
+	all = slices.SortedFunc(slices.Values(all), port.Application.Compare)
+	outcomes := make([]port.FoldResult, len(all))
 	for i, a := range all {
 		c := s.heldBy(a.Update.Lease)
 		if c == nil || c.Position != a.Update.From {
-			return fmt.Errorf("%s, partition %d: %w", a.View.Build(), a.Update.Lease.Partition, es.ErrFenced)
+			return fmt.Errorf("%s, partition %d: %w", a.View.Build(), a.Update.Lease.Partition, port.ErrFenced)
 		}
 		current := s.current(s.built(a.View), a.Update.Keys, a.Update.Lanes)
 		for before := range i {
@@ -243,10 +244,10 @@ func (s *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
 }
 
 // built is a build that is there, since somebody holds a lease of it.
-func (s *Views) built(spec es.ViewSpec) *build { return s.views[spec.Name].find(spec.Build()) }
+func (s *Views) built(spec core.ViewSpec) *build { return s.views[spec.Name].find(spec.Build()) }
 
-func (s *Views) current(b *build, keys []es.DocumentKey, lanes func() []es.Lane) es.Current {
-	current := es.Current{Documents: make(map[es.DocumentKey]json.RawMessage, len(keys)), Waiting: map[es.Lane]bool{}}
+func (s *Views) current(b *build, keys []port.DocumentKey, lanes func() []port.Lane) port.Current {
+	current := port.Current{Documents: make(map[port.DocumentKey]json.RawMessage, len(keys)), Waiting: map[port.Lane]bool{}}
 	for _, key := range keys {
 		if document, ok := b.documents[key]; ok {
 			current.Documents[key] = document.Data
@@ -256,7 +257,7 @@ func (s *Views) current(b *build, keys []es.DocumentKey, lanes func() []es.Lane)
 	if len(parked) == 0 || lanes == nil {
 		return current
 	}
-	waiting := map[es.Lane]bool{}
+	waiting := map[port.Lane]bool{}
 	for _, p := range parked {
 		waiting[p.Lane] = true
 	}
@@ -268,13 +269,13 @@ func (s *Views) current(b *build, keys []es.DocumentKey, lanes func() []es.Lane)
 	return current
 }
 
-func (s *Views) write(b *build, outcome es.Outcome) {
+func (s *Views) write(b *build, outcome port.FoldResult) {
 	for _, w := range outcome.Writes {
 		switch {
 		case w.Data == nil:
 			delete(b.documents, w.DocumentKey)
 		case !bytes.Equal(b.documents[w.DocumentKey].Data, w.Data):
-			b.documents[w.DocumentKey] = es.Document{Key: w.Key, Position: w.Position, Data: w.Data}
+			b.documents[w.DocumentKey] = core.Document{Key: w.Key, Position: w.Position, Data: w.Data}
 		}
 	}
 	for _, p := range outcome.Parked {
@@ -286,7 +287,7 @@ func (s *Views) write(b *build, outcome es.Outcome) {
 func (s *Views) activeBuild(name string) (*build, error) {
 	v := s.views[name]
 	if v == nil || v.active == nil {
-		return nil, fmt.Errorf("%w: view %q is not built yet: the projection service builds it", es.ErrUnavailable, name)
+		return nil, fmt.Errorf("%w: view %q is not built yet: the projection service builds it", port.ErrUnavailable, name)
 	}
 	return v.active, nil
 }

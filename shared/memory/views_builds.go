@@ -8,18 +8,19 @@ import (
 	"slices"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
-// Builds implements [es.BuildStore].
-func (s *Views) Builds(context.Context) ([]es.BuildStatus, error) {
+// Builds implements [port.BuildStore].
+func (s *Views) Builds(context.Context) ([]port.BuildStatus, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []es.BuildStatus
+	var all []port.BuildStatus
 	for _, name := range slices.Sorted(maps.Keys(s.views)) {
 		v := s.views[name]
 		for _, b := range v.builds {
-			status := es.BuildStatus{
+			status := port.BuildStatus{
 				Build: b.spec.Build(), State: b.state, Since: b.since, Started: b.started, Paused: v.paused, DropOld: b.dropOld,
 				Checkpoints: b.sortedCheckpoints(),
 			}
@@ -31,21 +32,21 @@ func (s *Views) Builds(context.Context) ([]es.BuildStatus, error) {
 			all = append(all, status)
 		}
 	}
-	slices.SortFunc(all, func(a, b es.BuildStatus) int { return a.Compare(b.Build) })
+	slices.SortFunc(all, func(a, b port.BuildStatus) int { return a.Compare(b.Build) })
 	return all, nil
 }
 
-func (b *build) sortedCheckpoints() []es.Checkpoint {
-	checkpoints := make([]es.Checkpoint, 0, len(b.checkpoints))
+func (b *build) sortedCheckpoints() []port.Checkpoint {
+	checkpoints := make([]port.Checkpoint, 0, len(b.checkpoints))
 	for _, c := range b.checkpoints {
 		checkpoints = append(checkpoints, *c)
 	}
-	slices.SortFunc(checkpoints, func(a, b es.Checkpoint) int { return cmp.Compare(a.Position.Partition, b.Position.Partition) })
+	slices.SortFunc(checkpoints, func(a, b port.Checkpoint) int { return cmp.Compare(a.Position.Partition, b.Position.Partition) })
 	return checkpoints
 }
 
-// Activate implements [es.BuildStore].
-func (s *Views) Activate(_ context.Context, spec es.ViewSpec, partitions int) (bool, error) {
+// Activate implements [port.BuildStore].
+func (s *Views) Activate(_ context.Context, spec core.ViewSpec, partitions int) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.views[spec.Name]
@@ -69,19 +70,19 @@ func (s *Views) Activate(_ context.Context, spec es.ViewSpec, partitions int) (b
 		}
 	}
 	for _, b := range v.builds {
-		if b.state == es.Active || b.state == es.Building && b.spec.Build().Compare(spec.Build()) < 0 {
-			b.enter(es.Retired)
+		if b.state == port.Active || b.state == port.Building && b.spec.Build().Compare(spec.Build()) < 0 {
+			b.enter(port.Retired)
 		}
 	}
 	v.active = fresh
-	fresh.enter(es.Active)
+	fresh.enter(port.Active)
 	return true, nil
 }
 
 // isBehind reports whether readers would go back in time. Positions of two different logs can't be compared: a build on a
 // new log has to have seen its end. One that has seen the end of a partition without a commit, after the last lease of the
 // old one ended, is on a new log too.
-func isBehind(c, before *es.Checkpoint) bool {
+func isBehind(c, before *port.Checkpoint) bool {
 	unmarked := c.Mark.Created.IsZero()
 	switch {
 	case unmarked && !c.CaughtUp.IsZero() && c.CaughtUp.After(before.Lease.Until):
@@ -92,21 +93,21 @@ func isBehind(c, before *es.Checkpoint) bool {
 	return c.Position.Sequence < before.Position.Sequence
 }
 
-// Rebuild implements [es.BuildStore].
-func (s *Views) Rebuild(_ context.Context, spec es.ViewSpec, dropOld bool, by es.Action) (es.Build, error) {
+// Rebuild implements [port.BuildStore].
+func (s *Views) Rebuild(_ context.Context, spec core.ViewSpec, dropOld bool, by core.Action) (core.Build, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.views[spec.Name]
 	if v == nil {
-		return es.Build{}, fmt.Errorf("%w: view %s is not built yet", es.ErrNotFound, spec.Name)
+		return core.Build{}, fmt.Errorf("%w: view %s is not built yet", core.ErrNotFound, spec.Name)
 	}
-	if err := es.CheckRebuild(spec, v.active.spec.Version); err != nil {
-		return es.Build{}, err
+	if err := port.CheckRebuild(spec, v.active.spec.Version); err != nil {
+		return core.Build{}, err
 	}
 	spec.Rebuild = 0
 	for _, b := range v.builds {
-		if b.state == es.Building {
-			return es.Build{}, fmt.Errorf("%w: %s", es.ErrBuilding, b.spec.Build())
+		if b.state == port.Building {
+			return core.Build{}, fmt.Errorf("%w: %s", port.ErrBuilding, b.spec.Build())
 		}
 		if b.spec.Version == spec.Version {
 			spec.Rebuild = max(spec.Rebuild, b.spec.Rebuild+1)
@@ -117,37 +118,37 @@ func (s *Views) Rebuild(_ context.Context, spec es.ViewSpec, dropOld bool, by es
 	return spec.Build(), nil
 }
 
-// Cancel implements [es.BuildStore].
-func (s *Views) Cancel(_ context.Context, name string, by es.Action) (es.Build, error) {
+// Cancel implements [port.BuildStore].
+func (s *Views) Cancel(_ context.Context, name string, by core.Action) (core.Build, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v := s.views[name]; v != nil {
 		for _, b := range v.builds {
-			if b.state == es.Building {
-				b.enter(es.Cancelled)
+			if b.state == port.Building {
+				b.enter(port.Cancelled)
 				s.record(by, name, b.spec.Build().String())
 				return b.spec.Build(), nil
 			}
 		}
 	}
-	return es.Build{}, fmt.Errorf("%w: view %s is not being built", es.ErrNotFound, name)
+	return core.Build{}, fmt.Errorf("%w: view %s is not being built", core.ErrNotFound, name)
 }
 
-// Pause implements [es.BuildStore].
-func (s *Views) Pause(_ context.Context, name string, paused bool, by es.Action) error {
+// Pause implements [port.BuildStore].
+func (s *Views) Pause(_ context.Context, name string, paused bool, by core.Action) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.views[name]
 	if v == nil {
-		return fmt.Errorf("%w: view %s is not built", es.ErrNotFound, name)
+		return fmt.Errorf("%w: view %s is not built", core.ErrNotFound, name)
 	}
 	v.paused = paused
 	s.record(by, name, name)
 	return nil
 }
 
-// Drop implements [es.BuildStore].
-func (s *Views) Drop(_ context.Context, name string, before time.Time, by es.Action) (dropped []es.Build, err error) {
+// Drop implements [port.BuildStore].
+func (s *Views) Drop(_ context.Context, name string, before time.Time, by core.Action) (dropped []core.Build, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, viewName := range slices.Sorted(maps.Keys(s.views)) {
@@ -157,7 +158,7 @@ func (s *Views) Drop(_ context.Context, name string, before time.Time, by es.Act
 		v := s.views[viewName]
 		newest := slices.MaxFunc(v.builds, func(a, b *build) int { return a.spec.Build().Compare(b.spec.Build()) })
 		v.builds = slices.DeleteFunc(v.builds, func(b *build) bool {
-			if (b.state == es.Retired || b.state == es.Cancelled) && b.since.Before(before) && !b.dropped {
+			if (b.state == port.Retired || b.state == port.Cancelled) && b.since.Before(before) && !b.dropped {
 				b.dropped, b.documents, b.checkpoints = true, nil, nil
 				dropped = append(dropped, b.spec.Build())
 				delete(s.parked, b.spec.Build())
@@ -169,16 +170,16 @@ func (s *Views) Drop(_ context.Context, name string, before time.Time, by es.Act
 	return dropped, nil
 }
 
-// Record implements [es.ActionLog].
-func (s *Views) Record(_ context.Context, a es.Action) error {
+// Record implements [port.ActionLog].
+func (s *Views) Record(_ context.Context, a core.Action) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.record(a, "", a.Object)
 	return nil
 }
 
-// Actions implements [es.ActionLog].
-func (s *Views) Actions(_ context.Context, name string, limit int) (newest []es.Action, err error) {
+// Actions implements [port.ActionLog].
+func (s *Views) Actions(_ context.Context, name string, limit int) (newest []core.Action, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range slices.Backward(s.actions) {
@@ -189,7 +190,7 @@ func (s *Views) Actions(_ context.Context, name string, limit int) (newest []es.
 	return newest, nil
 }
 
-func (s *Views) record(a es.Action, name, object string) {
+func (s *Views) record(a core.Action, name, object string) {
 	a.At, a.View, a.Object = time.Now().UTC(), name, object
 	s.actions = append(s.actions, a)
 }

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
-type parking = es.Parked
+type parking = port.Parked
 
-func (s *Views) park(b es.Build, p es.Parking) {
+func (s *Views) park(b core.Build, p port.Parking) {
 	s.lastID++
 	parked := &parking{Parking: p, ID: s.lastID, Build: b, At: time.Now().UTC()}
 	if p.Failure != nil {
@@ -20,8 +21,8 @@ func (s *Views) park(b es.Build, p es.Parking) {
 	s.parked[b] = append(s.parked[b], parked)
 }
 
-// Parked implements [es.ParkedStore].
-func (s *Views) Parked(_ context.Context, q es.ParkedQuery) (found []es.Parked, err error) {
+// Parked implements [port.ParkedStore].
+func (s *Views) Parked(_ context.Context, q port.ParkedQuery) (found []port.Parked, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for b, all := range s.parked {
@@ -31,11 +32,11 @@ func (s *Views) Parked(_ context.Context, q es.ParkedQuery) (found []es.Parked, 
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b es.Parked) int { return int(a.ID - b.ID) })
+	slices.SortFunc(found, func(a, b port.Parked) int { return int(a.ID - b.ID) })
 	return found[:min(len(found), q.Limit)], nil
 }
 
-func (s *Views) withBehind(p *parking) es.Parked {
+func (s *Views) withBehind(p *parking) port.Parked {
 	result := *p
 	if p.Failure != nil {
 		result.Behind = len(s.lane(p.Build, p.Lane)) - 1
@@ -43,7 +44,7 @@ func (s *Views) withBehind(p *parking) es.Parked {
 	return result
 }
 
-func (s *Views) lane(b es.Build, lane es.Lane) (waiting []*parking) {
+func (s *Views) lane(b core.Build, lane port.Lane) (waiting []*parking) {
 	for _, p := range s.parked[b] {
 		if p.Lane == lane {
 			waiting = append(waiting, p)
@@ -63,18 +64,18 @@ func (s *Views) byID(id int64) *parking {
 	return nil
 }
 
-// ParkedEvent implements [es.ParkedStore].
-func (s *Views) ParkedEvent(_ context.Context, id int64) (es.Parked, error) {
+// ParkedEvent implements [port.ParkedStore].
+func (s *Views) ParkedEvent(_ context.Context, id int64) (port.Parked, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.byID(id); p != nil {
 		return s.withBehind(p), nil
 	}
-	return es.Parked{}, fmt.Errorf("%w: no event with the id %d waits", es.ErrNotFound, id)
+	return port.Parked{}, fmt.Errorf("%w: no event with the id %d waits", core.ErrNotFound, id)
 }
 
-// Waiting implements [es.ParkedStore].
-func (s *Views) Waiting(_ context.Context, b es.Build, lane es.Lane, limit int) (waiting []es.Parked, err error) {
+// Waiting implements [port.ParkedStore].
+func (s *Views) Waiting(_ context.Context, b core.Build, lane port.Lane, limit int) (waiting []port.Parked, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.lane(b, lane) {
@@ -85,8 +86,8 @@ func (s *Views) Waiting(_ context.Context, b es.Build, lane es.Lane, limit int) 
 	return waiting, nil
 }
 
-// Drain implements [es.ParkedStore].
-func (s *Views) Drain(_ context.Context, spec es.ViewSpec, d es.Drain, apply es.DrainFunc) error {
+// Drain implements [port.ParkedStore].
+func (s *Views) Drain(_ context.Context, spec core.ViewSpec, d port.Drain, apply port.DrainFunc) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, b, err := s.find(spec)
@@ -95,19 +96,19 @@ func (s *Views) Drain(_ context.Context, spec es.ViewSpec, d es.Drain, apply es.
 	}
 	first := s.lane(spec.Build(), d.Lane)
 	if len(first) < len(d.IDs) {
-		return es.ErrMoved
+		return port.ErrMoved
 	}
 	first = first[:len(d.IDs)]
 	for i, p := range first {
 		if p.ID != d.IDs[i] {
-			return es.ErrMoved
+			return port.ErrMoved
 		}
 	}
-	lanes := make([]es.Lane, len(d.Keys))
+	lanes := make([]port.Lane, len(d.Keys))
 	for i, key := range d.Keys {
-		lanes[i] = es.DocumentLane(key)
+		lanes[i] = port.DocumentLane(key)
 	}
-	outcome, done, failure, err := apply(s.current(b, d.Keys, func() []es.Lane { return lanes }))
+	outcome, done, failure, err := apply(s.current(b, d.Keys, func() []port.Lane { return lanes }))
 	if err != nil {
 		return err
 	}
@@ -124,20 +125,20 @@ func (s *Views) Drain(_ context.Context, spec es.ViewSpec, d es.Drain, apply es.
 	return nil
 }
 
-func (s *Views) remove(b es.Build, gone []*parking) {
+func (s *Views) remove(b core.Build, gone []*parking) {
 	s.parked[b] = slices.DeleteFunc(s.parked[b], func(p *parking) bool { return slices.Contains(gone, p) })
 }
 
-// Skip implements [es.ParkedStore].
-func (s *Views) Skip(_ context.Context, id int64, by es.Action) error {
+// Skip implements [port.ParkedStore].
+func (s *Views) Skip(_ context.Context, id int64, by core.Action) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.byID(id)
 	if p == nil {
-		return fmt.Errorf("%w: no event with the id %d waits", es.ErrNotFound, id)
+		return fmt.Errorf("%w: no event with the id %d waits", core.ErrNotFound, id)
 	}
 	if s.lane(p.Build, p.Lane)[0] != p {
-		return fmt.Errorf("%w: others wait before the event %d", es.ErrMoved, id)
+		return fmt.Errorf("%w: others wait before the event %d", port.ErrMoved, id)
 	}
 	s.remove(p.Build, []*parking{p})
 	s.record(by, p.Build.View, fmt.Sprintf("%d: %s", p.ID, p.Parking))

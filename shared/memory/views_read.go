@@ -9,53 +9,54 @@ import (
 	"slices"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
-// Get implements [es.ViewReader].
-func (s *Views) Get(_ context.Context, view, tenant, key string) (es.Document, error) {
+// Get implements [port.ViewReader].
+func (s *Views) Get(_ context.Context, view, tenant, key string) (core.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := s.activeBuild(view)
 	if err != nil {
-		return es.Document{}, err
+		return core.Document{}, err
 	}
-	document, ok := b.documents[es.DocumentKey{Tenant: tenant, Key: key}]
+	document, ok := b.documents[port.DocumentKey{Tenant: tenant, Key: key}]
 	if !ok {
-		return es.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, es.ErrNotFound)
+		return core.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, core.ErrNotFound)
 	}
 	return document, nil
 }
 
 // listed is a document with what its list compares.
 type listed struct {
-	es.Document
+	core.Document
 	text   string
 	number *big.Rat // nil where the document has no such number
 }
 
-// List implements [es.ViewReader].
-func (s *Views) List(_ context.Context, view, tenant string, q es.ListQuery) (es.Page, error) {
+// List implements [port.ViewReader].
+func (s *Views) List(_ context.Context, view, tenant string, q core.ListQuery) (core.Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := s.activeBuild(view)
 	if err != nil {
-		return es.Page{}, err
+		return core.Page{}, err
 	}
 	spec := b.spec
 	cursor, err := spec.CheckList(tenant, q)
 	if err != nil {
-		return es.Page{}, err
+		return core.Page{}, err
 	}
 	field, _ := spec.Field(q.Sort)
 	var found []listed
 	for key, document := range b.documents {
 		var fields map[string]json.RawMessage
-		if err := es.Unmarshal(document.Data, &fields); err != nil {
-			return es.Page{}, err
+		if err := core.Unmarshal(document.Data, &fields); err != nil {
+			return core.Page{}, err
 		}
 		if key.Tenant == tenant && matches(spec, fields, q.Filter) {
-			text, _ := es.FieldText(fields, q.Sort)
+			text, _ := core.FieldText(fields, q.Sort)
 			found = append(found, sortable(document, field, text))
 		}
 	}
@@ -67,31 +68,31 @@ func (s *Views) List(_ context.Context, view, tenant string, q es.ListQuery) (es
 	}
 	slices.SortFunc(found, order)
 	if cursor != nil {
-		from := sortable(es.Document{Key: cursor.Key}, field, cursor.Value)
+		from := sortable(core.Document{Key: cursor.Key}, field, cursor.Value)
 		found = slices.DeleteFunc(found, func(l listed) bool { return order(l, from) <= 0 })
 	}
 	return page(view, tenant, q, found)
 }
 
-func page(view, tenant string, q es.ListQuery, found []listed) (p es.Page, err error) {
-	p.Items = make([]es.Document, 0, min(len(found), q.Limit))
+func page(view, tenant string, q core.ListQuery, found []listed) (p core.Page, err error) {
+	p.Items = make([]core.Document, 0, min(len(found), q.Limit))
 	for _, l := range found[:min(len(found), q.Limit)] {
 		p.Items = append(p.Items, l.Document)
 	}
 	if len(found) > q.Limit {
 		last := found[q.Limit-1]
-		p.Next, err = q.CursorAfter(view, tenant, es.ListCursor{Value: last.text, Key: last.Key})
+		p.Next, err = q.CursorAfter(view, tenant, core.ListCursor{Value: last.text, Key: last.Key})
 	}
 	return p, err
 }
 
-func matches(spec es.ViewSpec, fields map[string]json.RawMessage, filter []es.FieldValue) bool {
+func matches(spec core.ViewSpec, fields map[string]json.RawMessage, filter []core.FieldValue) bool {
 	for _, f := range filter {
 		field, _ := spec.Field(f.Field)
-		text, ok := es.FieldText(fields, f.Field)
+		text, ok := core.FieldText(fields, f.Field)
 		switch {
-		case field.Kind == es.Text && text != f.Value,
-			field.Kind == es.Number && (!ok || rational(text).Cmp(rational(f.Value)) != 0):
+		case field.Kind == core.Text && text != f.Value,
+			field.Kind == core.Number && (!ok || rational(text).Cmp(rational(f.Value)) != 0):
 			return false
 		}
 	}
@@ -99,14 +100,14 @@ func matches(spec es.ViewSpec, fields map[string]json.RawMessage, filter []es.Fi
 }
 
 // sortable cuts a text to what lists sort by.
-func sortable(d es.Document, field es.Field, text string) listed {
+func sortable(d core.Document, field core.Field, text string) listed {
 	l := listed{Document: d}
 	switch {
-	case field.Kind == es.Number && text != "":
+	case field.Kind == core.Number && text != "":
 		l.text, l.number = text, rational(text)
-	case field.Kind == es.Text:
-		if runes := []rune(text); len(runes) > es.SortedPrefix {
-			text = string(runes[:es.SortedPrefix])
+	case field.Kind == core.Text:
+		if runes := []rune(text); len(runes) > core.SortedPrefix {
+			text = string(runes[:core.SortedPrefix])
 		}
 		l.text = text
 	}
@@ -131,8 +132,8 @@ func rational(text string) *big.Rat {
 	return r
 }
 
-// Checkpoints implements [es.ViewReader].
-func (s *Views) Checkpoints(_ context.Context, view string) ([]es.Checkpoint, error) {
+// Checkpoints implements [port.ViewReader].
+func (s *Views) Checkpoints(_ context.Context, view string) ([]port.Checkpoint, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := s.activeBuild(view)

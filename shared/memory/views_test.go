@@ -3,17 +3,17 @@ package memory_test
 import (
 	"testing"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 )
 
 func TestViews(t *testing.T) {
 	t.Parallel()
-	estest.Views(t, func(testing.TB) es.ViewStore { return memory.NewViews() })
+	porttest.Views(t, func(testing.TB) port.ViewStore { return memory.NewViews() })
 }
 
 func TestSnapshots(t *testing.T) {
 	t.Parallel()
-	estest.Snapshots(t, func(testing.TB) es.Snapshots { return memory.NewSnapshots() })
+	porttest.Snapshots(t, func(testing.TB) port.Snapshots { return memory.NewSnapshots() })
 }

@@ -9,10 +9,12 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
 	"orchestrix/shared/observe"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 	"orchestrix/shared/tracing"
 )
 
@@ -28,8 +30,8 @@ var tallyDecider = es.Decider[tally]{
 	Evolve:   es.Events[tally]{es.Apply("Counted", tally.evolve)},
 }
 
-func (t tally) decide(c count) ([]es.Event, error) { return es.Accept(counts(c)) }
-func (t tally) evolve(e counts) tally              { return tally{t.Total + e.N} }
+func (t tally) decide(c count) ([]core.Event, error) { return es.Accept(counts(c)) }
+func (t tally) evolve(e counts) tally                { return tally{t.Total + e.N} }
 
 // BenchmarkExecute measures the cost of observing a command on a log in memory; the differences count, not the ratios.
 // "metrics" minus "plain" is the cost in every service, "traces" minus "metrics" the additional cost of a recorded trace.
@@ -45,12 +47,12 @@ func BenchmarkExecute(b *testing.B) {
 	})
 }
 
-func benchmark(b *testing.B, observer runtime.CommandObserver, observed func(http.Handler) http.Handler) {
+func benchmark(b *testing.B, observer command.Observer, observed func(http.Handler) http.Handler) {
 	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	executor, err := runtime.NewExecutor(registry, memory.NewLog(4), nil, runtime.ExecutorConfig{Observer: observer})
+	executor, err := command.NewExecutor(registry, memory.NewLog(4), nil, command.Config{Observer: observer})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -58,7 +60,7 @@ func benchmark(b *testing.B, observer runtime.CommandObserver, observed func(htt
 	handler := observed(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		n++
 		c := runtime.Command{
-			Stream: es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: strconv.Itoa(n % 1000)},
+			Stream: core.Stream{Tenant: core.DefaultTenant, Category: "tally", ID: strconv.Itoa(n % 1000)},
 			Name:   "count", ID: strconv.Itoa(n), Body: []byte(`{"N":1}`),
 		}
 		if _, err := executor.Execute(r.Context(), c); err != nil {

@@ -7,7 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/tracing"
 )
 
@@ -24,11 +25,11 @@ var (
 // Bus decorates a message bus with spans and metrics: a message carries the trace under which it is published, and is handled
 // in that trace.
 type Bus struct {
-	es.MessageBus
+	port.MessageBus
 	metrics *busMetrics
 }
 
-var _ es.MessageBus = (*Bus)(nil)
+var _ port.MessageBus = (*Bus)(nil)
 
 type busMetrics struct {
 	published *series[[2]string, prometheus.Counter]
@@ -55,14 +56,14 @@ func newBusMetrics(r prometheus.Registerer) *busMetrics {
 }
 
 // Bus returns next with spans and metrics.
-func (m *Metrics) Bus(next es.MessageBus) *Bus {
+func (m *Metrics) Bus(next port.MessageBus) *Bus {
 	m.once.bus.Do(func() { m.deadLetters(next) })
 	return &Bus{MessageBus: next, metrics: m.bus}
 }
 
-func (m *Metrics) deadLetters(next es.DeadLetters) {
+func (m *Metrics) deadLetters(next port.DeadLetters) {
 	letters := cachedFor(lookupAge, func(ctx context.Context) (map[[2]string]int, error) {
-		found, err := next.DeadLetters(ctx, es.DeadLetterQuery{})
+		found, err := next.DeadLetters(ctx, port.DeadLetterQuery{})
 		counts := map[[2]string]int{}
 		for _, letter := range found {
 			counts[[2]string{string(letter.Topic), letter.Group}]++
@@ -82,9 +83,9 @@ const (
 	traceState  = "tracestate"
 )
 
-// Publish implements [es.Publisher]. The message carries the span of its publication.
-func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
-	ctx = tracing.Continue(ctx, es.Trace{Parent: m.Header[traceParent], State: m.Header[traceState]})
+// Publish implements [port.Publisher]. The message carries the span of its publication.
+func (b *Bus) Publish(ctx context.Context, topic port.Topic, m port.Message) error {
+	ctx = tracing.Continue(ctx, core.Trace{Parent: m.Header[traceParent], State: m.Header[traceState]})
 	ctx, span := tracing.Send(ctx, "nats", "orx."+string(topic), m.ID)
 	if t := tracing.Of(ctx); t.Parent != "" {
 		m.Header = withTrace(m.Header, t)
@@ -99,7 +100,7 @@ func (b *Bus) Publish(ctx context.Context, topic es.Topic, m es.Message) error {
 	return err
 }
 
-func withTrace(header map[string]string, t es.Trace) map[string]string {
+func withTrace(header map[string]string, t core.Trace) map[string]string {
 	header = maps.Clone(header)
 	if header == nil {
 		header = map[string]string{}
@@ -111,17 +112,17 @@ func withTrace(header map[string]string, t es.Trace) map[string]string {
 	return header
 }
 
-// Subscribe implements [es.Subscriber]. The handler runs in the message's trace.
-func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
+// Subscribe implements [port.Subscriber]. The handler runs in the message's trace.
+func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscription, handle port.Handler) error {
 	series := b.metrics.groups.of([2]string{string(topic), s.Group})
 	work := tracing.Work{System: "nats", Name: s.Group, Destination: "orx." + string(topic), Partition: -1}
-	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d es.Delivery) error {
+	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d port.Delivery) error {
 		started := time.Now()
 		series.inFlight.Inc()
 		if d.Attempt > 1 {
 			series.again.Inc()
 		}
-		ctx, span := work.Process(ctx, es.Trace{Parent: d.Header[traceParent], State: d.Header[traceState]})
+		ctx, span := work.Process(ctx, core.Trace{Parent: d.Header[traceParent], State: d.Header[traceState]})
 		outcome := "failed" // if the handler panics
 		defer func() {
 			series.inFlight.Dec()
@@ -133,7 +134,7 @@ func (b *Bus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, 
 		switch {
 		case err == nil:
 			outcome = "done"
-		case es.IsTerminated(err):
+		case port.IsTerminated(err):
 			outcome = "terminated"
 		}
 		return err

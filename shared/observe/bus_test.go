@@ -10,17 +10,21 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
 	"orchestrix/shared/observe"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/process"
 	"orchestrix/shared/tracing"
 )
 
 var (
-	order    = es.Stream{Tenant: es.DefaultTenant, Category: "order", ID: "1"}
-	transfer = es.Stream{Tenant: es.DefaultTenant, Category: "process-transfer", ID: "7"}
-	quick    = es.RetryPolicy{Backoff: es.Fixed, First: time.Millisecond, Limit: 3}
+	order    = core.Stream{Tenant: core.DefaultTenant, Category: "order", ID: "1"}
+	transfer = core.Stream{Tenant: core.DefaultTenant, Category: "process-transfer", ID: "7"}
+	quick    = core.RetryPolicy{Backoff: core.Fixed, First: time.Millisecond, Limit: 3}
 )
 
 // useBus sends three messages: one is done, one fails once, one becomes a dead letter. It returns the traces of their
@@ -30,7 +34,7 @@ func useBus(ctx context.Context, m *observe.Metrics) ([]string, error) {
 	for i := range 3 {
 		to := order
 		to.ID = fmt.Sprint(i)
-		if err := bus.Publish(ctx, es.CommandTopic, es.Message{ID: fmt.Sprintf("m%d", i), To: to, Data: []byte("{}")}); err != nil {
+		if err := bus.Publish(ctx, port.CommandTopic, port.Message{ID: fmt.Sprintf("m%d", i), To: to, Data: []byte("{}")}); err != nil {
 			return nil, err
 		}
 	}
@@ -39,13 +43,13 @@ func useBus(ctx context.Context, m *observe.Metrics) ([]string, error) {
 	traces := make(chan string, 4)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- bus.Subscribe(running, es.CommandTopic, es.Subscription{Group: "command", Retry: quick, MaxInFlight: 1}, func(ctx context.Context, d es.Delivery) error {
+		ended <- bus.Subscribe(running, port.CommandTopic, port.Subscription{Group: "command", Retry: quick, MaxInFlight: 1}, func(ctx context.Context, d port.Delivery) error {
 			traces <- tracing.ID(ctx)
 			switch {
 			case d.ID == "m1" && d.Attempt == 1:
 				return errors.New("not yet")
 			case d.ID == "m2":
-				return es.Terminate(errors.New("never"))
+				return port.Terminate(errors.New("never"))
 			}
 			return nil
 		})
@@ -66,23 +70,23 @@ func useBus(ctx context.Context, m *observe.Metrics) ([]string, error) {
 }
 
 // stuck are deadlines of which one is pending and one is late.
-type stuck struct{ es.Deadlines }
+type stuck struct{ port.Deadlines }
 
-func (stuck) PendingDeadlines(context.Context, es.DeadlineQuery) ([]es.Deadline, error) {
-	return []es.Deadline{{Of: transfer, Name: "late", At: time.Now().Add(-time.Hour)}, {Of: transfer, Name: "pending", At: time.Now().Add(time.Hour)}}, nil
+func (stuck) PendingDeadlines(context.Context, port.DeadlineQuery) ([]port.Deadline, error) {
+	return []port.Deadline{{Of: transfer, Name: "late", At: time.Now().Add(-time.Hour)}, {Of: transfer, Name: "pending", At: time.Now().Add(time.Hour)}}, nil
 }
 
 // useDeadlines lets one deadline fire.
 func useDeadlines(ctx context.Context, m *observe.Metrics) error {
 	deadlines := m.Deadlines(stuck{memory.NewDeadlines()})
-	if err := deadlines.SetDeadline(ctx, es.Deadline{Of: transfer, Name: "fires", ID: "fires", At: time.Now()}); err != nil {
+	if err := deadlines.SetDeadline(ctx, port.Deadline{Of: transfer, Name: "fires", ID: "fires", At: time.Now()}); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	fired, ended := make(chan struct{}, 1), make(chan error, 1)
 	go func() {
-		ended <- deadlines.Due(running, es.Subscription{Group: "process", Retry: quick}, func(context.Context, es.Deadline) error {
+		ended <- deadlines.Due(running, port.Subscription{Group: "process", Retry: quick}, func(context.Context, port.Deadline) error {
 			fired <- struct{}{}
 			return nil
 		})
@@ -97,13 +101,13 @@ func useDeadlines(ctx context.Context, m *observe.Metrics) error {
 }
 
 // instances is the view of processes with one parked instance.
-type instances struct{ es.ViewReader }
+type instances struct{ port.ViewReader }
 
-func (instances) List(_ context.Context, _, _ string, q es.ListQuery) (es.Page, error) {
-	if q.Filter[0].Value != string(es.StatusParked) {
-		return es.Page{}, nil
+func (instances) List(_ context.Context, _, _ string, q core.ListQuery) (core.Page, error) {
+	if q.Filter[0].Value != string(processes.StatusParked) {
+		return core.Page{}, nil
 	}
-	return es.Page{Items: []es.Document{{Key: es.ProcessKey("transfer", "7")}}}, nil
+	return core.Page{Items: []core.Document{{Key: processes.DocumentKey("transfer", "7")}}}, nil
 }
 
 func useProcesses(m *observe.Metrics) error {
@@ -112,11 +116,11 @@ func useProcesses(m *observe.Metrics) error {
 		return err
 	}
 	log := memory.NewLog(1)
-	executor, err := runtime.NewExecutor(registry, log, nil, runtime.ExecutorConfig{})
+	executor, err := command.NewExecutor(registry, log, nil, command.Config{})
 	if err != nil {
 		return err
 	}
-	m.Processes(runtime.NewProcessRunner(registry, log, executor, memory.NewViews(), memory.NewBus(), memory.NewDeadlines(), runtime.ProcessConfig{}), instances{})
+	m.Processes(process.NewRunner(registry, log, executor, memory.NewViews(), memory.NewBus(), memory.NewDeadlines(), process.Config{}), instances{})
 	return nil
 }
 

@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/core"
+	"orchestrix/shared/runtime/command"
 )
 
 // Commands holds the metrics of commands.
@@ -21,11 +21,11 @@ type Commands struct {
 	snapshots *series[string, prometheus.Counter]
 }
 
-var _ runtime.CommandObserver = (*Commands)(nil)
+var _ command.Observer = (*Commands)(nil)
 
 type executed struct {
-	command *es.CommandType
-	outcome runtime.CommandResult
+	command *core.CommandType
+	outcome command.ResultLabel
 }
 
 type executedSeries struct {
@@ -57,7 +57,7 @@ func newCommands(r prometheus.Registerer) *Commands {
 		}),
 		loaded: newSeries(func(k [2]string) loadedSeries {
 			s := loadedSeries{total: loaded.WithLabelValues(k[0], k[1])}
-			if source := runtime.LoadSource(k[1]); source != runtime.FromCache && source != runtime.FromGuess {
+			if source := command.LoadSource(k[1]); source != command.FromCache && source != command.FromGuess {
 				s.duration = loading.WithLabelValues(k[0], k[1])
 			}
 			return s
@@ -71,17 +71,17 @@ func oneLabel(v *prometheus.CounterVec) *series[string, prometheus.Counter] {
 	return newSeries(func(label string) prometheus.Counter { return v.WithLabelValues(label) })
 }
 
-// Executed implements [runtime.CommandObserver].
-func (c *Commands) Executed(ctx context.Context, t *es.CommandType, outcome runtime.CommandResult, took time.Duration) {
+// Executed implements [command.Observer].
+func (c *Commands) Executed(ctx context.Context, t *core.CommandType, outcome command.ResultLabel, took time.Duration) {
 	s := c.executed.of(executed{t, outcome})
 	s.total.Inc()
 	observe(ctx, s.duration, took)
 }
 
-// Conflicted implements [runtime.CommandObserver].
-func (c *Commands) Conflicted(t *es.CommandType) { c.conflicts.of(t.Aggregate.Category).Inc() }
+// Conflicted implements [command.Observer].
+func (c *Commands) Conflicted(t *core.CommandType) { c.conflicts.of(t.Aggregate.Category).Inc() }
 
-// Appended implements [runtime.CommandObserver].
+// Appended implements [command.Observer].
 func (c *Commands) Appended(ctx context.Context, category, outcome string, took time.Duration) {
 	s := c.appended.of([2]string{category, outcome})
 	s.total.Inc()
@@ -89,13 +89,13 @@ func (c *Commands) Appended(ctx context.Context, category, outcome string, took 
 }
 
 // Retried counts an append that is published again.
-func (c *Commands) Retried(s es.Stream) { c.retries.of(s.Category).Inc() }
+func (c *Commands) Retried(s core.Stream) { c.retries.of(s.Category).Inc() }
 
 // Ambiguous counts an append whose answer was lost.
-func (c *Commands) Ambiguous(s es.Stream) { c.ambiguous.of(s.Category).Inc() }
+func (c *Commands) Ambiguous(s core.Stream) { c.ambiguous.of(s.Category).Inc() }
 
-// Loaded implements [runtime.CommandObserver].
-func (c *Commands) Loaded(ctx context.Context, category string, source runtime.LoadSource, took time.Duration) {
+// Loaded implements [command.Observer].
+func (c *Commands) Loaded(ctx context.Context, category string, source command.LoadSource, took time.Duration) {
 	s := c.loaded.of([2]string{category, string(source)})
 	s.total.Inc()
 	if s.duration != nil {
@@ -103,12 +103,12 @@ func (c *Commands) Loaded(ctx context.Context, category string, source runtime.L
 	}
 }
 
-// Snapshots implements [runtime.CommandObserver].
-func (c *Commands) Snapshots(outcome runtime.SnapshotResult, count int) {
+// Snapshots implements [command.Observer].
+func (c *Commands) Snapshots(outcome command.SnapshotResult, count int) {
 	c.snapshots.of(string(outcome)).Add(float64(count))
 }
 
 // Executor adds the number of aggregates in an executor's cache.
-func (m *Metrics) Executor(x *runtime.Executor) {
+func (m *Metrics) Executor(x *command.Executor) {
 	m.scrapes.add(func(emit emit) { emit(cached, float64(x.Cached())) })
 }

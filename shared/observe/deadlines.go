@@ -7,7 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/tracing"
 )
 
@@ -26,11 +27,11 @@ const (
 
 // Deadlines decorates deadlines with spans and metrics.
 type Deadlines struct {
-	es.Deadlines
+	port.Deadlines
 	fired *series[string, firedSeries]
 }
 
-var _ es.Deadlines = (*Deadlines)(nil)
+var _ port.Deadlines = (*Deadlines)(nil)
 
 type firedSeries struct {
 	total    prometheus.Counter
@@ -45,15 +46,15 @@ func newFired(r prometheus.Registerer) *series[string, firedSeries] {
 }
 
 // Deadlines returns next with spans and metrics.
-func (m *Metrics) Deadlines(next es.Deadlines) *Deadlines {
+func (m *Metrics) Deadlines(next port.Deadlines) *Deadlines {
 	m.once.deadlines.Do(func() { m.pendingDeadlines(next) })
 	return &Deadlines{Deadlines: next, fired: m.fired}
 }
 
-func (m *Metrics) pendingDeadlines(next es.Deadlines) {
+func (m *Metrics) pendingDeadlines(next port.Deadlines) {
 	type counts struct{ pending, late int }
 	pending := cachedFor(lookupAge, func(ctx context.Context) (map[string]counts, error) {
-		found, err := next.PendingDeadlines(ctx, es.DeadlineQuery{Limit: maxDeadlines})
+		found, err := next.PendingDeadlines(ctx, port.DeadlineQuery{Limit: maxDeadlines})
 		byProcess, late := map[string]counts{}, time.Now().Add(-lateAfter)
 		for _, d := range found {
 			c := byProcess[processOf(d.Of)]
@@ -74,12 +75,12 @@ func (m *Metrics) pendingDeadlines(next es.Deadlines) {
 }
 
 // processOf is the name of an instance's process.
-func processOf(instance es.Stream) string { return strings.TrimPrefix(instance.Category, "process-") }
+func processOf(instance core.Stream) string { return strings.TrimPrefix(instance.Category, "process-") }
 
-// Due implements [es.Deadlines]. A deadline is handled in the trace in which it was set.
-func (d *Deadlines) Due(ctx context.Context, s es.Subscription, handle func(context.Context, es.Deadline) error) error {
+// Due implements [port.Deadlines]. A deadline is handled in the trace in which it was set.
+func (d *Deadlines) Due(ctx context.Context, s port.Subscription, handle func(context.Context, port.Deadline) error) error {
 	work := tracing.Work{System: "nats", Name: s.Group, Destination: "deadlines", Partition: -1}
-	return d.Deadlines.Due(ctx, s, func(ctx context.Context, due es.Deadline) error {
+	return d.Deadlines.Due(ctx, s, func(ctx context.Context, due port.Deadline) error {
 		series := d.fired.of(processOf(due.Of))
 		series.total.Inc()
 		series.lateness.Observe(max(0, time.Since(due.At)).Seconds())

@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/tracing"
 )
 
@@ -57,7 +57,7 @@ func (h *HTTP) Handler(next http.Handler) http.Handler {
 
 // withID continues the client's trace, or generates an id.
 func withID(ctx context.Context, h http.Header) context.Context {
-	ctx = tracing.Continue(ctx, es.Trace{Parent: h.Get("traceparent"), State: h.Get("tracestate")})
+	ctx = tracing.Continue(ctx, core.Trace{Parent: h.Get("traceparent"), State: h.Get("tracestate")})
 	if trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx
 	}

@@ -10,7 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/observe"
 	"orchestrix/shared/tracing"
 )
@@ -25,7 +25,7 @@ func TestARequestWithoutSpansHasAnIDAllTheSame(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var id string
-			var inLog es.Trace
+			var inLog core.Trace
 			handler := observe.NewMetrics("test").HTTP.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				id, inLog = tracing.ID(r.Context()), tracing.Of(r.Context())
 			}))
@@ -50,7 +50,7 @@ func TestLinesSayOnWhoseBehalfTheyAre(t *testing.T) {
 	var out bytes.Buffer
 	logger := slog.New(observe.LogHandler(slog.NewJSONHandler(&out, nil))).With("service", "test")
 	ctx := trace.ContextWithSpanContext(t.Context(), sampled)
-	ctx = es.WithRequest(ctx, es.Request{Tenant: "default", CommandID: "ship-1", CorrelationID: "order-7"})
+	ctx = core.WithRequest(ctx, core.Request{Tenant: "default", CommandID: "ship-1", CorrelationID: "order-7"})
 	logger.InfoContext(ctx, "shipped")
 	logger.Info("without a command")
 	decoder := json.NewDecoder(&out)

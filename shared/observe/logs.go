@@ -6,7 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // LogHandler adds the attributes of the line's context: trace_id, span_id, tenant, command_id and correlation_id, if known.
@@ -18,7 +18,7 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 	if s := trace.SpanContextFromContext(ctx); s.IsValid() {
 		r.AddAttrs(slog.String("trace_id", s.TraceID().String()), slog.String("span_id", s.SpanID().String()))
 	}
-	q := es.RequestOf(ctx)
+	q := core.RequestOf(ctx)
 	for _, field := range [...]struct{ name, value string }{
 		{"tenant", q.Tenant}, {"command_id", q.CommandID}, {"correlation_id", q.CorrelationID},
 	} {

@@ -16,9 +16,12 @@ import (
 	"github.com/prometheus/common/model"
 	"go.opentelemetry.io/otel/trace"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/observe"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/follower"
 )
 
 var sampled = trace.NewSpanContext(trace.SpanContextConfig{
@@ -28,22 +31,22 @@ var sampled = trace.NewSpanContext(trace.SpanContextConfig{
 // busy returns metrics that all have a value.
 func busy(ctx context.Context) *observe.Metrics {
 	m := observe.NewMetrics("test")
-	ship := &es.CommandType{Name: "ship", Aggregate: &es.Aggregate{Category: "order"}}
-	stream := es.Stream{Tenant: es.DefaultTenant, Category: "order", ID: "1"}
-	m.Commands.Executed(ctx, ship, runtime.CommandAccepted, 3*time.Millisecond)
+	ship := &core.CommandType{Name: "ship", Aggregate: &core.Aggregate{Category: "order"}}
+	stream := core.Stream{Tenant: core.DefaultTenant, Category: "order", ID: "1"}
+	m.Commands.Executed(ctx, ship, command.Accepted, 3*time.Millisecond)
 	m.Commands.Conflicted(ship)
 	m.Commands.Appended(ctx, "order", "stored", 2*time.Millisecond)
 	m.Commands.Retried(stream)
 	m.Commands.Ambiguous(stream)
-	m.Commands.Loaded(ctx, "order", runtime.FromSnapshot, time.Millisecond)
-	m.Commands.Snapshots(runtime.SnapshotWritten, 7)
+	m.Commands.Loaded(ctx, "order", command.FromSnapshot, time.Millisecond)
+	m.Commands.Snapshots(command.SnapshotWritten, 7)
 	m.Projections.Applied(ctx, "orders", 12, 4*time.Millisecond, nil)
 	m.Projections.Applied(ctx, "orders", 12, 4*time.Millisecond, errors.New("gone"))
-	m.Projector(func() []runtime.BuildReport {
-		return []runtime.BuildReport{{
-			BuildStatus: es.BuildStatus{Build: es.Build{View: "orders", Version: 2}, State: es.Building, Parked: 3},
-			Partitions: []runtime.PartitionReport{{
-				Position: es.Position{Partition: 1, Sequence: 75}, Known: true, Lag: 25, LagTime: 1500 * time.Millisecond, State: runtime.Following,
+	m.Projector(func() []follower.BuildReport {
+		return []follower.BuildReport{{
+			BuildStatus: port.BuildStatus{Build: core.Build{View: "orders", Version: 2}, State: port.Building, Parked: 3},
+			Partitions: []follower.PartitionReport{{
+				Position: core.Position{Partition: 1, Sequence: 75}, Known: true, Lag: 25, LagTime: 1500 * time.Millisecond, State: follower.Following,
 			}},
 		}}
 	})
@@ -51,7 +54,7 @@ func busy(ctx context.Context) *observe.Metrics {
 	if err != nil {
 		panic(err)
 	}
-	executor, err := runtime.NewExecutor(registry, nil, nil, runtime.ExecutorConfig{})
+	executor, err := command.NewExecutor(registry, nil, nil, command.Config{})
 	if err != nil {
 		panic(err)
 	}

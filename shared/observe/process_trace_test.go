@@ -14,10 +14,15 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
 	"orchestrix/shared/observe"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/async"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/process"
 	"orchestrix/shared/tracing"
 )
 
@@ -25,18 +30,20 @@ import (
 var mirror = es.Process[struct{}]{
 	Name: "mirror",
 	On: es.Reactions[struct{}]{
-		es.Start(func(_ counts, m es.Meta) string {
+		es.Start(func(_ counts, m core.Meta) string {
 			if m.Stream.ID == "image" {
 				return ""
 			}
 			return m.Stream.ID
-		}, func(s struct{}, e counts, _ es.Meta) (struct{}, []es.Effect) {
-			return s, []es.Effect{es.Send("image", count(e))}
+		}, func(s struct{}, e counts, _ core.Meta) (struct{}, []processes.Effect) {
+			return s, []processes.Effect{es.Send("image", count(e))}
 		}),
-		es.OnOutcome(func(s struct{}, _ count, _ es.CommandOutcome) (struct{}, []es.Effect) {
-			return s, []es.Effect{es.After("soon", 0)}
+		es.OnResult(func(s struct{}, _ count, _ core.CommandResult) (struct{}, []processes.Effect) {
+			return s, []processes.Effect{es.After("soon", 0)}
 		}),
-		es.OnDeadline("soon", func(s struct{}, _ es.Meta) (struct{}, []es.Effect) { return s, []es.Effect{es.Complete()} }),
+		es.OnDeadline("soon", func(s struct{}, _ core.Meta) (struct{}, []processes.Effect) {
+			return s, []processes.Effect{es.Complete()}
+		}),
 	},
 }
 
@@ -50,29 +57,29 @@ func runMirror(ctx context.Context, t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	metrics := observe.NewMetrics("test")
 	log, views, bus, deadlines := memory.NewLog(1), memory.NewViews(), metrics.Bus(memory.NewBus()), metrics.Deadlines(memory.NewDeadlines())
-	executor, err := runtime.NewExecutor(registry, log, nil, runtime.ExecutorConfig{Logger: quiet})
+	executor, err := command.NewExecutor(registry, log, nil, command.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue := runtime.NewAsyncWorker(registry, executor, bus, runtime.NewStatusStore(memory.NewKeyValue()), runtime.AsyncConfig{
-		Decode:  (*es.CommandType).Decode,
-		Explain: func(err error) (runtime.Refusal, bool) { return runtime.Refusal{Detail: err.Error()}, false }, Logger: quiet,
+	queue := async.NewWorker(registry, executor, bus, async.NewStatusStore(memory.NewKeyValue()), async.Config{
+		Decode:  (*core.CommandType).Decode,
+		Explain: func(err error) (async.Refusal, bool) { return async.Refusal{Detail: err.Error()}, false }, Logger: quiet,
 	})
-	runner := runtime.NewProcessRunner(registry, log, executor, views, bus, deadlines, runtime.ProcessConfig{Logger: quiet, System: "nats"})
+	runner := process.NewRunner(registry, log, executor, views, bus, deadlines, process.Config{Logger: quiet, System: "nats"})
 	running, stop := context.WithCancel(t.Context())
 	var parts sync.WaitGroup
 	parts.Go(func() { _ = queue.Run(running) })
 	parts.Go(func() { _ = runner.Run(running) })
 	defer parts.Wait()
 	defer stop()
-	command := runtime.Command{Stream: es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: "a"}, Name: "count", ID: "c1", Body: []byte(`{"N":1}`)}
+	command := runtime.Command{Stream: core.Stream{Tenant: core.DefaultTenant, Category: "tally", ID: "a"}, Name: "count", ID: "c1", Body: []byte(`{"N":1}`)}
 	if _, err := executor.Execute(ctx, command); err != nil {
 		t.Fatal(err)
 	}
-	instance := es.Stream{Tenant: es.DefaultTenant, Category: "process-mirror", ID: "a"}
+	instance := core.Stream{Tenant: core.DefaultTenant, Category: "process-mirror", ID: "a"}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		found, err := runner.Instance(t.Context(), instance)
-		if err == nil && found.Status == es.StatusCompleted {
+		if err == nil && found.Status == processes.StatusCompleted {
 			return
 		}
 		if time.Now().After(deadline) {

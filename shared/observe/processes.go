@@ -4,8 +4,12 @@ import (
 	"context"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/follower"
+	"orchestrix/shared/runtime/process"
 )
 
 var processInstances = define(Gauge, "process_instances", "Instances that have not ended, by status: running, compensating or parked; counted up to ten thousand per status.", "process", "status")
@@ -13,17 +17,17 @@ var processInstances = define(Gauge, "process_instances", "Instances that have n
 const maxCounted = 10_000 // of one status
 
 // countedStatuses are the statuses of instances that have not ended: the number of ended ones only grows.
-var countedStatuses = []es.ProcessStatus{es.StatusRunning, es.StatusCompensating, es.StatusParked}
+var countedStatuses = []processes.Status{processes.StatusRunning, processes.StatusCompensating, processes.StatusParked}
 
 // Processes adds the progress of the process runner in the log, and the number of instances, read from their view.
-func (m *Metrics) Processes(runner *runtime.ProcessRunner, views es.ViewReader) {
+func (m *Metrics) Processes(runner *process.Runner, views port.ViewReader) {
 	m.once.processes.Do(func() { m.processes(runner, views) })
 }
 
-func (m *Metrics) processes(runner *runtime.ProcessRunner, views es.ViewReader) {
-	build := es.BuildStatus{Build: es.Build{View: runtime.ProcessFollower, Version: 1}, State: es.Active}
+func (m *Metrics) processes(runner *process.Runner, views port.ViewReader) {
+	build := port.BuildStatus{Build: core.Build{View: runtime.ProcessFollower, Version: 1}, State: port.Active}
 	m.scrapes.add(func(emit emit) {
-		emitBuild(emit, runtime.BuildReport{BuildStatus: build, Partitions: runner.Status()})
+		emitBuild(emit, follower.BuildReport{BuildStatus: build, Partitions: runner.Status()})
 	})
 	instances := cachedFor(lookupAge, func(ctx context.Context) (map[[2]string]int, error) { return countInstances(ctx, views) })
 	m.scrapes.add(func(emit emit) {
@@ -34,12 +38,12 @@ func (m *Metrics) processes(runner *runtime.ProcessRunner, views es.ViewReader) 
 }
 
 // countInstances counts instances by process and status.
-func countInstances(ctx context.Context, views es.ViewReader) (map[[2]string]int, error) {
+func countInstances(ctx context.Context, views port.ViewReader) (map[[2]string]int, error) {
 	counts := map[[2]string]int{}
 	for _, status := range countedStatuses {
-		query := es.ListQuery{Filter: []es.FieldValue{{Field: "status", Value: string(status)}}, Limit: es.MaxListLimit}
+		query := core.ListQuery{Filter: []core.FieldValue{{Field: "status", Value: string(status)}}, Limit: core.MaxListLimit}
 		for counted := 0; counted < maxCounted; {
-			list, err := views.List(ctx, es.ProcessesView, es.DefaultTenant, query)
+			list, err := views.List(ctx, processes.ViewName, core.DefaultTenant, query)
 			if err != nil {
 				return nil, err
 			}

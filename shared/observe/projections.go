@@ -7,8 +7,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/follower"
+	"orchestrix/shared/runtime/projection"
 )
 
 // Projections holds the metrics of applied commits. [Metrics.Projector] adds the progress of each build.
@@ -16,7 +18,7 @@ type Projections struct {
 	views *series[string, viewSeries]
 }
 
-var _ runtime.ProjectionObserver = (*Projections)(nil)
+var _ projection.Observer = (*Projections)(nil)
 
 type viewSeries struct {
 	commits, failures prometheus.Counter
@@ -31,7 +33,7 @@ func newProjections(r prometheus.Registerer) *Projections {
 	})}
 }
 
-// Applied implements [runtime.ProjectionObserver].
+// Applied implements [projection.Observer].
 func (p *Projections) Applied(ctx context.Context, view string, commits int, took time.Duration, err error) {
 	s := p.views.of(view)
 	if err != nil {
@@ -43,14 +45,14 @@ func (p *Projections) Applied(ctx context.Context, view string, commits int, too
 	observe(ctx, s.duration, took)
 }
 
-var projectionStates = []runtime.ProjectionState{runtime.Elsewhere, runtime.Following, runtime.Retrying, runtime.Halted, runtime.Idle}
+var projectionStates = []follower.State{follower.Elsewhere, follower.Following, follower.Retrying, follower.Halted, follower.Idle}
 
 // Projector adds the progress of the projections. Each instance reports all of them from their checkpoints, and those that it
 // works on from memory.
-func (m *Metrics) Projector(status func() []runtime.BuildReport) {
+func (m *Metrics) Projector(status func() []follower.BuildReport) {
 	m.scrapes.add(func(emit emit) {
 		for _, b := range status() {
-			if b.State != es.Active && b.State != es.Building || b.View == runtime.ProcessFollower {
+			if b.State != port.Active && b.State != port.Building || b.View == runtime.ProcessFollower {
 				continue // see [Metrics.Processes]
 			}
 			emitBuild(emit, b)
@@ -58,10 +60,10 @@ func (m *Metrics) Projector(status func() []runtime.BuildReport) {
 	})
 }
 
-func emitBuild(emit emit, b runtime.BuildReport) {
+func emitBuild(emit emit, b follower.BuildReport) {
 	view, build := b.View, b.Number()
 	emit(projectionParked, float64(b.Parked), view, build)
-	if b.State == es.Building {
+	if b.State == port.Building {
 		share, _ := b.Progress()
 		emit(projectionBuilt, share, view, build)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // Options of a connection. Zero values take the defaults.
@@ -60,12 +60,12 @@ func (db *DB) Close() { db.pool.Close() }
 // Pool is the pool itself, for its statistics.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
 
-// Ping returns nil if Postgres answers, and an error that wraps [es.ErrUnavailable] otherwise.
+// Ping returns nil if Postgres answers, and an error that wraps [port.ErrUnavailable] otherwise.
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := db.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("%w: Postgres: %w", es.ErrUnavailable, err)
+		return fmt.Errorf("%w: Postgres: %w", port.ErrUnavailable, err)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -21,26 +21,26 @@ const (
 )
 
 // translate gives a driver's error the meaning that the ports name, and keeps it as the cause. What is not the
-// fault of the data is [es.ErrUnavailable]: it may work the next time.
+// fault of the data is [port.ErrUnavailable]: it may work the next time.
 func translate(what string, err error) error {
 	if err == nil {
 		return nil
 	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) { // the connection, or the context
-		return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)
+		return fmt.Errorf("%w: %s: %w", port.ErrUnavailable, what, err)
 	}
 	switch pg.Code {
 	case undefinedTable, undefinedSchema:
-		return fmt.Errorf("%w: %s: a table is missing, the services create it when they start: %w", es.ErrUnavailable, what, err)
+		return fmt.Errorf("%w: %s: a table is missing, the services create it when they start: %w", port.ErrUnavailable, what, err)
 	case insufficientRights:
-		return fmt.Errorf("%w: %s: grant the user of DATABASE_URL all rights on the schema orchestrix: %w", es.ErrUnavailable, what, err)
+		return fmt.Errorf("%w: %s: grant the user of DATABASE_URL all rights on the schema orchestrix: %w", port.ErrUnavailable, what, err)
 	}
 	switch pg.Code[:2] {
 	case "22", "23", "54": // data, constraint, limit: the same again would fail again
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	return fmt.Errorf("%w: %s: %w", es.ErrUnavailable, what, err)
+	return fmt.Errorf("%w: %s: %w", port.ErrUnavailable, what, err)
 }
 
 func hasCode(err error, codes ...string) bool {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // MigrateDown undoes every migration.
@@ -17,7 +17,7 @@ func (db *DB) MigrateDown(ctx context.Context) error {
 }
 
 // ListStatement is the SQL of a list.
-func ListStatement(view es.ViewSpec, tenant string, q es.ListQuery) (string, []any, error) {
+func ListStatement(view core.ViewSpec, tenant string, q core.ListQuery) (string, []any, error) {
 	cursor, err := view.CheckList(tenant, q)
 	if err != nil {
 		return "", nil, err

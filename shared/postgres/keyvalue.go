@@ -9,7 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/retry"
 )
 
@@ -19,11 +20,11 @@ type KeyValue struct {
 	bucket string
 }
 
-var _ es.KeyValue = (*KeyValue)(nil)
+var _ port.KeyValue = (*KeyValue)(nil)
 
 // OpenKeyValue opens a bucket of a migrated database, and creates it where it is missing.
 func OpenKeyValue(ctx context.Context, db *DB, bucket string) (*KeyValue, error) {
-	if err := es.CheckToken("bucket", bucket); err != nil {
+	if err := core.CheckToken("bucket", bucket); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -56,17 +57,17 @@ select key, value, revision, deleted from orchestrix.entries
 where bucket = $1 and revision > $3 and ($2 = '' or key = $2 or starts_with(key, $2 || '.')) order by revision limit 500`
 )
 
-// Get implements [es.KeyValue].
-func (k *KeyValue) Get(ctx context.Context, key string) (es.Entry, error) {
-	if err := es.CheckEntryKey(key); err != nil {
-		return es.Entry{}, err
+// Get implements [port.KeyValue].
+func (k *KeyValue) Get(ctx context.Context, key string) (port.KVEntry, error) {
+	if err := port.CheckKVKey(key); err != nil {
+		return port.KVEntry{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	e := es.Entry{Key: key}
+	e := port.KVEntry{Key: key}
 	err := k.db.pool.QueryRow(ctx, selectEntry, k.bucket, key).Scan(&e.Value, &e.Revision)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return es.Entry{}, fmt.Errorf("%w: key %s", es.ErrNotFound, key)
+		return port.KVEntry{}, fmt.Errorf("%w: key %s", core.ErrNotFound, key)
 	}
 	return e, translate("get key "+key, err)
 }
@@ -95,7 +96,7 @@ func (k *KeyValue) change(ctx context.Context, key string, value []byte, deleted
 		_, err = tx.Exec(ctx, putEntry, k.bucket, key, value, revision, deleted, life)
 		return err
 	})
-	if errors.Is(err, es.ErrConflict) {
+	if errors.Is(err, port.ErrConflict) {
 		return 0, err
 	}
 	return revision, translate("change key "+key, err)
@@ -106,31 +107,31 @@ func always(uint64) (bool, error) { return true, nil }
 func onlyAt(key string, expected uint64) func(uint64) (bool, error) {
 	return func(now uint64) (bool, error) {
 		if now != expected {
-			return false, fmt.Errorf("%w: key %s has revision %d, not %d", es.ErrConflict, key, now, expected)
+			return false, fmt.Errorf("%w: key %s has revision %d, not %d", port.ErrConflict, key, now, expected)
 		}
 		return true, nil
 	}
 }
 
-// Set implements [es.KeyValue].
+// Set implements [port.KeyValue].
 func (k *KeyValue) Set(ctx context.Context, key string, value []byte, ttl time.Duration) (uint64, error) {
-	if err := es.CheckEntry(key, value); err != nil {
+	if err := port.CheckKVEntry(key, value); err != nil {
 		return 0, err
 	}
 	return k.change(ctx, key, value, false, ttl, always)
 }
 
-// Update implements [es.KeyValue].
+// Update implements [port.KeyValue].
 func (k *KeyValue) Update(ctx context.Context, key string, value []byte, expected uint64, ttl time.Duration) (uint64, error) {
-	if err := es.CheckEntry(key, value); err != nil {
+	if err := port.CheckKVEntry(key, value); err != nil {
 		return 0, err
 	}
 	return k.change(ctx, key, value, false, ttl, onlyAt(key, expected))
 }
 
-// Delete implements [es.KeyValue].
+// Delete implements [port.KeyValue].
 func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) error {
-	if err := es.CheckEntryKey(key); err != nil {
+	if err := port.CheckKVKey(key); err != nil {
 		return err
 	}
 	check := onlyAt(key, expected)
@@ -141,7 +142,7 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	return err
 }
 
-// Keys implements [es.KeyValue].
+// Keys implements [port.KeyValue].
 func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -169,9 +170,9 @@ const (
 	maxWatchPause   = 250 * time.Millisecond
 )
 
-// Watch implements [es.KeyValue]. It looks for changes again and again, and makes deletions of what has reached its end.
-func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry, error] {
-	return func(yield func(es.Entry, error) bool) {
+// Watch implements [port.KeyValue]. It looks for changes again and again, and makes deletions of what has reached its end.
+func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[port.KVEntry, error] {
+	return func(yield func(port.KVEntry, error) bool) {
 		after, first, pauses := uint64(0), true, retry.Pauses{First: firstWatchPause, Max: maxWatchPause}
 		for ctx.Err() == nil {
 			news, err := k.news(ctx, prefix, after)
@@ -179,7 +180,7 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 				return
 			}
 			if err != nil {
-				yield(es.Entry{}, err)
+				yield(port.KVEntry{}, err)
 				return
 			}
 			if n := len(news); n > 0 {
@@ -190,7 +191,7 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 				}
 				continue
 			}
-			if first && !yield(es.Entry{Current: true}, nil) {
+			if first && !yield(port.KVEntry{Current: true}, nil) {
 				return
 			}
 			first = false
@@ -200,7 +201,7 @@ func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[es.Entry,
 }
 
 // hand yields entries; at first those that are there.
-func hand(news []es.Entry, first bool, yield func(es.Entry, error) bool) bool {
+func hand(news []port.KVEntry, first bool, yield func(port.KVEntry, error) bool) bool {
 	for _, e := range news {
 		if !(first && e.Deleted) && !yield(e, nil) {
 			return false
@@ -209,21 +210,21 @@ func hand(news []es.Entry, first bool, yield func(es.Entry, error) bool) bool {
 	return true
 }
 
-func (k *KeyValue) news(ctx context.Context, prefix string, after uint64) ([]es.Entry, error) {
+func (k *KeyValue) news(ctx context.Context, prefix string, after uint64) ([]port.KVEntry, error) {
 	if err := k.expire(ctx); err != nil {
 		return nil, err
 	}
 	return k.changes(ctx, prefix, after)
 }
 
-func (k *KeyValue) changes(ctx context.Context, prefix string, after uint64) ([]es.Entry, error) {
+func (k *KeyValue) changes(ctx context.Context, prefix string, after uint64) ([]port.KVEntry, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	rows, err := k.db.pool.Query(ctx, selectChanges, k.bucket, prefix, after)
 	if err != nil {
 		return nil, translate("watch keys", err)
 	}
-	news, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e es.Entry, err error) {
+	news, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e port.KVEntry, err error) {
 		err = row.Scan(&e.Key, &e.Value, &e.Revision, &e.Deleted)
 		return e, err
 	})

@@ -8,7 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // LogConfig describes a log in Postgres. Zero values take the defaults.
@@ -41,18 +42,18 @@ type Log struct {
 	appends []*batcher[*appendRequest] // by partition
 }
 
-var _ es.Log = (*Log)(nil)
+var _ port.Log = (*Log)(nil)
 
 // ErrPartitions says that the log has another number of partitions than the configuration.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
 // OpenLog opens the log of a migrated database, and creates it where there is none. Several services may do so at once.
-// It returns [ErrPartitions] where the log has another number of partitions than configured, and [es.ErrUnavailable].
+// It returns [ErrPartitions] where the log has another number of partitions than configured, and [port.ErrUnavailable].
 func OpenLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 	return openLog(ctx, db, config, true)
 }
 
-// OpenExistingLog opens the log as it is. It returns [es.ErrUnavailable] where there is none.
+// OpenExistingLog opens the log as it is. It returns [port.ErrUnavailable] where there is none.
 func OpenExistingLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 	return openLog(ctx, db, config, false)
 }
@@ -66,7 +67,7 @@ func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, 
 		return nil, err
 	}
 	if len(l.created) == 0 {
-		return nil, fmt.Errorf("%w: there is no log in this database; 'orchestrix migrate' creates it, and so does a service that may", es.ErrUnavailable)
+		return nil, fmt.Errorf("%w: there is no log in this database; 'orchestrix migrate' creates it, and so does a service that may", port.ErrUnavailable)
 	}
 	if config.Partitions != 0 && config.Partitions != len(l.created) {
 		return nil, fmt.Errorf("%w: it was created with %d, the configuration says %d; set ORCHESTRIX_PARTITIONS=%d",
@@ -79,7 +80,7 @@ func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, 
 }
 
 // Unsynced names the settings of the database, each in the form "fsync=off", under which Postgres acknowledges commits
-// that a crash loses. It returns [es.ErrUnavailable].
+// that a crash loses. It returns [port.ErrUnavailable].
 func (l *Log) Unsynced(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -120,17 +121,17 @@ func (l *Log) Ping(ctx context.Context) error { return l.db.Ping(ctx) }
 // MaxCommit is how many bytes the events of a commit may have, with their envelopes.
 func (l *Log) MaxCommit() int { return l.config.MaxCommit }
 
-// Partitions implements [es.Feed].
+// Partitions implements [port.Feed].
 func (l *Log) Partitions() int { return len(l.created) }
 
-// Created implements [es.Reader].
-func (l *Log) Created(s es.Stream) time.Time { return l.created[l.partitionOf(s)] }
+// Created implements [port.Reader].
+func (l *Log) Created(s core.Stream) time.Time { return l.created[l.partitionOf(s)] }
 
-func (l *Log) partitionOf(s es.Stream) int { return es.PartitionOf(s.Tenant, s.ID, len(l.created)) }
+func (l *Log) partitionOf(s core.Stream) int { return core.PartitionOf(s.Tenant, s.ID, len(l.created)) }
 
 func (l *Log) checkPartition(partition int) error {
 	if partition < 0 || partition >= len(l.created) {
-		return fmt.Errorf("%w: partition %d, the log has 0 to %d", es.ErrBadPosition, partition, len(l.created)-1)
+		return fmt.Errorf("%w: partition %d, the log has 0 to %d", core.ErrBadPosition, partition, len(l.created)-1)
 	}
 	return nil
 }

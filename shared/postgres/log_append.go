@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/retry"
 	"orchestrix/shared/tracing"
 )
 
-// Append implements [es.Appender]. Appends to one partition that come at the same time share one transaction.
-func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+// Append implements [port.Appender]. Appends to one partition that come at the same time share one transaction.
+func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	if err := ctx.Err(); err != nil {
-		return es.Revision{}, fmt.Errorf("%w: %w", es.ErrUnavailable, err)
+		return core.Revision{}, fmt.Errorf("%w: %w", port.ErrUnavailable, err)
 	}
 	if err := c.Check(); err != nil {
-		return es.Revision{}, err
+		return core.Revision{}, err
 	}
 	ctx, span := tracing.Send(ctx, "postgresql", "events", c.Command.ID)
 	if span.IsRecording() {
@@ -28,15 +30,15 @@ func (l *Log) Append(ctx context.Context, expected es.Revision, c es.Commit) (es
 	return revision, err
 }
 
-func (l *Log) appendCommit(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
-	c.Version = expected.Version + es.Version(len(c.Events))
+func (l *Log) appendCommit(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
+	c.Version = expected.Version + core.Version(len(c.Events))
 	c.Previous = expected.Next()
-	body, err := es.EncodeEvents(&c)
+	body, err := cloudevents.Encode(&c)
 	if err != nil {
-		return es.Revision{}, err
+		return core.Revision{}, err
 	}
 	if len(body) > l.config.MaxCommit {
-		return es.Revision{}, fmt.Errorf("%w: %s: %d bytes, the log takes %d; make the command do less", es.ErrTooLarge, c.Stream, len(body), l.config.MaxCommit)
+		return core.Revision{}, fmt.Errorf("%w: %s: %d bytes, the log takes %d; make the command do less", port.ErrTooLarge, c.Stream, len(body), l.config.MaxCommit)
 	}
 	r := &appendRequest{expected: expected, commit: c, body: body}
 	partition := l.partitionOf(c.Stream)
@@ -46,18 +48,18 @@ func (l *Log) appendCommit(ctx context.Context, expected es.Revision, c es.Commi
 		if inFlight {
 			result = "the result is unknown"
 		}
-		return es.Revision{}, fmt.Errorf("%w: append to %s: %s: %w", es.ErrUnavailable, c.Stream, result, err)
+		return core.Revision{}, fmt.Errorf("%w: append to %s: %s: %w", port.ErrUnavailable, c.Stream, result, err)
 	}
 	return r.revision, r.err
 }
 
 // appendRequest is one append, and its result when the transaction has ended.
 type appendRequest struct {
-	expected es.Revision
-	commit   es.Commit
+	expected core.Revision
+	commit   core.Commit
 	body     []byte
 
-	revision es.Revision
+	revision core.Revision
 	err      error
 }
 
@@ -71,7 +73,7 @@ func (l *Log) writeBatch(ctx context.Context, partition int, batch []*appendRequ
 	policy := retry.Policy{First: 10 * time.Millisecond, Max: time.Second}
 	_, err := retry.Do(ctx, policy, func(ctx context.Context) (struct{}, error) {
 		err := l.tryBatch(ctx, partition, batch)
-		if err != nil && !errors.Is(err, es.ErrUnavailable) {
+		if err != nil && !errors.Is(err, port.ErrUnavailable) {
 			err = retry.Permanent(err)
 		}
 		return struct{}{}, err
@@ -79,15 +81,15 @@ func (l *Log) writeBatch(ctx context.Context, partition int, batch []*appendRequ
 	if err == nil {
 		return
 	}
-	if len(batch) > 1 && !errors.Is(err, es.ErrUnavailable) && ctx.Err() == nil {
+	if len(batch) > 1 && !errors.Is(err, port.ErrUnavailable) && ctx.Err() == nil {
 		for i := range batch { // one of them cannot be stored; the others may be
 			l.writeBatch(ctx, partition, batch[i:i+1])
 		}
 		return
 	}
 	for _, r := range batch {
-		if errors.Is(err, es.ErrUnavailable) || ctx.Err() != nil {
-			r.err = fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w", es.ErrUnavailable, r.commit.Stream, err)
+		if errors.Is(err, port.ErrUnavailable) || ctx.Err() != nil {
+			r.err = fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w", port.ErrUnavailable, r.commit.Stream, err)
 		} else {
 			r.err = fmt.Errorf("append to %s: %w", r.commit.Stream, err)
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 const (
@@ -44,25 +45,25 @@ type appendBatch struct {
 	partition int
 	head      uint64
 	requests  []*appendRequest
-	ends      map[es.Stream]streamEnd
+	ends      map[core.Stream]streamEnd
 	stored    map[commitKey]*storedCommit // the commit that has the first version of a request already
 }
 
 // streamEnd is a stream's newest commit.
 type streamEnd struct {
 	sequence uint64
-	version  es.Version
+	version  core.Version
 }
 
 // commitKey identifies a commit by its stream and first version.
 type commitKey struct {
-	es.Stream
-	first es.Version
+	core.Stream
+	first core.Version
 }
 
 type storedCommit struct {
-	revision es.Revision
-	command  es.CommandRef
+	revision core.Revision
+	command  core.CommandRef
 	time     time.Time
 }
 
@@ -74,7 +75,7 @@ func (l *Log) tryBatch(ctx context.Context, partition int, requests []*appendReq
 		return translate(what, err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
-	b := &appendBatch{partition: partition, requests: requests, ends: map[es.Stream]streamEnd{}, stored: map[commitKey]*storedCommit{}}
+	b := &appendBatch{partition: partition, requests: requests, ends: map[core.Stream]streamEnd{}, stored: map[commitKey]*storedCommit{}}
 	if err := b.read(ctx, conn); err != nil {
 		rollback(ctx, conn)
 		return translate(what, err)
@@ -106,7 +107,7 @@ func (b *appendBatch) read(ctx context.Context, conn *pgxpool.Conn) error {
 	batch.Queue(selectEnds, tenants, categories, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var n int
-			var version es.Version
+			var version core.Version
 			var sequence uint64
 			if err := rows.Scan(&n, &version, &sequence); err != nil {
 				return err
@@ -125,7 +126,7 @@ func (b *appendBatch) read(ctx context.Context, conn *pgxpool.Conn) error {
 				return err
 			}
 			if w.time, _ = time.Parse(time.RFC3339Nano, at); w.time.IsZero() {
-				return fmt.Errorf("%w: the commit at %d has the time %q", es.ErrCorrupt, w.revision.Position.Sequence, at)
+				return fmt.Errorf("%w: the commit at %d has the time %q", core.ErrCorrupt, w.revision.Position.Sequence, at)
 			}
 			for _, p := range previous {
 				w.revision.Previous = append(w.revision.Previous, uint64(p))
@@ -139,19 +140,19 @@ func (b *appendBatch) read(ctx context.Context, conn *pgxpool.Conn) error {
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// decide queues the commit of a request. It returns [es.ErrConflict] where the stream is not at the expected revision; a
+// decide queues the commit of a request. It returns [port.ErrConflict] where the stream is not at the expected revision; a
 // request whose commit is stored already succeeds again.
-func (b *appendBatch) decide(r *appendRequest, batch *pgx.Batch) (es.Revision, error) {
+func (b *appendBatch) decide(r *appendRequest, batch *pgx.Batch) (core.Revision, error) {
 	c := &r.commit
 	key := commitKey{c.Stream, r.expected.Version + 1}
 	if stored := b.stored[key]; stored != nil && stored.command == c.Command && stored.time.Equal(c.Time) {
 		return stored.revision, nil
 	}
 	if end := b.ends[c.Stream]; end.sequence != r.expected.Position.Sequence {
-		return es.Revision{}, &es.ConflictError{Stream: c.Stream, Expected: r.expected.Version, Actual: end.version}
+		return core.Revision{}, &port.ConflictError{Stream: c.Stream, Expected: r.expected.Version, Actual: end.version}
 	}
 	b.head++
-	c.Position = es.Position{Partition: b.partition, Sequence: b.head}
+	c.Position = core.Position{Partition: b.partition, Sequence: b.head}
 	previous := make([]int64, len(c.Previous))
 	for i, p := range c.Previous {
 		previous[i] = int64(p)

@@ -9,7 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/retry"
 )
 
@@ -29,10 +31,10 @@ where p.partition = $1 and c.sequence > $2 order by c.sequence limit $3`
 )
 
 // scanCommit reads a commit. Where its body is none, the commit's Err says so.
-func scanCommit(row pgx.CollectableRow, more ...any) (c es.Commit, err error) {
+func scanCommit(row pgx.CollectableRow, more ...any) (c core.Commit, err error) {
 	var previous []int64
 	var body []byte
-	var version es.Version
+	var version core.Version
 	var id string
 	columns := []any{
 		&c.Position.Partition, &c.Position.Sequence, &c.Stream.Tenant, &c.Stream.Category, &c.Stream.ID, &version,
@@ -44,54 +46,54 @@ func scanCommit(row pgx.CollectableRow, more ...any) (c es.Commit, err error) {
 	for _, p := range previous {
 		c.Previous = append(c.Previous, uint64(p))
 	}
-	if err := es.DecodeEvents(body, &c); err != nil {
-		return es.Commit{Stream: c.Stream, Position: c.Position, Err: fmt.Errorf("%s: %w", c.Position, err)}, nil
+	if err := cloudevents.Decode(body, &c); err != nil {
+		return core.Commit{Stream: c.Stream, Position: c.Position, Err: fmt.Errorf("%s: %w", c.Position, err)}, nil
 	}
 	if c.Version != version || c.Command.ID != id {
-		err := fmt.Errorf("%s: %w: %s: the row says version %d of command %s, the body %d of %s", c.Position, es.ErrCorrupt, c.Stream, version, id, c.Version, c.Command.ID)
-		return es.Commit{Stream: c.Stream, Position: c.Position, Err: err}, nil
+		err := fmt.Errorf("%s: %w: %s: the row says version %d of command %s, the body %d of %s", c.Position, core.ErrCorrupt, c.Stream, version, id, c.Version, c.Command.ID)
+		return core.Commit{Stream: c.Stream, Position: c.Position, Err: err}, nil
 	}
 	return c, nil
 }
 
-// Last implements [es.Reader].
-func (l *Log) Last(ctx context.Context, s es.Stream) (es.Commit, error) {
+// Last implements [port.Reader].
+func (l *Log) Last(ctx context.Context, s core.Stream) (core.Commit, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	what := "read the end of " + s.String()
 	rows, err := l.db.pool.Query(ctx, selectLast, s.Tenant, s.Category, s.ID)
 	if err != nil {
-		return es.Commit{}, translate(what, err)
+		return core.Commit{}, translate(what, err)
 	}
-	c, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (es.Commit, error) { return scanCommit(row) })
+	c, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (core.Commit, error) { return scanCommit(row) })
 	if errors.Is(err, pgx.ErrNoRows) {
-		return es.Commit{}, fmt.Errorf("%w: %s", es.ErrNoStream, s)
+		return core.Commit{}, fmt.Errorf("%w: %s", port.ErrNoStream, s)
 	}
 	if err != nil {
-		return es.Commit{}, translate(what, err)
+		return core.Commit{}, translate(what, err)
 	}
 	return c, c.Err
 }
 
-// LastConfirmed implements [es.Reader]: there is one server, and it knows.
-func (l *Log) LastConfirmed(ctx context.Context, s es.Stream) (es.Commit, error) {
+// LastConfirmed implements [port.Reader]: there is one server, and it knows.
+func (l *Log) LastConfirmed(ctx context.Context, s core.Stream) (core.Commit, error) {
 	return l.Last(ctx, s)
 }
 
 const readBatch = 500 // commits in one round trip
 
-// Since implements [es.Reader].
-func (l *Log) Since(ctx context.Context, after es.Version, last es.Commit) iter.Seq2[es.Commit, error] {
-	return func(yield func(es.Commit, error) bool) {
+// Since implements [port.Reader].
+func (l *Log) Since(ctx context.Context, after core.Version, last core.Commit) iter.Seq2[core.Commit, error] {
+	return func(yield func(core.Commit, error) bool) {
 		for after < last.Version {
 			commits, err := l.since(ctx, last.Stream, after, last.Version)
 			if err != nil {
-				yield(es.Commit{}, err)
+				yield(core.Commit{}, err)
 				return
 			}
 			for _, c := range commits {
 				if err := follows(c, after); err != nil {
-					yield(es.Commit{}, err)
+					yield(core.Commit{}, err)
 					return
 				}
 				if !yield(c, nil) {
@@ -100,24 +102,24 @@ func (l *Log) Since(ctx context.Context, after es.Version, last es.Commit) iter.
 				after = c.Version
 			}
 			if len(commits) == 0 {
-				yield(es.Commit{}, fmt.Errorf("%w: %s ends at version %d, not %d", es.ErrCorrupt, last.Stream, after, last.Version))
+				yield(core.Commit{}, fmt.Errorf("%w: %s ends at version %d, not %d", core.ErrCorrupt, last.Stream, after, last.Version))
 				return
 			}
 		}
 	}
 }
 
-func follows(c es.Commit, after es.Version) error {
+func follows(c core.Commit, after core.Version) error {
 	if c.Err != nil {
 		return c.Err
 	}
 	if c.First() > after+1 {
-		return fmt.Errorf("%w: %s has no version %d", es.ErrCorrupt, c.Stream, after+1)
+		return fmt.Errorf("%w: %s has no version %d", core.ErrCorrupt, c.Stream, after+1)
 	}
 	return nil
 }
 
-func (l *Log) since(ctx context.Context, s es.Stream, after, until es.Version) ([]es.Commit, error) {
+func (l *Log) since(ctx context.Context, s core.Stream, after, until core.Version) ([]core.Commit, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	what := "read " + s.String()
@@ -125,18 +127,18 @@ func (l *Log) since(ctx context.Context, s es.Stream, after, until es.Version) (
 	if err != nil {
 		return nil, translate(what, err)
 	}
-	commits, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (es.Commit, error) { return scanCommit(row) })
+	commits, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (core.Commit, error) { return scanCommit(row) })
 	return commits, translate(what, err)
 }
 
-// Head implements [es.Feed].
-func (l *Log) Head(ctx context.Context, partition int) (es.Head, error) {
+// Head implements [port.Feed].
+func (l *Log) Head(ctx context.Context, partition int) (port.Head, error) {
 	if err := l.checkPartition(partition); err != nil {
-		return es.Head{}, err
+		return port.Head{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	head := es.Head{Position: es.Position{Partition: partition}}
+	head := port.Head{Position: core.Position{Partition: partition}}
 	var written *time.Time
 	err := l.db.pool.QueryRow(ctx, "select head, head_at, created from orchestrix.log_partitions where partition = $1", partition).
 		Scan(&head.Position.Sequence, &written, &head.Created)
@@ -150,8 +152,8 @@ const (
 	maxFollowPause   = 25 * time.Millisecond
 )
 
-// Follow implements [es.Feed]. It polls: sequences become visible in their order, so what was passed is complete.
-func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
+// Follow implements [port.Feed]. It polls: sequences become visible in their order, so what was passed is complete.
+func (l *Log) Follow(ctx context.Context, after core.Position, maxBatch int, handle func(context.Context, port.Batch) error) error {
 	if err := l.checkPartition(after.Partition); err != nil {
 		return err
 	}
@@ -177,7 +179,7 @@ func (l *Log) Follow(ctx context.Context, after es.Position, maxBatch int, handl
 	return nil
 }
 
-func (l *Log) after(ctx context.Context, after es.Position, limit int) (b es.Batch, err error) {
+func (l *Log) after(ctx context.Context, after core.Position, limit int) (b port.Batch, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	what := "follow the log"
@@ -186,7 +188,7 @@ func (l *Log) after(ctx context.Context, after es.Position, limit int) (b es.Bat
 		return b, translate(what, err)
 	}
 	var head uint64
-	b.Commits, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (es.Commit, error) { return scanCommit(row, &head) })
+	b.Commits, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (core.Commit, error) { return scanCommit(row, &head) })
 	if err != nil {
 		return b, translate(what, err)
 	}

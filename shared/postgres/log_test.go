@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 	"orchestrix/shared/postgres"
 )
 
@@ -26,12 +27,12 @@ func openLog(t testing.TB, dsn string, partitions int) *postgres.Log {
 
 func TestLogIsAnEventStore(t *testing.T) {
 	t.Parallel()
-	estest.EventStore(t, func(t testing.TB) es.EventStore { return openLog(t, migrated(t), 4) })
+	porttest.EventStore(t, func(t testing.TB) port.EventStore { return openLog(t, migrated(t), 4) })
 }
 
 func TestLogIsAFeed(t *testing.T) {
 	t.Parallel()
-	estest.Feed(t, func(t testing.TB) es.Log { return openLog(t, migrated(t), 4) })
+	porttest.Feed(t, func(t testing.TB) port.Log { return openLog(t, migrated(t), 4) })
 }
 
 func TestPartitionsAreFixed(t *testing.T) {
@@ -65,7 +66,7 @@ func TestFollowersMissNothing(t *testing.T) {
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {
-			var revision es.Revision
+			var revision core.Revision
 			for n := range each {
 				var err error
 				revision, err = logs[w%len(logs)].Append(ctx, revision, happened(fmt.Sprint("w", w), fmt.Sprint(w, "-", n)))
@@ -93,7 +94,7 @@ func TestFollowersMissNothing(t *testing.T) {
 func followContiguous(ctx context.Context, t *testing.T, log *postgres.Log, partition int, seen *atomic.Int64) {
 	t.Helper()
 	last := uint64(0)
-	err := log.Follow(ctx, es.Position{Partition: partition}, 7, func(_ context.Context, b es.Batch) error {
+	err := log.Follow(ctx, core.Position{Partition: partition}, 7, func(_ context.Context, b port.Batch) error {
 		for _, c := range b.Commits {
 			if c.Position.Sequence != last+1 {
 				t.Errorf("after sequence %d came %s", last, c.Position)
@@ -108,11 +109,11 @@ func followContiguous(ctx context.Context, t *testing.T, log *postgres.Log, part
 	}
 }
 
-func happened(id, command string) es.Commit {
-	return es.Commit{
-		Stream: es.Stream{Tenant: es.DefaultTenant, Category: "thing", ID: id}, Time: time.Now().UTC().Truncate(time.Microsecond),
-		Command: es.CommandRef{ID: command, Hash: "h"}, CorrelationID: command, CausationID: command,
-		Events: []es.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
+func happened(id, command string) core.Commit {
+	return core.Commit{
+		Stream: core.Stream{Tenant: core.DefaultTenant, Category: "thing", ID: id}, Time: time.Now().UTC().Truncate(time.Microsecond),
+		Command: core.CommandRef{ID: command, Hash: "h"}, CorrelationID: command, CausationID: command,
+		Events: []core.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
 	}
 }
 
@@ -127,8 +128,8 @@ func TestOneBadCommitHarmsNoOther(t *testing.T) {
 			if n%4 == 0 {
 				c.Events[0].Data = []byte("\"\xff\"") // JSON by its grammar, though not by its characters
 			}
-			_, err := log.Append(t.Context(), es.Revision{}, c)
-			if bad := n%4 == 0; bad != (err != nil) || errors.Is(err, es.ErrUnavailable) {
+			_, err := log.Append(t.Context(), core.Revision{}, c)
+			if bad := n%4 == 0; bad != (err != nil) || errors.Is(err, port.ErrUnavailable) {
 				t.Errorf("append %d: %v", n, err)
 			}
 		})

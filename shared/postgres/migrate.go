@@ -11,7 +11,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 //go:embed migrations/*.sql
@@ -28,7 +28,7 @@ const (
 )
 
 // Migrate brings the tables to the state that this program needs. Several programs may do so at once, and an older
-// program leaves newer tables alone. It returns an error that wraps [es.ErrUnavailable] where Postgres does not
+// program leaves newer tables alone. It returns an error that wraps [port.ErrUnavailable] where Postgres does not
 // answer.
 func (db *DB) Migrate(ctx context.Context) error {
 	return db.withMigrations(ctx, func(p *goose.Provider) error {
@@ -38,7 +38,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 }
 
 // Migrated returns nil where the tables are in the state that this program needs, or newer. It changes nothing, and
-// returns an error that wraps [es.ErrUnavailable] otherwise.
+// returns an error that wraps [port.ErrUnavailable] otherwise.
 func (db *DB) Migrated(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -49,14 +49,14 @@ func (db *DB) Migrated(ctx context.Context) error {
 	var found int64
 	err = db.pool.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+versionTable+" where is_applied").Scan(&found)
 	if hasCode(err, undefinedTable, undefinedSchema) {
-		return fmt.Errorf("%w: there are no tables yet: run 'orchestrix migrate'", es.ErrUnavailable)
+		return fmt.Errorf("%w: there are no tables yet: run 'orchestrix migrate'", port.ErrUnavailable)
 	}
 	if err != nil {
 		return translate("read the state of the tables", err)
 	}
 	if found < needed {
 		return fmt.Errorf("%w: the tables are of migration %d, this program needs %d: run 'orchestrix migrate' of this version",
-			es.ErrUnavailable, found, needed)
+			port.ErrUnavailable, found, needed)
 	}
 	return nil
 }

@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
 )
 
@@ -58,7 +59,7 @@ func TestAProgramSeesWhetherTheTablesAreWhatItNeeds(t *testing.T) {
 	says := func(want string) {
 		t.Helper()
 		err := db.Migrated(t.Context())
-		if !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+		if !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), want) {
 			t.Fatalf("got %v, it must say %q", err, want)
 		}
 	}
@@ -93,14 +94,14 @@ func TestManyMigrateAtOnce(t *testing.T) {
 	saveSnapshot(t, postgres.NewSnapshots(connect(t, dsn)))
 }
 
-var someSnapshot = es.Snapshot{
-	Stream: es.Stream{Tenant: "default", Category: "thing", ID: "1"}, Version: 7, Schema: "s",
+var someSnapshot = port.Snapshot{
+	Stream: core.Stream{Tenant: "default", Category: "thing", ID: "1"}, Version: 7, Schema: "s",
 	State: json.RawMessage(`{"n":7}`), Time: time.Now().UTC(),
 }
 
 func saveSnapshot(t testing.TB, s *postgres.Snapshots) {
 	t.Helper()
-	if err := s.Save(t.Context(), []es.Snapshot{someSnapshot}); err != nil {
+	if err := s.Save(t.Context(), []port.Snapshot{someSnapshot}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Load(t.Context(), someSnapshot.Stream, someSnapshot.Schema); err != nil {
@@ -126,7 +127,7 @@ func TestDamagedSnapshotsAreIgnored(t *testing.T) {
 			for _, id := range []string{"1", "2"} {
 				s := someSnapshot.Stream
 				s.ID = id
-				if got, err := snapshots.Load(t.Context(), s, "s"); !errors.Is(err, es.ErrNotFound) {
+				if got, err := snapshots.Load(t.Context(), s, "s"); !errors.Is(err, core.ErrNotFound) {
 					t.Errorf("Load is %+v, %v", got, err)
 				}
 			}
@@ -139,16 +140,16 @@ func TestWithoutPostgres(t *testing.T) {
 	db := connect(t, "postgres://user:geheim@127.0.0.1:1/none")
 	views, snapshots := postgres.NewViews(db), postgres.NewSnapshots(db)
 	_, get := views.Get(t.Context(), "v", "t", "k")
-	_, list := views.List(t.Context(), "v", "t", es.ListQuery{Limit: 1})
+	_, list := views.List(t.Context(), "v", "t", core.ListQuery{Limit: 1})
 	_, load := snapshots.Load(t.Context(), someSnapshot.Stream, "s")
-	_, claim := views.Claim(t.Context(), es.ViewSpec{Name: "v", Version: 1}, 0, "me", time.Second)
+	_, claim := views.Claim(t.Context(), core.ViewSpec{Name: "v", Version: 1}, 0, "me", time.Second)
 	for what, err := range map[string]error{
 		"Ping": db.Ping(t.Context()), "Migrate": db.Migrate(t.Context()),
 		"Get": get, "List": list, "Load": load, "Claim": claim,
-		"Save":    snapshots.Save(t.Context(), []es.Snapshot{someSnapshot}),
-		"Prepare": views.Prepare(t.Context(), es.ViewSpec{Name: "v", Version: 1}),
+		"Save":    snapshots.Save(t.Context(), []port.Snapshot{someSnapshot}),
+		"Prepare": views.Prepare(t.Context(), core.ViewSpec{Name: "v", Version: 1}),
 	} {
-		if !errors.Is(err, es.ErrUnavailable) || strings.Contains(err.Error(), "geheim") {
+		if !errors.Is(err, port.ErrUnavailable) || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -162,7 +163,7 @@ func TestBeforeTheMigrations(t *testing.T) {
 	t.Parallel()
 	views := postgres.NewViews(connect(t, localtest.Postgres(t)))
 	_, err := views.Get(t.Context(), "v", "t", "k")
-	if !errors.Is(err, es.ErrUnavailable) || !strings.Contains(err.Error(), "services create it") {
+	if !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), "services create it") {
 		t.Errorf("Get: %v", err)
 	}
 }
@@ -173,7 +174,7 @@ func TestPausedWorkerIsThrownOut(t *testing.T) {
 	t.Parallel()
 	db := connect(t, migrated(t))
 	views := postgres.NewViews(db)
-	view := es.ViewSpec{Name: "v", Version: 1, Shared: true}
+	view := core.ViewSpec{Name: "v", Version: 1, Shared: true}
 	if err := views.Prepare(t.Context(), view); err != nil {
 		t.Fatal(err)
 	}
@@ -181,11 +182,11 @@ func TestPausedWorkerIsThrownOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := es.DocumentKey{Tenant: "t", Key: "k"}
-	update := es.Update{Lease: paused.Lease, To: es.Position{Sequence: 1}, Keys: []es.DocumentKey{key}}
-	fold := func(owner string) es.FoldFunc {
-		return func(es.Current) (es.Outcome, error) {
-			return es.Outcome{Writes: []es.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(`"` + owner + `"`)}}}, nil
+	key := port.DocumentKey{Tenant: "t", Key: "k"}
+	update := port.Update{Lease: paused.Lease, To: core.Position{Sequence: 1}, Keys: []port.DocumentKey{key}}
+	fold := func(owner string) port.FoldFunc {
+		return func(port.Current) (port.FoldResult, error) {
+			return port.FoldResult{Writes: []port.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(`"` + owner + `"`)}}}, nil
 		}
 	}
 	wake := make(chan struct{})
@@ -193,13 +194,13 @@ func TestPausedWorkerIsThrownOut(t *testing.T) {
 	late := update
 	go func() {
 		ended <- views.Apply(context.WithoutCancel(t.Context()), view, late,
-			func(current es.Current) (es.Outcome, error) {
+			func(current port.Current) (port.FoldResult, error) {
 				<-wake
 				return fold("paused")(current)
 			})
 	}()
 	next, err := views.Claim(t.Context(), view, 0, "next", time.Hour)
-	for errors.Is(err, es.ErrLeased) {
+	for errors.Is(err, port.ErrLeased) {
 		next, err = views.Claim(t.Context(), view, 0, "next", time.Hour)
 	}
 	if err != nil {
@@ -223,16 +224,16 @@ func TestListsUseIndexes(t *testing.T) {
 	t.Parallel()
 	db := connect(t, migrated(t))
 	views := postgres.NewViews(db)
-	view := es.ViewSpec{Name: "v", Version: 1, Fields: es.Fields{{Name: "name"}, {Name: "price", Kind: es.Number}}}
+	view := core.ViewSpec{Name: "v", Version: 1, Fields: core.Fields{{Name: "name"}, {Name: "price", Kind: core.Number}}}
 	if err := views.Prepare(t.Context(), view); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, db, `insert into orchestrix.view_v_v1 select 't', 'k' || n, 0, n,
 		json_build_object('name', 'n' || n % 1000, 'price', n::text) from generate_series(1, 20000) n`)
 	exec(t, db, "analyze orchestrix.view_v_v1")
-	for what, q := range map[string]es.ListQuery{
-		"filter by text":   {Limit: 10, Filter: []es.FieldValue{{Field: "name", Value: "n7"}}},
-		"filter by number": {Limit: 10, Filter: []es.FieldValue{{Field: "price", Value: "7.0"}}},
+	for what, q := range map[string]core.ListQuery{
+		"filter by text":   {Limit: 10, Filter: []core.FieldValue{{Field: "name", Value: "n7"}}},
+		"filter by number": {Limit: 10, Filter: []core.FieldValue{{Field: "price", Value: "7.0"}}},
 		"sort by number":   {Limit: 10, Sort: "price", Desc: true},
 		"sort by text":     {Limit: 10, Sort: "name"},
 	} {
@@ -263,9 +264,9 @@ func TestNoReadGoesBackBehindASwitch(t *testing.T) {
 	t.Parallel()
 	db := connect(t, migrated(t))
 	writing, reading := postgres.NewViews(db), postgres.NewViews(db)
-	key := es.DocumentKey{Tenant: es.DefaultTenant, Key: "k"}
+	key := port.DocumentKey{Tenant: core.DefaultTenant, Key: "k"}
 	for version := 1; version <= 5; version++ {
-		view := es.ViewSpec{Name: "v", Version: version}
+		view := core.ViewSpec{Name: "v", Version: version}
 		if err := writing.Prepare(t.Context(), view); err != nil {
 			t.Fatal(err)
 		}
@@ -274,9 +275,9 @@ func TestNoReadGoesBackBehindASwitch(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := strconv.Itoa(version)
-		update := es.Update{Lease: c.Lease, To: es.Position{Sequence: uint64(version)}, Keys: []es.DocumentKey{key}}
-		err = writing.Apply(t.Context(), view, update, func(es.Current) (es.Outcome, error) {
-			return es.Outcome{Writes: []es.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(want)}}}, nil
+		update := port.Update{Lease: c.Lease, To: core.Position{Sequence: uint64(version)}, Keys: []port.DocumentKey{key}}
+		err = writing.Apply(t.Context(), view, update, func(port.Current) (port.FoldResult, error) {
+			return port.FoldResult{Writes: []port.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(want)}}}, nil
 		})
 		if err != nil {
 			t.Fatal(err)

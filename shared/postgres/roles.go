@@ -61,7 +61,7 @@ func (r Rights) grants() []grant {
 
 // SetRoles creates the roles, where they are missing, gives them their passwords, and leaves each of them exactly its
 // rights in a migrated database: whoever migrates keeps owning the tables, and the role that writes views owns those of
-// the documents. It needs the right to create roles. The error is [es.ErrUnavailable] where Postgres does not answer, or
+// the documents. It needs the right to create roles. The error is [port.ErrUnavailable] where Postgres does not answer, or
 // says no. No password goes to Postgres, whose log might show it, but its [Verifier].
 func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
 	tx, err := db.pool.Begin(ctx)

@@ -4,16 +4,16 @@ import (
 	"context"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // snapshotRead is one read and what came of it.
 type snapshotRead struct {
-	stream es.Stream
+	stream core.Stream
 	schema string
 
 	found      bool
-	version    es.Version
+	version    core.Version
 	state, sum []byte
 	time       time.Time
 }

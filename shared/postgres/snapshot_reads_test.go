@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 func openSnapshots(t testing.TB) *Snapshots {
@@ -31,16 +32,16 @@ func openSnapshots(t testing.TB) *Snapshots {
 	return NewSnapshots(db)
 }
 
-func counter(n int) es.Stream {
-	return es.Stream{Tenant: "default", Category: "counter", ID: fmt.Sprint(n)}
+func counter(n int) core.Stream {
+	return core.Stream{Tenant: "default", Category: "counter", ID: fmt.Sprint(n)}
 }
 
 // save keeps snapshots of so many counters, whose versions are their numbers.
 func save(t testing.TB, s *Snapshots, counters int) {
 	t.Helper()
-	var all []es.Snapshot
+	var all []port.Snapshot
 	for n := 1; n <= counters; n++ {
-		all = append(all, es.Snapshot{Stream: counter(n), Version: es.Version(n), Schema: "s", State: fmt.Append(nil, n), Time: time.Now()})
+		all = append(all, port.Snapshot{Stream: counter(n), Version: core.Version(n), Schema: "s", State: fmt.Append(nil, n), Time: time.Now()})
 	}
 	if err := s.Save(t.Context(), all); err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func save(t testing.TB, s *Snapshots, counters int) {
 
 func checkLoad(ctx context.Context, s *Snapshots, n int) error {
 	got, err := s.Load(ctx, counter(n), "s")
-	if err == nil && (got.Version != es.Version(n) || string(got.State) != fmt.Sprint(n) || got.Stream != counter(n)) {
+	if err == nil && (got.Version != core.Version(n) || string(got.State) != fmt.Sprint(n) || got.Stream != counter(n)) {
 		err = fmt.Errorf("counter %d came as %+v", n, got)
 	}
 	return err
@@ -68,10 +69,10 @@ func TestSnapshotsThatAreReadTogetherAreKeptApart(t *testing.T) {
 				if err := checkLoad(t.Context(), s, n); err != nil {
 					t.Error(err)
 				}
-				if _, err := s.Load(t.Context(), counter(n+counters), "s"); !errors.Is(err, es.ErrNotFound) {
+				if _, err := s.Load(t.Context(), counter(n+counters), "s"); !errors.Is(err, core.ErrNotFound) {
 					t.Errorf("what is not there got %v", err)
 				}
-				if _, err := s.Load(t.Context(), counter(n), "other"); !errors.Is(err, es.ErrNotFound) {
+				if _, err := s.Load(t.Context(), counter(n), "other"); !errors.Is(err, core.ErrNotFound) {
 					t.Errorf("another schema got %v", err)
 				}
 			}

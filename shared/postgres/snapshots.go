@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Snapshots keeps snapshots in Postgres.
@@ -19,32 +20,32 @@ type Snapshots struct {
 	reads *readBatcher[snapshotRead]
 }
 
-var _ es.Snapshots = (*Snapshots)(nil)
+var _ port.Snapshots = (*Snapshots)(nil)
 
 // NewSnapshots returns the snapshots of a migrated database.
 func NewSnapshots(db *DB) *Snapshots {
 	return &Snapshots{db: db, reads: newReadBatcher[snapshotRead]()}
 }
 
-// Load implements [es.Snapshots]. Loads that come while others are being read share one statement.
-func (s *Snapshots) Load(ctx context.Context, stream es.Stream, schema string) (es.Snapshot, error) {
+// Load implements [port.Snapshots]. Loads that come while others are being read share one statement.
+func (s *Snapshots) Load(ctx context.Context, stream core.Stream, schema string) (port.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	r := &snapshotRead{stream: stream, schema: schema}
 	if err := s.reads.do(ctx, r, s.readAll); err != nil {
-		return es.Snapshot{}, translate("snapshot of "+stream.Path(), err)
+		return port.Snapshot{}, translate("snapshot of "+stream.Path(), err)
 	}
 	if !r.found {
-		return es.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, es.ErrNotFound)
+		return port.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, core.ErrNotFound)
 	}
 	if !bytes.Equal(r.sum, checksum(stream, r.version, schema, r.state)) {
-		return es.Snapshot{}, fmt.Errorf("snapshot of %s does not match its checksum: %w", stream, es.ErrNotFound)
+		return port.Snapshot{}, fmt.Errorf("snapshot of %s does not match its checksum: %w", stream, core.ErrNotFound)
 	}
-	return es.Snapshot{Stream: stream, Version: r.version, Schema: schema, State: r.state, Time: r.time.UTC()}, nil
+	return port.Snapshot{Stream: stream, Version: r.version, Schema: schema, State: r.state, Time: r.time.UTC()}, nil
 }
 
 // checksum covers everything that the state's meaning rests on.
-func checksum(stream es.Stream, version es.Version, schema string, state []byte) []byte {
+func checksum(stream core.Stream, version core.Version, schema string, state []byte) []byte {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%d\n%q\n", stream.Path(), version, schema)
 	sum.Write(state)
@@ -67,8 +68,8 @@ type snapshotRows struct {
 	times                    []time.Time
 }
 
-// Save implements [es.Snapshots].
-func (s *Snapshots) Save(ctx context.Context, snapshots []es.Snapshot) error {
+// Save implements [port.Snapshots].
+func (s *Snapshots) Save(ctx context.Context, snapshots []port.Snapshot) error {
 	if len(snapshots) == 0 {
 		return nil
 	}
@@ -92,10 +93,10 @@ func (s *Snapshots) Save(ctx context.Context, snapshots []es.Snapshot) error {
 
 // onePerStream keeps the newest snapshot of each stream, in the order of the streams: one statement can't write
 // a row twice, and two savers that go through the rows in one order don't wait for each other in a circle.
-func onePerStream(snapshots []es.Snapshot) []es.Snapshot {
+func onePerStream(snapshots []port.Snapshot) []port.Snapshot {
 	sorted := slices.Clone(snapshots)
-	slices.SortStableFunc(sorted, func(a, b es.Snapshot) int {
+	slices.SortStableFunc(sorted, func(a, b port.Snapshot) int {
 		return cmp.Or(strings.Compare(a.Stream.Path(), b.Stream.Path()), -cmp.Compare(a.Version, b.Version))
 	})
-	return slices.CompactFunc(sorted, func(a, b es.Snapshot) bool { return a.Stream == b.Stream })
+	return slices.CompactFunc(sorted, func(a, b port.Snapshot) bool { return a.Stream == b.Stream })
 }

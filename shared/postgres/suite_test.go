@@ -4,9 +4,9 @@ import (
 	"context"
 	"testing"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
+	"orchestrix/shared/port/porttest"
 	"orchestrix/shared/postgres"
 )
 
@@ -37,10 +37,10 @@ func connect(t testing.TB, dsn string) *postgres.DB {
 
 func TestViews(t *testing.T) {
 	t.Parallel()
-	estest.Views(t, func(t testing.TB) es.ViewStore { return postgres.NewViews(connect(t, migrated(t))) })
+	porttest.Views(t, func(t testing.TB) port.ViewStore { return postgres.NewViews(connect(t, migrated(t))) })
 }
 
 func TestSnapshots(t *testing.T) {
 	t.Parallel()
-	estest.Snapshots(t, func(t testing.TB) es.Snapshots { return postgres.NewSnapshots(connect(t, migrated(t))) })
+	porttest.Snapshots(t, func(t testing.TB) port.Snapshots { return postgres.NewSnapshots(connect(t, migrated(t))) })
 }

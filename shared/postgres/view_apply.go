@@ -12,7 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/retry"
 )
 
@@ -67,11 +68,11 @@ const (
 	waitTogether = "1s"
 )
 
-// Apply implements [es.ViewWriter]. It takes two round trips: one that locks and reads, one that writes and commits.
-func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+// Apply implements [port.ViewWriter]. It takes two round trips: one that locks and reads, one that writes and commits.
+func (v *Views) Apply(ctx context.Context, view core.ViewSpec, u port.Update, fold port.FoldFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	all := []es.Application{{View: view, Update: u, Fold: fold}}
+	all := []port.Application{{View: view, Update: u, Fold: fold}}
 	how := applyHow{wait: waitAlone}
 	_, err := retry.Do(ctx, applyRetries, func(ctx context.Context) (struct{}, error) {
 		err := v.applyOnce(ctx, how, all)
@@ -87,12 +88,12 @@ func (v *Views) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold e
 	return err
 }
 
-// ApplyTogether implements [es.ViewWriter]. Views are locked in the order of their names, and partitions and keys in theirs, so
+// ApplyTogether implements [port.ViewWriter]. Views are locked in the order of their names, and partitions and keys in theirs, so
 // that no two transactions wait for each other.
-func (v *Views) ApplyTogether(ctx context.Context, all []es.Application) error {
+func (v *Views) ApplyTogether(ctx context.Context, all []port.Application) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return v.applyOnce(ctx, applyHow{wait: waitTogether}, slices.SortedFunc(slices.Values(all), es.Application.Compare))
+	return v.applyOnce(ctx, applyHow{wait: waitTogether}, slices.SortedFunc(slices.Values(all), port.Application.Compare))
 }
 
 // applyHow is how a transaction is done.
@@ -101,7 +102,7 @@ type applyHow struct {
 	overwrite bool   // there may be documents that were not found: see [build.queueWrites]
 }
 
-func (v *Views) applyOnce(ctx context.Context, how applyHow, all []es.Application) (err error) {
+func (v *Views) applyOnce(ctx context.Context, how applyHow, all []port.Application) (err error) {
 	conn, err := v.db.pool.Acquire(ctx)
 	if err != nil {
 		return translate(applying(all), err)
@@ -115,7 +116,7 @@ func (v *Views) applyOnce(ctx context.Context, how applyHow, all []es.Applicatio
 	builds := byBuild(all)
 	err = lockAndRead(ctx, conn, how.wait, all, builds)
 	if err != nil {
-		if errors.Is(err, es.ErrFenced) {
+		if errors.Is(err, port.ErrFenced) {
 			return fmt.Errorf("%s: %w", applying(all), err)
 		}
 		return translate(applying(all), err)
@@ -134,7 +135,7 @@ func (v *Views) applyOnce(ctx context.Context, how applyHow, all []es.Applicatio
 }
 
 // applying says what is being done.
-func applying(all []es.Application) string {
+func applying(all []port.Application) string {
 	names := make([]string, len(all))
 	for i, a := range all {
 		names[i] = a.View.Build().String()
@@ -148,21 +149,21 @@ type buildRows struct {
 	versions, rebuilds, partitions []int
 }
 
-func (r *buildRows) add(view es.ViewSpec, partition int) {
+func (r *buildRows) add(view core.ViewSpec, partition int) {
 	r.views = append(r.views, view.Name)
 	r.versions = append(r.versions, view.Version)
 	r.rebuilds = append(r.rebuilds, view.Rebuild)
 	r.partitions = append(r.partitions, partition)
 }
 
-func rowsOf(all []es.Application) (rows buildRows) {
+func rowsOf(all []port.Application) (rows buildRows) {
 	for _, a := range all {
 		rows.add(a.View, a.Update.Lease.Partition)
 	}
 	return rows
 }
 
-func queueMoves(batch *pgx.Batch, all []es.Application) {
+func queueMoves(batch *pgx.Batch, all []port.Application) {
 	rows := rowsOf(all)
 	positions, caughtUp := make([]int64, len(all)), make([]time.Time, len(all))
 	created, digests := make([]*time.Time, len(all)), make([][]byte, len(all))
@@ -190,7 +191,7 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) {
 
 // lockAndRead begins the transaction, and reads what each fold has to know. What is parked is looked at last: another
 // worker may park an event of a document that this transaction waits for.
-func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []es.Application, builds []*build) error {
+func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []port.Application, builds []*build) error {
 	rows := rowsOf(all)
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
@@ -224,28 +225,28 @@ func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []es.
 }
 
 // checkFences compares the checkpoints that were locked with what is known of them.
-func checkFences(rows pgx.Rows, all []es.Application) error {
+func checkFences(rows pgx.Rows, all []port.Application) error {
 	var n, found int
 	var at uint64
-	held := es.Lease{}
+	held := port.Lease{}
 	_, err := pgx.ForEachRow(rows, []any{&n, &at, &held.Owner, &held.Epoch}, func() error {
 		found++
 		if u := all[n-1].Update; at != u.From.Sequence || held.Owner != u.Lease.Owner || held.Epoch != u.Lease.Epoch {
 			return fmt.Errorf("%w: the checkpoint is at %d and belongs to %q in epoch %d, not at %d and to %q in epoch %d",
-				es.ErrFenced, at, held.Owner, held.Epoch, u.From.Sequence, u.Lease.Owner, u.Lease.Epoch)
+				port.ErrFenced, at, held.Owner, held.Epoch, u.From.Sequence, u.Lease.Owner, u.Lease.Epoch)
 		}
 		return nil
 	})
 	if err == nil && found < len(all) {
-		return fmt.Errorf("%w: nobody has claimed the partition", es.ErrFenced)
+		return fmt.Errorf("%w: nobody has claimed the partition", port.ErrFenced)
 	}
 	return err
 }
 
 // queueReads locks the documents of a shared view and reads those that are there. The result is filled when the batch is
 // sent.
-func queueReads(batch *pgx.Batch, view es.ViewSpec, wanted []es.DocumentKey) es.Current {
-	current := es.Current{Documents: make(map[es.DocumentKey]json.RawMessage, len(wanted)), Waiting: map[es.Lane]bool{}}
+func queueReads(batch *pgx.Batch, view core.ViewSpec, wanted []port.DocumentKey) port.Current {
+	current := port.Current{Documents: make(map[port.DocumentKey]json.RawMessage, len(wanted)), Waiting: map[port.Lane]bool{}}
 	if len(wanted) == 0 {
 		return current
 	}
@@ -265,10 +266,10 @@ on conflict (tenant, key) do update set key = old.key where false`, tenants, key
 }
 
 // queueLanes reads in which of these lanes events wait.
-func queueLanes(batch *pgx.Batch, view es.ViewSpec, lanes []es.Lane, current es.Current) {
+func queueLanes(batch *pgx.Batch, view core.ViewSpec, lanes []port.Lane, current port.Current) {
 	tenants, names := laneColumns(lanes)
 	batch.Queue(takenLanes, view.Name, view.Version, view.Rebuild, tenants, names).Query(func(rows pgx.Rows) error {
-		var lane es.Lane
+		var lane port.Lane
 		_, err := pgx.ForEachRow(rows, []any{&lane.Tenant, &lane.Name}, func() error {
 			current.Waiting[lane] = true
 			return nil
@@ -277,7 +278,7 @@ func queueLanes(batch *pgx.Batch, view es.ViewSpec, lanes []es.Lane, current es.
 	})
 }
 
-func laneColumns(lanes []es.Lane) (tenants, names []string) {
+func laneColumns(lanes []port.Lane) (tenants, names []string) {
 	tenants, names = make([]string, len(lanes)), make([]string, len(lanes))
 	for i, l := range lanes {
 		tenants[i], names[i] = l.Tenant, l.Name
@@ -285,9 +286,9 @@ func laneColumns(lanes []es.Lane) (tenants, names []string) {
 	return tenants, names
 }
 
-func scanCurrent(rows pgx.Rows, current map[es.DocumentKey]json.RawMessage) error {
+func scanCurrent(rows pgx.Rows, current map[port.DocumentKey]json.RawMessage) error {
 	for rows.Next() {
-		var key es.DocumentKey
+		var key port.DocumentKey
 		var data json.RawMessage
 		if err := rows.Scan(&key.Tenant, &key.Key, (*[]byte)(&data)); err != nil {
 			return err
@@ -297,7 +298,7 @@ func scanCurrent(rows pgx.Rows, current map[es.DocumentKey]json.RawMessage) erro
 	return rows.Err()
 }
 
-func columns(keys []es.DocumentKey) (tenants, texts []string) {
+func columns(keys []port.DocumentKey) (tenants, texts []string) {
 	tenants, texts = make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
 		tenants[i], texts[i] = k.Tenant, k.Key

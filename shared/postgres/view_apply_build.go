@@ -6,19 +6,20 @@ import (
 	"maps"
 	"slices"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // build is what one transaction does to one build of a view: applications of several partitions, one after the other.
 type build struct {
-	view  es.ViewSpec
-	all   []es.Application
-	keys  []es.DocumentKey // of all of them, each once, in order
-	found es.Current       // before the first
+	view  core.ViewSpec
+	all   []port.Application
+	keys  []port.DocumentKey // of all of them, each once, in order
+	found port.Current       // before the first
 }
 
 // byBuild expects the applications of a build side by side.
-func byBuild(all []es.Application) (builds []*build) {
+func byBuild(all []port.Application) (builds []*build) {
 	for i := range all {
 		n := len(builds)
 		if n == 0 || builds[n-1].view.Build() != all[i].View.Build() {
@@ -28,24 +29,24 @@ func byBuild(all []es.Application) (builds []*build) {
 		b := builds[n-1]
 		b.all = all[i-len(b.all) : i+1]
 		b.keys = slices.Concat(b.keys, all[i].Update.Keys)
-		slices.SortFunc(b.keys, es.DocumentKey.Compare)
+		slices.SortFunc(b.keys, port.DocumentKey.Compare)
 		b.keys = slices.Compact(b.keys)
 	}
 	return builds
 }
 
 // fold is what all applications leave behind together.
-func (b *build) fold() (es.Outcome, error) {
+func (b *build) fold() (port.FoldResult, error) {
 	if len(b.all) == 1 {
 		return b.all[0].Fold(b.found)
 	}
-	current := es.Current{Documents: maps.Clone(b.found.Documents), Waiting: maps.Clone(b.found.Waiting)}
-	var sum es.Outcome
-	place := map[es.DocumentKey]int{} // in sum.Writes
+	current := port.Current{Documents: maps.Clone(b.found.Documents), Waiting: maps.Clone(b.found.Waiting)}
+	var sum port.FoldResult
+	place := map[port.DocumentKey]int{} // in sum.Writes
 	for _, a := range b.all {
 		outcome, err := a.Fold(current)
 		if err != nil {
-			return es.Outcome{}, err
+			return port.FoldResult{}, err
 		}
 		for _, w := range outcome.Writes {
 			i, written := place[w.DocumentKey]

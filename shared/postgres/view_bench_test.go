@@ -6,19 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
 )
 
 // applications are what one commit does to eight views: to one of its own documents, to three shared ones, and to four
 // views nothing.
-func applications(b *testing.B, views *postgres.Views) (all []es.Application, next func()) {
+func applications(b *testing.B, views *postgres.Views) (all []port.Application, next func()) {
 	b.Helper()
 	n := uint64(0)
 	for i := range 8 {
-		view := es.ViewSpec{Name: fmt.Sprint("view", i), Version: 1, Shared: i > 0}
+		view := core.ViewSpec{Name: fmt.Sprint("view", i), Version: 1, Shared: i > 0}
 		if i < 4 {
-			view.Fields = es.Fields{{Name: "name", Kind: es.Text}, {Name: "n", Kind: es.Number}}
+			view.Fields = core.Fields{{Name: "name", Kind: core.Text}, {Name: "n", Kind: core.Number}}
 		}
 		if err := views.Prepare(b.Context(), view); err != nil {
 			b.Fatal(err)
@@ -27,11 +28,11 @@ func applications(b *testing.B, views *postgres.Views) (all []es.Application, ne
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := es.Application{View: view, Update: es.Update{Lease: c.Lease, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}}
-		a.Fold = func(es.Current) (o es.Outcome, _ error) {
+		a := port.Application{View: view, Update: port.Update{Lease: c.Lease, Mark: port.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}}
+		a.Fold = func(port.Current) (o port.FoldResult, _ error) {
 			for _, key := range all[i].Update.Keys {
 				data := fmt.Sprintf(`{"name":"a name of some length","n":%d,"more":"%0200d"}`, n, 0)
-				o.Writes = append(o.Writes, es.DocumentWrite{DocumentKey: key, Position: all[i].Update.To, Data: json.RawMessage(data)})
+				o.Writes = append(o.Writes, port.DocumentWrite{DocumentKey: key, Position: all[i].Update.To, Data: json.RawMessage(data)})
 			}
 			return o, nil
 		}
@@ -41,12 +42,12 @@ func applications(b *testing.B, views *postgres.Views) (all []es.Application, ne
 		n++
 		for i := range all {
 			u := &all[i].Update
-			u.From, u.To = u.To, es.Position{Sequence: n}
+			u.From, u.To = u.To, core.Position{Sequence: n}
 			switch {
 			case i == 0:
-				u.Keys = []es.DocumentKey{{Tenant: es.DefaultTenant, Key: fmt.Sprint(n)}}
+				u.Keys = []port.DocumentKey{{Tenant: core.DefaultTenant, Key: fmt.Sprint(n)}}
 			case i < 4:
-				u.Keys = []es.DocumentKey{{Tenant: es.DefaultTenant, Key: "the same"}}
+				u.Keys = []port.DocumentKey{{Tenant: core.DefaultTenant, Key: "the same"}}
 			}
 		}
 	}

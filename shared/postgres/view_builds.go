@@ -8,7 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 const (
@@ -93,15 +94,15 @@ delete from orchestrix.view_builds b where ($1 = '' or view = $1) and state = 'c
 select at, who, did, view, object, reason from orchestrix.actions where $1 = '' or view = $1 order by id desc limit $2`
 )
 
-// Builds implements [es.BuildStore].
-func (v *Views) Builds(ctx context.Context) ([]es.BuildStatus, error) {
+// Builds implements [port.BuildStore].
+func (v *Views) Builds(ctx context.Context) ([]port.BuildStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	var builds []es.BuildStatus
-	checkpoints := map[es.Build][]es.Checkpoint{}
+	var builds []port.BuildStatus
+	checkpoints := map[core.Build][]port.Checkpoint{}
 	batch := &pgx.Batch{}
 	batch.Queue(selectBuilds).Query(func(rows pgx.Rows) (err error) {
-		builds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b es.BuildStatus, err error) {
+		builds, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b port.BuildStatus, err error) {
 			err = row.Scan(&b.View, &b.Version, &b.Rebuild, &b.State, &b.Since, &b.Started, &b.DropOld, &b.Paused, &b.Parked)
 			return b, err
 		})
@@ -121,8 +122,8 @@ func (v *Views) Builds(ctx context.Context) ([]es.BuildStatus, error) {
 	return builds, translate("list the builds of views", err)
 }
 
-// Activate implements [es.BuildStore].
-func (v *Views) Activate(ctx context.Context, view es.ViewSpec, partitions int) (active bool, err error) {
+// Activate implements [port.BuildStore].
+func (v *Views) Activate(ctx context.Context, view core.ViewSpec, partitions int) (active bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err = v.db.pool.QueryRow(ctx, activate, view.Name, view.Version, view.Rebuild, partitions).Scan(&active)
@@ -130,25 +131,25 @@ func (v *Views) Activate(ctx context.Context, view es.ViewSpec, partitions int) 
 	return active, translate("activate "+view.Build().String(), err)
 }
 
-// Rebuild implements [es.BuildStore].
-func (v *Views) Rebuild(ctx context.Context, view es.ViewSpec, dropOld bool, by es.Action) (es.Build, error) {
-	fields, err := es.Marshal(view.Fields)
+// Rebuild implements [port.BuildStore].
+func (v *Views) Rebuild(ctx context.Context, view core.ViewSpec, dropOld bool, by core.Action) (core.Build, error) {
+	fields, err := core.Marshal(view.Fields)
 	if err != nil {
-		return es.Build{}, err
+		return core.Build{}, err
 	}
-	b := es.Build{View: view.Name, Version: view.Version}
+	b := core.Build{View: view.Name, Version: view.Version}
 	err = v.alone(ctx, view.Name, func(ctx context.Context, tx pgx.Tx) error {
 		var active int
 		if err := tx.QueryRow(ctx, "select active_version from orchestrix.views where name = $1", view.Name).Scan(&active); err != nil {
 			return err
 		}
-		if err := es.CheckRebuild(view, active); err != nil {
+		if err := port.CheckRebuild(view, active); err != nil {
 			return err
 		}
 		var building string
 		err := tx.QueryRow(ctx, "select version || '.' || rebuild from orchestrix.view_builds where view = $1 and state = 'building'", view.Name).Scan(&building)
 		if err == nil {
-			return fmt.Errorf("%w: view %s, version %s", es.ErrBuilding, view.Name, building)
+			return fmt.Errorf("%w: view %s, version %s", port.ErrBuilding, view.Name, building)
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
@@ -161,7 +162,7 @@ func (v *Views) Rebuild(ctx context.Context, view es.ViewSpec, dropOld bool, by 
 	return b, translateAction("rebuild view "+view.Name, err)
 }
 
-// alone runs a change of a view while nobody else changes it. It returns [es.ErrNotFound] for a view that is not built.
+// alone runs a change of a view while nobody else changes it. It returns [core.ErrNotFound] for a view that is not built.
 func (v *Views) alone(ctx context.Context, view string, change func(ctx context.Context, tx pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -169,7 +170,7 @@ func (v *Views) alone(ctx context.Context, view string, change func(ctx context.
 		var name string
 		err := tx.QueryRow(ctx, "select name from orchestrix.views where name = $1 for update", view).Scan(&name)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: view %s is not built", es.ErrNotFound, view)
+			return fmt.Errorf("%w: view %s is not built", core.ErrNotFound, view)
 		}
 		if err != nil {
 			return err
@@ -180,24 +181,24 @@ func (v *Views) alone(ctx context.Context, view string, change func(ctx context.
 
 // translateAction passes the errors on that say why something can't be done.
 func translateAction(what string, err error) error {
-	if errors.Is(err, es.ErrNotFound) || errors.Is(err, es.ErrBuilding) || errors.Is(err, es.ErrMoved) || errors.Is(err, es.ErrOtherVersion) {
+	if errors.Is(err, core.ErrNotFound) || errors.Is(err, port.ErrBuilding) || errors.Is(err, port.ErrMoved) || errors.Is(err, port.ErrOtherVersion) {
 		return err
 	}
 	return translate(what, err)
 }
 
-func record(ctx context.Context, tx pgx.Tx, a es.Action, view, object string) error {
+func record(ctx context.Context, tx pgx.Tx, a core.Action, view, object string) error {
 	_, err := tx.Exec(ctx, recordAction, a.Who, a.Did, view, object, a.Reason)
 	return err
 }
 
-// Cancel implements [es.BuildStore].
-func (v *Views) Cancel(ctx context.Context, view string, by es.Action) (es.Build, error) {
-	b := es.Build{View: view}
+// Cancel implements [port.BuildStore].
+func (v *Views) Cancel(ctx context.Context, view string, by core.Action) (core.Build, error) {
+	b := core.Build{View: view}
 	err := v.alone(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, cancelBuild, view).Scan(&b.Version, &b.Rebuild)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("%w: view %s is not being built", es.ErrNotFound, view)
+			return fmt.Errorf("%w: view %s is not being built", core.ErrNotFound, view)
 		}
 		if err != nil {
 			return err
@@ -207,8 +208,8 @@ func (v *Views) Cancel(ctx context.Context, view string, by es.Action) (es.Build
 	return b, translateAction("cancel the building of view "+view, err)
 }
 
-// Pause implements [es.BuildStore].
-func (v *Views) Pause(ctx context.Context, view string, paused bool, by es.Action) error {
+// Pause implements [port.BuildStore].
+func (v *Views) Pause(ctx context.Context, view string, paused bool, by core.Action) error {
 	err := v.alone(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "update orchestrix.views set paused = $2 where name = $1", view, paused); err != nil {
 			return err
@@ -218,8 +219,8 @@ func (v *Views) Pause(ctx context.Context, view string, paused bool, by es.Actio
 	return translateAction("pause view "+view, err)
 }
 
-// Drop implements [es.BuildStore].
-func (v *Views) Drop(ctx context.Context, view string, before time.Time, by es.Action) (dropped []es.Build, err error) {
+// Drop implements [port.BuildStore].
+func (v *Views) Drop(ctx context.Context, view string, before time.Time, by core.Action) (dropped []core.Build, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err = pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
@@ -230,7 +231,7 @@ func (v *Views) Drop(ctx context.Context, view string, before time.Time, by es.A
 		if err != nil {
 			return err
 		}
-		dropped, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b es.Build, err error) {
+		dropped, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b core.Build, err error) {
 			err = row.Scan(&b.View, &b.Version, &b.Rebuild)
 			return b, err
 		})
@@ -254,7 +255,7 @@ func (v *Views) Drop(ctx context.Context, view string, before time.Time, by es.A
 }
 
 // drop removes all that a build consists of, and the build itself unless it has to be remembered.
-func drop(ctx context.Context, tx pgx.Tx, b es.Build) error {
+func drop(ctx context.Context, tx pgx.Tx, b core.Build) error {
 	if _, err := tx.Exec(ctx, "drop table if exists "+tableName(b)); err != nil {
 		return err
 	}
@@ -266,22 +267,22 @@ func drop(ctx context.Context, tx pgx.Tx, b es.Build) error {
 	return nil
 }
 
-// Record implements [es.ActionLog].
-func (v *Views) Record(ctx context.Context, a es.Action) error {
+// Record implements [port.ActionLog].
+func (v *Views) Record(ctx context.Context, a core.Action) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	_, err := v.db.pool.Exec(ctx, recordAction, a.Who, a.Did, "", a.Object, a.Reason)
 	return translate("record an action", err)
 }
 
-// Actions implements [es.ActionLog].
-func (v *Views) Actions(ctx context.Context, view string, limit int) ([]es.Action, error) {
+// Actions implements [port.ActionLog].
+func (v *Views) Actions(ctx context.Context, view string, limit int) ([]core.Action, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	rows, err := v.db.pool.Query(ctx, selectActions, view, limit)
 	if err != nil {
 		return nil, translate("list the actions", err)
 	}
-	actions, err := pgx.CollectRows(rows, pgx.RowToStructByPos[es.Action])
+	actions, err := pgx.CollectRows(rows, pgx.RowToStructByPos[core.Action])
 	return actions, translate("list the actions", err)
 }

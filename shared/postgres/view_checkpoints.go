@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 const (
@@ -24,8 +24,8 @@ where a.name = $1 order by c.partition`
 	selectAllCheckpoints = `select` + checkpointColumns + ` from orchestrix.checkpoints c order by c.view, c.version, c.rebuild, c.partition`
 )
 
-// Checkpoints implements [es.ViewReader].
-func (v *Views) Checkpoints(ctx context.Context, view string) ([]es.Checkpoint, error) {
+// Checkpoints implements [port.ViewReader].
+func (v *Views) Checkpoints(ctx context.Context, view string) ([]port.Checkpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	started := time.Now()
@@ -47,7 +47,7 @@ func (v *Views) Checkpoints(ctx context.Context, view string) ([]es.Checkpoint, 
 	return checkpoints, nil
 }
 
-func scanCheckpoint(row pgx.CollectableRow) (c es.Checkpoint, err error) {
+func scanCheckpoint(row pgx.CollectableRow) (c port.Checkpoint, err error) {
 	var created, caughtUp, until *time.Time
 	err = row.Scan(&c.View, &c.Version, &c.Rebuild, &c.Position.Partition, &c.Position.Sequence, &created, &c.Mark.Commit, &caughtUp,
 		&c.Lease.Owner, &c.Lease.Epoch, &until)

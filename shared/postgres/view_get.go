@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // documentRead is one read of a document and what came of it.
@@ -16,14 +16,14 @@ type documentRead struct {
 
 	stale    bool // the build is not the active one any more
 	found    bool
-	position es.Position
+	position core.Position
 	data     []byte
 }
 
 // documentSelects are the statements that read documents of a build.
 type documentSelects struct{ one, many string }
 
-func selectsOf(b es.Build) documentSelects {
+func selectsOf(b core.Build) documentSelects {
 	from := "from " + tableName(b) + " d where d.data is not null and "
 	return documentSelects{
 		one: "select 1::bigint, d.partition, d.sequence, d.data " + from + "d.tenant = $1 and d.key = $2",
@@ -34,8 +34,8 @@ cross join lateral (
 	}
 }
 
-// Get implements [es.ViewReader]. Documents that are asked for while others of the view are being read share one statement.
-func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
+// Get implements [port.ViewReader]. Documents that are asked for while others of the view are being read share one statement.
+func (v *Views) Get(ctx context.Context, view, tenant, key string) (core.Document, error) {
 	var r *documentRead
 	err := v.read(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
 		r = &documentRead{tenant: tenant, key: key}
@@ -46,12 +46,12 @@ func (v *Views) Get(ctx context.Context, view, tenant, key string) (es.Document,
 		return r.stale, nil
 	})
 	if err != nil {
-		return es.Document{}, err
+		return core.Document{}, err
 	}
 	if !r.found {
-		return es.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, es.ErrNotFound)
+		return core.Document{}, fmt.Errorf("view %s, document %q: %w", view, key, core.ErrNotFound)
 	}
-	return es.Document{Key: key, Position: r.position, Data: json.RawMessage(r.data)}, nil
+	return core.Document{Key: key, Position: r.position, Data: json.RawMessage(r.data)}, nil
 }
 
 // readDocuments fills in those that are there.

@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // numbersView is a version of a view whose documents tell it and their numbers.
-func numbersView(version int) es.ViewSpec { return es.ViewSpec{Name: "numbers", Version: version} }
+func numbersView(version int) core.ViewSpec { return core.ViewSpec{Name: "numbers", Version: version} }
 
 func numberData(version, n int) string { return fmt.Sprintf(`{"version":%d,"n":%d}`, version, n) }
 
@@ -27,12 +28,12 @@ func fill(t testing.TB, v *Views, version, documents int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := es.Position{Sequence: uint64(documents)}
-	u := es.Update{Lease: claimed.Lease, To: to, Mark: es.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}
-	err = v.Apply(t.Context(), spec, u, func(es.Current) (o es.Outcome, _ error) {
+	to := core.Position{Sequence: uint64(documents)}
+	u := port.Update{Lease: claimed.Lease, To: to, Mark: port.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}
+	err = v.Apply(t.Context(), spec, u, func(port.Current) (o port.FoldResult, _ error) {
 		for n := range documents {
-			o.Writes = append(o.Writes, es.DocumentWrite{
-				DocumentKey: es.DocumentKey{Tenant: es.DefaultTenant, Key: fmt.Sprint(n)}, Position: to,
+			o.Writes = append(o.Writes, port.DocumentWrite{
+				DocumentKey: port.DocumentKey{Tenant: core.DefaultTenant, Key: fmt.Sprint(n)}, Position: to,
 				Data: json.RawMessage(numberData(version, n)),
 			})
 		}
@@ -54,7 +55,7 @@ func get(t testing.TB, v *Views, version, n int) caller {
 	ctx, leave := context.WithCancel(t.Context())
 	c := caller{leave: leave, err: make(chan error, 1)}
 	go func() {
-		d, err := v.Get(ctx, "numbers", es.DefaultTenant, fmt.Sprint(n))
+		d, err := v.Get(ctx, "numbers", core.DefaultTenant, fmt.Sprint(n))
 		if err == nil && (string(d.Data) != numberData(version, n) || d.Key != fmt.Sprint(n)) {
 			err = fmt.Errorf("document %d of version %d came as %s: %s", n, version, d.Key, d.Data)
 		}
@@ -88,16 +89,16 @@ func TestDocumentsThatAreReadTogetherAreKeptApart(t *testing.T) {
 	missing := get(t, v, 1, documents)
 	refused := make(chan error, 1)
 	go func() {
-		_, err := v.Get(t.Context(), "numbers", es.DefaultTenant, "a key that is no text:\x00")
+		_, err := v.Get(t.Context(), "numbers", core.DefaultTenant, "a key that is no text:\x00")
 		refused <- err
 	}()
 	awaitReads(t, known.reads, readBatches, documents+2)
 	release()
 	wantLoaded(t, callers...)
-	if err := <-missing.err; !errors.Is(err, es.ErrNotFound) {
+	if err := <-missing.err; !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("what is not there got %v", err)
 	}
-	if err := <-refused; err == nil || errors.Is(err, es.ErrUnavailable) {
+	if err := <-refused; err == nil || errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("what Postgres refuses got %v", err)
 	}
 	awaitReads(t, known.reads, 0, 0)

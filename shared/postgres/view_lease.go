@@ -8,7 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Leases end by the clock of the database, the one clock that all workers share.
@@ -66,14 +67,14 @@ on conflict (name) do update set lives_until = excluded.lives_until`
 	forgetWorkers = `delete from orchestrix.workers where lives_until < clock_timestamp() - interval '1 hour'`
 )
 
-// Claim implements [es.ViewWriter].
-func (v *Views) Claim(ctx context.Context, view es.ViewSpec, partition int, owner string, ttl time.Duration) (es.Checkpoint, error) {
+// Claim implements [port.ViewWriter].
+func (v *Views) Claim(ctx context.Context, view core.ViewSpec, partition int, owner string, ttl time.Duration) (port.Checkpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	what := fmt.Sprintf("claim %s, partition %d", view.Build(), partition)
-	c := es.Checkpoint{
-		Build: view.Build(), Position: es.Position{Partition: partition},
-		Lease: es.Lease{Build: view.Build(), Partition: partition, Owner: owner},
+	c := port.Checkpoint{
+		Build: view.Build(), Position: core.Position{Partition: partition},
+		Lease: port.Lease{Build: view.Build(), Partition: partition, Owner: owner},
 	}
 	var created, caughtUp *time.Time
 	batch := &pgx.Batch{}
@@ -83,17 +84,17 @@ func (v *Views) Claim(ctx context.Context, view es.ViewSpec, partition int, owne
 		if err := row.Scan(&kept); err != nil || kept {
 			return err
 		}
-		return fmt.Errorf("%w: %s is not prepared, or not kept up to date any more", es.ErrUnavailable, view.Build())
+		return fmt.Errorf("%w: %s is not prepared, or not kept up to date any more", port.ErrUnavailable, view.Build())
 	})
 	batch.Queue(claim, view.Name, view.Version, view.Rebuild, partition, owner, ttl).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&c.Position.Sequence, &created, &c.Mark.Commit, &caughtUp, &c.Lease.Epoch, &c.Lease.Until)
 	})
 	err := v.db.pool.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
-		return es.Checkpoint{}, fmt.Errorf("%s: %w", what, es.ErrLeased)
+		return port.Checkpoint{}, fmt.Errorf("%s: %w", what, port.ErrLeased)
 	}
 	if err != nil {
-		return es.Checkpoint{}, translate(what, err)
+		return port.Checkpoint{}, translate(what, err)
 	}
 	c.Mark.Created, c.CaughtUp = utc(created), utc(caughtUp)
 	return c, nil
@@ -114,7 +115,7 @@ type leaseRows struct {
 	epochs                         []int64
 }
 
-func byColumn(leases []es.Lease) (rows leaseRows) {
+func byColumn(leases []port.Lease) (rows leaseRows) {
 	for _, l := range leases {
 		rows.views = append(rows.views, l.View)
 		rows.versions = append(rows.versions, l.Version)
@@ -126,8 +127,8 @@ func byColumn(leases []es.Lease) (rows leaseRows) {
 	return rows
 }
 
-// Renew implements [es.ViewWriter].
-func (v *Views) Renew(ctx context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
+// Renew implements [port.ViewWriter].
+func (v *Views) Renew(ctx context.Context, leases []port.Lease, caughtUp []time.Time, ttl time.Duration) ([]port.Lease, error) {
 	if len(leases) == 0 {
 		return nil, nil
 	}
@@ -143,7 +144,7 @@ func (v *Views) Renew(ctx context.Context, leases []es.Lease, caughtUp []time.Ti
 	if err != nil {
 		return nil, translate("renew leases", err)
 	}
-	held, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l es.Lease, err error) {
+	held, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l port.Lease, err error) {
 		err = row.Scan(&l.View, &l.Version, &l.Rebuild, &l.Partition, &l.Owner, &l.Epoch, &l.Until)
 		return l, err
 	})
@@ -162,8 +163,8 @@ func agesOf(times []time.Time) []*time.Duration {
 	return ages
 }
 
-// Release implements [es.ViewWriter].
-func (v *Views) Release(ctx context.Context, leases []es.Lease) error {
+// Release implements [port.ViewWriter].
+func (v *Views) Release(ctx context.Context, leases []port.Lease) error {
 	if len(leases) == 0 {
 		return nil
 	}
@@ -174,8 +175,8 @@ func (v *Views) Release(ctx context.Context, leases []es.Lease) error {
 	return translate("release leases", err)
 }
 
-// Join implements [es.ViewWriter].
-func (v *Views) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (workers int, err error) {
+// Join implements [port.ViewWriter].
+func (v *Views) Join(ctx context.Context, kind port.WorkerKind, owner string, ttl time.Duration) (workers int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
@@ -185,7 +186,7 @@ func (v *Views) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl 
 	return workers, translate("join the workers", v.db.pool.SendBatch(ctx, batch).Close())
 }
 
-// Leave implements [es.ViewWriter].
+// Leave implements [port.ViewWriter].
 func (v *Views) Leave(ctx context.Context, owner string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -8,21 +8,21 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
-// List implements [es.ViewReader]. A page starts where the one before it ended, by value and not by count: what is
+// List implements [port.ViewReader]. A page starts where the one before it ended, by value and not by count: what is
 // written in between moves nothing.
-func (v *Views) List(ctx context.Context, view, tenant string, q es.ListQuery) (es.Page, error) {
-	var items []es.Document
-	var sort es.Field
+func (v *Views) List(ctx context.Context, view, tenant string, q core.ListQuery) (core.Page, error) {
+	var items []core.Document
+	var sort core.Field
 	err := v.read(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
 		spec := known.ViewSpec
 		cursor, err := spec.CheckList(tenant, q)
 		if err != nil {
 			return false, err
 		}
-		items, sort = make([]es.Document, 0, q.Limit+1), es.Field{}
+		items, sort = make([]core.Document, 0, q.Limit+1), core.Field{}
 		sort, _ = spec.Field(q.Sort)
 		sql, args := listStatement(spec, tenant, q, cursor)
 		stale, err = v.readFrom(ctx, known, statement{sql: sql, args: args, scan: func(rows pgx.Rows) error {
@@ -32,16 +32,16 @@ func (v *Views) List(ctx context.Context, view, tenant string, q es.ListQuery) (
 		return stale, translate("read view "+view, err)
 	})
 	if err != nil {
-		return es.Page{}, err
+		return core.Page{}, err
 	}
-	page := es.Page{Items: items[:min(len(items), q.Limit)]}
+	page := core.Page{Items: items[:min(len(items), q.Limit)]}
 	if len(items) > q.Limit {
 		page.Next, err = nextCursor(view, tenant, q, sort, items[q.Limit-1])
 	}
 	return page, err
 }
 
-func scanDocument(row pgx.CollectableRow) (d es.Document, err error) {
+func scanDocument(row pgx.CollectableRow) (d core.Document, err error) {
 	err = row.Scan(&d.Key, &d.Position.Partition, &d.Position.Sequence, (*[]byte)(&d.Data))
 	return d, err
 }
@@ -54,7 +54,7 @@ func (a *arguments) add(value any) string {
 	return fmt.Sprintf("$%d", len(*a))
 }
 
-func listStatement(spec es.ViewSpec, tenant string, q es.ListQuery, cursor *es.ListCursor) (string, []any) {
+func listStatement(spec core.ViewSpec, tenant string, q core.ListQuery, cursor *core.ListCursor) (string, []any) {
 	var args arguments
 	where := []string{"tenant = " + args.add(tenant), "data is not null"}
 	for _, f := range q.Filter {
@@ -84,20 +84,20 @@ func listStatement(spec es.ViewSpec, tenant string, q es.ListQuery, cursor *es.L
 }
 
 // filter compares what the index holds, and, where that is cut, the whole text too.
-func filter(f es.Field, value string, args *arguments) string {
-	if f.Kind == es.Number {
+func filter(f core.Field, value string, args *arguments) string {
+	if f.Kind == core.Number {
 		return sortExpression(f) + " = " + args.add(value) + "::text::numeric"
 	}
 	given := args.add(value) + "::text"
-	condition := fmt.Sprintf("%s = left(%s, %d)", sortExpression(f), given, es.SortedPrefix)
-	if len(value) >= es.SortedPrefix {
+	condition := fmt.Sprintf("%s = left(%s, %d)", sortExpression(f), given, core.SortedPrefix)
+	if len(value) >= core.SortedPrefix {
 		condition += " and data->>" + literal(f.Name) + " = " + given
 	}
 	return condition
 }
 
-func cursorValue(f es.Field, value string, args *arguments) string {
-	if f.Kind == es.Text {
+func cursorValue(f core.Field, value string, args *arguments) string {
+	if f.Kind == core.Text {
 		return args.add(value) + "::text"
 	}
 	if value == "" {
@@ -106,16 +106,16 @@ func cursorValue(f es.Field, value string, args *arguments) string {
 	return args.add(value) + "::text::numeric"
 }
 
-func nextCursor(view, tenant string, q es.ListQuery, sort es.Field, last es.Document) (string, error) {
-	c := es.ListCursor{Key: last.Key}
+func nextCursor(view, tenant string, q core.ListQuery, sort core.Field, last core.Document) (string, error) {
+	c := core.ListCursor{Key: last.Key}
 	if q.Sort != "" {
 		var fields map[string]json.RawMessage
-		if err := es.Unmarshal(last.Data, &fields); err != nil {
+		if err := core.Unmarshal(last.Data, &fields); err != nil {
 			return "", fmt.Errorf("view %s, document %q: %w", view, last.Key, err)
 		}
-		c.Value, _ = es.FieldText(fields, q.Sort)
-		if runes := []rune(c.Value); sort.Kind == es.Text && len(runes) > es.SortedPrefix {
-			c.Value = string(runes[:es.SortedPrefix])
+		c.Value, _ = core.FieldText(fields, q.Sort)
+		if runes := []rune(c.Value); sort.Kind == core.Text && len(runes) > core.SortedPrefix {
+			c.Value = string(runes[:core.SortedPrefix])
 		}
 	}
 	return q.CursorAfter(view, tenant, c)

@@ -9,7 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 const (
@@ -40,7 +41,7 @@ select partition from orchestrix.checkpoints where view = $1 and version = $2 an
 update orchestrix.parked set message = $2, causes = $3, failure_group = $4, attempts = attempts + 1, attempted_at = clock_timestamp() where id = $1`
 )
 
-func queueParking(batch *pgx.Batch, b es.Build, p es.Parking) {
+func queueParking(batch *pgx.Batch, b core.Build, p port.Parking) {
 	var message, group *string
 	var causes []string
 	attempts := 0
@@ -51,7 +52,7 @@ func queueParking(batch *pgx.Batch, b es.Build, p es.Parking) {
 		p.Position.Partition, p.Position.Sequence, p.Event, p.Type, message, causes, group, attempts)
 }
 
-func scanParked(row pgx.CollectableRow) (p es.Parked, err error) {
+func scanParked(row pgx.CollectableRow) (p port.Parked, err error) {
 	var message, group *string
 	var causes []string
 	var attempted *time.Time
@@ -60,12 +61,12 @@ func scanParked(row pgx.CollectableRow) (p es.Parked, err error) {
 	p.Stream.Tenant = p.Lane.Tenant
 	p.Attempted = utc(attempted)
 	if message != nil && group != nil {
-		p.Failure = &es.Failure{Message: *message, Causes: causes, Group: *group}
+		p.Failure = &port.Failure{Message: *message, Causes: causes, Group: *group}
 	}
 	return p, err
 }
 
-func (v *Views) selectParked(ctx context.Context, sql string, args ...any) ([]es.Parked, error) {
+func (v *Views) selectParked(ctx context.Context, sql string, args ...any) ([]port.Parked, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	rows, err := v.db.pool.Query(ctx, sql, args...)
@@ -76,30 +77,30 @@ func (v *Views) selectParked(ctx context.Context, sql string, args ...any) ([]es
 	return found, translate("read parked events", err)
 }
 
-// Parked implements [es.ParkedStore].
-func (v *Views) Parked(ctx context.Context, q es.ParkedQuery) ([]es.Parked, error) {
+// Parked implements [port.ParkedStore].
+func (v *Views) Parked(ctx context.Context, q port.ParkedQuery) ([]port.Parked, error) {
 	return v.selectParked(ctx, selectParked, q.After, q.View, q.Group, q.Limit)
 }
 
-// ParkedEvent implements [es.ParkedStore].
-func (v *Views) ParkedEvent(ctx context.Context, id int64) (es.Parked, error) {
+// ParkedEvent implements [port.ParkedStore].
+func (v *Views) ParkedEvent(ctx context.Context, id int64) (port.Parked, error) {
 	found, err := v.selectParked(ctx, selectOneParked, id)
 	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("%w: no event with the id %d waits", es.ErrNotFound, id)
+		err = fmt.Errorf("%w: no event with the id %d waits", core.ErrNotFound, id)
 	}
 	if err != nil {
-		return es.Parked{}, err
+		return port.Parked{}, err
 	}
 	return found[0], nil
 }
 
-// Waiting implements [es.ParkedStore].
-func (v *Views) Waiting(ctx context.Context, b es.Build, lane es.Lane, limit int) ([]es.Parked, error) {
+// Waiting implements [port.ParkedStore].
+func (v *Views) Waiting(ctx context.Context, b core.Build, lane port.Lane, limit int) ([]port.Parked, error) {
 	return v.selectParked(ctx, selectLane, b.View, b.Version, b.Rebuild, lane.Tenant, lane.Name, limit)
 }
 
-// Drain implements [es.ParkedStore].
-func (v *Views) Drain(ctx context.Context, view es.ViewSpec, d es.Drain, apply es.DrainFunc) error {
+// Drain implements [port.ParkedStore].
+func (v *Views) Drain(ctx context.Context, view core.ViewSpec, d port.Drain, apply port.DrainFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	what := fmt.Sprintf("apply what waits in lane %s of %s", d.Lane.Name, view.Build())
@@ -133,14 +134,14 @@ func (v *Views) Drain(ctx context.Context, view es.ViewSpec, d es.Drain, apply e
 }
 
 // lockLane returns the first event of the lane and what a fold has to know.
-func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view es.ViewSpec, d es.Drain) (first es.Parked, current es.Current, err error) {
+func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view core.ViewSpec, d port.Drain) (first port.Parked, current port.Current, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(lockCheckpoints, view.Name, view.Version, view.Rebuild)
-	lanes := make([]es.Lane, len(d.Keys))
+	lanes := make([]port.Lane, len(d.Keys))
 	for i, key := range d.Keys {
-		lanes[i] = es.DocumentLane(key)
+		lanes[i] = port.DocumentLane(key)
 	}
-	var waiting []es.Parked
+	var waiting []port.Parked
 	batch.Queue(selectLane, view.Name, view.Version, view.Rebuild, d.Lane.Tenant, d.Lane.Name, len(d.IDs)).Query(func(rows pgx.Rows) error {
 		waiting, err = pgx.CollectRows(rows, scanParked)
 		return err
@@ -148,21 +149,21 @@ func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view es.ViewSpec, d es.
 	current = queueReads(batch, view, d.Keys)
 	queueLanes(batch, view, lanes, current)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return es.Parked{}, es.Current{}, err
+		return port.Parked{}, port.Current{}, err
 	}
 	if len(waiting) != len(d.IDs) || len(waiting) == 0 {
-		return es.Parked{}, es.Current{}, es.ErrMoved
+		return port.Parked{}, port.Current{}, port.ErrMoved
 	}
 	for i, p := range waiting {
 		if p.ID != d.IDs[i] {
-			return es.Parked{}, es.Current{}, es.ErrMoved
+			return port.Parked{}, port.Current{}, port.ErrMoved
 		}
 	}
 	return waiting[0], current, nil
 }
 
-// Skip implements [es.ParkedStore].
-func (v *Views) Skip(ctx context.Context, id int64, by es.Action) error {
+// Skip implements [port.ParkedStore].
+func (v *Views) Skip(ctx context.Context, id int64, by core.Action) error {
 	p, err := v.ParkedEvent(ctx, id)
 	if err != nil {
 		return err
@@ -182,7 +183,7 @@ func (v *Views) Skip(ctx context.Context, id int64, by es.Action) error {
 			return err
 		}
 		if first.ID != id {
-			return fmt.Errorf("%w: others wait before the event %d, or it is gone", es.ErrMoved, id)
+			return fmt.Errorf("%w: others wait before the event %d, or it is gone", port.ErrMoved, id)
 		}
 		if _, err := tx.Exec(ctx, "delete from orchestrix.parked where id = $1", id); err != nil {
 			return err

@@ -10,11 +10,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // tableName is the quoted name of the table that holds a build of a view.
-func tableName(b es.Build) string {
+func tableName(b core.Build) string {
 	name := "view_" + b.View + "_v" + strconv.Itoa(b.Version)
 	if b.Rebuild > 0 {
 		name += "_r" + strconv.Itoa(b.Rebuild)
@@ -25,25 +25,25 @@ func tableName(b es.Build) string {
 // sortExpression is what a declared field compares as. The index of the field has the same expression, or
 // Postgres would not use it. A text is cut, since an entry of an index has at most some 2,700 bytes; a document
 // without the number stands before those with one.
-func sortExpression(f es.Field) string {
+func sortExpression(f core.Field) string {
 	value := "(data->>" + literal(f.Name) + ")"
-	if f.Kind == es.Number {
+	if f.Kind == core.Number {
 		return "coalesce(" + value + "::numeric, '-Infinity')"
 	}
-	return fmt.Sprintf(`left(coalesce(%s, ''), %d) collate "C"`, value, es.SortedPrefix)
+	return fmt.Sprintf(`left(coalesce(%s, ''), %d) collate "C"`, value, core.SortedPrefix)
 }
 
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // indexName is the same for the same field of the same table, and short enough.
-func indexName(table string, f es.Field) string {
+func indexName(table string, f core.Field) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", table, f.Name, f.Kind))
 	return "view_field_" + hex.EncodeToString(sum[:8])
 }
 
 // tableStatements create what is missing of a build. Data is json and not jsonb: it is kept as it was
 // written, and is only ever read as a whole or by the indexes.
-func tableStatements(view es.ViewSpec) []string {
+func tableStatements(view core.ViewSpec) []string {
 	table := tableName(view.Build())
 	statements := []string{`create table if not exists ` + table + ` (
 		tenant    text   collate "C" not null,
@@ -74,11 +74,11 @@ update orchestrix.view_builds b set state = 'active', since = now() from made
 where b.view = $1 and b.version = $2 and b.rebuild = $3`
 )
 
-// Prepare implements [es.ViewWriter]. A field that is declared without raising the version gets its index here,
+// Prepare implements [port.ViewWriter]. A field that is declared without raising the version gets its index here,
 // which locks the table while it is built.
-func (v *Views) Prepare(ctx context.Context, view es.ViewSpec) error {
+func (v *Views) Prepare(ctx context.Context, view core.ViewSpec) error {
 	what := fmt.Sprintf("prepare %s", view.Build())
-	fields, err := es.Marshal(view.Fields)
+	fields, err := core.Marshal(view.Fields)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // changedRows are the documents to write, by column.
@@ -17,7 +17,7 @@ type changedRows struct {
 	data          [][]byte
 }
 
-func (r *changedRows) add(w es.DocumentWrite) {
+func (r *changedRows) add(w port.DocumentWrite) {
 	r.tenants = append(r.tenants, w.Tenant)
 	r.keys = append(r.keys, w.Key)
 	r.partitions = append(r.partitions, w.Position.Partition)
@@ -34,7 +34,7 @@ func (r *changedRows) queue(batch *pgx.Batch, statement string) {
 // queueWrites queues what a fold leaves behind. A document that was not found is inserted, which costs Postgres less than
 // looking for it first. Nobody but the holder of the lease could have written it meanwhile: it can only be there where
 // somebody has moved a checkpoint back by hand. The transaction then fails, and is done again with overwrite.
-func (b *build) queueWrites(batch *pgx.Batch, outcome es.Outcome, overwrite bool) {
+func (b *build) queueWrites(batch *pgx.Batch, outcome port.FoldResult, overwrite bool) {
 	added, changed, gone := sortOut(b.found.Documents, outcome.Writes)
 	if b.view.Shared {
 		gone = append(gone, unusedRows(b.keys, b.found.Documents, added)...)
@@ -66,7 +66,7 @@ on conflict (tenant, key) do update set partition = excluded.partition, sequence
 }
 
 // sortOut leaves out what is as it was: a row that is not written costs nothing.
-func sortOut(current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWrite) (added, changed changedRows, gone []es.DocumentKey) {
+func sortOut(current map[port.DocumentKey]json.RawMessage, writes []port.DocumentWrite) (added, changed changedRows, gone []port.DocumentKey) {
 	for _, w := range writes {
 		before, existed := current[w.DocumentKey]
 		switch {
@@ -82,10 +82,10 @@ func sortOut(current map[es.DocumentKey]json.RawMessage, writes []es.DocumentWri
 }
 
 // unusedRows are those that were made to lock a key for which nothing was written.
-func unusedRows(keys []es.DocumentKey, current map[es.DocumentKey]json.RawMessage, added changedRows) (unused []es.DocumentKey) {
-	written := make(map[es.DocumentKey]bool, len(added.keys))
+func unusedRows(keys []port.DocumentKey, current map[port.DocumentKey]json.RawMessage, added changedRows) (unused []port.DocumentKey) {
+	written := make(map[port.DocumentKey]bool, len(added.keys))
 	for i, key := range added.keys {
-		written[es.DocumentKey{Tenant: added.tenants[i], Key: key}] = true
+		written[port.DocumentKey{Tenant: added.tenants[i], Key: key}] = true
 	}
 	for _, key := range keys {
 		if _, existed := current[key]; !existed && !written[key] {

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // explained is what Postgres says that a statement cost.
@@ -23,9 +24,9 @@ type explained struct {
 // else the machine does; the time is that of Postgres, and the ratio that of pairs.
 func BenchmarkNewDocuments(b *testing.B) {
 	const rows = 500
-	view := es.ViewSpec{Name: "numbers", Version: 1}
+	view := core.ViewSpec{Name: "numbers", Version: 1}
 	for _, field := range []string{"status", "customer", "total", "placed", "changed"} {
-		view.Fields = append(view.Fields, es.Field{Name: field, Kind: es.Text})
+		view.Fields = append(view.Fields, core.Field{Name: field, Kind: core.Text})
 	}
 	v := NewViews(openSnapshots(b).db)
 	if err := v.Prepare(b.Context(), view); err != nil {
@@ -41,9 +42,9 @@ func BenchmarkNewDocuments(b *testing.B) {
 			for range rows {
 				n++
 				data := fmt.Sprintf(`{"status":"placed","customer":"c-%d","total":"%d","placed":"2026-11-30","changed":"%d","more":%q}`, n*7919%1000, n, n, strings.Repeat("x", 200))
-				changed.add(es.DocumentWrite{
-					DocumentKey: es.DocumentKey{Tenant: es.DefaultTenant, Key: fmt.Sprintf("%08x", uint32(n)*2654435761)},
-					Position:    es.Position{Sequence: uint64(n)}, Data: json.RawMessage(data),
+				changed.add(port.DocumentWrite{
+					DocumentKey: port.DocumentKey{Tenant: core.DefaultTenant, Key: fmt.Sprintf("%08x", uint32(n)*2654435761)},
+					Position:    core.Position{Sequence: uint64(n)}, Data: json.RawMessage(data),
 				})
 			}
 			var text []byte

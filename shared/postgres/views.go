@@ -10,7 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Views keeps views in Postgres.
@@ -24,7 +25,7 @@ type Views struct {
 
 // activeBuild is what readers see of a view.
 type activeBuild struct {
-	es.ViewSpec
+	core.ViewSpec
 	prepared time.Time // moves when the declared fields change
 	seen     time.Time // when it was certainly active; guarded by Views.mu
 	selects  documentSelects
@@ -35,7 +36,7 @@ type activeBuild struct {
 // looks at the checkpoints first, and thereby at the active build.
 const seenAge = time.Second
 
-var _ es.ViewStore = (*Views)(nil)
+var _ port.ViewStore = (*Views)(nil)
 
 // NewViews returns the views of a migrated database.
 func NewViews(db *DB) *Views { return &Views{db: db, active: map[string]*activeBuild{}} }
@@ -70,14 +71,14 @@ func (v *Views) read(ctx context.Context, view string, do func(context.Context, 
 			return err
 		}
 		stale, err := do(ctx, known)
-		if stale || (err != nil && !isNew && (errors.Is(err, es.ErrBadQuery) || hasCode(err, undefinedTable))) {
+		if stale || (err != nil && !isNew && (errors.Is(err, core.ErrBadQuery) || hasCode(err, undefinedTable))) {
 			v.forget(view)
 			if attempt < lookups {
 				continue
 			}
 		}
 		if stale {
-			return fmt.Errorf("%w: view %s is being switched to another build again and again", es.ErrUnavailable, view)
+			return fmt.Errorf("%w: view %s is being switched to another build again and again", port.ErrUnavailable, view)
 		}
 		return err
 	}
@@ -94,7 +95,7 @@ func (v *Views) readFrom(ctx context.Context, known *activeBuild, s statement) (
 		return false, err
 	}
 	started := time.Now()
-	now := es.Build{View: known.Name}
+	now := core.Build{View: known.Name}
 	var prepared time.Time
 	batch := &pgx.Batch{}
 	batch.Queue(selectActive, known.Name).QueryRow(func(row pgx.Row) error {
@@ -127,7 +128,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 	if ok {
 		return known, false, nil
 	}
-	known = &activeBuild{ViewSpec: es.ViewSpec{Name: view}, seen: time.Now()}
+	known = &activeBuild{ViewSpec: core.ViewSpec{Name: view}, seen: time.Now()}
 	var fields []byte
 	err = v.db.pool.QueryRow(ctx, selectSpec, view).Scan(&known.Version, &known.Rebuild, &known.prepared, &fields, &known.Shared)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -149,7 +150,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 }
 
 func notBuilt(view string) error {
-	return fmt.Errorf("%w: view %q is not built yet: the projection service builds it", es.ErrUnavailable, view)
+	return fmt.Errorf("%w: view %q is not built yet: the projection service builds it", port.ErrUnavailable, view)
 }
 
 // forget drops what is known of a view.
@@ -161,7 +162,7 @@ func (v *Views) forget(view string) {
 }
 
 // saw notes which build is active: from now on, none is read that was active before.
-func (v *Views) saw(active es.Build, at time.Time) {
+func (v *Views) saw(active core.Build, at time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	known, ok := v.active[active.View]

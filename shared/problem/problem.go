@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/schema"
 )
 
@@ -27,10 +27,10 @@ type Problem struct {
 
 	Errors []schema.FieldError `json:"errors,omitempty" doc:"The invalid values, if validation failed."`
 
-	Expected *es.Version `json:"expected_version,omitempty" doc:"The version of the stream that the command expected."`
-	Actual   *es.Version `json:"actual_version,omitempty" doc:"The version that the stream has."`
-	Wanted   string      `json:"wanted,omitempty" doc:"The position that the request waited for."`
-	Reached  string      `json:"reached,omitempty" doc:"The position of the view when the wait timed out."`
+	Expected *core.Version `json:"expected_version,omitempty" doc:"The version of the stream that the command expected."`
+	Actual   *core.Version `json:"actual_version,omitempty" doc:"The version that the stream has."`
+	Wanted   string        `json:"wanted,omitempty" doc:"The position that the request waited for."`
+	Reached  string        `json:"reached,omitempty" doc:"The position of the view when the wait timed out."`
 }
 
 // Type is a type of problem. Status and Code are a contract; Title and Detail may change.
@@ -74,7 +74,7 @@ func Truncate(text string) string {
 // Write answers a request with a problem. An error says that the problem can't be encoded; the client gets an internal
 // error then.
 func Write(w http.ResponseWriter, t *Type, p Problem) error {
-	body, err := es.Marshal(p)
+	body, err := core.Marshal(p)
 	if err != nil {
 		t = Internal
 		body = []byte(`{"type":"` + typePrefix + `internal","title":"Internal error","status":500,"code":"internal"}`)

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/schema"
 )
@@ -13,7 +14,7 @@ import (
 // Table maps errors to types of problems.
 type Table struct {
 	Errors   []Mapping // the first match counts
-	Rejected *Type     // of [*es.Rejection], whose code replaces the type's
+	Rejected *Type     // of [*core.Rejection], whose code replaces the type's
 	// Operator shows the text of every error. Otherwise the client sees no text of an unknown error, and Detail instead of the
 	// error's text if the type has one.
 	Operator bool
@@ -28,38 +29,38 @@ type Mapping struct {
 // Public is the table of the APIs for commands and queries. Faults of the log's content come before errors of the request,
 // because both may be a bad payload. A bad payload alone is an internal error: the body was checked before.
 var Public = Table{Rejected: Rejected, Errors: []Mapping{
-	{es.ErrCorrupt, Internal},
-	{es.ErrUnknownEvent, Internal},
+	{core.ErrCorrupt, Internal},
+	{core.ErrUnknownEvent, Internal},
 	{schema.ErrMalformed, MalformedJSON},
 	{schema.ErrUnknownField, UnknownField},
 	{schema.ErrBadParam, BadQuery},
-	{es.ErrBadToken, BadToken},
-	{es.ErrBadPosition, BadPosition},
-	{es.ErrBadQuery, BadQuery},
+	{core.ErrBadToken, BadToken},
+	{core.ErrBadPosition, BadPosition},
+	{core.ErrBadQuery, BadQuery},
 	{runtime.ErrUnknown, UnknownName},
 	{runtime.ErrFuture, VersionNotFound},
-	{es.ErrNotFound, DocumentNotFound},
-	{es.ErrNoStream, StreamNotFound},
+	{core.ErrNotFound, DocumentNotFound},
+	{port.ErrNoStream, StreamNotFound},
 	{runtime.ErrCommandReused, CommandReused},
-	{es.ErrTooLarge, CommitTooLarge},
+	{port.ErrTooLarge, CommitTooLarge},
 	{runtime.ErrOverloaded, Overloaded},
 	{runtime.ErrStatusesFull, ResultsFull},
-	{es.ErrUnavailable, Unavailable},
-	{es.ErrConflict, Conflict},
+	{port.ErrUnavailable, Unavailable},
+	{port.ErrConflict, Conflict},
 	{context.DeadlineExceeded, Unavailable},
 	{context.Canceled, Unavailable},
 }}
 
 // Admin is the table of the admin API.
 var Admin = Table{Rejected: ActionRejected, Operator: true, Errors: []Mapping{
-	{es.ErrNotFound, NotFound},
-	{es.ErrBadToken, BadMessage},
-	{es.ErrBuilding, BeingBuilt},
-	{es.ErrMoved, NotFirst},
-	{es.ErrOtherVersion, OtherVersion},
-	{es.ErrConflict, Conflict},
+	{core.ErrNotFound, NotFound},
+	{core.ErrBadToken, BadMessage},
+	{port.ErrBuilding, BeingBuilt},
+	{port.ErrMoved, NotFirst},
+	{port.ErrOtherVersion, OtherVersion},
+	{port.ErrConflict, Conflict},
 	{runtime.ErrOverloaded, Overloaded},
-	{es.ErrUnavailable, Unavailable},
+	{port.ErrUnavailable, Unavailable},
 }}
 
 // Find returns the problem of an error, and its type.
@@ -72,7 +73,7 @@ func (t *Table) Find(err error) (*Type, Problem) {
 			continue
 		}
 		p := m.Type.New(t.detail(m, err))
-		var conflict *es.ConflictError
+		var conflict *port.ConflictError
 		if m.Type == Conflict && errors.As(err, &conflict) {
 			p.Expected, p.Actual = &conflict.Expected, &conflict.Actual
 		}
@@ -96,7 +97,7 @@ func (t *Table) findTyped(err error) (*Type, Problem, bool) {
 	var (
 		known        *Error
 		invalid      *schema.Invalid
-		rejection    *es.Rejection
+		rejection    *core.Rejection
 		precondition *runtime.PreconditionError
 		behind       *runtime.NotReachedError
 	)

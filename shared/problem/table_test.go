@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime"
 	"orchestrix/shared/schema"
@@ -22,17 +23,17 @@ func TestErrorsKeepTheirStatusAndCode(t *testing.T) {
 		code   string
 		detail string
 	}{
-		{problem.Public, es.ErrNotFound, 404, "document-not-found", "the view has no document with this key"},
-		{problem.Admin, fmt.Errorf("%w: letter 7", es.ErrNotFound), 404, "not-found", "letter 7"},
-		{problem.Public, es.ErrBadToken, 400, "bad-token", "bad token"},
-		{problem.Admin, es.ErrBadToken, 422, "bad-token", "bad token"},
-		{problem.Admin, es.ErrBuilding, 409, "being-built", "being built"},
-		{problem.Admin, es.ErrMoved, 409, "not-first", es.ErrMoved.Error()},
-		{problem.Admin, es.ErrOtherVersion, 409, "other-version", es.ErrOtherVersion.Error()},
-		{problem.Admin, fmt.Errorf("%w: no leader", es.ErrUnavailable), 503, "unavailable", "no leader"},
+		{problem.Public, core.ErrNotFound, 404, "document-not-found", "the view has no document with this key"},
+		{problem.Admin, fmt.Errorf("%w: letter 7", core.ErrNotFound), 404, "not-found", "letter 7"},
+		{problem.Public, core.ErrBadToken, 400, "bad-token", "bad token"},
+		{problem.Admin, core.ErrBadToken, 422, "bad-token", "bad token"},
+		{problem.Admin, port.ErrBuilding, 409, "being-built", "being built"},
+		{problem.Admin, port.ErrMoved, 409, "not-first", port.ErrMoved.Error()},
+		{problem.Admin, port.ErrOtherVersion, 409, "other-version", port.ErrOtherVersion.Error()},
+		{problem.Admin, fmt.Errorf("%w: no leader", port.ErrUnavailable), 503, "unavailable", "no leader"},
 		{problem.Admin, runtime.ErrOverloaded, 503, "overloaded", runtime.ErrOverloaded.Error()},
-		{problem.Public, &es.Rejection{Code: "order-empty", Message: "no lines"}, 422, "order-empty", "no lines"},
-		{problem.Admin, &es.Rejection{Code: "not-parked", Message: "it runs"}, 409, "not-parked", "it runs"},
+		{problem.Public, &core.Rejection{Code: "order-empty", Message: "no lines"}, 422, "order-empty", "no lines"},
+		{problem.Admin, &core.Rejection{Code: "not-parked", Message: "it runs"}, 409, "not-parked", "it runs"},
 		{problem.Public, errors.New("secret"), 500, "internal", problem.Internal.Detail},
 		{problem.Admin, errors.New("secret"), 500, "internal", "secret"},
 		{problem.Admin, problem.Starting.Errorf("%s is not open", "the bus"), 503, "starting", "the bus is not open"},
@@ -46,13 +47,13 @@ func TestErrorsKeepTheirStatusAndCode(t *testing.T) {
 
 func TestAConflictTellsBothVersions(t *testing.T) {
 	t.Parallel()
-	stream := es.Stream{Tenant: es.DefaultTenant, Category: "order", ID: "1"}
-	err := fmt.Errorf("append: %w", &es.ConflictError{Stream: stream, Expected: 3, Actual: 5})
+	stream := core.Stream{Tenant: core.DefaultTenant, Category: "order", ID: "1"}
+	err := fmt.Errorf("append: %w", &port.ConflictError{Stream: stream, Expected: 3, Actual: 5})
 	kind, p := problem.Public.Find(err)
 	if kind != problem.Conflict || p.Expected == nil || *p.Expected != 3 || p.Actual == nil || *p.Actual != 5 {
 		t.Errorf("got %+v", p)
 	}
-	if _, p := problem.Public.Find(es.ErrConflict); p.Expected != nil || p.Actual != nil {
+	if _, p := problem.Public.Find(port.ErrConflict); p.Expected != nil || p.Actual != nil {
 		t.Errorf("a conflict without versions: %+v", p)
 	}
 }
@@ -60,7 +61,7 @@ func TestAConflictTellsBothVersions(t *testing.T) {
 func TestAProblemIsWritten(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	kind, p := problem.Public.Find(es.ErrUnavailable)
+	kind, p := problem.Public.Find(port.ErrUnavailable)
 	if err := problem.Write(w, kind, p); err != nil {
 		t.Fatal(err)
 	}

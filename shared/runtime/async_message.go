@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // Headers of the messages that carry commands and statuses. The bus accepts lower-case names only.
@@ -18,10 +19,10 @@ const (
 	headerIfMatch     = "orx-if-match"       // the version that the stream must have
 	headerOutcomeTo   = "orx-outcome-to"     // category/id of the stream that receives the status as a message
 	headerReplyTo     = "orx-reply-to"       // the NATS subject that receives the status
-	headerCorrelation = "orx-correlation-id" //
-	headerCausation   = "orx-causation-id"   //
-	headerTraceParent = "traceparent"        // W3C trace context
-	headerTraceState  = "tracestate"
+	HeaderCorrelation = "orx-correlation-id" //
+	HeaderCausation   = "orx-causation-id"   //
+	HeaderTraceParent = "traceparent"        // W3C trace context
+	HeaderTraceState  = "tracestate"
 )
 
 // replyPrefix starts every subject that may be replied to. The services may publish to more subjects than the sender of a
@@ -40,38 +41,38 @@ const maxCorrelation = 256
 type AsyncMessage struct {
 	Command
 
-	// OutcomeTo is the stream that receives the status on [es.OutcomeTopic]; none if zero. It belongs to the command's tenant.
-	OutcomeTo es.Stream
+	// OutcomeTo is the stream that receives the status on [port.ResultTopic]; none if zero. It belongs to the command's tenant.
+	OutcomeTo core.Stream
 	// ReplyTo is the inbox of core NATS that receives the status; none if empty.
 	ReplyTo string
 }
 
-// Encode returns the message for [es.CommandTopic]. The same command encodes to the same message, so that the bus drops a
-// copy that is published again soon. It returns [es.ErrBadToken] if a part is malformed.
-func (m *AsyncMessage) Encode() (es.Message, error) {
+// Encode returns the message for [port.CommandTopic]. The same command encodes to the same message, so that the bus drops a
+// copy that is published again soon. It returns [core.ErrBadToken] if a part is malformed.
+func (m *AsyncMessage) Encode() (port.Message, error) {
 	if err := m.check(); err != nil {
-		return es.Message{}, err
+		return port.Message{}, err
 	}
 	header := map[string]string{headerCommand: m.Name, headerCommandID: m.ID}
 	if m.IfMatch != nil {
 		header[headerIfMatch] = m.IfMatch.String()
 	}
-	if m.OutcomeTo != (es.Stream{}) {
+	if m.OutcomeTo != (core.Stream{}) {
 		header[headerOutcomeTo] = m.OutcomeTo.Category + "/" + m.OutcomeTo.ID
 	}
 	maps.Copy(header, map[string]string{
-		headerReplyTo: m.ReplyTo, headerCorrelation: m.CorrelationID, headerCausation: m.CausationID,
-		headerTraceParent: m.Trace.Parent, headerTraceState: m.Trace.State,
+		headerReplyTo: m.ReplyTo, HeaderCorrelation: m.CorrelationID, HeaderCausation: m.CausationID,
+		HeaderTraceParent: m.Trace.Parent, HeaderTraceState: m.Trace.State,
 	})
 	maps.DeleteFunc(header, func(_, value string) bool { return value == "" })
-	message := es.Message{ID: m.messageID(), To: m.Stream, Header: header, Data: m.Body}
+	message := port.Message{ID: m.messageID(), To: m.Stream, Header: header, Data: m.Body}
 	return message, message.Check()
 }
 
 // messageID identifies the command and its body: the same command id with another body is another message, which the worker
 // has to see and reject.
 func (m *AsyncMessage) messageID() string {
-	return hashID("cmd", m.Stream.Path(), m.ID, es.HashCommand(m.Name, m.Body), m.OutcomeTo.Path(), m.ReplyTo)
+	return hashID("cmd", m.Stream.Path(), m.ID, core.HashCommand(m.Name, m.Body), m.OutcomeTo.Path(), m.ReplyTo)
 }
 
 // hashID derives an id from parts that are too long to be joined.
@@ -82,30 +83,30 @@ func hashID(parts ...string) string {
 
 func (m *AsyncMessage) check() error {
 	if m.Type == nil { // otherwise the caller has checked the ids
-		if err := m.Command.check(); err != nil {
+		if err := m.Command.Check(); err != nil {
 			return err
 		}
 	}
-	if err := es.CheckToken("command", m.Name); err != nil {
+	if err := core.CheckToken("command", m.Name); err != nil {
 		return err
 	}
 	for _, id := range []string{m.CorrelationID, m.CausationID} {
 		if len(id) > maxCorrelation || strings.TrimSpace(id) != id {
 			return fmt.Errorf("%w: command %s: %s and %s have at most %d bytes, and no space around them",
-				es.ErrBadToken, m.ID, headerCorrelation, headerCausation, maxCorrelation)
+				core.ErrBadToken, m.ID, HeaderCorrelation, HeaderCausation, maxCorrelation)
 		}
 	}
-	if m.OutcomeTo != (es.Stream{}) {
+	if m.OutcomeTo != (core.Stream{}) {
 		if err := m.OutcomeTo.Check(); err != nil {
 			return fmt.Errorf("outcome of command %s: %w", m.ID, err)
 		}
 		if m.OutcomeTo.Tenant != m.Stream.Tenant {
-			return fmt.Errorf("%w: command %s of tenant %s: its outcome can't go to tenant %s", es.ErrBadToken, m.ID, m.Stream.Tenant, m.OutcomeTo.Tenant)
+			return fmt.Errorf("%w: command %s of tenant %s: its outcome can't go to tenant %s", core.ErrBadToken, m.ID, m.Stream.Tenant, m.OutcomeTo.Tenant)
 		}
 	}
 	if m.ReplyTo != "" && !isInbox(m.ReplyTo) {
 		return fmt.Errorf("%w: command %s: %s %.300q must be an inbox: a subject of at most %d bytes, without wildcards, that starts with %s",
-			es.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, maxReplyTo, replyPrefix)
+			core.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, maxReplyTo, replyPrefix)
 	}
 	return nil
 }
@@ -125,31 +126,31 @@ func isInbox(subject string) bool {
 }
 
 // DecodeAsync reads a message of [AsyncMessage.Encode], or of any other NATS client, and checks its ids. The error wraps
-// [es.ErrBadToken] if the message is not a command.
-func DecodeAsync(message es.Message) (AsyncMessage, error) {
+// [core.ErrBadToken] if the message is not a command.
+func DecodeAsync(message port.Message) (AsyncMessage, error) {
 	h := message.Header
 	m := AsyncMessage{
 		Command: Command{
 			Stream: message.To, Name: h[headerCommand], ID: h[headerCommandID], Body: message.Data,
-			CorrelationID: h[headerCorrelation], CausationID: h[headerCausation],
-			Trace: es.Trace{Parent: h[headerTraceParent], State: h[headerTraceState]},
+			CorrelationID: h[HeaderCorrelation], CausationID: h[HeaderCausation],
+			Trace: core.Trace{Parent: h[HeaderTraceParent], State: h[HeaderTraceState]},
 		},
 		ReplyTo: h[headerReplyTo],
 	}
 	if text := h[headerIfMatch]; text != "" {
 		number, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be a version", es.ErrBadToken, headerIfMatch, text)
+			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be a version", core.ErrBadToken, headerIfMatch, text)
 		}
-		version := es.Version(number)
+		version := core.Version(number)
 		m.IfMatch = &version
 	}
 	if text := h[headerOutcomeTo]; text != "" {
 		category, id, ok := strings.Cut(text, "/")
 		if !ok {
-			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be category/id", es.ErrBadToken, headerOutcomeTo, text)
+			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be category/id", core.ErrBadToken, headerOutcomeTo, text)
 		}
-		m.OutcomeTo = es.Stream{Tenant: message.To.Tenant, Category: category, ID: id}
+		m.OutcomeTo = core.Stream{Tenant: message.To.Tenant, Category: category, ID: id}
 	}
 	return m, m.check()
 }

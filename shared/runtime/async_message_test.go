@@ -7,18 +7,19 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
 )
 
 func commandMessage() runtime.AsyncMessage {
-	version := es.Version(0)
+	version := core.Version(0)
 	return runtime.AsyncMessage{
 		Command: runtime.Command{
-			Stream: es.Stream{Tenant: "acme", Category: "counter", ID: "7"}, Name: "add", ID: "c/1", Body: json.RawMessage(`{"n": 1}`),
-			IfMatch: &version, CorrelationID: "cor", CausationID: "cause", Trace: es.Trace{Parent: "00-1-2-01", State: "a=b"},
+			Stream: core.Stream{Tenant: "acme", Category: "counter", ID: "7"}, Name: "add", ID: "c/1", Body: json.RawMessage(`{"n": 1}`),
+			IfMatch: &version, CorrelationID: "cor", CausationID: "cause", Trace: core.Trace{Parent: "00-1-2-01", State: "a=b"},
 		},
-		OutcomeTo: es.Stream{Tenant: "acme", Category: "process-count", ID: "p-1"},
+		OutcomeTo: core.Stream{Tenant: "acme", Category: "process-count", ID: "p-1"},
 		ReplyTo:   "_INBOX_me.x.y",
 	}
 }
@@ -83,7 +84,7 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 	} {
 		m := commandMessage()
 		change(&m)
-		if _, err := m.Encode(); !errors.Is(err, es.ErrBadToken) {
+		if _, err := m.Encode(); !errors.Is(err, core.ErrBadToken) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -101,7 +102,7 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(message.Header)
-		if _, err := runtime.DecodeAsync(message); !errors.Is(err, es.ErrBadToken) {
+		if _, err := runtime.DecodeAsync(message); !errors.Is(err, core.ErrBadToken) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -132,7 +133,7 @@ func TestStatusesTravelWhole(t *testing.T) {
 		t.Error("two statuses have one message id")
 	}
 	for _, body := range []string{"", "null", "{", `{"command_id":"c","status":"pending"}`, `{"status":"accepted"}`, `{"command_id":"` + strings.Repeat("c", 200) + `","status":"accepted"}`} {
-		if _, err := runtime.DecodeStatus(es.Message{To: m.OutcomeTo, Data: []byte(body)}); !errors.Is(err, es.ErrBadPayload) {
+		if _, err := runtime.DecodeStatus(port.Message{To: m.OutcomeTo, Data: []byte(body)}); !errors.Is(err, core.ErrBadPayload) {
 			t.Errorf("status %q: %v", body, err)
 		}
 	}

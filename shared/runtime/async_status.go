@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
 )
 
 // AsyncState is the progress of a command that was sent over the bus.
@@ -28,9 +29,9 @@ type AsyncStatus struct {
 	State     AsyncState `json:"status"`
 
 	// Of an accepted command.
-	Version  es.Version `json:"version,omitempty"`  // of the stream after the command
-	Position string     `json:"position,omitempty"` // of the commit; "3-1042"
-	Events   []string   `json:"events,omitempty"`   // kinds
+	Version  core.Version `json:"version,omitempty"`  // of the stream after the command
+	Position string       `json:"position,omitempty"` // of the commit; "3-1042"
+	Events   []string     `json:"events,omitempty"`   // kinds
 
 	// Of a rejected command.
 	Refused bool            `json:"refused,omitempty"` // without asking the domain: the command is malformed or unknown
@@ -42,35 +43,35 @@ type AsyncStatus struct {
 // Final reports whether the command is decided.
 func (s *AsyncStatus) Final() bool { return s.State == Accepted || s.State == Rejected }
 
-// Encode returns the message for [es.OutcomeTopic] that brings the status of m to m.OutcomeTo. The same status encodes to
+// Encode returns the message for [port.ResultTopic] that brings the status of m to m.OutcomeTo. The same status encodes to
 // the same message.
-func (s *AsyncStatus) Encode(m *AsyncMessage) (es.Message, error) {
-	body, err := es.Marshal(s)
+func (s *AsyncStatus) Encode(m *AsyncMessage) (port.Message, error) {
+	body, err := core.Marshal(s)
 	if err != nil {
-		return es.Message{}, err
+		return port.Message{}, err
 	}
-	message := es.Message{
+	message := port.Message{
 		ID: hashID("out", m.OutcomeTo.Path(), m.Stream.Path(), m.ID, string(s.State)), To: m.OutcomeTo, Data: body,
-		Header: map[string]string{headerCommandID: m.ID, headerCausation: m.ID, headerCorrelation: orElse(m.CorrelationID, m.ID)},
+		Header: map[string]string{headerCommandID: m.ID, HeaderCausation: m.ID, HeaderCorrelation: OrElse(m.CorrelationID, m.ID)},
 	}
 	if m.Trace.Parent != "" {
-		message.Header[headerTraceParent] = m.Trace.Parent
+		message.Header[HeaderTraceParent] = m.Trace.Parent
 		if m.Trace.State != "" {
-			message.Header[headerTraceState] = m.Trace.State
+			message.Header[HeaderTraceState] = m.Trace.State
 		}
 	}
 	return message, message.Check()
 }
 
-// DecodeStatus reads a message of [AsyncStatus.Encode]. The error wraps [es.ErrBadPayload] if the message is not a final
+// DecodeStatus reads a message of [AsyncStatus.Encode]. The error wraps [core.ErrBadPayload] if the message is not a final
 // status.
-func DecodeStatus(message es.Message) (AsyncStatus, error) {
+func DecodeStatus(message port.Message) (AsyncStatus, error) {
 	var s AsyncStatus
 	if err := json.Unmarshal(message.Data, &s); err != nil {
-		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: %w", es.ErrBadPayload, message.To, err)
+		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: %w", core.ErrBadPayload, message.To, err)
 	}
-	if !s.Final() || es.CheckCommandID(s.CommandID) != nil {
-		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: status %q of command %q is not final", es.ErrBadPayload, message.To, s.State, s.CommandID)
+	if !s.Final() || core.CheckCommandID(s.CommandID) != nil {
+		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: status %q of command %q is not final", core.ErrBadPayload, message.To, s.State, s.CommandID)
 	}
 	return s, nil
 }

@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/async"
+	"orchestrix/shared/runtime/command"
 )
 
 // workerStack is an async worker with its log, bus and status store, in memory.
@@ -22,9 +25,9 @@ type workerStack struct {
 	t         *testing.T
 	log       *memory.Log
 	bus       *memory.Bus
-	values    es.KeyValue
-	statuses  *runtime.StatusStore
-	submitter *runtime.Submitter
+	values    port.KeyValue
+	statuses  *async.StatusStore
+	submitter *async.Submitter
 
 	mu      sync.Mutex
 	replies []string
@@ -33,26 +36,26 @@ type workerStack struct {
 
 func newWorkerStack(t *testing.T) *workerStack {
 	s := &workerStack{t: t, log: memory.NewLog(2), bus: memory.NewBus(), values: memory.NewKeyValue()}
-	s.statuses = runtime.NewStatusStore(s.values)
-	s.submitter = runtime.NewSubmitter(s.bus, s.statuses)
+	s.statuses = async.NewStatusStore(s.values)
+	s.submitter = async.NewSubmitter(s.bus, s.statuses)
 	return s
 }
 
 // explain is final for rejections of the domain and for malformed commands.
-func explain(err error) (runtime.Refusal, bool) {
-	var rejection *es.Rejection
+func explain(err error) (async.Refusal, bool) {
+	var rejection *core.Rejection
 	switch {
 	case errors.As(err, &rejection):
-		return runtime.Refusal{Code: rejection.Code, Detail: rejection.Message, Problem: json.RawMessage(`{"status":422}`)}, true
-	case errors.Is(err, runtime.ErrCommandReused), errors.Is(err, runtime.ErrUnknown), errors.Is(err, es.ErrBadPayload):
-		return runtime.Refusal{Code: "other", Detail: err.Error()}, true
+		return async.Refusal{Code: rejection.Code, Detail: rejection.Message, Problem: json.RawMessage(`{"status":422}`)}, true
+	case errors.Is(err, runtime.ErrCommandReused), errors.Is(err, runtime.ErrUnknown), errors.Is(err, core.ErrBadPayload):
+		return async.Refusal{Code: "other", Detail: err.Error()}, true
 	}
-	return runtime.Refusal{}, false
+	return async.Refusal{}, false
 }
 
-func (s *workerStack) worker(executor runtime.CommandExecutor) *runtime.AsyncWorker {
-	return runtime.NewAsyncWorker(counterRegistry(s.t), executor, s.bus, s.statuses, runtime.AsyncConfig{
-		Decode:  (*es.CommandType).Decode,
+func (s *workerStack) worker(executor async.Executor) *async.Worker {
+	return async.NewWorker(counterRegistry(s.t), executor, s.bus, s.statuses, async.Config{
+		Decode:  (*core.CommandType).Decode,
 		Explain: explain, Logger: slog.New(slog.DiscardHandler),
 		Reply: func(_ context.Context, subject string, body []byte) error {
 			s.mu.Lock()
@@ -63,20 +66,20 @@ func (s *workerStack) worker(executor runtime.CommandExecutor) *runtime.AsyncWor
 	})
 }
 
-func (s *workerStack) executor() *runtime.Executor {
-	return newExecutor(s.t, s.log, nil, runtime.ExecutorConfig{})
+func (s *workerStack) executor() *command.Executor {
+	return newExecutor(s.t, s.log, nil, command.Config{})
 }
 
-func (s *workerStack) delivery(m runtime.AsyncMessage, attempt int) es.Delivery {
+func (s *workerStack) delivery(m runtime.AsyncMessage, attempt int) port.Delivery {
 	s.t.Helper()
 	message, err := m.Encode()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return es.Delivery{Message: message, Attempt: attempt}
+	return port.Delivery{Message: message, Attempt: attempt}
 }
 
-func (s *workerStack) handle(q *runtime.AsyncWorker, m runtime.AsyncMessage) {
+func (s *workerStack) handle(q *async.Worker, m runtime.AsyncMessage) {
 	s.t.Helper()
 	if err := q.Handle(s.t.Context(), s.delivery(m, 1)); err != nil {
 		s.t.Fatalf("command %s: %v", m.ID, err)
@@ -84,12 +87,12 @@ func (s *workerStack) handle(q *runtime.AsyncWorker, m runtime.AsyncMessage) {
 }
 
 // want waits until a command has a status, and compares it.
-func (s *workerStack) want(id string, state runtime.AsyncState, version es.Version, code string) {
+func (s *workerStack) want(id string, state runtime.AsyncState, version core.Version, code string) {
 	s.t.Helper()
 	var o runtime.AsyncStatus
 	var err error
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		o, err = s.statuses.Status(s.t.Context(), es.DefaultTenant, id)
+		o, err = s.statuses.Status(s.t.Context(), core.DefaultTenant, id)
 		if err != nil || o.State == state && o.Code == code || time.Now().After(end) {
 			break
 		}
@@ -99,10 +102,10 @@ func (s *workerStack) want(id string, state runtime.AsyncState, version es.Versi
 	}
 }
 
-func (s *workerStack) wantVersion(stream string, version es.Version) {
+func (s *workerStack) wantVersion(stream string, version core.Version) {
 	s.t.Helper()
 	last, err := s.log.Last(s.t.Context(), counterStream(stream))
-	if err != nil && !errors.Is(err, es.ErrNoStream) || last.Version != version {
+	if err != nil && !errors.Is(err, port.ErrNoStream) || last.Version != version {
 		s.t.Errorf("counter %s has version %d, %v; not %d", stream, last.Version, err, version)
 	}
 }
@@ -113,7 +116,7 @@ func (s *workerStack) published(count int) []runtime.AsyncStatus {
 	ctx, stop := context.WithTimeout(s.t.Context(), 30*time.Second)
 	defer stop()
 	var got []runtime.AsyncStatus
-	err := s.bus.Subscribe(ctx, es.OutcomeTopic, es.Subscription{Group: "test", MaxInFlight: 1}, func(_ context.Context, d es.Delivery) error {
+	err := s.bus.Subscribe(ctx, port.ResultTopic, port.Subscription{Group: "test", MaxInFlight: 1}, func(_ context.Context, d port.Delivery) error {
 		o, err := runtime.DecodeStatus(d.Message)
 		if err != nil || d.To != asker("p") {
 			s.t.Errorf("outcome for %s: %v", d.To, err)
@@ -129,11 +132,11 @@ func (s *workerStack) published(count int) []runtime.AsyncStatus {
 	return got
 }
 
-func asker(id string) es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: "process-count", ID: id}
+func asker(id string) core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: "process-count", ID: id}
 }
 
-func (s *workerStack) run(queues ...*runtime.AsyncWorker) {
+func (s *workerStack) run(queues ...*async.Worker) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var running sync.WaitGroup
 	for _, q := range queues {
@@ -173,7 +176,7 @@ func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	if o, err := s.submitter.Submit(t.Context(), good); err != nil || o.State != runtime.Accepted {
 		t.Errorf("submitted again: %+v, %v", o, err)
 	}
-	if _, err := s.statuses.Status(t.Context(), es.DefaultTenant, "unknown"); !errors.Is(err, es.ErrNotFound) {
+	if _, err := s.statuses.Status(t.Context(), core.DefaultTenant, "unknown"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("an unknown command: %v", err)
 	}
 }
@@ -193,7 +196,7 @@ func TestARejectionIsFinal(t *testing.T) {
 
 // flakyValues fails once, before or after it has done what it is asked for.
 type flakyValues struct {
-	es.KeyValue
+	port.KeyValue
 	before, after error
 }
 
@@ -214,9 +217,9 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
 	flaky := &flakyValues{KeyValue: s.values}
-	s.statuses = runtime.NewStatusStore(flaky)
+	s.statuses = async.NewStatusStore(flaky)
 	q := s.worker(s.executor())
-	cut := fmt.Errorf("%w: interrupted", es.ErrUnavailable)
+	cut := fmt.Errorf("%w: interrupted", port.ErrUnavailable)
 	for i, breakOff := range []func(){
 		func() { flaky.before = cut }, // executed, but not stored
 		func() { flaky.after = cut },  // stored, but the worker doesn't know
@@ -224,12 +227,12 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 	} {
 		m := runtime.AsyncMessage{Command: addCommand("a", fmt.Sprint("c", i), 1), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
 		breakOff()
-		if err := q.Handle(t.Context(), s.delivery(m, 1)); !errors.Is(err, es.ErrUnavailable) || es.IsTerminated(err) {
+		if err := q.Handle(t.Context(), s.delivery(m, 1)); !errors.Is(err, port.ErrUnavailable) || port.IsTerminated(err) {
 			t.Errorf("step %d: %v", i, err)
 		}
 		s.broken = nil
 		s.handle(q, m)
-		s.want(m.ID, runtime.Accepted, es.Version(i+1), "")
+		s.want(m.ID, runtime.Accepted, core.Version(i+1), "")
 	}
 	s.wantVersion("a", 3)
 	if told := s.published(3); told[2].Version != 3 {
@@ -247,16 +250,16 @@ func (f executorFunc) Execute(ctx context.Context, c runtime.Command) (runtime.R
 func TestATransientErrorIsNoRejection(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	for _, failure := range []error{es.ErrUnavailable, es.ErrConflict, runtime.ErrOverloaded, context.DeadlineExceeded} {
+	for _, failure := range []error{port.ErrUnavailable, port.ErrConflict, runtime.ErrOverloaded, context.DeadlineExceeded} {
 		q := s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) {
 			return runtime.Result{}, fmt.Errorf("x: %w", failure)
 		}))
 		err := q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}, 1000))
-		if !errors.Is(err, failure) || es.IsTerminated(err) {
+		if !errors.Is(err, failure) || port.IsTerminated(err) {
 			t.Errorf("%v became %v", failure, err)
 		}
 	}
-	if _, err := s.statuses.Status(t.Context(), es.DefaultTenant, "c"); !errors.Is(err, es.ErrNotFound) {
+	if _, err := s.statuses.Status(t.Context(), core.DefaultTenant, "c"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("there is a status: %v", err)
 	}
 }
@@ -274,7 +277,7 @@ func TestAPoisonedCommandBecomesADeadLetter(t *testing.T) {
 	s.run(s.worker(s.executor()))
 	s.want("next", runtime.Accepted, 1, "")
 	s.want("poison", runtime.Pending, 0, "dead-letter")
-	dead, err := s.bus.DeadLetters(t.Context(), es.DeadLetterQuery{})
+	dead, err := s.bus.DeadLetters(t.Context(), port.DeadLetterQuery{})
 	if err != nil || len(dead) != 1 || dead[0].Attempts != 5 || !strings.Contains(dead[0].Error, "broken on purpose") {
 		t.Errorf("dead letters: %+v, %v", dead, err)
 	}
@@ -284,7 +287,7 @@ func TestMessagesThatAreNotCommands(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
 	q := s.worker(s.executor())
-	if err := q.Handle(t.Context(), es.Delivery{Message: es.Message{ID: "m", To: counterStream("a"), Data: []byte(`{}`)}, Attempt: 1}); !es.IsTerminated(err) || !errors.Is(err, es.ErrBadToken) {
+	if err := q.Handle(t.Context(), port.Delivery{Message: port.Message{ID: "m", To: counterStream("a"), Data: []byte(`{}`)}, Attempt: 1}); !port.IsTerminated(err) || !errors.Is(err, core.ErrBadToken) {
 		t.Errorf("a message without a command: %v", err)
 	}
 	for id, spoil := range map[string]func(*runtime.Command){
@@ -329,7 +332,7 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 		return runtime.Result{Stream: c.Stream, CommandID: c.ID, Version: 1}, nil
 	}
 	no := func(runtime.Command) (runtime.Result, error) {
-		return runtime.Result{}, &es.Rejection{Code: "no", Message: "no"}
+		return runtime.Result{}, &core.Rejection{Code: "no", Message: "no"}
 	}
 	type decide = func(runtime.Command) (runtime.Result, error)
 	for _, c := range []struct {
@@ -371,7 +374,7 @@ func TestCommandsOfAnAggregateKeepTheirOrder(t *testing.T) {
 	for a := range aggregates {
 		s.want(fmt.Sprintf("c%d-%d", a, each-1), runtime.Accepted, each, "")
 		i := 0
-		for c, err := range es.Read(t.Context(), s.log, counterStream(fmt.Sprint(a)), 0) {
+		for c, err := range port.Read(t.Context(), s.log, counterStream(fmt.Sprint(a)), 0) {
 			if want := fmt.Sprintf("c%d-%d", a, i); err != nil || c.Command.ID != want {
 				t.Fatalf("%s comes in place of %s: %v", c.Command.ID, want, err)
 			}

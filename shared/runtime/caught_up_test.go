@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/command"
 )
 
 // heldUp is longer than a request to the store may take: the store can't tell how long it was in flight.
@@ -15,7 +16,7 @@ const heldUp = time.Second
 
 // stalling is a store that delays a worker between its read of the heads and its next request, and applies nothing meanwhile.
 type stalling struct {
-	es.ViewStore
+	port.ViewStore
 	stalls    atomic.Bool
 	headsRead chan struct{} // receives when the worker has read the heads
 	proceed   chan struct{}
@@ -23,7 +24,7 @@ type stalling struct {
 	end       chan struct{}
 }
 
-func (s *stalling) Builds(ctx context.Context) ([]es.BuildStatus, error) {
+func (s *stalling) Builds(ctx context.Context) ([]port.BuildStatus, error) {
 	if s.stalls.Load() {
 		select {
 		case s.headsRead <- struct{}{}:
@@ -35,7 +36,7 @@ func (s *stalling) Builds(ctx context.Context) ([]es.BuildStatus, error) {
 	return s.ViewStore.Builds(ctx)
 }
 
-func (s *stalling) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (int, error) {
+func (s *stalling) Join(ctx context.Context, kind port.WorkerKind, owner string, ttl time.Duration) (int, error) {
 	select {
 	case s.next <- struct{}{}:
 	default:
@@ -43,12 +44,12 @@ func (s *stalling) Join(ctx context.Context, kind es.WorkerKind, owner string, t
 	return s.ViewStore.Join(ctx, kind, owner, ttl)
 }
 
-func (s *stalling) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+func (s *stalling) Apply(ctx context.Context, view core.ViewSpec, u port.Update, fold port.FoldFunc) error {
 	s.stall()
 	return s.ViewStore.Apply(ctx, view, u, fold)
 }
 
-func (s *stalling) ApplyTogether(ctx context.Context, all []es.Application) error {
+func (s *stalling) ApplyTogether(ctx context.Context, all []port.Application) error {
 	s.stall()
 	return s.ViewStore.ApplyTogether(ctx, all)
 }
@@ -73,7 +74,7 @@ func TestCaughtUpIsAsOfTheLook(t *testing.T) {
 		views.stalls.Store(true)
 		<-views.headsRead
 		time.Sleep(heldUp)
-		mustExecute(t, newExecutor(t, s.log, nil, runtime.ExecutorConfig{}), addCommand("a0", "later", 2))
+		mustExecute(t, newExecutor(t, s.log, nil, command.Config{}), addCommand("a0", "later", 2))
 		acknowledged := time.Now()
 		close(views.proceed)
 		<-views.next // the round has ended
@@ -82,7 +83,7 @@ func TestCaughtUpIsAsOfTheLook(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range checkpoints {
-			if c.Position.Partition == es.PartitionOf(es.DefaultTenant, "a0", 4) && (c.Position.Sequence != 1 || c.CaughtUp.After(acknowledged)) {
+			if c.Position.Partition == core.PartitionOf(core.DefaultTenant, "a0", 4) && (c.Position.Sequence != 1 || c.CaughtUp.After(acknowledged)) {
 				t.Errorf("at %s it is caught up as of %s; the next commit was acknowledged at %s", c.Position, c.CaughtUp, acknowledged)
 			}
 		}

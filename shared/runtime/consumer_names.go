@@ -9,4 +9,4 @@ const ProcessFollower = "process-runner"
 var reservedNames = []string{ProcessFollower}
 
 // isReserved reports whether builds of this name belong to the worker of a consumer that is not a view.
-func isReserved(name string) bool { return slices.Contains(reservedNames, name) }
+func IsReserved(name string) bool { return slices.Contains(reservedNames, name) }

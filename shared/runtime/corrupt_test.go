@@ -10,14 +10,17 @@ import (
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/follower"
+	"orchestrix/shared/runtime/verify"
 )
 
-func foreignEvent(s es.Stream, kind string, version int) string {
+func foreignEvent(s core.Stream, kind string, version int) string {
 	return fmt.Sprintf(`[{"specversion":"1.0","id":"%[1]s/%[2]s/%[4]d","source":"/default/counting","type":"counting.%[3]s","subject":"%[1]s-%[2]s",`+
 		`"time":"2026-01-02T03:04:05Z","datacontenttype":"application/json","dataschema":"urn:orchestrix:counting.%[3]s:1","streamversion":%[4]d,"data":{"N":1}}]`,
 		s.Category, s.ID, kind, version)
@@ -51,8 +54,8 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	write(unstorable, 0, foreignEvent(unstorable, `No\u0000Text`, 1))
 	write(counterStream("misplaced"), 1, foreignEvent(counterStream("misplaced"), "Added", 1))
 
-	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
-	for stream, want := range map[string]error{"junk": es.ErrCorrupt, "unknown": es.ErrUnknownEvent, "skipped": es.ErrCorrupt, "unstorable": es.ErrUnknownEvent} {
+	x := newExecutor(t, log, nil, command.Config{})
+	for stream, want := range map[string]error{"junk": core.ErrCorrupt, "unknown": core.ErrUnknownEvent, "skipped": core.ErrCorrupt, "unstorable": core.ErrUnknownEvent} {
 		if _, err := x.Execute(t.Context(), addCommand(stream, "c", 1)); !errors.Is(err, want) {
 			t.Errorf("a command to %s: %v", stream, err)
 		}
@@ -61,7 +64,7 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	delete(after, "odd") // it includes the event whose version was skipped
 	awaitTallies(t, views, after)
 	eventually(t, "what can't be read is parked", func() error {
-		failed, err := views.Parked(t.Context(), es.ParkedQuery{View: "by-id", Limit: 10})
+		failed, err := views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
 		if err != nil || len(failed) != 4 {
 			return fmt.Errorf("parked are %+v, %w", failed, err)
 		}
@@ -69,27 +72,27 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	})
 	for _, r := range p.Status() {
 		for _, part := range r.Partitions {
-			if part.State != runtime.Following {
+			if part.State != follower.Following {
 				t.Errorf("%s is %s: %v", r.Build, part.State, part.Err)
 			}
 		}
 	}
-	v, err := runtime.Verify(t.Context(), registry, log, views, runtime.VerifyOptions{LogOnly: true})
+	v, err := verify.Run(t.Context(), registry, log, views, verify.Options{LogOnly: true})
 	if err != nil || v.Count < 4 {
 		t.Errorf("verify found %+v, %v", v.Findings, err)
 	}
 }
 
 // foreignWriter publishes as another client would, into the stream's partition or the off-th after it.
-func foreignWriter(t testing.TB, connection *nats.Conn) func(s es.Stream, off int, body string) {
+func foreignWriter(t testing.TB, connection *nats.Conn) func(s core.Stream, off int, body string) {
 	t.Helper()
 	js, err := natsjs.New(connection)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(s es.Stream, off int, body string) {
+	return func(s core.Stream, off int, body string) {
 		t.Helper()
-		partition := (es.PartitionOf(s.Tenant, s.ID, 4) + off) % 4
+		partition := (core.PartitionOf(s.Tenant, s.ID, 4) + off) % 4
 		subject := strings.Join([]string{"orx.evt", fmt.Sprint(partition), s.Tenant, s.Category, s.ID}, ".")
 		if _, err := js.Publish(t.Context(), subject, []byte(body)); err != nil {
 			t.Fatal(err)

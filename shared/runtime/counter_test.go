@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 )
 
 // A counter is the smallest aggregate that can reject a command.
@@ -21,7 +24,7 @@ type (
 	added   struct{ N int }
 )
 
-func (c counter) add(cmd add) ([]es.Event, error) {
+func (c counter) add(cmd add) ([]core.Event, error) {
 	if c.Total+cmd.N < 0 {
 		return es.Reject("counter-negative", "%d can't go down by %d", c.Total, -cmd.N)
 	}
@@ -31,11 +34,11 @@ func (c counter) add(cmd add) ([]es.Event, error) {
 	return es.Accept(added(cmd))
 }
 
-func (c counter) stumble(stumble) ([]es.Event, error) { panic("broken on purpose") }
+func (c counter) stumble(stumble) ([]core.Event, error) { panic("broken on purpose") }
 
 func (c counter) added(e added) counter { return counter{Total: c.Total + e.N} }
 
-func counterModule(policy es.SnapshotPolicy) es.Module {
+func counterModule(policy core.SnapshotPolicy) es.Module {
 	return es.Module{Name: "counting", Deciders: []es.DeciderDef{es.Decider[counter]{
 		Category: "counter",
 		Decide:   es.Commands[counter]{es.Handle("add", counter.add), es.Handle("stumble", counter.stumble)},
@@ -44,17 +47,17 @@ func counterModule(policy es.SnapshotPolicy) es.Module {
 	}}}
 }
 
-func counterRegistry(t testing.TB) *es.Registry {
+func counterRegistry(t testing.TB) *core.Registry {
 	t.Helper()
-	registry, err := es.NewRegistry(counterModule(es.SnapshotPolicy{}))
+	registry, err := es.NewRegistry(counterModule(core.SnapshotPolicy{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return registry
 }
 
-func counterStream(id string) es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: "counter", ID: id}
+func counterStream(id string) core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: "counter", ID: id}
 }
 
 func addCommand(stream, id string, n int) runtime.Command {
@@ -63,12 +66,12 @@ func addCommand(stream, id string, n int) runtime.Command {
 	}
 }
 
-func newExecutor(t testing.TB, log es.EventStore, snapshots es.Snapshots, config runtime.ExecutorConfig) *runtime.Executor {
+func newExecutor(t testing.TB, log port.EventStore, snapshots port.Snapshots, config command.Config) *command.Executor {
 	t.Helper()
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	x, err := runtime.NewExecutor(counterRegistry(t), log, snapshots, config)
+	x, err := command.NewExecutor(counterRegistry(t), log, snapshots, config)
 	if err != nil {
 		t.Fatal(err)
 	}

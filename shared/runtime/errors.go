@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // Errors of the runtime, besides those of package es.
@@ -24,8 +24,8 @@ var (
 
 // PreconditionError: the command expected a version that the stream does not have.
 type PreconditionError struct {
-	Stream           es.Stream
-	Expected, Actual es.Version
+	Stream           core.Stream
+	Expected, Actual core.Version
 }
 
 func (e *PreconditionError) Error() string {
@@ -35,7 +35,7 @@ func (e *PreconditionError) Error() string {
 // NotReachedError: a view had not reached a position when the wait for it timed out.
 type NotReachedError struct {
 	View            string
-	Wanted, Reached es.Position
+	Wanted, Reached core.Position
 }
 
 func (e *NotReachedError) Error() string {
@@ -43,14 +43,14 @@ func (e *NotReachedError) Error() string {
 }
 
 // setDefault replaces a value that is not positive.
-func setDefault(value *int, standard int) {
+func SetDefault(value *int, standard int) {
 	if *value <= 0 {
 		*value = standard
 	}
 }
 
 // orElse returns value, or otherwise if value is empty.
-func orElse(value, otherwise string) string {
+func OrElse(value, otherwise string) string {
 	if value == "" {
 		return otherwise
 	}

@@ -8,15 +8,17 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 )
 
 func TestACommandBecomesACommit(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	x := newExecutor(t, log, nil, command.Config{})
 	result, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
 	if err != nil {
 		t.Fatal(err)
@@ -36,11 +38,11 @@ func TestACommandBecomesACommit(t *testing.T) {
 func TestARepeatedCommandGetsItsFirstResult(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	first, err := newExecutor(t, log, nil, runtime.ExecutorConfig{}).Execute(t.Context(), addCommand("a", "c1", 5))
+	first, err := newExecutor(t, log, nil, command.Config{}).Execute(t.Context(), addCommand("a", "c1", 5))
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := newExecutor(t, log, nil, runtime.ExecutorConfig{}) // as after a restart
+	x := newExecutor(t, log, nil, command.Config{}) // as after a restart
 	mustExecute(t, x, addCommand("a", "c2", 1))
 	again, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
 	if err != nil {
@@ -49,7 +51,7 @@ func TestARepeatedCommandGetsItsFirstResult(t *testing.T) {
 	if !again.Repeated || again.Version != first.Version || again.Position != first.Position || fmt.Sprint(again.Events) != fmt.Sprint(first.Events) {
 		t.Errorf("got %+v, first it was %+v", again, first)
 	}
-	expected := es.Version(0)
+	expected := core.Version(0)
 	withMatch := addCommand("a", "c1", 5)
 	withMatch.IfMatch = &expected
 	if again, err = x.Execute(t.Context(), withMatch); err != nil || !again.Repeated {
@@ -65,21 +67,21 @@ func TestARepeatedCommandGetsItsFirstResult(t *testing.T) {
 
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
-	x := newExecutor(t, memory.NewLog(4), nil, runtime.ExecutorConfig{})
+	x := newExecutor(t, memory.NewLog(4), nil, command.Config{})
 	mustExecute(t, x, addCommand("a", "c0", 1))
-	two := es.Version(2)
+	two := core.Version(2)
 	cases := map[string]struct {
 		change func(*runtime.Command)
 		is     func(error) bool
 	}{
 		"unknown category": {func(c *runtime.Command) { c.Stream.Category = "nothing" }, isErr(runtime.ErrUnknown)},
 		"unknown command":  {func(c *runtime.Command) { c.Name = "nothing" }, isErr(runtime.ErrUnknown)},
-		"bad id":           {func(c *runtime.Command) { c.Stream.ID = "a.b" }, isErr(es.ErrBadToken)},
-		"bad command id":   {func(c *runtime.Command) { c.ID = "a\r\nb" }, isErr(es.ErrBadToken)},
-		"bad body":         {func(c *runtime.Command) { c.Body = []byte(`{"N":`) }, isErr(es.ErrBadPayload)},
-		"unknown field":    {func(c *runtime.Command) { c.Body = []byte(`{"N":1,"M":2}`) }, isErr(es.ErrBadPayload)},
+		"bad id":           {func(c *runtime.Command) { c.Stream.ID = "a.b" }, isErr(core.ErrBadToken)},
+		"bad command id":   {func(c *runtime.Command) { c.ID = "a\r\nb" }, isErr(core.ErrBadToken)},
+		"bad body":         {func(c *runtime.Command) { c.Body = []byte(`{"N":`) }, isErr(core.ErrBadPayload)},
+		"unknown field":    {func(c *runtime.Command) { c.Body = []byte(`{"N":1,"M":2}`) }, isErr(core.ErrBadPayload)},
 		"other version":    {func(c *runtime.Command) { c.IfMatch = &two }, isType[*runtime.PreconditionError]},
-		"the domain's no":  {func(c *runtime.Command) { c.Body = []byte(`{"N":-2}`) }, isType[*es.Rejection]},
+		"the domain's no":  {func(c *runtime.Command) { c.Body = []byte(`{"N":-2}`) }, isType[*core.Rejection]},
 		"a panic":          {func(c *runtime.Command) { c.Name, c.Body = "stumble", []byte(`{}`) }, func(err error) bool { return err != nil }},
 	}
 	for name, test := range cases {
@@ -96,7 +98,7 @@ func TestWhatIsRefused(t *testing.T) {
 
 func TestACommandMayChangeNothing(t *testing.T) {
 	t.Parallel()
-	x := newExecutor(t, memory.NewLog(4), nil, runtime.ExecutorConfig{})
+	x := newExecutor(t, memory.NewLog(4), nil, command.Config{})
 	before := mustExecute(t, x, addCommand("a", "c1", 1))
 	result := mustExecute(t, x, addCommand("a", "c2", 0))
 	if result.Version != 1 || result.Position != before.Position || len(result.Events) != 0 || result.Events == nil {
@@ -111,7 +113,7 @@ func TestExecutorsRaceOnOneLog(t *testing.T) {
 	log := memory.NewLog(4)
 	var workers sync.WaitGroup
 	for e := range executors {
-		x := newExecutor(t, log, nil, runtime.ExecutorConfig{MaxConflicts: 1000})
+		x := newExecutor(t, log, nil, command.Config{MaxConflicts: 1000})
 		for c := range clients {
 			workers.Go(func() {
 				for n := range commands {
@@ -130,12 +132,12 @@ func TestExecutorsRaceOnOneLog(t *testing.T) {
 func TestExecutorsRaceWithOneCommand(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	a, b := newExecutor(t, log, nil, runtime.ExecutorConfig{}), newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	a, b := newExecutor(t, log, nil, command.Config{}), newExecutor(t, log, nil, command.Config{})
 	for n := range 200 {
 		id := fmt.Sprintf("c%d", n)
 		var race sync.WaitGroup
 		results := [2]runtime.Result{}
-		for i, x := range []*runtime.Executor{a, b} {
+		for i, x := range []*command.Executor{a, b} {
 			race.Go(func() { results[i] = mustExecute(t, x, addCommand("one", id, 1)) })
 		}
 		race.Wait()
@@ -152,7 +154,7 @@ func TestExecutorsRaceWithOneCommand(t *testing.T) {
 func TestARejectionIsNeverStale(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	a, b := newExecutor(t, log, nil, runtime.ExecutorConfig{}), newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	a, b := newExecutor(t, log, nil, command.Config{}), newExecutor(t, log, nil, command.Config{})
 	mustExecute(t, a, addCommand("a", "c1", 1))
 	mustExecute(t, b, addCommand("a", "c2", 10)) // a doesn't see it happen
 	result := mustExecute(t, a, addCommand("a", "c3", -5))
@@ -167,10 +169,10 @@ type lossy struct {
 	lose atomic.Bool
 }
 
-func (l *lossy) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+func (l *lossy) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	revision, err := l.Log.Append(ctx, expected, c)
 	if l.lose.CompareAndSwap(true, false) {
-		return es.Revision{}, es.ErrUnavailable
+		return core.Revision{}, port.ErrUnavailable
 	}
 	return revision, err
 }
@@ -178,10 +180,10 @@ func (l *lossy) Append(ctx context.Context, expected es.Revision, c es.Commit) (
 func TestAnUnknownOutcomeIsResolvedByTryingAgain(t *testing.T) {
 	t.Parallel()
 	log := &lossy{Log: memory.NewLog(4)}
-	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	x := newExecutor(t, log, nil, command.Config{})
 	mustExecute(t, x, addCommand("a", "c1", 1))
 	log.lose.Store(true)
-	if _, err := x.Execute(t.Context(), addCommand("a", "c2", 1)); !errors.Is(err, es.ErrUnavailable) {
+	if _, err := x.Execute(t.Context(), addCommand("a", "c2", 1)); !errors.Is(err, port.ErrUnavailable) {
 		t.Fatalf("got %v", err)
 	}
 	again := mustExecute(t, x, addCommand("a", "c2", 1))
@@ -193,7 +195,7 @@ func TestAnUnknownOutcomeIsResolvedByTryingAgain(t *testing.T) {
 func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 	t.Parallel()
 	log := &blocked{Log: memory.NewLog(1), entered: make(chan struct{}), open: make(chan struct{})}
-	x := newExecutor(t, log, nil, runtime.ExecutorConfig{MaxWaiting: 1})
+	x := newExecutor(t, log, nil, command.Config{MaxWaiting: 1})
 	var first sync.WaitGroup
 	first.Go(func() { mustExecute(t, x, addCommand("a", "c1", 1)) })
 	<-log.entered
@@ -205,7 +207,7 @@ func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 		for errors.Is(err, runtime.ErrOverloaded) { // the third command took the only place in the queue just then
 			_, err = x.Execute(ctx, addCommand("a", "c2", 1))
 		}
-		if !errors.Is(err, es.ErrUnavailable) {
+		if !errors.Is(err, port.ErrUnavailable) {
 			t.Errorf("a command whose client left while it waited got %v", err)
 		}
 	})
@@ -234,12 +236,12 @@ type blocked struct {
 	open    chan struct{}
 }
 
-func (b *blocked) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+func (b *blocked) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	b.once.Do(func() { close(b.entered); <-b.open })
 	return b.Log.Append(ctx, expected, c)
 }
 
-func mustExecute(t testing.TB, x *runtime.Executor, c runtime.Command) runtime.Result {
+func mustExecute(t testing.TB, x *command.Executor, c runtime.Command) runtime.Result {
 	t.Helper()
 	result, err := x.Execute(t.Context(), c)
 	if err != nil {
@@ -258,11 +260,11 @@ func isType[E error](err error) bool {
 }
 
 // total folds the stream from the log alone.
-func total(t testing.TB, log es.Reader, id string) int {
+func total(t testing.TB, log port.Reader, id string) int {
 	t.Helper()
 	a, _ := counterRegistry(t).Aggregate("counter")
 	state, err := a.Initial, error(nil)
-	for c, errRead := range es.Read(t.Context(), log, counterStream(id), 0) {
+	for c, errRead := range port.Read(t.Context(), log, counterStream(id), 0) {
 		if errRead != nil {
 			t.Fatal(errRead)
 		}

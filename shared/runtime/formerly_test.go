@@ -5,8 +5,11 @@ import (
 	"log/slog"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 )
 
 type (
@@ -32,14 +35,14 @@ func TestEventsUnderAFormerName(t *testing.T) {
 	t.Parallel()
 	library := es.Module{Name: "library", Deciders: []es.DeciderDef{es.Decider[int]{
 		Category: "book",
-		Decide:   es.Commands[int]{es.Handle("lend", func(_ int, c lendBook) ([]es.Event, error) { return es.Accept(lentV1{c.To}) })},
+		Decide:   es.Commands[int]{es.Handle("lend", func(_ int, c lendBook) ([]core.Event, error) { return es.Accept(lentV1{c.To}) })},
 		Evolve:   es.Events[int]{es.Apply("Lent", func(n int, _ lentV1) int { return n + 1 })},
 	}}}
 	renamed := es.Module{
 		Name: "books",
 		Deciders: []es.DeciderDef{es.Decider[books]{
 			Category: "book",
-			Decide:   es.Commands[books]{es.Handle("lend", func(_ books, c lendBook) ([]es.Event, error) { return es.Accept(bookLent{c.To}) })},
+			Decide:   es.Commands[books]{es.Handle("lend", func(_ books, c lendBook) ([]core.Event, error) { return es.Accept(bookLent{c.To}) })},
 			Evolve: es.Events[books]{es.Apply("BookLent", books.lent, es.Formerly("library.Lent"),
 				es.From(1, func(old lentV1) bookLent { return bookLent{Reader: old.Name} }))},
 		}},
@@ -47,10 +50,10 @@ func TestEventsUnderAFormerName(t *testing.T) {
 			es.On(func(d *tally, e bookLent) { d.Total += len(e.Reader); d.Adds++ }),
 		}}},
 		Processes: []es.ProcessDef{es.Process[bool]{Name: "remind", On: es.Reactions[bool]{
-			es.Start(es.StreamID, func(bool, bookLent, es.Meta) (bool, []es.Effect) { return true, nil }),
+			es.Start(es.StreamID, func(bool, bookLent, core.Meta) (bool, []processes.Effect) { return true, nil }),
 		}}},
 	}
-	dune := es.Stream{Tenant: es.DefaultTenant, Category: "book", ID: "dune"}
+	dune := core.Stream{Tenant: core.DefaultTenant, Category: "book", ID: "dune"}
 	onStacks(t, func(t *testing.T, s stack) {
 		lend := func(m es.Module, id, to string) {
 			t.Helper()
@@ -58,7 +61,7 @@ func TestEventsUnderAFormerName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			x, err := runtime.NewExecutor(registry, s.log, nil, runtime.ExecutorConfig{Logger: slog.New(slog.DiscardHandler)})
+			x, err := command.NewExecutor(registry, s.log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +89,7 @@ func TestEventsUnderAFormerName(t *testing.T) {
 			process := registry.Processes()[0]
 			for _, r := range commit.Events {
 				event, err := registry.Decode(r)
-				if id, errID := process.Instance(r.Type, event, es.Meta{Stream: commit.Stream}); err != nil || !process.ReactsTo(r.Type) || id != "dune" || errID != nil {
+				if id, errID := process.Instance(r.Type, event, core.Meta{Stream: commit.Stream}); err != nil || !process.ReactsTo(r.Type) || id != "dune" || errID != nil {
 					t.Errorf("%s starts instance %q: %v, %v", r.Type, id, err, errID)
 				}
 			}

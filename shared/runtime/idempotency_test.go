@@ -12,11 +12,12 @@ import (
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
 	"orchestrix/shared/memory"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 )
 
 // After the server's duplicate window, restarts of the services and more commands, a repeated command still gets its first
@@ -35,7 +36,7 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	snapshots := memory.NewSnapshots()
-	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{SnapshotEvery: 4})
+	x := newExecutor(t, log, snapshots, command.Config{SnapshotEvery: 4})
 	first, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +63,8 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 		}
 		return err
 	})
-	for name, x := range map[string]*runtime.Executor{
-		"the same service": x, "a restarted one": newExecutor(t, log, snapshots, runtime.ExecutorConfig{}), "one without snapshots": newExecutor(t, log, nil, runtime.ExecutorConfig{}),
+	for name, x := range map[string]*command.Executor{
+		"the same service": x, "a restarted one": newExecutor(t, log, snapshots, command.Config{}), "one without snapshots": newExecutor(t, log, nil, command.Config{}),
 	} {
 		again, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
 		if err != nil || !again.Repeated || again.Version != first.Version || again.Position != first.Position {
@@ -79,8 +80,8 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 func TestTwoServicesRaceWithOneCommand(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
-		services := []*runtime.Executor{
-			newExecutor(t, s.log, nil, runtime.ExecutorConfig{}), newExecutor(t, s.log, nil, runtime.ExecutorConfig{}),
+		services := []*command.Executor{
+			newExecutor(t, s.log, nil, command.Config{}), newExecutor(t, s.log, nil, command.Config{}),
 		}
 		const rounds, each = 30, 3
 		for round := range rounds {
@@ -98,7 +99,7 @@ func TestTwoServicesRaceWithOneCommand(t *testing.T) {
 			racing.Wait()
 			firsts := 0
 			for _, r := range results {
-				if r.Version != es.Version(round+1) || r.Position != results[0].Position {
+				if r.Version != core.Version(round+1) || r.Position != results[0].Position {
 					t.Errorf("round %d: one answer is %+v, another %+v", round, r, results[0])
 				}
 				if !r.Repeated {

@@ -6,16 +6,17 @@ import (
 	"log/slog"
 	"testing"
 
-	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/query"
 )
 
 // BenchmarkLoad measures a load on stores in memory: of all commits, and of a snapshot that an executor has saved.
 func BenchmarkLoad(b *testing.B) {
 	const commits = 100
 	log, snapshots := memory.NewLog(1), memory.NewSnapshots()
-	x := newExecutor(b, log, snapshots, runtime.ExecutorConfig{})
+	x := newExecutor(b, log, snapshots, command.Config{})
 	for n := range commits {
 		mustExecute(b, x, addCommand("a", fmt.Sprint("c", n), 1))
 	}
@@ -24,12 +25,12 @@ func BenchmarkLoad(b *testing.B) {
 	if err := x.Run(ended); err != nil { // it saves what is in the cache
 		b.Fatal(err)
 	}
-	for name, from := range map[string]es.Snapshots{"commits": nil, "snapshot": snapshots} {
+	for name, from := range map[string]port.Snapshots{"commits": nil, "snapshot": snapshots} {
 		b.Run(name, func(b *testing.B) {
-			queries := runtime.NewQueries(counterRegistry(b), log, nil, from, slog.Default())
+			queries := query.New(counterRegistry(b), log, nil, from, slog.Default())
 			b.ReportAllocs()
 			for b.Loop() {
-				state, err := queries.State(b.Context(), counterStream("a"), runtime.Moment{}, runtime.Wait{})
+				state, err := queries.State(b.Context(), counterStream("a"), query.Moment{}, query.Wait{})
 				if err != nil || state.Version != commits {
 					b.Fatalf("%+v, %v", state, err)
 				}

@@ -12,26 +12,28 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 )
 
 // faulty is a log that loses the next append, or the answer to it.
 type faulty struct {
-	es.Log
+	port.Log
 	loseNext, loseAnswer bool
 }
 
-func (f *faulty) Append(ctx context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+func (f *faulty) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	if f.loseNext {
 		f.loseNext = false
-		return es.Revision{}, fmt.Errorf("%w: lost on its way", es.ErrUnavailable)
+		return core.Revision{}, fmt.Errorf("%w: lost on its way", port.ErrUnavailable)
 	}
 	revision, err := f.Log.Append(ctx, expected, c)
 	if f.loseAnswer {
 		f.loseAnswer = false
-		return es.Revision{}, fmt.Errorf("%w: its answer was lost", es.ErrUnavailable)
+		return core.Revision{}, fmt.Errorf("%w: its answer was lost", port.ErrUnavailable)
 	}
 	return revision, err
 }
@@ -39,12 +41,12 @@ func (f *faulty) Append(ctx context.Context, expected es.Revision, c es.Commit) 
 // counterModel is the expected behaviour of the counters, in its simplest form.
 type counterModel struct {
 	totals   map[string]int
-	versions map[string]es.Version
+	versions map[string]core.Version
 	answers  map[string]answered // by stream and command id: the first acceptance
 }
 
 type answered struct {
-	version es.Version
+	version core.Version
 	n       int
 }
 
@@ -53,7 +55,7 @@ type machine struct {
 	t         testing.TB
 	log       *faulty
 	snapshots *forgetful
-	services  []*runtime.Executor
+	services  []*command.Executor
 	stops     []func()
 	model     counterModel
 	sent      []sentCommand // the accepted commands
@@ -72,18 +74,18 @@ type forgetful struct {
 
 func (f *forgetful) lose() { f.kept.Store(memory.NewSnapshots()) }
 
-func (f *forgetful) Load(ctx context.Context, s es.Stream, schema string) (es.Snapshot, error) {
+func (f *forgetful) Load(ctx context.Context, s core.Stream, schema string) (port.Snapshot, error) {
 	return f.kept.Load().Load(ctx, s, schema)
 }
 
-func (f *forgetful) Save(ctx context.Context, snapshots []es.Snapshot) error {
+func (f *forgetful) Save(ctx context.Context, snapshots []port.Snapshot) error {
 	return f.kept.Load().Save(ctx, snapshots)
 }
 
 func newMachine(t testing.TB) *machine {
 	m := &machine{
 		t: t, log: &faulty{Log: memory.NewLog(3)}, snapshots: &forgetful{},
-		model: counterModel{totals: map[string]int{}, versions: map[string]es.Version{}, answers: map[string]answered{}},
+		model: counterModel{totals: map[string]int{}, versions: map[string]core.Version{}, answers: map[string]answered{}},
 	}
 	m.snapshots.lose()
 	for range 2 {
@@ -97,7 +99,7 @@ func newMachine(t testing.TB) *machine {
 // restart stops a service, which then saves its snapshots, and starts it with an empty and very small cache.
 func (m *machine) restart(i int) {
 	m.stops[i]()
-	x := newExecutor(m.t, m.log, m.snapshots, runtime.ExecutorConfig{CacheSize: 2, SnapshotEvery: 3})
+	x := newExecutor(m.t, m.log, m.snapshots, command.Config{CacheSize: 2, SnapshotEvery: 3})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = x.Run(ctx) }()
@@ -111,9 +113,9 @@ func (m *machine) execute(service int, c sentCommand) error {
 	key := c.stream + " " + c.id
 	first, known := m.model.answers[key]
 	total := m.model.totals[c.stream] + c.n
-	var no *es.Rejection
+	var no *core.Rejection
 	switch {
-	case errors.Is(err, es.ErrUnavailable):
+	case errors.Is(err, port.ErrUnavailable):
 		return m.execute(1-service, c) // its result is unknown: a client sends it again
 	case known && first.n != c.n:
 		if !errors.Is(err, runtime.ErrCommandReused) {
@@ -267,8 +269,8 @@ func TestExecutorsDoWhatTheModelSays(t *testing.T) {
 // compare folds every stream from the log and compares it with the model.
 func (m *machine) compare() error {
 	for stream, version := range m.model.versions {
-		total, last := 0, es.Version(0)
-		for c, err := range es.Read(context.Background(), m.log, counterStream(stream), 0) {
+		total, last := 0, core.Version(0)
+		for c, err := range port.Read(context.Background(), m.log, counterStream(stream), 0) {
 			if err != nil {
 				return err
 			}

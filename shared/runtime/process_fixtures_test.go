@@ -9,12 +9,19 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/async"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/process"
+	"orchestrix/shared/runtime/verify"
 )
 
 // A move takes an amount from one purse and gives it to another. If that purse rejects it as it would be too full, the first
@@ -44,7 +51,7 @@ func moveModule() es.Module {
 		Deciders: []es.DeciderDef{
 			es.Decider[bool]{
 				Category: "move",
-				Decide: es.Commands[bool]{es.Handle("begin", func(before bool, c begin) ([]es.Event, error) {
+				Decide: es.Commands[bool]{es.Handle("begin", func(before bool, c begin) ([]core.Event, error) {
 					if before {
 						return es.Reject("begun", "it has begun before")
 					}
@@ -55,13 +62,13 @@ func moveModule() es.Module {
 			es.Decider[purse]{
 				Category: "purse",
 				Decide: es.Commands[purse]{
-					es.Handle("take", func(p purse, c take) ([]es.Event, error) {
+					es.Handle("take", func(p purse, c take) ([]core.Event, error) {
 						if p.Total < c.N {
 							return es.Reject("empty", "there are %d", p.Total)
 						}
 						return es.Accept(taken(c))
 					}),
-					es.Handle("give", func(p purse, c give) ([]es.Event, error) {
+					es.Handle("give", func(p purse, c give) ([]core.Event, error) {
 						if p.Total+c.N > full {
 							return es.Reject("full", "there are %d", p.Total)
 						}
@@ -81,43 +88,43 @@ func moveModule() es.Module {
 var moves = es.Process[moving]{
 	Name: "move",
 	On: es.Reactions[moving]{
-		es.Start(es.StreamID, func(_ moving, e begun, _ es.Meta) (moving, []es.Effect) {
+		es.Start(es.StreamID, func(_ moving, e begun, _ core.Meta) (moving, []processes.Effect) {
 			if e.N == 13 {
 				panic("thirteen")
 			}
 			if e.N == 0 { // it only waits
-				return moving{Move: e.begin}, []es.Effect{es.After("wait", 10*time.Millisecond)}
+				return moving{Move: e.begin}, []processes.Effect{es.After("wait", 10*time.Millisecond)}
 			}
-			return moving{Move: e.begin}, []es.Effect{es.Send(e.From, take{e.N}), es.After("wait", time.Hour)}
+			return moving{Move: e.begin}, []processes.Effect{es.Send(e.From, take{e.N}), es.After("wait", time.Hour)}
 		}),
-		es.OnOutcome(func(m moving, _ take, o es.CommandOutcome) (moving, []es.Effect) {
+		es.OnResult(func(m moving, _ take, o core.CommandResult) (moving, []processes.Effect) {
 			if !o.Accepted {
-				return m, []es.Effect{es.Fail(o.Code)}
+				return m, []processes.Effect{es.Fail(o.Code)}
 			}
 			m.Taken = true
-			return m, []es.Effect{es.Cancel("wait"), es.Send(m.Move.To, give{m.Move.N}).Tagged("there"), es.After("wait", time.Hour)}
+			return m, []processes.Effect{es.Cancel("wait"), es.Send(m.Move.To, give{m.Move.N}).Tagged("there"), es.After("wait", time.Hour)}
 		}),
-		es.OnOutcome(func(m moving, c give, o es.CommandOutcome) (moving, []es.Effect) {
+		es.OnResult(func(m moving, c give, o core.CommandResult) (moving, []processes.Effect) {
 			switch {
 			case o.Tag == "back":
-				return m, []es.Effect{es.Fail("full")}
+				return m, []processes.Effect{es.Fail("full")}
 			case o.Accepted:
-				return m, []es.Effect{es.Complete()}
+				return m, []processes.Effect{es.Complete()}
 			}
-			return m, []es.Effect{es.Compensating(o.Code), es.Send(m.Move.From, c).Tagged("back")}
+			return m, []processes.Effect{es.Compensating(o.Code), es.Send(m.Move.From, c).Tagged("back")}
 		}),
-		es.OnDeadline("wait", func(m moving, _ es.Meta) (moving, []es.Effect) { return m, []es.Effect{es.Complete()} }),
+		es.OnDeadline("wait", func(m moving, _ core.Meta) (moving, []processes.Effect) { return m, []processes.Effect{es.Complete()} }),
 	},
 }
 
 // processStack is what processes run on.
 type processStack struct {
 	stack
-	bus       es.MessageBus
-	deadlines es.Deadlines
-	outcomes  *runtime.StatusStore
-	registry  *es.Registry
-	executor  *runtime.Executor // of the command service
+	bus       port.MessageBus
+	deadlines port.Deadlines
+	outcomes  *async.StatusStore
+	registry  *core.Registry
+	executor  *command.Executor // of the command service
 }
 
 func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
@@ -155,19 +162,19 @@ func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
 }
 
 // newProcessStack also runs a worker that executes the commands of processes.
-func newProcessStack(t *testing.T, s stack, bus es.MessageBus, deadlines es.Deadlines, values es.KeyValue) *processStack {
+func newProcessStack(t *testing.T, s stack, bus port.MessageBus, deadlines port.Deadlines, values port.KeyValue) *processStack {
 	t.Helper()
-	p := &processStack{stack: s, bus: bus, deadlines: deadlines, outcomes: runtime.NewStatusStore(values), registry: registered(t, moveModule())}
+	p := &processStack{stack: s, bus: bus, deadlines: deadlines, outcomes: async.NewStatusStore(values), registry: registered(t, moveModule())}
 	p.executor = p.newExecutor(t)
-	queue := runtime.NewAsyncWorker(p.registry, p.executor, bus, p.outcomes, runtime.AsyncConfig{
-		Decode:  (*es.CommandType).Decode,
+	queue := async.NewWorker(p.registry, p.executor, bus, p.outcomes, async.Config{
+		Decode:  (*core.CommandType).Decode,
 		Explain: explainRejection, Logger: slog.New(slog.DiscardHandler),
 	})
 	background(t, queue.Run)
 	return p
 }
 
-func registered(t testing.TB, modules ...es.Module) *es.Registry {
+func registered(t testing.TB, modules ...es.Module) *core.Registry {
 	t.Helper()
 	registry, err := es.NewRegistry(modules...)
 	if err != nil {
@@ -176,17 +183,17 @@ func registered(t testing.TB, modules ...es.Module) *es.Registry {
 	return registry
 }
 
-func explainRejection(err error) (runtime.Refusal, bool) {
-	var rejection *es.Rejection
+func explainRejection(err error) (async.Refusal, bool) {
+	var rejection *core.Rejection
 	if errors.As(err, &rejection) {
-		return runtime.Refusal{Code: rejection.Code, Detail: rejection.Message}, true
+		return async.Refusal{Code: rejection.Code, Detail: rejection.Message}, true
 	}
-	return runtime.Refusal{Code: "unknown", Detail: err.Error()}, errors.Is(err, runtime.ErrUnknown)
+	return async.Refusal{Code: "unknown", Detail: err.Error()}, errors.Is(err, runtime.ErrUnknown)
 }
 
-func (s *processStack) newExecutor(t *testing.T) *runtime.Executor {
+func (s *processStack) newExecutor(t *testing.T) *command.Executor {
 	t.Helper()
-	x, err := runtime.NewExecutor(s.registry, s.log, nil, runtime.ExecutorConfig{Logger: slog.New(slog.DiscardHandler)})
+	x, err := command.NewExecutor(s.registry, s.log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,24 +217,24 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 }
 
 // runner starts a process runner with an executor of its own.
-func (s *processStack) runner(t *testing.T, owner string, change ...func(*runtime.ProcessConfig)) (*runtime.ProcessRunner, func()) {
+func (s *processStack) runner(t *testing.T, owner string, change ...func(*process.Config)) (*process.Runner, func()) {
 	t.Helper()
-	config := runtime.ProcessConfig{Owner: owner, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)}
+	config := process.Config{Owner: owner, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&config)
 	}
-	r := runtime.NewProcessRunner(s.registry, s.log, s.newExecutor(t), s.views, s.bus, s.deadlines, config)
+	r := process.NewRunner(s.registry, s.log, s.newExecutor(t), s.views, s.bus, s.deadlines, config)
 	return r, background(t, r.Run)
 }
 
 func (s *processStack) execute(t *testing.T, category, id, name string, command any) {
 	t.Helper()
-	body, err := es.Marshal(command)
+	body, err := core.Marshal(command)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.executor.Execute(t.Context(), runtime.Command{
-		Stream: es.Stream{Tenant: es.DefaultTenant, Category: category, ID: id}, Name: name, ID: fmt.Sprint(name, "-", id), Body: body,
+		Stream: core.Stream{Tenant: core.DefaultTenant, Category: category, ID: id}, Name: name, ID: fmt.Sprint(name, "-", id), Body: body,
 	})
 	if err != nil {
 		t.Fatalf("%s of %s-%s: %v", name, category, id, err)
@@ -239,19 +246,19 @@ func (s *processStack) begin(t *testing.T, id, from, to string, n int) {
 	s.execute(t, "move", id, "begin", begin{From: from, To: to, N: n})
 }
 
-func moveStream(id string) es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: "process-move", ID: id}
+func moveStream(id string) core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: "process-move", ID: id}
 }
 
 // state folds a stream from the log.
-func (s *processStack) state(t *testing.T, stream es.Stream) any {
+func (s *processStack) state(t *testing.T, stream core.Stream) any {
 	t.Helper()
 	a, ok := s.registry.Aggregate(stream.Category)
 	if !ok {
 		t.Fatalf("no category %s", stream.Category)
 	}
 	state := a.Initial
-	for c, err := range es.Read(t.Context(), s.log, stream, 0) {
+	for c, err := range port.Read(t.Context(), s.log, stream, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,18 +271,18 @@ func (s *processStack) state(t *testing.T, stream es.Stream) any {
 
 func (s *processStack) total(t *testing.T, id string) int {
 	t.Helper()
-	p, _ := s.state(t, es.Stream{Tenant: es.DefaultTenant, Category: "purse", ID: id}).(purse)
+	p, _ := s.state(t, core.Stream{Tenant: core.DefaultTenant, Category: "purse", ID: id}).(purse)
 	return p.Total
 }
 
-func (s *processStack) instance(t *testing.T, id string) es.ProcessInstance {
+func (s *processStack) instance(t *testing.T, id string) processes.Instance {
 	t.Helper()
-	p, _ := s.state(t, moveStream(id)).(es.ProcessInstance)
+	p, _ := s.state(t, moveStream(id)).(processes.Instance)
 	return p
 }
 
 // awaitStatus waits until an instance has a status and, if it has ended, the results of all its commands.
-func (s *processStack) awaitStatus(t *testing.T, id string, status es.ProcessStatus) {
+func (s *processStack) awaitStatus(t *testing.T, id string, status processes.Status) {
 	t.Helper()
 	eventually(t, "instance "+id, func() error {
 		p := s.instance(t, id)
@@ -289,7 +296,7 @@ func (s *processStack) awaitStatus(t *testing.T, id string, status es.ProcessSta
 // verify checks the log, also for commands that were committed twice.
 func (s *processStack) verify(t *testing.T) {
 	t.Helper()
-	v, err := runtime.Verify(t.Context(), s.registry, s.log, s.views, runtime.VerifyOptions{LogOnly: true})
+	v, err := verify.Run(t.Context(), s.registry, s.log, s.views, verify.Options{LogOnly: true})
 	if err != nil || v.Count > 0 {
 		t.Errorf("verify: %v, %+v", err, v.Findings)
 	}

@@ -9,8 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime"
 )
 
@@ -27,20 +30,20 @@ func TestAnEventTooLargeToBeKeptParksItsInstance(t *testing.T) {
 	s := newProcessStack(t, smallCommits(), memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	r, _ := s.runner(t, "one")
 	s.begin(t, "large", strings.Repeat("x", maxCommit-100), "", 0)
-	s.awaitStatus(t, "large", es.StatusParked)
+	s.awaitStatus(t, "large", processes.StatusParked)
 	s.begin(t, "next", "", "", 0)
-	s.awaitStatus(t, "next", es.StatusCompleted)
-	by := es.Action{Who: "ada", At: time.Now()}
+	s.awaitStatus(t, "next", processes.StatusCompleted)
+	by := core.Action{Who: "ada", At: time.Now()}
 	if err := r.Retry(t.Context(), moveStream("large"), "retry-1", by); err != nil {
 		t.Error(err)
 	}
-	if p := s.instance(t, "large"); p.Status != es.StatusParked || !strings.Contains(p.Error, "too large") {
+	if p := s.instance(t, "large"); p.Status != processes.StatusParked || !strings.Contains(p.Error, "too large") {
 		t.Errorf("retried, it is %+v", p)
 	}
 	if err := r.Cancel(t.Context(), moveStream("large"), "cancel-1", by); err != nil {
 		t.Error(err)
 	}
-	s.awaitStatus(t, "large", es.StatusCancelled)
+	s.awaitStatus(t, "large", processes.StatusCancelled)
 	s.verify(t)
 }
 
@@ -51,8 +54,10 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 	module.Processes = []es.ProcessDef{es.Process[bool]{
 		Name: "astray",
 		On: es.Reactions[bool]{es.Start(
-			func(e begun, _ es.Meta) string { return cmp.Or(e.To, "no token") },
-			func(bool, begun, es.Meta) (bool, []es.Effect) { return true, []es.Effect{es.Complete()} },
+			func(e begun, _ core.Meta) string { return cmp.Or(e.To, "no token") },
+			func(bool, begun, core.Meta) (bool, []processes.Effect) {
+				return true, []processes.Effect{es.Complete()}
+			},
 		)},
 	}}
 	s := &processStack{stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: registered(t, module)}
@@ -61,7 +66,7 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 	s.begin(t, "large", strings.Repeat("x", maxCommit-100), "", 0)
 	parked := make(chan struct{})
 	background(t, func(ctx context.Context) error {
-		return s.log.Follow(ctx, es.Position{}, 1, func(_ context.Context, b es.Batch) error {
+		return s.log.Follow(ctx, core.Position{}, 1, func(_ context.Context, b port.Batch) error {
 			if b.Commits[0].Events[0].Kind() == "Parked" {
 				close(parked)
 			}
@@ -75,7 +80,7 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 	}
 	s.begin(t, "next", "", "found", 0)
 	eventually(t, "the next event", func() error {
-		_, err := s.log.Last(t.Context(), es.Stream{Tenant: es.DefaultTenant, Category: "process-astray", ID: "found"})
+		_, err := s.log.Last(t.Context(), core.Stream{Tenant: core.DefaultTenant, Category: "process-astray", ID: "found"})
 		return err
 	})
 }
@@ -91,13 +96,13 @@ func TestALongTraceParksNoInstance(t *testing.T) {
 		state = append(state, fmt.Sprintf("vendor%d=%s", n, strings.Repeat("x", 256)))
 	}
 	_, err := s.executor.Execute(t.Context(), runtime.Command{
-		Stream: es.Stream{Tenant: es.DefaultTenant, Category: "move", ID: "m"}, Name: "begin", ID: "c", Body: []byte(`{"From":"a","To":"b","N":1}`),
-		Trace: es.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", State: strings.Join(state, ",")},
+		Stream: core.Stream{Tenant: core.DefaultTenant, Category: "move", ID: "m"}, Name: "begin", ID: "c", Body: []byte(`{"From":"a","To":"b","N":1}`),
+		Trace: core.Trace{Parent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", State: strings.Join(state, ",")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.awaitStatus(t, "m", es.StatusCompleted)
+	s.awaitStatus(t, "m", processes.StatusCompleted)
 }
 
 // The triggers that wait for an instance may not fit into one commit together: a retry takes them in smaller batches.
@@ -109,25 +114,25 @@ func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 	module.Processes = []es.ProcessDef{es.Process[wordy]{
 		Name: "wordy",
 		On: es.Reactions[wordy]{
-			es.Start(es.StreamID, func(_ wordy, _ begun, _ es.Meta) (wordy, []es.Effect) {
+			es.Start(es.StreamID, func(_ wordy, _ begun, _ core.Meta) (wordy, []processes.Effect) {
 				if !mended.Load() {
 					panic("broken")
 				}
 				return wordy{strings.Repeat("x", maxCommit/3)}, nil
 			}),
-			es.When(func(given, es.Meta) string { return "m" }, func(w wordy, _ given, _ es.Meta) (wordy, []es.Effect) { return w, nil }),
+			es.When(func(given, core.Meta) string { return "m" }, func(w wordy, _ given, _ core.Meta) (wordy, []processes.Effect) { return w, nil }),
 		},
 	}}
 	s := &processStack{stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: registered(t, module)}
 	s.executor = s.newExecutor(t)
 	r, _ := s.runner(t, "one")
-	instance := es.Stream{Tenant: es.DefaultTenant, Category: "process-wordy", ID: "m"}
+	instance := core.Stream{Tenant: core.DefaultTenant, Category: "process-wordy", ID: "m"}
 	s.begin(t, "m", "", "", 0)
 	const waiting = 7
 	for n := range waiting {
 		s.execute(t, "purse", fmt.Sprint(n), "give", give{1})
 	}
-	current := func() es.ProcessInstance { p, _ := s.state(t, instance).(es.ProcessInstance); return p }
+	current := func() processes.Instance { p, _ := s.state(t, instance).(processes.Instance); return p }
 	eventually(t, "all wait", func() error {
 		if p := current(); len(p.Inbox) != 1+waiting {
 			return fmt.Errorf("%d wait", len(p.Inbox))
@@ -135,10 +140,10 @@ func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 		return nil
 	})
 	mended.Store(true)
-	if err := r.Retry(t.Context(), instance, "retry", es.Action{Who: "ada", At: time.Now()}); err != nil {
+	if err := r.Retry(t.Context(), instance, "retry", core.Action{Who: "ada", At: time.Now()}); err != nil {
 		t.Error(err)
 	}
-	if p := current(); p.Status != es.StatusRunning || len(p.Inbox) > 0 || len(p.Sources) != 1+waiting {
+	if p := current(); p.Status != processes.StatusRunning || len(p.Inbox) > 0 || len(p.Sources) != 1+waiting {
 		t.Errorf("it is %s, %s; %d wait", p.Status, p.Error, len(p.Inbox))
 	}
 }

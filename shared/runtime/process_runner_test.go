@@ -7,9 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/follower"
+	"orchestrix/shared/runtime/process"
 )
 
 func TestProcessesMoveAndCompensate(t *testing.T) {
@@ -22,15 +26,15 @@ func TestProcessesMoveAndCompensate(t *testing.T) {
 		s.begin(t, "full", "a", "b", 7)
 		s.begin(t, "empty", "c", "b", 500)
 		s.begin(t, "waits", "", "", 0)
-		s.awaitStatus(t, "works", es.StatusCompleted)
-		s.awaitStatus(t, "full", es.StatusFailed)
-		s.awaitStatus(t, "empty", es.StatusFailed)
-		s.awaitStatus(t, "waits", es.StatusCompleted)
+		s.awaitStatus(t, "works", processes.StatusCompleted)
+		s.awaitStatus(t, "full", processes.StatusFailed)
+		s.awaitStatus(t, "empty", processes.StatusFailed)
+		s.awaitStatus(t, "waits", processes.StatusCompleted)
 		if a, b, c := s.total(t, "a"), s.total(t, "b"), s.total(t, "c"); a != 60 || b != full || c != 40 {
 			t.Errorf("a has %d, b %d, c %d", a, b, c)
 		}
 		for _, id := range []string{"works", "waits"} {
-			for c, err := range es.Read(t.Context(), s.log, moveStream(id), 0) {
+			for c, err := range port.Read(t.Context(), s.log, moveStream(id), 0) {
 				if err != nil || c.CorrelationID != "begin-"+id || c.CausationID == c.Command.ID {
 					t.Errorf("%s version %d is correlated with %q and caused by %q: %v", id, c.Version, c.CorrelationID, c.CausationID, err)
 				}
@@ -40,7 +44,7 @@ func TestProcessesMoveAndCompensate(t *testing.T) {
 			t.Errorf("it failed for %q", p.Reason)
 		}
 		eventually(t, "no deadline is left", func() error {
-			pending, err := s.deadlines.PendingDeadlines(t.Context(), es.DeadlineQuery{})
+			pending, err := s.deadlines.PendingDeadlines(t.Context(), port.DeadlineQuery{})
 			if len(pending) > 0 {
 				return fmt.Errorf("%v", pending)
 			}
@@ -58,27 +62,27 @@ func TestAParkedInstance(t *testing.T) {
 		s.execute(t, "purse", "a", "give", give{100})
 		s.begin(t, "bad", "a", "b", 13)
 		s.begin(t, "good", "a", "b", 14)
-		s.awaitStatus(t, "good", es.StatusCompleted)
-		s.awaitStatus(t, "bad", es.StatusParked)
-		by := es.Action{Who: "ada", At: time.Now()}
+		s.awaitStatus(t, "good", processes.StatusCompleted)
+		s.awaitStatus(t, "bad", processes.StatusParked)
+		by := core.Action{Who: "ada", At: time.Now()}
 		if err := r.Retry(t.Context(), moveStream("bad"), "retry-1", by); err != nil {
 			t.Error(err)
 		}
-		if p := s.instance(t, "bad"); p.Status != es.StatusParked || p.Error == "" {
+		if p := s.instance(t, "bad"); p.Status != processes.StatusParked || p.Error == "" {
 			t.Errorf("it is %+v", p)
 		}
 		if err := r.Cancel(t.Context(), moveStream("bad"), "cancel-1", by); err != nil {
 			t.Error(err)
 		}
-		s.awaitStatus(t, "bad", es.StatusCancelled)
-		var rejection *es.Rejection
+		s.awaitStatus(t, "bad", processes.StatusCancelled)
+		var rejection *core.Rejection
 		if err := r.Cancel(t.Context(), moveStream("bad"), "cancel-2", by); !errors.As(err, &rejection) || rejection.Code != "ended" {
 			t.Errorf("cancelled again: %v", err)
 		}
 		if err := r.Retry(t.Context(), moveStream("good"), "retry-2", by); !errors.As(err, &rejection) || rejection.Code != "not-parked" {
 			t.Errorf("retried while it is not parked: %v", err)
 		}
-		if _, err := r.Instance(t.Context(), moveStream("unknown")); !errors.Is(err, es.ErrNotFound) {
+		if _, err := r.Instance(t.Context(), moveStream("unknown")); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("no instance: %v", err)
 		}
 		s.verify(t)
@@ -104,16 +108,16 @@ func TestEveryBoundaryIsCutOnce(t *testing.T) {
 	onProcessStacks(t, func(t *testing.T, s *processStack) {
 		s.execute(t, "purse", "a", "give", give{full})
 		s.execute(t, "purse", "b", "give", give{full})
-		for i, point := range runtime.ProcessPoints {
+		for i, point := range process.Points {
 			cut := failOnce(point)
-			_, stop := s.runner(t, point, func(c *runtime.ProcessConfig) { c.Failpoint = cut.at })
+			_, stop := s.runner(t, point, func(c *process.Config) { c.Failpoint = cut.at })
 			works, fails, waits := fmt.Sprint("works-", point), fmt.Sprint("full-", point), fmt.Sprint("waits-", point)
 			s.begin(t, works, "a", fmt.Sprint("c", i), 10)
 			s.begin(t, fails, "a", "b", 5)
 			s.begin(t, waits, "", "", 0)
-			s.awaitStatus(t, works, es.StatusCompleted)
-			s.awaitStatus(t, fails, es.StatusFailed)
-			s.awaitStatus(t, waits, es.StatusCompleted)
+			s.awaitStatus(t, works, processes.StatusCompleted)
+			s.awaitStatus(t, fails, processes.StatusFailed)
+			s.awaitStatus(t, waits, processes.StatusCompleted)
 			if got := s.total(t, fmt.Sprint("c", i)); got != 10 {
 				t.Errorf("after %s was cut, %d have arrived", point, got)
 			}
@@ -164,7 +168,7 @@ func TestProcessesBeginAgainOnAnotherLog(t *testing.T) {
 	_, stop := first.runner(t, "one")
 	first.execute(t, "purse", "a", "give", give{N: 10})
 	first.begin(t, "m1", "a", "b", 3)
-	first.awaitStatus(t, "m1", es.StatusCompleted)
+	first.awaitStatus(t, "m1", processes.StatusCompleted)
 	stop()
 
 	second := newProcessStack(t, stack{memory.NewLog(4), views}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
@@ -173,16 +177,16 @@ func TestProcessesBeginAgainOnAnotherLog(t *testing.T) {
 	r, _ := second.runner(t, "two")
 	eventually(t, "the runner halts", func() error {
 		for _, p := range r.Status() {
-			if p.State == runtime.Halted {
+			if p.State == follower.Halted {
 				return nil
 			}
 		}
 		return fmt.Errorf("it is %+v", r.Status())
 	})
-	if _, err := views.Rebuild(t.Context(), runtime.FollowerView().ViewSpec, false, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
+	if _, err := views.Rebuild(t.Context(), process.FollowerView().ViewSpec, false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
 		t.Fatal(err)
 	}
-	second.awaitStatus(t, "m1", es.StatusCompleted)
+	second.awaitStatus(t, "m1", processes.StatusCompleted)
 	if got := second.total(t, "b"); got != 4 {
 		t.Errorf("b has %d, not 4", got)
 	}

@@ -11,9 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
+	"orchestrix/shared/runtime/follower"
+	"orchestrix/shared/runtime/process"
 )
 
 // manyMoves begins moves of 1 from purse a to b and waits until all are completed.
@@ -28,7 +32,7 @@ func (s *processStack) manyMoves(t *testing.T, prefix string, n int, during func
 	}
 	beginning.Wait()
 	for i := range n {
-		s.awaitStatus(t, fmt.Sprint(prefix, i), es.StatusCompleted)
+		s.awaitStatus(t, fmt.Sprint(prefix, i), processes.StatusCompleted)
 	}
 }
 
@@ -43,7 +47,7 @@ func TestProcessRunnersShare(t *testing.T) {
 			return func() error {
 				mine := 0
 				for _, p := range second.Status() {
-					if p.State == runtime.Following {
+					if p.State == follower.Following {
 						mine++
 					}
 				}
@@ -73,19 +77,19 @@ func TestPausedProcessRunner(t *testing.T) {
 		var paused atomic.Bool
 		asleep, wake := make(chan struct{}), make(chan struct{})
 		frozen := &frozenViews{ViewStore: s.views, paused: &paused, wake: wake}
-		config := runtime.ProcessConfig{Owner: "one", LeaseTTL: shortTTL, Logger: quietLogger(), Failpoint: func(point string) error {
-			if point == runtime.PointDispatch && paused.CompareAndSwap(false, true) {
+		config := process.Config{Owner: "one", LeaseTTL: shortTTL, Logger: quietLogger(), Failpoint: func(point string) error {
+			if point == process.PointDispatch && paused.CompareAndSwap(false, true) {
 				close(asleep)
 				<-wake
 			}
 			return nil
 		}}
-		first := runtime.NewProcessRunner(s.registry, s.log, s.newExecutor(t), frozen, s.bus, s.deadlines, config)
+		first := process.NewRunner(s.registry, s.log, s.newExecutor(t), frozen, s.bus, s.deadlines, config)
 		stop := background(t, first.Run)
 		s.begin(t, "first", "a", "b", 1)
 		<-asleep
 		s.runner(t, "two")
-		s.awaitStatus(t, "first", es.StatusCompleted)
+		s.awaitStatus(t, "first", processes.StatusCompleted)
 		close(wake)
 		s.manyMoves(t, "z", 10, nil)
 		stop()
@@ -98,12 +102,12 @@ func TestPausedProcessRunner(t *testing.T) {
 
 // frozenViews does not answer a runner that is paused.
 type frozenViews struct {
-	es.ViewStore
+	port.ViewStore
 	paused *atomic.Bool
 	wake   chan struct{}
 }
 
-func (f *frozenViews) Renew(ctx context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
+func (f *frozenViews) Renew(ctx context.Context, leases []port.Lease, caughtUp []time.Time, ttl time.Duration) ([]port.Lease, error) {
 	if f.paused.Load() {
 		<-f.wake
 	}
@@ -120,9 +124,9 @@ func TestProcessesWithoutTheirCheckpoints(t *testing.T) {
 		stop()
 		s.views = memory.NewViews() // another store has none
 		var sent atomic.Int32
-		r, _ := s.runner(t, "two", func(c *runtime.ProcessConfig) {
+		r, _ := s.runner(t, "two", func(c *process.Config) {
 			c.Failpoint = func(point string) error {
-				if point == runtime.PointSent || point == runtime.PointScheduled {
+				if point == process.PointSent || point == process.PointScheduled {
 					sent.Add(1)
 				}
 				return nil
@@ -152,9 +156,9 @@ func TestRandomCommandIDsAreNotEnough(t *testing.T) {
 	t.Parallel()
 	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	s.execute(t, "purse", "a", "give", give{100})
-	cut := failOnce(runtime.PointSent)
+	cut := failOnce(process.PointSent)
 	var n atomic.Int32
-	s.runner(t, "one", func(c *runtime.ProcessConfig) {
+	s.runner(t, "one", func(c *process.Config) {
 		c.Failpoint = cut.at
 		c.CommandID = func(string) string { return fmt.Sprint("random-", n.Add(1)) }
 	})
@@ -174,26 +178,26 @@ func TestProcessesThatChangedMeanwhile(t *testing.T) {
 	_, stop := s.runner(t, "old")
 	s.execute(t, "purse", "a", "give", give{full})
 	s.begin(t, "m", "empty", "a", 7) // it fails with the result of its command
-	s.awaitStatus(t, "m", es.StatusFailed)
+	s.awaitStatus(t, "m", processes.StatusFailed)
 	stop()
 
 	type other struct{ Renamed string }
 	changed := es.Process[other]{Name: "move", On: es.Reactions[other]{
-		es.Start(es.StreamID, func(o other, _ begun, _ es.Meta) (other, []es.Effect) { return o, nil }),
-		es.OnOutcome(func(o other, _ take, _ es.CommandOutcome) (other, []es.Effect) { return o, nil }),
+		es.Start(es.StreamID, func(o other, _ begun, _ core.Meta) (other, []processes.Effect) { return o, nil }),
+		es.OnResult(func(o other, _ take, _ core.CommandResult) (other, []processes.Effect) { return o, nil }),
 	}}
 	module := moveModule()
 	module.Processes = []es.ProcessDef{changed}
 	registry := registered(t, module)
 	p, _ := registry.ProcessOf("process-move")
 	state := s.instance(t, "m")
-	state.Sent = []es.SentCommand{{ID: "c", Category: "purse", To: "a", Name: "take", Body: []byte(`{"N":1}`)}}
-	react := es.ReactCommand(p, moveStream("m"), es.OutcomeTrigger(es.CommandOutcome{CommandID: "c", Accepted: true}), nil)
+	state.Sent = []processes.SentCommand{{ID: "c", Category: "purse", To: "a", Name: "take", Body: []byte(`{"N":1}`)}}
+	react := processes.React(p, moveStream("m"), processes.ResultTrigger(core.CommandResult{CommandID: "c", Accepted: true}), nil)
 	events, err := react.Type.Decide(state, react.Payload)
 	if err != nil || len(events) != 1 {
 		t.Fatalf("%v, %v", events, err)
 	}
-	parked, ok := events[0].(es.ProcessParked)
+	parked, ok := events[0].(processes.Parked)
 	if !ok || !strings.Contains(parked.Error, "upcast") {
 		t.Errorf("it came to %+v", events[0])
 	}

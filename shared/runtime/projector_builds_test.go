@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/process"
+	"orchestrix/shared/runtime/projection"
 )
 
-var ada = es.Action{Who: "ada", Did: "test"}
+var ada = core.Action{Who: "ada", Did: "test"}
 
 // A build that was cancelled and dropped stays cancelled and does not prevent the next one.
 func TestRebuildAfterACancelledOneWasDropped(t *testing.T) {
@@ -32,13 +34,13 @@ func TestRebuildAfterACancelledOneWasDropped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the second rebuild is active", func() error { return wantBuild(s.views, again, es.Active) })
+		eventually(t, "the second rebuild is active", func() error { return wantBuild(s.views, again, port.Active) })
 		awaitTallies(t, s.views, merge(want, feedCounters(t, s.log, "b", 4, 6)))
 	})
 }
 
 // cancelARebuild cancels a rebuild after the projector has prepared it and before it is active.
-func cancelARebuild(t *testing.T, p *runtime.Projector, views es.ViewStore) {
+func cancelARebuild(t *testing.T, p *projection.Projector, views port.ViewStore) {
 	t.Helper()
 	if err := views.Pause(t.Context(), "by-id", true, ada); err != nil {
 		t.Fatal(err)
@@ -63,7 +65,7 @@ func cancelARebuild(t *testing.T, p *runtime.Projector, views es.ViewStore) {
 	}
 }
 
-func wantBuild(views es.ViewStore, b es.Build, state es.BuildState) error {
+func wantBuild(views port.ViewStore, b core.Build, state port.BuildState) error {
 	builds, err := views.Builds(context.Background())
 	if err != nil {
 		return err
@@ -83,16 +85,16 @@ func wantBuild(views es.ViewStore, b es.Build, state es.BuildState) error {
 func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
 	t.Parallel()
 	views, registry := memory.NewViews(), counting(t, 1, nil)
-	own, other := counterView(t, "by-id").Build(), runtime.FollowerView().Build()
-	for _, b := range []es.Build{own, other} {
-		retire(t, views, es.ViewSpec{Name: b.View, Version: b.Version})
+	own, other := counterView(t, "by-id").Build(), process.FollowerView().Build()
+	for _, b := range []core.Build{own, other} {
+		retire(t, views, core.ViewSpec{Name: b.View, Version: b.Version})
 	}
-	p := runtime.NewProjector(registry, memory.NewLog(1), views, runtime.ProjectorConfig{KeepOld: 1, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)})
+	p := projection.New(registry, memory.NewLog(1), views, projection.Config{KeepOld: 1, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	eventually(t, "the old build is gone", func() error {
-		if wantBuild(views, own, es.Retired) == nil {
+		if wantBuild(views, own, port.Retired) == nil {
 			return fmt.Errorf("%s is there", own)
 		}
 		return nil
@@ -101,13 +103,13 @@ func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if err := wantBuild(views, other, es.Retired); err != nil {
+	if err := wantBuild(views, other, port.Retired); err != nil {
 		t.Errorf("the build of the process runner: %v", err)
 	}
 }
 
 // retire creates a build and replaces it by another one.
-func retire(t *testing.T, views es.ViewStore, spec es.ViewSpec) {
+func retire(t *testing.T, views port.ViewStore, spec core.ViewSpec) {
 	t.Helper()
 	if err := views.Prepare(t.Context(), spec); err != nil {
 		t.Fatal(err)
@@ -135,13 +137,13 @@ func TestAnOlderProgramSwitchesNoReaders(t *testing.T) {
 		awaitTallies(t, s.views, want)
 		stop()
 		_, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), false, ada)
-		if !errors.Is(err, es.ErrOtherVersion) {
+		if !errors.Is(err, port.ErrOtherVersion) {
 			t.Errorf("a rebuild of the older version: %v", err)
 		}
 		var lines bytes.Buffer
 		rounds := make(chan struct{})
 		views := &stalling{ViewStore: s.views, next: rounds}
-		p := runtime.NewProjector(counting(t, 1, nil), s.log, views, runtime.ProjectorConfig{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+		p := projection.New(counting(t, 1, nil), s.log, views, projection.Config{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx) }()

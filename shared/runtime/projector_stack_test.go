@@ -11,12 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/projection"
 )
 
 func TestMain(m *testing.M) { localtest.Main(m) }
@@ -28,8 +31,8 @@ const (
 
 // stack is a log and a view store.
 type stack struct {
-	log   es.Log
-	views es.ViewStore
+	log   port.Log
+	views port.ViewStore
 }
 
 // onStacks runs a test in memory, on JetStream with Postgres, and on Postgres alone.
@@ -54,7 +57,7 @@ func onStacks(t *testing.T, test func(t *testing.T, s stack)) {
 	})
 }
 
-func streamLog(t *testing.T) es.Log {
+func streamLog(t *testing.T) port.Log {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)
@@ -97,9 +100,9 @@ var errCount = errors.New("can't count this")
 
 // counting has two views of the counters: one by id, and one that all partitions write. While bad is true, the fold of a 13
 // fails.
-func counting(t testing.TB, version int, bad *atomic.Bool) *es.Registry {
+func counting(t testing.TB, version int, bad *atomic.Bool) *core.Registry {
 	t.Helper()
-	fold := func(d *tally, e added, _ es.Meta) error {
+	fold := func(d *tally, e added, _ core.Meta) error {
 		d.Total += e.N // also before an error, which must undo it
 		d.Adds++
 		if e.N == 13 && bad != nil && bad.Load() {
@@ -107,7 +110,7 @@ func counting(t testing.TB, version int, bad *atomic.Bool) *es.Registry {
 		}
 		return nil
 	}
-	module := counterModule(es.SnapshotPolicy{})
+	module := counterModule(core.SnapshotPolicy{})
 	module.Views = []es.ViewDef{
 		es.View[tally]{Name: "by-id", Version: version, On: es.Folds[tally]{es.OnWith(fold)}},
 		es.View[tally]{Name: "parity", Version: version, On: es.Folds[tally]{es.OnKeyWith(func(e added) string {
@@ -122,9 +125,9 @@ func counting(t testing.TB, version int, bad *atomic.Bool) *es.Registry {
 }
 
 // startProjector runs a projector until stop is called or the test ends.
-func startProjector(t testing.TB, registry *es.Registry, log es.Feed, views runtime.ProjectionStore, owner string) (p *runtime.Projector, stop func()) {
+func startProjector(t testing.TB, registry *core.Registry, log port.Feed, views projection.Store, owner string) (p *projection.Projector, stop func()) {
 	t.Helper()
-	p = runtime.NewProjector(registry, log, views, runtime.ProjectorConfig{Owner: owner, Batch: 50, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)})
+	p = projection.New(registry, log, views, projection.Config{Owner: owner, Batch: 50, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
 	go func() {
@@ -154,9 +157,9 @@ func eventually(t testing.TB, what string, check func() error) {
 }
 
 // feedCounters adds numbers to counters by concurrent writers, and returns the documents that result.
-func feedCounters(t testing.TB, log es.EventStore, prefix string, counters, each int) map[string]tally {
+func feedCounters(t testing.TB, log port.EventStore, prefix string, counters, each int) map[string]tally {
 	t.Helper()
-	x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	x := newExecutor(t, log, nil, command.Config{})
 	want := map[string]tally{}
 	var mu sync.Mutex
 	var writing sync.WaitGroup
@@ -188,11 +191,11 @@ func viewOf(key string) string {
 	return "by-id"
 }
 
-func awaitTallies(t testing.TB, views es.ViewReader, want map[string]tally) {
+func awaitTallies(t testing.TB, views port.ViewReader, want map[string]tally) {
 	t.Helper()
 	for key, w := range want {
 		eventually(t, "document "+key, func() error {
-			d, err := views.Get(t.Context(), viewOf(key), es.DefaultTenant, key)
+			d, err := views.Get(t.Context(), viewOf(key), core.DefaultTenant, key)
 			if err != nil {
 				return err
 			}

@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/follower"
+	"orchestrix/shared/runtime/projection"
 )
 
 func TestProjectorFollowsTheLog(t *testing.T) {
@@ -27,11 +30,11 @@ func TestProjectorFollowsTheLog(t *testing.T) {
 				return fmt.Errorf("%d reports", len(reports))
 			}
 			for _, r := range reports {
-				if share, left := r.Progress(); share != 1 || left != 0 || r.State != es.Active {
+				if share, left := r.Progress(); share != 1 || left != 0 || r.State != port.Active {
 					return fmt.Errorf("%s is %s at %v with %v left", r.Build, r.State, share, left)
 				}
 				for _, part := range r.Partitions {
-					if part.State != runtime.Following || part.Lag != 0 || part.LagTime != 0 || part.Err != nil {
+					if part.State != follower.Following || part.Lag != 0 || part.LagTime != 0 || part.Err != nil {
 						return fmt.Errorf("%s is %+v", r.Build, part)
 					}
 				}
@@ -52,7 +55,7 @@ func TestProjectorFollowsTheLog(t *testing.T) {
 	})
 }
 
-func leasesOf(t testing.TB, views es.ViewStore) map[string]int {
+func leasesOf(t testing.TB, views port.ViewStore) map[string]int {
 	t.Helper()
 	builds, err := views.Builds(t.Context())
 	if err != nil {
@@ -96,7 +99,7 @@ func wantLeases(got, want map[string]int) error {
 // frozen is the store of a worker that is paused: the worker renews nothing, and the transaction that it has begun is sent when
 // it resumes.
 type frozen struct {
-	es.ViewStore
+	port.ViewStore
 	freeze atomic.Bool
 	asleep chan struct{} // closed when a transaction waits
 	wake   chan struct{}
@@ -104,11 +107,11 @@ type frozen struct {
 	late   chan error
 }
 
-func (f *frozen) Apply(ctx context.Context, view es.ViewSpec, u es.Update, fold es.FoldFunc) error {
+func (f *frozen) Apply(ctx context.Context, view core.ViewSpec, u port.Update, fold port.FoldFunc) error {
 	return f.transact(func() error { return f.ViewStore.Apply(ctx, view, u, fold) })
 }
 
-func (f *frozen) ApplyTogether(ctx context.Context, all []es.Application) error {
+func (f *frozen) ApplyTogether(ctx context.Context, all []port.Application) error {
 	return f.transact(func() error { return f.ViewStore.ApplyTogether(ctx, all) })
 }
 
@@ -127,14 +130,14 @@ func (f *frozen) transact(transact func() error) error {
 	return err
 }
 
-func (f *frozen) Renew(ctx context.Context, leases []es.Lease, caughtUp []time.Time, ttl time.Duration) ([]es.Lease, error) {
+func (f *frozen) Renew(ctx context.Context, leases []port.Lease, caughtUp []time.Time, ttl time.Duration) ([]port.Lease, error) {
 	if f.freeze.Load() {
 		<-f.wake
 	}
 	return f.ViewStore.Renew(ctx, leases, caughtUp, ttl)
 }
 
-func (f *frozen) Join(ctx context.Context, kind es.WorkerKind, owner string, ttl time.Duration) (int, error) {
+func (f *frozen) Join(ctx context.Context, kind port.WorkerKind, owner string, ttl time.Duration) (int, error) {
 	if f.freeze.Load() {
 		<-f.wake
 	}
@@ -158,7 +161,7 @@ func TestPausedProjectorCommitsNothing(t *testing.T) {
 		awaitTallies(t, s.views, all)
 		f.freeze.Store(false)
 		close(f.wake)
-		if err := <-f.late; !errors.Is(err, es.ErrFenced) {
+		if err := <-f.late; !errors.Is(err, port.ErrFenced) {
 			t.Errorf("the late transaction: %v", err)
 		}
 		awaitTallies(t, s.views, merge(all, feedCounters(t, s.log, "third", 4, 6)))
@@ -173,7 +176,7 @@ func TestEventsAreParked(t *testing.T) {
 		bad.Store(true)
 		registry := counting(t, 1, &bad)
 		startProjector(t, registry, s.log, s.views, "one")
-		x := newExecutor(t, s.log, nil, runtime.ExecutorConfig{})
+		x := newExecutor(t, s.log, nil, command.Config{})
 		for i, n := range []int{1, 13, 2, 13, 4} {
 			mustExecute(t, x, addCommand("stuck", fmt.Sprint("c", i), n))
 		}
@@ -184,7 +187,7 @@ func TestEventsAreParked(t *testing.T) {
 		others["stuck"] = tally{1, 1}
 		awaitTallies(t, s.views, others)
 
-		failed, err := s.views.Parked(t.Context(), es.ParkedQuery{View: "by-id", Limit: 10})
+		failed, err := s.views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
 		if err != nil || len(failed) != 1 || failed[0].Behind != 3 || failed[0].Stream.ID != "stuck" {
 			t.Fatalf("parked are %+v, %v", failed, err)
 		}
@@ -192,8 +195,8 @@ func TestEventsAreParked(t *testing.T) {
 		if len(causes) != 2 || causes[0] != "number 13: can't count this" || causes[1] != errCount.Error() {
 			t.Errorf("the causes are %q", causes)
 		}
-		parking := runtime.NewParking(registry, s.log, s.views)
-		by := es.Action{Who: "ada"}
+		parking := projection.NewParking(registry, s.log, s.views)
+		by := core.Action{Who: "ada"}
 		if r, err := parking.Retry(t.Context(), failed[0].ID, by); err != nil || r.Applied != 0 || r.Failed == nil {
 			t.Errorf("a retry without a change is %+v, %v", r, err)
 		}
@@ -207,7 +210,7 @@ func TestEventsAreParked(t *testing.T) {
 		others["stuck"] = tally{3, 2}
 		awaitTallies(t, s.views, map[string]tally{"stuck": others["stuck"]})
 		bad.Store(false)
-		failed, err = s.views.Parked(t.Context(), es.ParkedQuery{View: "by-id", Limit: 10})
+		failed, err = s.views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
 		if err != nil || len(failed) != 1 || failed[0].Behind != 1 {
 			t.Fatalf("now parked are %+v, %v", failed, err)
 		}
@@ -216,7 +219,7 @@ func TestEventsAreParked(t *testing.T) {
 		}
 		mustExecute(t, x, addCommand("stuck", "last", 8))
 		awaitTallies(t, s.views, map[string]tally{"stuck": {1 + 2 + 13 + 4 + 8, 5}})
-		if _, err := parking.Retry(t.Context(), failed[0].ID, by); !errors.Is(err, es.ErrNotFound) {
+		if _, err := parking.Retry(t.Context(), failed[0].ID, by); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("another retry: %v", err)
 		}
 	})
@@ -229,13 +232,13 @@ func TestRebuild(t *testing.T) {
 		want := feedCounters(t, s.log, "a", 6, 20)
 		_, stop := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
 		awaitTallies(t, s.views, want)
-		if _, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), true, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
+		if _, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), true, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
 			t.Fatal(err)
 		}
 		stop() // in the middle, or before it has begun
 		startProjector(t, counting(t, 1, nil), s.log, s.views, "two")
 		eventually(t, "the rebuild is active and the old build is gone", func() error {
-			d, err := s.views.Get(t.Context(), "by-id", es.DefaultTenant, "a0")
+			d, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "a0")
 			if err != nil || string(d.Data) != `{"total":210,"adds":20}` {
 				t.Fatalf("a reader got %s, %v", d.Data, err)
 			}
@@ -244,7 +247,7 @@ func TestRebuild(t *testing.T) {
 				return err
 			}
 			for _, b := range builds {
-				if b.View == "by-id" && (b.Number() != "1.1" || b.State != es.Active) {
+				if b.View == "by-id" && (b.Number() != "1.1" || b.State != port.Active) {
 					return fmt.Errorf("there is %s, %s", b.Build, b.State)
 				}
 			}
@@ -254,7 +257,7 @@ func TestRebuild(t *testing.T) {
 	})
 }
 
-func counterView(t testing.TB, name string) es.ViewSpec {
+func counterView(t testing.TB, name string) core.ViewSpec {
 	t.Helper()
 	view, ok := counting(t, 1, nil).View(name)
 	if !ok {
@@ -273,7 +276,7 @@ func TestNewVersion(t *testing.T) {
 		stop()
 		startProjector(t, counting(t, 2, nil), s.log, s.views, "two")
 		eventually(t, "version 2 is active", func() error {
-			if _, err := s.views.Get(t.Context(), "by-id", es.DefaultTenant, "a0"); err != nil {
+			if _, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "a0"); err != nil {
 				t.Fatalf("a reader got %v", err)
 			}
 			builds, err := s.views.Builds(t.Context())
@@ -281,7 +284,7 @@ func TestNewVersion(t *testing.T) {
 				return err
 			}
 			for _, b := range builds {
-				if want := map[int]es.BuildState{1: es.Retired, 2: es.Active}[b.Version]; b.State != want {
+				if want := map[int]port.BuildState{1: port.Retired, 2: port.Active}[b.Version]; b.State != want {
 					return fmt.Errorf("%s is %s", b.Build, b.State)
 				}
 			}
@@ -305,7 +308,7 @@ func TestAnotherLog(t *testing.T) {
 		fresh := feedCounters(t, other, "b", 1, 2)
 		p, _ := startProjector(t, registry, other, s.views, "two")
 		eventually(t, "the projections halt", func() error { return someHalted(p) })
-		if _, err := s.views.Get(t.Context(), "by-id", es.DefaultTenant, "b0"); !errors.Is(err, es.ErrNotFound) {
+		if _, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "b0"); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("a document of the other log: %v", err)
 		}
 		_, stop = startProjector(t, registry, s.log, s.views, "three")
@@ -317,7 +320,7 @@ func TestAnotherLog(t *testing.T) {
 		stop()
 
 		for _, view := range []string{"by-id", "parity"} {
-			if _, err := s.views.Rebuild(t.Context(), counterView(t, view), false, es.Action{Who: "ada", Did: "rebuild"}); err != nil {
+			if _, err := s.views.Rebuild(t.Context(), counterView(t, view), false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -325,11 +328,11 @@ func TestAnotherLog(t *testing.T) {
 	})
 }
 
-func someHalted(p *runtime.Projector) error {
+func someHalted(p *projection.Projector) error {
 	for _, r := range p.Status() {
 		for _, part := range r.Partitions {
-			var mismatch *runtime.LogMismatchError
-			if part.State == runtime.Halted && errors.As(part.Err, &mismatch) {
+			var mismatch *follower.LogMismatchError
+			if part.State == follower.Halted && errors.As(part.Err, &mismatch) {
 				return nil
 			}
 		}

@@ -7,17 +7,17 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 )
 
 // joint counts the transactions of several views, or rejects them.
 type joint struct {
-	es.ViewStore
+	port.ViewStore
 	refuse  bool
 	applied atomic.Int64
 }
 
-func (j *joint) ApplyTogether(ctx context.Context, all []es.Application) error {
+func (j *joint) ApplyTogether(ctx context.Context, all []port.Application) error {
 	if j.refuse {
 		return errors.New("another transaction holds the lock")
 	}

@@ -10,13 +10,15 @@ import (
 	"sync"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/command"
 )
 
 // runAndStop executes commands and then stops the executor, which writes the remaining snapshots.
-func runAndStop(t *testing.T, x *runtime.Executor, work func()) {
+func runAndStop(t *testing.T, x *command.Executor, work func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -34,10 +36,10 @@ func runAndStop(t *testing.T, x *runtime.Executor, work func()) {
 type counted struct {
 	*memory.Log
 	mu    sync.Mutex
-	after []es.Version
+	after []core.Version
 }
 
-func (c *counted) Since(ctx context.Context, after es.Version, last es.Commit) iter.Seq2[es.Commit, error] {
+func (c *counted) Since(ctx context.Context, after core.Version, last core.Commit) iter.Seq2[core.Commit, error] {
 	c.mu.Lock()
 	c.after = append(c.after, after)
 	c.mu.Unlock()
@@ -47,14 +49,14 @@ func (c *counted) Since(ctx context.Context, after es.Version, last es.Commit) i
 func TestASnapshotSparesTheReplay(t *testing.T) {
 	t.Parallel()
 	log, snapshots := &counted{Log: memory.NewLog(4)}, memory.NewSnapshots()
-	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	x := newExecutor(t, log, snapshots, command.Config{})
 	runAndStop(t, x, func() {
 		for n := range 40 {
 			mustExecute(t, x, addCommand("a", fmt.Sprint(n), 1))
 		}
 	})
 	log.after = nil
-	x = newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	x = newExecutor(t, log, snapshots, command.Config{})
 	if got := mustExecute(t, x, addCommand("a", "0", 1)); !got.Repeated || got.Version != 1 {
 		t.Errorf("the first command, repeated after a restart, got %+v", got)
 	}
@@ -69,7 +71,7 @@ func TestASnapshotSparesTheReplay(t *testing.T) {
 func TestAnEvictedAggregateIsSavedAndComesBack(t *testing.T) {
 	t.Parallel()
 	log, snapshots := memory.NewLog(4), memory.NewSnapshots()
-	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{CacheSize: 2})
+	x := newExecutor(t, log, snapshots, command.Config{CacheSize: 2})
 	runAndStop(t, x, func() {
 		for n := range 3 {
 			for id := range 10 {
@@ -83,7 +85,7 @@ func TestAnEvictedAggregateIsSavedAndComesBack(t *testing.T) {
 		}
 	}
 	unread := &counted{Log: log}
-	if got := mustExecute(t, newExecutor(t, unread, snapshots, runtime.ExecutorConfig{}), addCommand("0", "next", 1)); got.Version != 4 || len(unread.after) > 0 {
+	if got := mustExecute(t, newExecutor(t, unread, snapshots, command.Config{}), addCommand("0", "next", 1)); got.Version != 4 || len(unread.after) > 0 {
 		t.Errorf("the aggregate that left the cache first has no snapshot: got %+v, and the log was read after versions %v", got, unread.after)
 	}
 }
@@ -91,18 +93,18 @@ func TestAnEvictedAggregateIsSavedAndComesBack(t *testing.T) {
 // silent is a log that can only be appended to.
 type silent struct{ *memory.Log }
 
-func (silent) Last(context.Context, es.Stream) (es.Commit, error) {
-	return es.Commit{}, fmt.Errorf("%w: the log was read", es.ErrUnavailable)
+func (silent) Last(context.Context, core.Stream) (core.Commit, error) {
+	return core.Commit{}, fmt.Errorf("%w: the log was read", port.ErrUnavailable)
 }
 
-func (s silent) LastConfirmed(ctx context.Context, stream es.Stream) (es.Commit, error) {
+func (s silent) LastConfirmed(ctx context.Context, stream core.Stream) (core.Commit, error) {
 	return s.Last(ctx, stream)
 }
 
 // saveCounters appends commits to counters and saves their snapshots.
-func saveCounters(t *testing.T, log es.EventStore, snapshots es.Snapshots, commits int, ids ...string) {
+func saveCounters(t *testing.T, log port.EventStore, snapshots port.Snapshots, commits int, ids ...string) {
 	t.Helper()
-	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	x := newExecutor(t, log, snapshots, command.Config{})
 	runAndStop(t, x, func() {
 		for n := range commits {
 			for _, id := range ids {
@@ -123,20 +125,20 @@ func TestACommandTrustsASnapshotUntilTheLogContradicts(t *testing.T) {
 	saveCounters(t, log, snapshots, 3, ids...)
 
 	// A new counter rejects a subtraction: the optimistic attempt on a new counter comes to nothing.
-	x := newExecutor(t, silent{log}, snapshots, runtime.ExecutorConfig{})
+	x := newExecutor(t, silent{log}, snapshots, command.Config{})
 	for _, id := range ids[:50] {
 		if got := mustExecute(t, x, addCommand(id, "next", -1)); got.Version != 4 {
 			t.Errorf("got %+v", got)
 		}
 	}
-	plain := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	plain := newExecutor(t, log, nil, command.Config{})
 	for _, id := range ids {
 		mustExecute(t, plain, addCommand(id, "meanwhile", 10))
 	}
-	x = newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	x = newExecutor(t, log, snapshots, command.Config{})
 	for _, id := range ids {
 		mustExecute(t, x, addCommand(id, "late", -1))
-		if _, err := x.Execute(t.Context(), addCommand(id, "too-much", -100)); !isType[*es.Rejection](err) {
+		if _, err := x.Execute(t.Context(), addCommand(id, "too-much", -100)); !isType[*core.Rejection](err) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -157,11 +159,11 @@ func TestASnapshotOfAnotherLogIsNotTrusted(t *testing.T) {
 	snapshots := memory.NewSnapshots()
 	saveCounters(t, memory.NewLog(1), snapshots, 3, "a") // version 3 at sequence 3
 	log := memory.NewLog(1)
-	plain := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+	plain := newExecutor(t, log, nil, command.Config{})
 	mustExecute(t, plain, addCommand("b", "first", 1))
 	mustExecute(t, plain, addCommand("a", "second", 1))
 	mustExecute(t, plain, addCommand("a", "third", 1)) // version 2 at sequence 3
-	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	x := newExecutor(t, log, snapshots, command.Config{})
 	if got := mustExecute(t, x, addCommand("a", "next", -1)); got.Version != 3 {
 		t.Errorf("got %+v", got)
 	}
@@ -174,7 +176,7 @@ func TestASnapshotOfAnotherLogIsNotTrusted(t *testing.T) {
 func TestASnapshotOfAnotherLogIsIgnored(t *testing.T) {
 	t.Parallel()
 	snapshots := memory.NewSnapshots()
-	old := newExecutor(t, memory.NewLog(1), snapshots, runtime.ExecutorConfig{})
+	old := newExecutor(t, memory.NewLog(1), snapshots, command.Config{})
 	runAndStop(t, old, func() {
 		mustExecute(t, old, addCommand("other", "x", 1))
 		for n := range 3 {
@@ -183,13 +185,13 @@ func TestASnapshotOfAnotherLogIsIgnored(t *testing.T) {
 	})
 	for _, commits := range []int{2, 3, 4} { // the snapshot is ahead, level, behind
 		log := memory.NewLog(1)
-		plain := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+		plain := newExecutor(t, log, nil, command.Config{})
 		for n := range commits {
 			mustExecute(t, plain, addCommand("a", fmt.Sprintf("new-%d", n), 1))
 		}
-		x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+		x := newExecutor(t, log, snapshots, command.Config{})
 		down := addCommand("a", "down", -commits-1)
-		if _, err := x.Execute(t.Context(), down); !isType[*es.Rejection](err) {
+		if _, err := x.Execute(t.Context(), down); !isType[*core.Rejection](err) {
 			t.Errorf("with %d commits, a command that the log's own state rejects got %v", commits, err)
 		}
 	}
@@ -198,16 +200,16 @@ func TestASnapshotOfAnotherLogIsIgnored(t *testing.T) {
 // broken is a snapshot store whose Postgres is down.
 type broken struct{}
 
-func (broken) Load(context.Context, es.Stream, string) (es.Snapshot, error) {
-	return es.Snapshot{}, errors.New("connection refused")
+func (broken) Load(context.Context, core.Stream, string) (port.Snapshot, error) {
+	return port.Snapshot{}, errors.New("connection refused")
 }
-func (broken) Save(context.Context, []es.Snapshot) error { return errors.New("connection refused") }
+func (broken) Save(context.Context, []port.Snapshot) error { return errors.New("connection refused") }
 
 func TestCommandsGoOnWithoutSnapshots(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
 	for restart := range 3 {
-		x := newExecutor(t, log, broken{}, runtime.ExecutorConfig{SnapshotEvery: 2})
+		x := newExecutor(t, log, broken{}, command.Config{SnapshotEvery: 2})
 		runAndStop(t, x, func() {
 			for n := range 5 {
 				mustExecute(t, x, addCommand("a", fmt.Sprintf("%d-%d", restart, n), 1))
@@ -227,13 +229,13 @@ type late struct {
 	asked    []string
 }
 
-func (l *late) Load(ctx context.Context, s es.Stream, schema string) (es.Snapshot, error) {
+func (l *late) Load(ctx context.Context, s core.Stream, schema string) (port.Snapshot, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asked = append(l.asked, s.ID)
 	if l.failures > 0 {
 		l.failures--
-		return es.Snapshot{}, context.DeadlineExceeded
+		return port.Snapshot{}, context.DeadlineExceeded
 	}
 	return l.Snapshots.Load(ctx, s, schema)
 }
@@ -242,7 +244,7 @@ func (l *late) Load(ctx context.Context, s es.Stream, schema string) (es.Snapsho
 func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
 	t.Parallel()
 	log, snapshots := &counted{Log: memory.NewLog(4)}, &late{Snapshots: memory.NewSnapshots()}
-	x := newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	x := newExecutor(t, log, snapshots, command.Config{})
 	runAndStop(t, x, func() {
 		for id, commits := range map[string]int{"first": 2, "short": 3, "long": 300} {
 			for n := range commits {
@@ -251,7 +253,7 @@ func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
 		}
 	})
 	log.after, snapshots.asked, snapshots.failures = nil, nil, 1
-	x = newExecutor(t, log, snapshots, runtime.ExecutorConfig{})
+	x = newExecutor(t, log, snapshots, command.Config{})
 	for _, id := range []string{"first", "short", "long"} {
 		mustExecute(t, x, addCommand(id, "0", 1)) // a repeated command, so that the optimistic attempt fails
 	}
@@ -281,7 +283,7 @@ type kept struct {
 	ids []string
 }
 
-func (k *kept) Save(ctx context.Context, snapshots []es.Snapshot) error {
+func (k *kept) Save(ctx context.Context, snapshots []port.Snapshot) error {
 	for _, s := range snapshots {
 		k.ids = append(k.ids, s.Stream.ID)
 	}
@@ -293,12 +295,12 @@ func TestAStateWhoseCodecPanics(t *testing.T) {
 	t.Parallel()
 	registry := registered(t, es.Module{Name: "counting", Deciders: []es.DeciderDef{es.Decider[brittle]{
 		Category: "counter",
-		Decide:   es.Commands[brittle]{es.Handle("add", func(_ brittle, c add) ([]es.Event, error) { return es.Accept(added(c)) })},
+		Decide:   es.Commands[brittle]{es.Handle("add", func(_ brittle, c add) ([]core.Event, error) { return es.Accept(added(c)) })},
 		Evolve:   es.Events[brittle]{es.Apply("Added", func(b brittle, e added) brittle { return brittle{b.Total + e.N} })},
 	}}})
 	log, snapshots := memory.NewLog(1), &kept{Snapshots: memory.NewSnapshots()}
-	start := func() *runtime.Executor {
-		x, err := runtime.NewExecutor(registry, log, snapshots, runtime.ExecutorConfig{SnapshotEvery: 1, Logger: slog.New(slog.DiscardHandler)})
+	start := func() *command.Executor {
+		x, err := command.NewExecutor(registry, log, snapshots, command.Config{SnapshotEvery: 1, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 )
 
 // A ledger accepts any command, but folding a booking panics before the ledger is opened. Its report is too long for a commit
@@ -34,20 +37,20 @@ func (l ledger) booked(e booked) ledger {
 	return ledger{next}
 }
 
-func (l ledger) report(report) ([]es.Event, error) {
+func (l ledger) report(report) ([]core.Event, error) {
 	if l.Booked["brief"] > 0 {
 		return es.Accept(reported{"brief"})
 	}
 	return es.Accept(reported{strings.Repeat("long", mostOfAReport)})
 }
 
-func ledgerExecutor(t *testing.T, log es.EventStore) *runtime.Executor {
+func ledgerExecutor(t *testing.T, log port.EventStore) *command.Executor {
 	t.Helper()
 	registry := registered(t, es.Module{Name: "ledgers", Deciders: []es.DeciderDef{es.Decider[ledger]{
 		Category: "ledger",
 		Decide: es.Commands[ledger]{
-			es.Handle("open", func(ledger, open) ([]es.Event, error) { return es.Accept(opened{}) }),
-			es.Handle("book", func(_ ledger, c book) ([]es.Event, error) { return es.Accept(booked(c)) }),
+			es.Handle("open", func(ledger, open) ([]core.Event, error) { return es.Accept(opened{}) }),
+			es.Handle("book", func(_ ledger, c book) ([]core.Event, error) { return es.Accept(booked(c)) }),
 			es.Handle("report", ledger.report),
 		},
 		Evolve: es.Events[ledger]{
@@ -56,21 +59,21 @@ func ledgerExecutor(t *testing.T, log es.EventStore) *runtime.Executor {
 			es.Apply("Reported", func(l ledger, _ reported) ledger { return l }),
 		},
 	}}})
-	x, err := runtime.NewExecutor(registry, log, nil, runtime.ExecutorConfig{Logger: slog.New(slog.DiscardHandler)})
+	x, err := command.NewExecutor(registry, log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return x
 }
 
-func onLedger(t *testing.T, x *runtime.Executor, name, id string, command any) error {
+func onLedger(t *testing.T, x *command.Executor, name, id string, command any) error {
 	t.Helper()
-	body, err := es.Marshal(command)
+	body, err := core.Marshal(command)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = x.Execute(t.Context(), runtime.Command{
-		Stream: es.Stream{Tenant: es.DefaultTenant, Category: "ledger", ID: "a"}, Name: name, ID: id, Body: body,
+		Stream: core.Stream{Tenant: core.DefaultTenant, Category: "ledger", ID: "a"}, Name: name, ID: id, Body: body,
 	})
 	return err
 }
@@ -102,7 +105,7 @@ func TestAFailureOnAnOldStateIsAskedOfTheLog(t *testing.T) {
 	if err := onLedger(t, first, "open", "o", open{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := onLedger(t, second, "report", "r1", report{}); !errors.Is(err, es.ErrTooLarge) {
+	if err := onLedger(t, second, "report", "r1", report{}); !errors.Is(err, port.ErrTooLarge) {
 		t.Errorf("a long report: %v", err)
 	}
 	if err := onLedger(t, second, "book", "b", book{"brief"}); err != nil {

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/async"
 )
 
 // Above the limit, new commands of clients are rejected; commands that arrive over the bus wait above a quarter more; a
@@ -41,7 +42,7 @@ func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 		}
 		s.want("known", runtime.Accepted, 1, "")
 		err = q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "bus", 1)}, 99))
-		if c.onTheBus != (err == nil) || !c.onTheBus && (!errors.Is(err, runtime.ErrStatusesFull) || es.IsTerminated(err)) {
+		if c.onTheBus != (err == nil) || !c.onTheBus && (!errors.Is(err, runtime.ErrStatusesFull) || port.IsTerminated(err)) {
 			t.Errorf("with %d bytes, a command over the bus: %v", c.used, err)
 		}
 		if asked != 1 {
@@ -49,19 +50,19 @@ func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 		}
 	}
 	s := newWorkerStack(t)
-	s.statuses.LimitTo(most, func(context.Context) (uint64, error) { return 0, es.ErrUnavailable })
-	if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand("a", "new", 1)}); !errors.Is(err, es.ErrUnavailable) {
+	s.statuses.LimitTo(most, func(context.Context) (uint64, error) { return 0, port.ErrUnavailable })
+	if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand("a", "new", 1)}); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("without a size: %v", err)
 	}
 }
 
 // read tells when a value has been read.
 type read struct {
-	es.KeyValue
+	port.KeyValue
 	done chan struct{}
 }
 
-func (r read) Get(ctx context.Context, key string) (es.Entry, error) {
+func (r read) Get(ctx context.Context, key string) (port.KVEntry, error) {
 	defer func() { r.done <- struct{}{} }()
 	return r.KeyValue.Get(ctx, key)
 }
@@ -72,7 +73,7 @@ func TestAWaitForTheSizeEndsWithItsContext(t *testing.T) {
 	s := newWorkerStack(t)
 	known := make(chan struct{})
 	asked, answer := make(chan struct{}), make(chan struct{})
-	submitter := runtime.NewSubmitter(s.bus, runtime.NewStatusStore(read{s.values, known}).LimitTo(1000, func(context.Context) (uint64, error) {
+	submitter := async.NewSubmitter(s.bus, async.NewStatusStore(read{s.values, known}).LimitTo(1000, func(context.Context) (uint64, error) {
 		close(asked)
 		<-answer
 		return 1, nil
@@ -95,7 +96,7 @@ func TestAWaitForTheSizeEndsWithItsContext(t *testing.T) {
 	leave()
 	select {
 	case err := <-second:
-		if !errors.Is(err, es.ErrUnavailable) {
+		if !errors.Is(err, port.ErrUnavailable) {
 			t.Errorf("the cancelled caller got %v", err)
 		}
 	case <-time.After(time.Minute):

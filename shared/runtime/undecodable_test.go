@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/projection"
 )
 
 type (
@@ -21,7 +23,7 @@ type (
 )
 
 // twoContexts has two modules, and views of the events of the left one, of the right one and of both.
-func twoContexts(t testing.TB) *es.Registry {
+func twoContexts(t testing.TB) *core.Registry {
 	t.Helper()
 	left := es.Decider[bool]{Category: "left", Evolve: es.Events[bool]{
 		es.Apply("Seen", func(bool, leftSeen) bool { return true }), es.Apply("Ignored", func(bool, leftIgnored) bool { return true }),
@@ -60,23 +62,23 @@ func TestAnUnknownEventConcernsTheViewsOfItsStreams(t *testing.T) {
 		{"left", "fine", "left.Seen", 1},
 		{"right", "fine", "right.Seen", 1},
 	} {
-		_, err := log.Append(t.Context(), es.Revision{}, es.Commit{
-			Stream: es.Stream{Tenant: es.DefaultTenant, Category: e.category, ID: e.id}, Version: 1,
-			Command: es.CommandRef{ID: fmt.Sprint("c", i)}, Events: []es.Recorded{{Type: e.kind, Schema: e.schema, Data: json.RawMessage("{}")}},
+		_, err := log.Append(t.Context(), core.Revision{}, core.Commit{
+			Stream: core.Stream{Tenant: core.DefaultTenant, Category: e.category, ID: e.id}, Version: 1,
+			Command: core.CommandRef{ID: fmt.Sprint("c", i)}, Events: []core.Recorded{{Type: e.kind, Schema: e.schema, Data: json.RawMessage("{}")}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	var lines bytes.Buffer
-	p := runtime.NewProjector(registry, log, views, runtime.ProjectorConfig{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	p := projection.New(registry, log, views, projection.Config{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	eventually(t, "all views are at the end", func() error {
 		all := p.Status()
 		for _, r := range all {
-			if len(r.Partitions) != 1 || r.Partitions[0].Position.Sequence != 7 || r.State != es.Active {
+			if len(r.Partitions) != 1 || r.Partitions[0].Position.Sequence != 7 || r.State != port.Active {
 				return fmt.Errorf("%+v", r)
 			}
 		}
@@ -90,7 +92,7 @@ func TestAnUnknownEventConcernsTheViewsOfItsStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	for view, want := range map[string]string{"lefts": "left-unknown left-newer", "both": "left-unknown left-newer", "rights": ""} {
-		parked, err := views.Parked(t.Context(), es.ParkedQuery{View: view, Limit: 10})
+		parked, err := views.Parked(t.Context(), port.ParkedQuery{View: view, Limit: 10})
 		var streams []string
 		for _, event := range parked {
 			streams = append(streams, event.Stream.String())
@@ -98,7 +100,7 @@ func TestAnUnknownEventConcernsTheViewsOfItsStreams(t *testing.T) {
 		if got := strings.Join(streams, " "); err != nil || got != want {
 			t.Errorf("%s has parked %q, not %q: %v", view, got, want, err)
 		}
-		if d, err := views.Get(t.Context(), view, es.DefaultTenant, "fine"); err != nil {
+		if d, err := views.Get(t.Context(), view, core.DefaultTenant, "fine"); err != nil {
 			t.Errorf("%s: %+v, %v", view, d, err)
 		}
 	}

@@ -9,14 +9,17 @@ import (
 	"sync"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/verify"
 )
 
-func verify(t testing.TB, registry *es.Registry, s stack, sample int) runtime.Verified {
+func verifyLog(t testing.TB, registry *core.Registry, s stack, sample int) verify.Report {
 	t.Helper()
-	v, err := runtime.Verify(t.Context(), registry, s.log, s.views, runtime.VerifyOptions{Sample: sample})
+	v, err := verify.Run(t.Context(), registry, s.log, s.views, verify.Options{Sample: sample})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +36,7 @@ func TestVerifyFindsNothingWrong(t *testing.T) {
 		var writing sync.WaitGroup
 		writing.Go(func() { feedCounters(t, s.log, "a-while", 4, 20) }) // while it is being checked
 		for _, sample := range []int{0, 3} {
-			v := verify(t, registry, s, sample)
+			v := verifyLog(t, registry, s, sample)
 			if v.Count != 0 || v.Commits < 100 || v.Documents == 0 {
 				t.Errorf("with a sample of %d: %+v", sample, v)
 			}
@@ -43,7 +46,7 @@ func TestVerifyFindsNothingWrong(t *testing.T) {
 }
 
 // wantFinding expects these findings and no others.
-func wantFinding(t testing.TB, v runtime.Verified, texts ...string) {
+func wantFinding(t testing.TB, v verify.Report, texts ...string) {
 	t.Helper()
 	if v.Count != len(texts) {
 		t.Errorf("%d findings, not %d: %+v", v.Count, len(texts), v.Findings)
@@ -61,12 +64,12 @@ func wantFinding(t testing.TB, v runtime.Verified, texts ...string) {
 
 // tampered is a log that followers read with changes.
 type tampered struct {
-	es.Log
-	change func(*es.Commit) bool // false drops the commit
+	port.Log
+	change func(*core.Commit) bool // false drops the commit
 }
 
-func (l tampered) Follow(ctx context.Context, after es.Position, maxBatch int, handle func(context.Context, es.Batch) error) error {
-	return l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, b es.Batch) error {
+func (l tampered) Follow(ctx context.Context, after core.Position, maxBatch int, handle func(context.Context, port.Batch) error) error {
+	return l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, b port.Batch) error {
 		kept := b.Commits[:0:0]
 		for _, c := range b.Commits {
 			if l.change(&c) {
@@ -76,22 +79,22 @@ func (l tampered) Follow(ctx context.Context, after es.Position, maxBatch int, h
 		if len(kept) == 0 {
 			return nil
 		}
-		return handle(ctx, es.Batch{Commits: kept, Pending: b.Pending})
+		return handle(ctx, port.Batch{Commits: kept, Pending: b.Pending})
 	})
 }
 
 func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		change func(*es.Commit) bool
+		change func(*core.Commit) bool
 		says   []string
 	}{
 		"a commit is missing": {
-			func(c *es.Commit) bool { return c.Position.Sequence != 3 },
+			func(c *core.Commit) bool { return c.Position.Sequence != 3 },
 			[]string{"0-4: commits are missing", "0-4: counter-a continues with version 4 after 2", "0-4: counter-a has back-pointers"},
 		},
 		"a version is skipped": {
-			func(c *es.Commit) bool {
+			func(c *core.Commit) bool {
 				if c.Position.Sequence == 5 {
 					c.Version++
 				}
@@ -100,7 +103,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 			[]string{"0-5: counter-a continues with version 6 after 4"},
 		},
 		"a wrong back-pointer": {
-			func(c *es.Commit) bool {
+			func(c *core.Commit) bool {
 				if c.Position.Sequence == 4 {
 					c.Previous = []uint64{1, 2}
 				}
@@ -109,16 +112,16 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 			[]string{"0-4: counter-a has back-pointers", "0-5: counter-a has back-pointers"},
 		},
 		"an unknown event": {
-			func(c *es.Commit) bool {
+			func(c *core.Commit) bool {
 				if c.Position.Sequence == 5 {
-					c.Events = []es.Recorded{{Type: "counting.Forgotten", Schema: 1, Data: json.RawMessage(`{}`)}}
+					c.Events = []core.Recorded{{Type: "counting.Forgotten", Schema: 1, Data: json.RawMessage(`{}`)}}
 				}
 				return true
 			},
 			[]string{"0-5: counter-a: unknown event"},
 		},
 		"a command twice": {
-			func(c *es.Commit) bool {
+			func(c *core.Commit) bool {
 				if c.Position.Sequence == 5 {
 					c.Command.ID = "1"
 				}
@@ -130,11 +133,11 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			log := memory.NewLog(1)
-			x := newExecutor(t, log, nil, runtime.ExecutorConfig{})
+			x := newExecutor(t, log, nil, command.Config{})
 			for _, id := range []string{"1", "2", "3", "4", "5"} {
 				mustExecute(t, x, addCommand("a", id, 1))
 			}
-			v, err := runtime.Verify(t.Context(), counterRegistry(t), tampered{log, test.change}, memory.NewViews(), runtime.VerifyOptions{LogOnly: true})
+			v, err := verify.Run(t.Context(), counterRegistry(t), tampered{log, test.change}, memory.NewViews(), verify.Options{LogOnly: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,31 +154,31 @@ func TestVerifyFindsWhatIsWrongWithViews(t *testing.T) {
 		awaitTallies(t, s.views, feedCounters(t, s.log, "a", 4, 5))
 		stop()
 		tamper(t, s.views, counterView(t, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "stranger": `{"total":1,"adds":1}`})
-		wantFinding(t, verify(t, registry, s, 0), `"a1": from the log: {"total":15,"adds":5}`+"\n"+`in the store: {"total":7,"adds":1}`,
+		wantFinding(t, verifyLog(t, registry, s, 0), `"a1": from the log: {"total":15,"adds":5}`+"\n"+`in the store: {"total":7,"adds":1}`,
 			`"a2": from the log: {"total":15,"adds":5}`+"\nin the store: (none)", `"stranger": from the log: (none)`)
 	})
 }
 
 // tamper changes documents as a database client would.
-func tamper(t testing.TB, views es.ViewStore, view es.ViewSpec, documents map[string]string) {
+func tamper(t testing.TB, views port.ViewStore, view core.ViewSpec, documents map[string]string) {
 	t.Helper()
 	c, err := views.Claim(t.Context(), view, 0, "intruder", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var result es.Outcome
-	var keys []es.DocumentKey
+	var result port.FoldResult
+	var keys []port.DocumentKey
 	for _, key := range []string{"a1", "a2", "stranger"} {
-		k := es.DocumentKey{Tenant: es.DefaultTenant, Key: key}
+		k := port.DocumentKey{Tenant: core.DefaultTenant, Key: key}
 		keys = append(keys, k)
-		w := es.DocumentWrite{DocumentKey: k}
+		w := port.DocumentWrite{DocumentKey: k}
 		if data := documents[key]; data != "" {
 			w.Data = json.RawMessage(data)
 		}
 		result.Writes = append(result.Writes, w)
 	}
-	u := es.Update{Lease: c.Lease, From: c.Position, To: c.Position, Mark: c.Mark, Keys: keys}
-	if err := views.Apply(t.Context(), view, u, func(es.Current) (es.Outcome, error) { return result, nil }); err != nil {
+	u := port.Update{Lease: c.Lease, From: c.Position, To: c.Position, Mark: c.Mark, Keys: keys}
+	if err := views.Apply(t.Context(), view, u, func(port.Current) (port.FoldResult, error) { return result, nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -185,15 +188,15 @@ func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
 		registry := counting(t, 1, nil)
-		stream, revision := counterStream("stuck"), es.Revision{}
-		for i, e := range []es.Recorded{
+		stream, revision := counterStream("stuck"), core.Revision{}
+		for i, e := range []core.Recorded{
 			{Type: "counting.Added", Schema: 1, Data: json.RawMessage(`{"N":2}`)},
 			{Type: "counting.Forgotten", Schema: 1, Data: json.RawMessage(`{}`)},
 			{Type: "counting.Added", Schema: 1, Data: json.RawMessage(`{"N":4}`)},
 		} {
 			var err error
-			revision, err = s.log.Append(t.Context(), revision, es.Commit{
-				Stream: stream, Version: es.Version(i + 1), Command: es.CommandRef{ID: fmt.Sprint("c", i)}, Events: []es.Recorded{e},
+			revision, err = s.log.Append(t.Context(), revision, core.Commit{
+				Stream: stream, Version: core.Version(i + 1), Command: core.CommandRef{ID: fmt.Sprint("c", i)}, Events: []core.Recorded{e},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -201,14 +204,14 @@ func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
 		}
 		startProjector(t, registry, s.log, s.views, "one")
 		eventually(t, "the events wait", func() error {
-			parked, err := s.views.Parked(t.Context(), es.ParkedQuery{Limit: 10})
+			parked, err := s.views.Parked(t.Context(), port.ParkedQuery{Limit: 10})
 			if err != nil || len(parked) != 2 || parked[0].Behind != 1 || parked[1].Behind != 1 {
 				return fmt.Errorf("parked are %+v, %w", parked, err)
 			}
 			return nil
 		})
 		for _, sample := range []int{0, 3} {
-			v := verify(t, registry, s, sample)
+			v := verifyLog(t, registry, s, sample)
 			wantFinding(t, v, "unknown event")
 			if v.Blocked == 0 {
 				t.Errorf("no document is reported as blocked: %+v", v)
@@ -219,12 +222,12 @@ func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
 
 // meddling is a view store that calls a function before the first document is read.
 type meddling struct {
-	es.ViewStore
+	port.ViewStore
 	once   *sync.Once
 	meddle func()
 }
 
-func (m meddling) Get(ctx context.Context, view, tenant, key string) (es.Document, error) {
+func (m meddling) Get(ctx context.Context, view, tenant, key string) (core.Document, error) {
 	m.once.Do(m.meddle)
 	return m.ViewStore.Get(ctx, view, tenant, key)
 }
@@ -233,25 +236,25 @@ func (m meddling) Get(ctx context.Context, view, tenant, key string) (es.Documen
 func TestVerifyWhileADocumentIsRemoved(t *testing.T) {
 	t.Parallel()
 	onStacks(t, func(t *testing.T, s stack) {
-		registry := registryOf(t, es.OnWith(func(d *tally, e added, _ es.Meta) error {
+		registry := registryOf(t, es.OnWith(func(d *tally, e added, _ core.Meta) error {
 			if d.Total += e.N; e.N == 99 {
-				return es.Delete
+				return core.Delete
 			}
 			return nil
 		}))
 		startProjector(t, registry, s.log, s.views, "one")
-		x := newExecutor(t, s.log, nil, runtime.ExecutorConfig{})
+		x := newExecutor(t, s.log, nil, command.Config{})
 		mustExecute(t, x, addCommand("a", "1", 1))
 		awaitTallies(t, s.views, map[string]tally{"a": {Total: 1}})
 		views := meddling{s.views, new(sync.Once), func() {
 			mustExecute(t, x, addCommand("a", "2", 99))
 			eventually(t, "the document is gone", func() error {
-				if _, err := s.views.Get(t.Context(), "by-id", es.DefaultTenant, "a"); !errors.Is(err, es.ErrNotFound) {
+				if _, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "a"); !errors.Is(err, core.ErrNotFound) {
 					return fmt.Errorf("got %w", err)
 				}
 				return nil
 			})
 		}}
-		wantFinding(t, verify(t, registry, stack{s.log, views}, 0))
+		wantFinding(t, verifyLog(t, registry, stack{s.log, views}, 0))
 	})
 }

@@ -8,21 +8,24 @@ import (
 	"testing/synctest"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/query"
 )
 
 // slowly is a view whose partitions reach sequence 1 one after the other, a second apart. Reading its checkpoints takes a
 // moment.
 type slowly struct {
-	es.ViewReader
+	port.ViewReader
 	began time.Time
 }
 
-func (v slowly) Checkpoints(context.Context, string) ([]es.Checkpoint, error) {
+func (v slowly) Checkpoints(context.Context, string) ([]port.Checkpoint, error) {
 	time.Sleep(time.Millisecond)
-	checkpoints := make([]es.Checkpoint, 4)
+	checkpoints := make([]port.Checkpoint, 4)
 	for i := range checkpoints {
 		checkpoints[i].Position.Partition = i
 		if time.Since(v.began) > time.Duration(i)*time.Second {
@@ -32,19 +35,19 @@ func (v slowly) Checkpoints(context.Context, string) ([]es.Checkpoint, error) {
 	return checkpoints, nil
 }
 
-func (v slowly) Get(_ context.Context, _, _, key string) (es.Document, error) {
-	return es.Document{Key: key, Data: json.RawMessage(`{}`)}, nil
+func (v slowly) Get(_ context.Context, _, _, key string) (core.Document, error) {
+	return core.Document{Key: key, Data: json.RawMessage(`{}`)}, nil
 }
 
 // twice is a module with a query that reads two views.
-func twice(t testing.TB) *es.Registry {
+func twice(t testing.TB) *core.Registry {
 	t.Helper()
-	module := counterModule(es.SnapshotPolicy{})
+	module := counterModule(core.SnapshotPolicy{})
 	fold := es.On(func(*tally, added) {})
 	module.Views = []es.ViewDef{
 		es.View[tally]{Name: "one", Version: 1, On: es.Folds[tally]{fold}}, es.View[tally]{Name: "two", Version: 1, On: es.Folds[tally]{fold}},
 	}
-	module.Queries = []es.QueryDef{es.Query[struct{}, tally]{Name: "both", Run: func(ctx context.Context, views es.Views, _ struct{}) (tally, error) {
+	module.Queries = []es.QueryDef{es.Query[struct{}, tally]{Name: "both", Run: func(ctx context.Context, views core.Views, _ struct{}) (tally, error) {
 		_, _ = es.Get[tally](ctx, views, "one", "a")
 		return es.Get[tally](ctx, views, "two", "a")
 	}}}
@@ -55,9 +58,9 @@ func twice(t testing.TB) *es.Registry {
 	return registry
 }
 
-func waitingQueries(t testing.TB) *runtime.Queries {
+func waitingQueries(t testing.TB) *query.Queries {
 	t.Helper()
-	q := runtime.NewQueries(twice(t), memory.NewLog(4), slowly{began: time.Now()}, nil, nil)
+	q := query.New(twice(t), memory.NewLog(4), slowly{began: time.Now()}, nil, nil)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx) }()
@@ -65,9 +68,9 @@ func waitingQueries(t testing.TB) *runtime.Queries {
 	return q
 }
 
-func firstOf(partitions ...int) (positions []es.Position) {
+func firstOf(partitions ...int) (positions []core.Position) {
 	for _, p := range partitions {
-		positions = append(positions, es.Position{Partition: p, Sequence: 1})
+		positions = append(positions, core.Position{Partition: p, Sequence: 1})
 	}
 	return positions
 }
@@ -78,10 +81,10 @@ func TestNoWaitIsOneLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := waitingQueries(t)
 		time.Sleep(1500 * time.Millisecond)
-		if _, _, err := q.Document(t.Context(), "one", es.DefaultTenant, "a", runtime.Wait{For: firstOf(0, 1)}); err != nil {
+		if _, _, err := q.Document(t.Context(), "one", core.DefaultTenant, "a", query.Wait{For: firstOf(0, 1)}); err != nil {
 			t.Errorf("positions that the view has: %v", err)
 		}
-		_, _, err := q.Document(t.Context(), "one", es.DefaultTenant, "a", runtime.Wait{For: firstOf(0, 3)})
+		_, _, err := q.Document(t.Context(), "one", core.DefaultTenant, "a", query.Wait{For: firstOf(0, 3)})
 		var behind *runtime.NotReachedError
 		if !errors.As(err, &behind) || behind.Wanted.Partition != 3 {
 			t.Errorf("a position that it does not have: %v", err)
@@ -93,13 +96,13 @@ func TestNoWaitIsOneLook(t *testing.T) {
 func TestOneWaitForAllPositions(t *testing.T) {
 	t.Parallel()
 	const patience = 1500 * time.Millisecond
-	for name, read := range map[string]func(context.Context, *runtime.Queries) error{
-		"a document": func(ctx context.Context, q *runtime.Queries) error {
-			_, _, err := q.Document(ctx, "one", es.DefaultTenant, "a", runtime.Wait{For: firstOf(1, 2), Timeout: patience})
+	for name, read := range map[string]func(context.Context, *query.Queries) error{
+		"a document": func(ctx context.Context, q *query.Queries) error {
+			_, _, err := q.Document(ctx, "one", core.DefaultTenant, "a", query.Wait{For: firstOf(1, 2), Timeout: patience})
 			return err
 		},
-		"a query": func(ctx context.Context, q *runtime.Queries) error {
-			_, err := q.Query(ctx, "both", es.DefaultTenant, json.RawMessage(`{}`), runtime.Wait{For: firstOf(3), Timeout: patience})
+		"a query": func(ctx context.Context, q *query.Queries) error {
+			_, err := q.Query(ctx, "both", core.DefaultTenant, json.RawMessage(`{}`), query.Wait{For: firstOf(3), Timeout: patience})
 			return err
 		},
 	} {

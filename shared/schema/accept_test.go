@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -23,11 +24,11 @@ type order struct {
 	Share float64         `json:"share,omitempty"`
 }
 
-func orderSchemas(t testing.TB) (*es.CommandType, *Schemas) {
+func orderSchemas(t testing.TB) (*core.CommandType, *Schemas) {
 	t.Helper()
 	registry, err := es.NewRegistry(es.Module{Name: "m", Deciders: []es.DeciderDef{es.Decider[struct{}]{
 		Category: "order",
-		Decide:   es.Commands[struct{}]{es.Handle("place", func(struct{}, order) ([]es.Event, error) { return nil, nil })},
+		Decide:   es.Commands[struct{}]{es.Handle("place", func(struct{}, order) ([]core.Event, error) { return nil, nil })},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -90,8 +91,8 @@ func FuzzAccept(f *testing.F) {
 			}
 			return
 		}
-		first, err := es.Marshal(got)
-		second, wantErr := es.Marshal(want)
+		first, err := core.Marshal(got)
+		second, wantErr := core.Marshal(want)
 		if err != nil || wantErr != nil || string(first) != string(second) {
 			t.Errorf("%s: decoded as %s (%v), by the whole check as %s (%v)", body, first, err, second, wantErr)
 		}

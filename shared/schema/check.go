@@ -11,7 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"orchestrix/shared/clip"
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // maxFields is how many wrong values are reported; the search for more ends there.
@@ -176,7 +176,7 @@ func (c *checker) size(n int, least, most *int, of string) {
 func (c *checker) unique(items []any) {
 	seen := make(map[string]bool, len(items))
 	for _, item := range items {
-		text, err := es.Marshal(item)
+		text, err := core.Marshal(item)
 		if err != nil || seen[string(text)] {
 			c.add(validation.MsgExpectedArrayItemsUnique, nil)
 			return

@@ -8,20 +8,20 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"orchestrix/shared/clip"
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // CheckCommand checks a command's body, as [Schemas.DecodeCommand] does.
-func (s *Schemas) CheckCommand(c *es.CommandType, body []byte) error {
+func (s *Schemas) CheckCommand(c *core.CommandType, body []byte) error {
 	_, err := s.DecodeCommand(c, body)
 	return err
 }
 
-// DecodeCommand checks a command's body and returns it decoded, as [es.CommandType.Decode] does.
+// DecodeCommand checks a command's body and returns it decoded, as [core.CommandType.Decode] does.
 //
-// It returns an error that wraps [ErrMalformed] or [ErrUnknownField], both of which are [es.ErrBadPayload], or
+// It returns an error that wraps [ErrMalformed] or [ErrUnknownField], both of which are [core.ErrBadPayload], or
 // [*Invalid] where values don't fit. Field names are compared case by case, as JSON does.
-func (s *Schemas) DecodeCommand(c *es.CommandType, body []byte) (any, error) {
+func (s *Schemas) DecodeCommand(c *core.CommandType, body []byte) (any, error) {
 	if s.acceptors[c].accepts(body) {
 		return lastWord(c.DecodeKnown(body))
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/schema"
 )
 
@@ -63,7 +63,7 @@ func TestAMalformedBodyIsRefused(t *testing.T) {
 		"byte order mark":     "\ufeff" + body(goodLine),
 	} {
 		err := schemas.CheckCommand(commandType(t, registry, "place"), []byte(bad))
-		if !errors.Is(err, schema.ErrMalformed) || !errors.Is(err, es.ErrBadPayload) {
+		if !errors.Is(err, schema.ErrMalformed) || !errors.Is(err, core.ErrBadPayload) {
 			t.Errorf("%s: got %v, want ErrMalformed", name, err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestErrorsStaySmall(t *testing.T) {
 		if !errors.As(err, &invalid) {
 			t.Fatalf("%s: got %v, want an Invalid", name, err)
 		}
-		text, err := es.Marshal(invalid.Fields)
+		text, err := core.Marshal(invalid.Fields)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func FuzzCheckCommand(f *testing.F) {
 			if len(invalid.Fields) == 0 || len(invalid.Fields) > 100 {
 				t.Errorf("%d fields", len(invalid.Fields))
 			}
-		case !errors.Is(err, es.ErrBadPayload):
+		case !errors.Is(err, core.ErrBadPayload):
 			t.Errorf("neither Invalid nor ErrBadPayload: %v", err)
 		}
 	})

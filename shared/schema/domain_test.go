@@ -7,6 +7,7 @@ import (
 
 	"github.com/quagmt/udecimal"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
 )
@@ -41,9 +42,9 @@ type (
 	}
 )
 
-func (o order) place(c place) ([]es.Event, error) { return es.Accept(placed{Lines: c.Lines}) }
-func (o order) touch(touch) ([]es.Event, error)   { return es.Accept() }
-func (o order) placed(e placed) order             { return order(e) }
+func (o order) place(c place) ([]core.Event, error) { return es.Accept(placed{Lines: c.Lines}) }
+func (o order) touch(touch) ([]core.Event, error)   { return es.Accept() }
+func (o order) placed(e placed) order               { return order(e) }
 
 type (
 	searchParams struct {
@@ -59,7 +60,7 @@ type (
 	}
 )
 
-func search(context.Context, es.Views, searchParams) (found, error) { return found{}, nil }
+func search(context.Context, core.Views, searchParams) (found, error) { return found{}, nil }
 
 func testModule() es.Module {
 	return es.Module{
@@ -73,7 +74,7 @@ func testModule() es.Module {
 	}
 }
 
-func newSchemas(t testing.TB, modules ...es.Module) (*es.Registry, *schema.Schemas) {
+func newSchemas(t testing.TB, modules ...es.Module) (*core.Registry, *schema.Schemas) {
 	t.Helper()
 	registry, err := es.NewRegistry(modules...)
 	if err != nil {
@@ -86,7 +87,7 @@ func newSchemas(t testing.TB, modules ...es.Module) (*es.Registry, *schema.Schem
 	return registry, schemas
 }
 
-func commandType(t testing.TB, registry *es.Registry, name string) *es.CommandType {
+func commandType(t testing.TB, registry *core.Registry, name string) *core.CommandType {
 	t.Helper()
 	a, _ := registry.Aggregate("order")
 	c, ok := a.Command(name)

@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"strings"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // What makes a request unreadable, before its values are looked at.
 var (
-	// ErrMalformed says that a body is not one JSON value that can be stored. It wraps [es.ErrBadPayload].
-	ErrMalformed = fmt.Errorf("%w: malformed JSON", es.ErrBadPayload)
-	// ErrUnknownField says that a body has a field that its command doesn't have. It wraps [es.ErrBadPayload].
-	ErrUnknownField = fmt.Errorf("%w: unknown field", es.ErrBadPayload)
+	// ErrMalformed says that a body is not one JSON value that can be stored. It wraps [core.ErrBadPayload].
+	ErrMalformed = fmt.Errorf("%w: malformed JSON", core.ErrBadPayload)
+	// ErrUnknownField says that a body has a field that its command doesn't have. It wraps [core.ErrBadPayload].
+	ErrUnknownField = fmt.Errorf("%w: unknown field", core.ErrBadPayload)
 	// ErrBadParam says that a query parameter is not one of the query's, or is given more than once.
 	ErrBadParam = errors.New("bad query parameter")
 )

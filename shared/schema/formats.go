@@ -11,7 +11,7 @@ type format struct{ pattern, description string }
 
 // formats are the formats of this package.
 var formats = map[string]format{
-	// token is an id, as [es.CheckToken] takes it.
+	// token is an id, as [core.CheckToken] takes it.
 	"token": {`^[A-Za-z0-9_-]{1,64}$`, "1 to 64 letters, digits, '_' and '-'"},
 	// text has no control characters, which have no place in a key or on a label. minLength and maxLength limit it.
 	"text": {`^[^\x00-\x1f\x7f-\x9f]*$`, "text without control characters"},

@@ -11,7 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"orchestrix/shared/clip"
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // Param is one parameter of a query.
@@ -28,9 +28,9 @@ type params struct {
 }
 
 // QueryParams are a query's parameters, by name.
-func (s *Schemas) QueryParams(q *es.QueryType) []Param { return s.params[q].list }
+func (s *Schemas) QueryParams(q *core.QueryType) []Param { return s.params[q].list }
 
-func (s *Schemas) addParams(q *es.QueryType) error {
+func (s *Schemas) addParams(q *core.QueryType) error {
 	p := &params{defaults: map[string]any{}}
 	err := guard("parameters of query "+q.Name, func() { p.object = s.paramTypes.Schema(q.Params, false, q.Name) })
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Schemas) addParam(p *params, name string, property *huma.Schema) error 
 		return fmt.Errorf("a query parameter is a string, a number, a boolean or an array of these")
 	}
 	if property.Default != nil {
-		text, err := es.Marshal(property.Default)
+		text, err := core.Marshal(property.Default)
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func isScalar(s *huma.Schema) bool {
 //
 // It returns an error that wraps [ErrBadParam] for a parameter that the query doesn't have, or that is given
 // twice, and [*Invalid] where values don't fit.
-func (s *Schemas) Params(q *es.QueryType, values url.Values) (json.RawMessage, error) {
+func (s *Schemas) Params(q *core.QueryType, values url.Values) (json.RawMessage, error) {
 	p := s.params[q]
 	object := make(map[string]any, len(p.list))
 	for name, texts := range values {
@@ -106,7 +106,7 @@ func (s *Schemas) Params(q *es.QueryType, values url.Values) (json.RawMessage, e
 			object[name] = fromText(property, texts[0])
 		}
 		for _, text := range texts {
-			if !es.IsText(text) {
+			if !core.IsText(text) {
 				return nil, fmt.Errorf("%w: %s is not valid UTF-8 or contains U+0000", ErrBadParam, name)
 			}
 		}
@@ -119,17 +119,17 @@ func (s *Schemas) Params(q *es.QueryType, values url.Values) (json.RawMessage, e
 	return p.encode(s, q, object)
 }
 
-func (p *params) encode(s *Schemas, q *es.QueryType, object map[string]any) (json.RawMessage, error) {
+func (p *params) encode(s *Schemas, q *core.QueryType, object map[string]any) (json.RawMessage, error) {
 	check := newChecker(s.paramTypes, "query")
 	check.check(p.object, object)
 	if err := check.invalid(); err != nil {
 		return nil, err
 	}
-	data, err := es.Marshal(object)
+	data, err := core.Marshal(object)
 	if err != nil {
 		return nil, err
 	}
-	if err := es.UnmarshalStrict(data, reflect.New(q.Params).Interface()); err != nil {
+	if err := core.UnmarshalStrict(data, reflect.New(q.Params).Interface()); err != nil {
 		return nil, decodeError("query", err)
 	}
 	return data, nil

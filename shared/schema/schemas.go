@@ -10,7 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // huma keeps this setting for the whole program. A command's array takes no null, unless its tag says so.
@@ -23,29 +23,29 @@ const RefPrefix = "#/components/schemas/"
 type Schemas struct {
 	commandTypes, internalTypes, readTypes, paramTypes huma.Registry // internalTypes are of commands that no document shows
 
-	commands  map[*es.CommandType]*huma.Schema
-	acceptors map[*es.CommandType]*acceptor
-	documents map[*es.ViewType]*huma.Schema
-	states    map[*es.Aggregate]*huma.Schema
-	results   map[*es.QueryType]*huma.Schema
-	params    map[*es.QueryType]*params
+	commands  map[*core.CommandType]*huma.Schema
+	acceptors map[*core.CommandType]*acceptor
+	documents map[*core.ViewType]*huma.Schema
+	states    map[*core.Aggregate]*huma.Schema
+	results   map[*core.QueryType]*huma.Schema
+	params    map[*core.QueryType]*params
 }
 
 // New makes the schemas of all commands, views, states and queries. The error names the type, the field and the tag of
 // every struct tag that is unknown (minLenght), has a bad value (a pattern that is no regular expression, a limit that is
 // no number), or has no meaning on its field.
-func New(registry *es.Registry) (*Schemas, error) {
+func New(registry *core.Registry) (*Schemas, error) {
 	if err := checkTags(registry); err != nil {
 		return nil, err
 	}
 	s := &Schemas{
 		commandTypes: newTypes(), internalTypes: newTypes(), readTypes: newTypes(), paramTypes: newTypes(),
-		commands:  map[*es.CommandType]*huma.Schema{},
-		acceptors: map[*es.CommandType]*acceptor{},
-		documents: map[*es.ViewType]*huma.Schema{},
-		states:    map[*es.Aggregate]*huma.Schema{},
-		results:   map[*es.QueryType]*huma.Schema{},
-		params:    map[*es.QueryType]*params{},
+		commands:  map[*core.CommandType]*huma.Schema{},
+		acceptors: map[*core.CommandType]*acceptor{},
+		documents: map[*core.ViewType]*huma.Schema{},
+		states:    map[*core.Aggregate]*huma.Schema{},
+		results:   map[*core.QueryType]*huma.Schema{},
+		params:    map[*core.QueryType]*params{},
 	}
 	var errs []error
 	for _, a := range registry.Aggregates() {
@@ -82,7 +82,7 @@ func New(registry *es.Registry) (*Schemas, error) {
 }
 
 // checkTags checks the struct tags of every type that gets a schema.
-func checkTags(registry *es.Registry) error {
+func checkTags(registry *core.Registry) error {
 	c := tagChecker{seen: map[reflect.Type]bool{}}
 	for _, a := range registry.Aggregates() {
 		for _, command := range a.Commands() {
@@ -100,12 +100,12 @@ func checkTags(registry *es.Registry) error {
 	return errors.Join(c.errs...)
 }
 
-func (s *Schemas) addCommand(a *es.Aggregate, c *es.CommandType) error {
+func (s *Schemas) addCommand(a *core.Aggregate, c *core.CommandType) error {
 	return guard("command "+a.Category+"/"+c.Name, func() { s.commands[c] = s.typesOf(c).Schema(c.Type, true, c.Name) })
 }
 
 // typesOf are the schemas that a command's schema refers to.
-func (s *Schemas) typesOf(c *es.CommandType) huma.Registry {
+func (s *Schemas) typesOf(c *core.CommandType) huma.Registry {
 	if c.Internal {
 		return s.internalTypes
 	}
@@ -167,16 +167,16 @@ func copied(types huma.Registry) huma.Registry {
 }
 
 // Command is the schema of a command's body.
-func (s *Schemas) Command(c *es.CommandType) *huma.Schema { return s.commands[c] }
+func (s *Schemas) Command(c *core.CommandType) *huma.Schema { return s.commands[c] }
 
 // Document is the schema of a view's documents.
-func (s *Schemas) Document(v *es.ViewType) *huma.Schema { return s.documents[v] }
+func (s *Schemas) Document(v *core.ViewType) *huma.Schema { return s.documents[v] }
 
 // State is the schema of an aggregate's state.
-func (s *Schemas) State(a *es.Aggregate) *huma.Schema { return s.states[a] }
+func (s *Schemas) State(a *core.Aggregate) *huma.Schema { return s.states[a] }
 
 // Result is the schema of what a query answers.
-func (s *Schemas) Result(q *es.QueryType) *huma.Schema { return s.results[q] }
+func (s *Schemas) Result(q *core.QueryType) *huma.Schema { return s.results[q] }
 
 // newTypes makes a registry that names a type after its package, so that two contexts may use one name:
 // "ordering.Place".

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/schema"
 )
@@ -214,13 +215,13 @@ func TestFormatsArePatternsForClients(t *testing.T) {
 func withCommand[C any]() es.Module {
 	return es.Module{Name: "things", Deciders: []es.DeciderDef{es.Decider[struct{}]{
 		Category: "thing",
-		Decide:   es.Commands[struct{}]{es.Handle("do", func(struct{}, C) ([]es.Event, error) { return es.Accept() })},
+		Decide:   es.Commands[struct{}]{es.Handle("do", func(struct{}, C) ([]core.Event, error) { return es.Accept() })},
 	}}}
 }
 
 func withQuery[P any]() es.Module {
 	return es.Module{Name: "things", Queries: []es.QueryDef{es.Query[P, int]{
-		Name: "count", Run: func(context.Context, es.Views, P) (int, error) { return 0, nil },
+		Name: "count", Run: func(context.Context, core.Views, P) (int, error) { return 0, nil },
 	}}}
 }
 

@@ -10,7 +10,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // Send starts the span of a publication (messaging conventions: a producer, operation "send"). The message must carry the
@@ -49,7 +49,7 @@ func (w Work) attributes(messages int) []attribute.KeyValue {
 }
 
 // Process starts the span of one message, in the message's trace.
-func (w Work) Process(ctx context.Context, t es.Trace) (context.Context, trace.Span) {
+func (w Work) Process(ctx context.Context, t core.Trace) (context.Context, trace.Span) {
 	ctx = Continue(ctx, t)
 	if !Enabled() {
 		return ctx, NoSpan
@@ -84,7 +84,7 @@ type Batch struct {
 
 // ProcessCommits starts the span of a batch of commits. A single commit is handled in its own trace. A larger batch has a new
 // trace that links to the trace of each commit, and each of these gets a span that links back.
-func (w Work) ProcessCommits(ctx context.Context, commits iter.Seq[*es.Commit]) (context.Context, Batch) {
+func (w Work) ProcessCommits(ctx context.Context, commits iter.Seq[*core.Commit]) (context.Context, Batch) {
 	if !Enabled() {
 		return ctx, Batch{span: NoSpan}
 	}
@@ -114,7 +114,7 @@ func (w Work) ProcessCommits(ctx context.Context, commits iter.Seq[*es.Commit]) 
 
 // sampledParents returns the spans in which the commits were published, if they are sampled and recent, and the number of
 // commits.
-func sampledParents(commits iter.Seq[*es.Commit]) (parents []trace.SpanContext, count int) {
+func sampledParents(commits iter.Seq[*core.Commit]) (parents []trace.SpanContext, count int) {
 	now := time.Now()
 	for c := range commits {
 		count++

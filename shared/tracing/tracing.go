@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // scope names the spans of this program.
@@ -21,7 +21,7 @@ const scope = "orchestrix"
 var w3c propagation.TraceContext
 
 // carrier adapts a trace of the log to propagators.
-type carrier struct{ trace *es.Trace }
+type carrier struct{ trace *core.Trace }
 
 var _ propagation.TextMapCarrier = carrier{}
 
@@ -37,8 +37,8 @@ func (c carrier) Set(name, value string) { *c.field(name) = value }
 func (c carrier) Keys() []string         { return []string{"traceparent", "tracestate"} }
 
 // Of is the trace of ctx as headers and the log carry it; the zero Trace if there is none.
-func Of(ctx context.Context) es.Trace {
-	var t es.Trace
+func Of(ctx context.Context) core.Trace {
+	var t core.Trace
 	w3c.Inject(ctx, carrier{&t})
 	if len(t.State) > maxState {
 		t.State = ""
@@ -51,7 +51,7 @@ func Of(ctx context.Context) es.Trace {
 const maxState = 512
 
 // Continue adds the trace t to ctx, unless ctx has a trace already or t is zero.
-func Continue(ctx context.Context, t es.Trace) context.Context {
+func Continue(ctx context.Context, t core.Trace) context.Context {
 	if t.Parent == "" || trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx
 	}

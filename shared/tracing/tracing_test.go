@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/tracing"
 )
 
@@ -26,8 +26,8 @@ func kept(t *testing.T) *tracetest.SpanRecorder {
 }
 
 // commitOf is a commit that was written just now, in a trace of its own.
-func commitOf(trace string) es.Commit {
-	return es.Commit{Time: time.Now(), Trace: es.Trace{Parent: "00-" + trace + "-00f067aa0ba902b7-01", State: "a=b"}}
+func commitOf(trace string) core.Commit {
+	return core.Commit{Time: time.Now(), Trace: core.Trace{Parent: "00-" + trace + "-00f067aa0ba902b7-01", State: "a=b"}}
 }
 
 const (
@@ -37,8 +37,8 @@ const (
 
 var work = tracing.Work{System: "nats", Name: "orders", Destination: "events", Partition: 3}
 
-func process(commits ...es.Commit) context.Context {
-	ctx, batch := work.ProcessCommits(context.Background(), func(yield func(*es.Commit) bool) {
+func process(commits ...core.Commit) context.Context {
+	ctx, batch := work.ProcessCommits(context.Background(), func(yield func(*core.Commit) bool) {
 		for i := range commits {
 			if !yield(&commits[i]) {
 				return
@@ -51,12 +51,12 @@ func process(commits ...es.Commit) context.Context {
 
 func TestATraceGoesThroughTheLogUnchanged(t *testing.T) {
 	for _, parent := range []string{"00-" + first + "-00f067aa0ba902b7-01", "00-" + first + "-00f067aa0ba902b7-00"} {
-		want := es.Trace{Parent: parent, State: "vendor=1"}
+		want := core.Trace{Parent: parent, State: "vendor=1"}
 		if got := tracing.Of(tracing.Continue(t.Context(), want)); got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	if got := tracing.Of(tracing.Continue(t.Context(), es.Trace{Parent: "nonsense"})); got != (es.Trace{}) {
+	if got := tracing.Of(tracing.Continue(t.Context(), core.Trace{Parent: "nonsense"})); got != (core.Trace{}) {
 		t.Errorf("got %v from nonsense", got)
 	}
 	ctx := tracing.Continue(t.Context(), commitOf(first).Trace)
@@ -95,7 +95,7 @@ func TestABatchIsLinkedToItsCommitsBothWays(t *testing.T) {
 	old, unsampled := commitOf("33333333333333333333333333333333"), commitOf("44444444444444444444444444444444")
 	old.Time = old.Time.Add(-time.Hour)
 	unsampled.Trace.Parent = unsampled.Trace.Parent[:53] + "00"
-	ctx := process(commitOf(first), old, unsampled, es.Commit{Time: time.Now()}, commitOf(second))
+	ctx := process(commitOf(first), old, unsampled, core.Commit{Time: time.Now()}, commitOf(second))
 	links := map[string]bool{}
 	var traces []string
 	for _, span := range recorder.Ended() {

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"orchestrix/domain/ordering"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/loadgen"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
 )
 
 // quiet is for what runs in this process.
@@ -54,7 +56,7 @@ func fillOrders(ctx context.Context, log *jetstream.Log, orders int) error {
 // orderFiller appends orders to a log, each a stream of its own.
 type orderFiller struct {
 	log    *jetstream.Log
-	placed es.Recorded
+	placed core.Recorded
 	filled int64
 }
 
@@ -78,10 +80,10 @@ func (f *orderFiller) fill(ctx context.Context, orders int) error {
 	f.filled += int64(orders)
 	return fillWith(ctx, loadgen.Options{Concurrency: 4 * connections, Count: int64(orders)}, func(ctx context.Context, n int64) error {
 		id := strconv.FormatInt(first+n, 10)
-		_, err := f.log.Append(ctx, es.Revision{}, es.Commit{
-			Stream: es.Stream{Tenant: es.DefaultTenant, Category: "order", ID: "f" + id}, Time: time.Now().UTC(),
-			Command: es.CommandRef{ID: "place-" + id}, CorrelationID: "place-" + id, CausationID: "place-" + id,
-			Events: []es.Recorded{f.placed},
+		_, err := f.log.Append(ctx, core.Revision{}, core.Commit{
+			Stream: core.Stream{Tenant: core.DefaultTenant, Category: "order", ID: "f" + id}, Time: time.Now().UTC(),
+			Command: core.CommandRef{ID: "place-" + id}, CorrelationID: "place-" + id, CausationID: "place-" + id,
+			Events: []core.Recorded{f.placed},
 		})
 		return err
 	})
@@ -97,17 +99,17 @@ func fillWith(ctx context.Context, o loadgen.Options, do func(ctx context.Contex
 }
 
 // tallyStream is the n-th tally of so many commits.
-func tallyStream(commits int, n int64) es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: "tally", ID: fmt.Sprintf("c%d-%d", commits, n)}
+func tallyStream(commits int, n int64) core.Stream {
+	return core.Stream{Tenant: core.DefaultTenant, Category: "tally", ID: fmt.Sprintf("c%d-%d", commits, n)}
 }
 
 // countCommand is the n-th command of a tally.
-func countCommand(tally es.Stream, n int) runtime.Command {
+func countCommand(tally core.Stream, n int) runtime.Command {
 	return runtime.Command{Stream: tally, Name: "count", ID: "c" + strconv.Itoa(n), Body: json.RawMessage(countBody)}
 }
 
 // countTallies gives each of so many tallies of a size the commits up to one of them.
-func countTallies(ctx context.Context, x *runtime.Executor, tallies, commits, from, to int) error {
+func countTallies(ctx context.Context, x *command.Executor, tallies, commits, from, to int) error {
 	for n := from; n < to; n++ {
 		err := fillWith(ctx, loadgen.Options{Concurrency: min(connections, tallies), Count: int64(tallies)}, func(ctx context.Context, tally int64) error {
 			_, err := x.Execute(ctx, countCommand(tallyStream(commits, tally), n))

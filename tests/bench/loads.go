@@ -13,11 +13,13 @@ import (
 	natsjs "github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/loadgen"
 	"orchestrix/shared/postgres"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/query"
 )
 
 const loadConns = 32 // connections to Postgres, for all who read from it
@@ -37,7 +39,7 @@ func loads(ctx context.Context, b *bench, s *scope) ([]variant, error) {
 		return nil, err
 	}
 	var variants []variant
-	add := func(name string, commits int, one func(ctx context.Context, stream es.Stream) (int, error)) {
+	add := func(name string, commits int, one func(ctx context.Context, stream core.Stream) (int, error)) {
 		count := int64(l.count(commits))
 		variants = append(variants, variant{name: fmt.Sprintf("%s, %d commits", name, commits), procs: l.procs, run: func(ctx context.Context, d time.Duration) (sample, error) {
 			return load(ctx, loadgen.Options{Concurrency: connections, Duration: d}, l.procs, func(ctx context.Context, _ int, n int64) error {
@@ -76,8 +78,8 @@ type loading struct {
 	conn        *nats.Conn
 	partitions  int
 	pool        *pgxpool.Pool
-	bare, saved *runtime.Queries  // without and with snapshots
-	commands    *runtime.Executor // that keeps nothing in memory
+	bare, saved *query.Queries    // without and with snapshots
+	commands    *command.Executor // that keeps nothing in memory
 }
 
 func (l *loading) count(commits int) int {
@@ -117,17 +119,17 @@ func newLoading(ctx context.Context, b *bench, s *scope) (*loading, error) {
 	snapshots := postgres.NewSnapshots(db)
 	l := &loading{
 		bench: b, procs: map[string]*process{"nats": nats, "postgres": b.postgres.proc}, partitions: log.Partitions(), pool: db.Pool(),
-		bare:  runtime.NewQueries(registry, log, postgres.NewViews(db), nil, quiet),
-		saved: runtime.NewQueries(registry, log, postgres.NewViews(db), snapshots, quiet),
+		bare:  query.New(registry, log, postgres.NewViews(db), nil, quiet),
+		saved: query.New(registry, log, postgres.NewViews(db), snapshots, quiet),
 	}
 	if l.conn, err = natsConnect(s, nats.url); err != nil {
 		return nil, err
 	}
-	if l.commands, err = runtime.NewExecutor(registry, log, snapshots, runtime.ExecutorConfig{CacheSize: 1, Logger: quiet}); err != nil {
+	if l.commands, err = command.NewExecutor(registry, log, snapshots, command.Config{CacheSize: 1, Logger: quiet}); err != nil {
 		return nil, err
 	}
 	// Snapshots are taken at the end of the executor, of everything that it has in memory.
-	x, err := runtime.NewExecutor(registry, log, snapshots, runtime.ExecutorConfig{SnapshotEvery: 1 << 30, Logger: quiet})
+	x, err := command.NewExecutor(registry, log, snapshots, command.Config{SnapshotEvery: 1 << 30, Logger: quiet})
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +154,7 @@ const fillRounds = 100
 
 // fillLog gives the aggregates their commits in turns, and puts those of others between them: a log is shared by many,
 // and what lies between the commits of one is what a read of its subject has to get past.
-func (l *loading) fillLog(ctx context.Context, log *jetstream.Log, x *runtime.Executor) error {
+func (l *loading) fillLog(ctx context.Context, log *jetstream.Log, x *command.Executor) error {
 	between, err := newOrderFiller(log)
 	if err != nil {
 		return err
@@ -196,9 +198,9 @@ select 'tally/c' || $1::int || '-' || n, v, 'Counted', $3::json from generate_se
 }
 
 // ours loads as the query service does.
-func (l *loading) ours(q *runtime.Queries) func(context.Context, es.Stream) (int, error) {
-	return func(ctx context.Context, stream es.Stream) (int, error) {
-		state, err := q.State(ctx, stream, runtime.Moment{}, runtime.Wait{})
+func (l *loading) ours(q *query.Queries) func(context.Context, core.Stream) (int, error) {
+	return func(ctx context.Context, stream core.Stream) (int, error) {
+		state, err := q.State(ctx, stream, query.Moment{}, query.Wait{})
 		if err != nil {
 			return 0, err
 		}
@@ -207,8 +209,8 @@ func (l *loading) ours(q *runtime.Queries) func(context.Context, es.Stream) (int
 }
 
 // forCommand loads as the command service does, for a command that it has had before: all of it but the append.
-func (l *loading) forCommand(commits int) func(context.Context, es.Stream) (int, error) {
-	return func(ctx context.Context, stream es.Stream) (int, error) {
+func (l *loading) forCommand(commits int) func(context.Context, core.Stream) (int, error) {
+	return func(ctx context.Context, stream core.Stream) (int, error) {
 		result, err := l.commands.Execute(ctx, countCommand(stream, commits-1))
 		if err == nil && !result.Repeated {
 			err = fmt.Errorf("%s had the command for the first time", stream)
@@ -218,16 +220,16 @@ func (l *loading) forCommand(commits int) func(context.Context, es.Stream) (int,
 }
 
 // byRows is an indexed read of Postgres.
-func (l *loading) byRows(ctx context.Context, stream es.Stream) (int, error) {
+func (l *loading) byRows(ctx context.Context, stream core.Stream) (int, error) {
 	tally, err := foldRows(ctx, l.pool, stream.Category+"/"+stream.ID)
 	return tally.Times, err
 }
 
 // bySubject reads the messages of one subject, as stores on JetStream without back-pointers do: one batch direct get,
 // which is the cheapest of the ways to filter by subject.
-func (l *loading) bySubject(ctx context.Context, stream es.Stream) (int, error) {
+func (l *loading) bySubject(ctx context.Context, stream core.Stream) (int, error) {
 	const most = 128 // messages
-	partition := strconv.Itoa(es.PartitionOf(stream.Tenant, stream.ID, l.partitions))
+	partition := strconv.Itoa(core.PartitionOf(stream.Tenant, stream.ID, l.partitions))
 	subject := "orx.evt." + partition + "." + stream.Tenant + "." + stream.Category + "." + stream.ID
 	inbox := l.conn.NewRespInbox()
 	messages := make(chan *nats.Msg, most+1) // a synchronous subscription would make room for 64 Ki messages each time

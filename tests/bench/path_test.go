@@ -11,38 +11,41 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/httpapi"
-	"orchestrix/shared/runtime"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/command"
 	"orchestrix/shared/schema"
 )
 
 // nowhere is a log that encodes what it is given and keeps nothing.
 type nowhere struct{ sequence atomic.Uint64 }
 
-func (n *nowhere) Append(_ context.Context, expected es.Revision, c es.Commit) (es.Revision, error) {
+func (n *nowhere) Append(_ context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	if err := c.Check(); err != nil {
-		return es.Revision{}, err
+		return core.Revision{}, err
 	}
-	c.Version, c.Previous = expected.Version+es.Version(len(c.Events)), expected.Next()
+	c.Version, c.Previous = expected.Version+core.Version(len(c.Events)), expected.Next()
 	c.Position.Sequence = n.sequence.Add(1)
-	_, err := es.EncodeEvents(&c)
+	_, err := cloudevents.Encode(&c)
 	return c.Revision(), err
 }
 
-func (n *nowhere) Last(context.Context, es.Stream) (es.Commit, error) {
-	return es.Commit{}, es.ErrNoStream
+func (n *nowhere) Last(context.Context, core.Stream) (core.Commit, error) {
+	return core.Commit{}, port.ErrNoStream
 }
 
-func (n *nowhere) LastConfirmed(context.Context, es.Stream) (es.Commit, error) {
-	return es.Commit{}, es.ErrNoStream
+func (n *nowhere) LastConfirmed(context.Context, core.Stream) (core.Commit, error) {
+	return core.Commit{}, port.ErrNoStream
 }
 
-func (n *nowhere) Since(context.Context, es.Version, es.Commit) iter.Seq2[es.Commit, error] {
-	return func(func(es.Commit, error) bool) {}
+func (n *nowhere) Since(context.Context, core.Version, core.Commit) iter.Seq2[core.Commit, error] {
+	return func(func(core.Commit, error) bool) {}
 }
 
-func (n *nowhere) Created(es.Stream) time.Time { return time.Time{} }
+func (n *nowhere) Created(core.Stream) time.Time { return time.Time{} }
 
 // BenchmarkCommand is a command's way through the service without sockets and without a log: what there is to save.
 // The bare way is what (b) does with the same request.
@@ -55,7 +58,7 @@ func BenchmarkCommand(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	executor, err := runtime.NewExecutor(registry, &nowhere{}, nil, runtime.ExecutorConfig{CacheSize: 1000})
+	executor, err := command.NewExecutor(registry, &nowhere{}, nil, command.Config{CacheSize: 1000})
 	if err != nil {
 		b.Fatal(err)
 	}

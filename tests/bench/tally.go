@@ -1,6 +1,9 @@
 package main
 
-import "orchestrix/shared/es"
+import (
+	"orchestrix/shared/core"
+	"orchestrix/shared/es"
+)
 
 // A tally is an aggregate that takes any number of commands, which an order doesn't. Its events are about as large as
 // those of real domains.
@@ -31,7 +34,7 @@ const countBody = `{"amount":3,"by":"the keeper of the tally","note":"as many as
 
 var tallyDecider = es.Decider[Tally]{
 	Category: "tally",
-	Decide:   es.Commands[Tally]{es.Handle("count", func(_ Tally, c Count) ([]es.Event, error) { return es.Accept(Counted(c)) })},
+	Decide:   es.Commands[Tally]{es.Handle("count", func(_ Tally, c Count) ([]core.Event, error) { return es.Accept(Counted(c)) })},
 	Evolve:   es.Events[Tally]{es.Apply("Counted", Tally.counted)},
 }
 

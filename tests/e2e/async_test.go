@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/local/localtest"
 )
 
@@ -170,7 +170,7 @@ func TestCommandsOverNATS(t *testing.T) {
 	}
 	ask := func(name, id, body string) (outcome answer) {
 		t.Helper()
-		m := nats.NewMsg(fmt.Sprintf("orx.cmd.%d.default.account.n-1", es.PartitionOf("default", "n-1", 4)))
+		m := nats.NewMsg(fmt.Sprintf("orx.cmd.%d.default.account.n-1", core.PartitionOf("default", "n-1", 4)))
 		m.Header["orx-command"], m.Header["orx-command-id"] = []string{name}, []string{id}
 		m.Header["orx-reply-to"] = []string{inbox.Subject}
 		m.Data = []byte(body)
@@ -224,7 +224,7 @@ func TestCommandsForLaterOutliveTheirService(t *testing.T) {
 	for i := 1; i <= count; i++ {
 		location = later(t, urls[i%2], "account/a/deposit", fmt.Sprint("d", i), depositOf(i))
 		if i == count/2 || i == count {
-			for _, service := range []*process{p.command, other} {
+			for _, service := range []*program{p.command, other} {
 				service.kill()
 				service.start()
 			}

@@ -16,8 +16,11 @@ import (
 	"orchestrix/domain/banking"
 	"orchestrix/domain/ordering"
 	"orchestrix/services"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
+	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/process"
 	"orchestrix/shared/service"
 )
 
@@ -82,7 +85,7 @@ var errBrokenOff = errors.New("broken off on purpose")
 // breakOffAtTimes lets one in twenty commands be the last thing that a process service gets done for now: what it was at
 // is done again.
 func breakOffAtTimes(point string) error {
-	if point == runtime.PointSent && mathrand.IntN(20) == 0 {
+	if point == process.PointSent && mathrand.IntN(20) == 0 {
 		return errBrokenOff
 	}
 	return nil
@@ -103,7 +106,7 @@ func forgetfulAccounts() es.DeciderDef {
 
 // as decides a command as accounts do, on the state that sees makes of theirs.
 func as[C any](name string, sees func(banking.Account, C) banking.Account) es.CommandHandler[banking.Account] {
-	return es.Handle(name, func(a banking.Account, c C) ([]es.Event, error) {
+	return es.Handle(name, func(a banking.Account, c C) ([]core.Event, error) {
 		registry, err := es.NewRegistry(es.Module{Name: "banking", Deciders: []es.DeciderDef{banking.AccountDecider}})
 		if err != nil {
 			return nil, err
@@ -126,14 +129,14 @@ func forget(a banking.Account, transfer string) banking.Account {
 }
 
 // wildBus gives the outcome of a command back to the process under the id that the process knows.
-type wildBus struct{ es.MessageBus }
+type wildBus struct{ port.MessageBus }
 
-func (b wildBus) Subscribe(ctx context.Context, topic es.Topic, s es.Subscription, handle es.Handler) error {
-	if topic != es.OutcomeTopic {
+func (b wildBus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscription, handle port.Handler) error {
+	if topic != port.ResultTopic {
 		return b.MessageBus.Subscribe(ctx, topic, s, handle)
 	}
 	const known = 32 // characters of an id before it was changed
-	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d es.Delivery) error {
+	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d port.Delivery) error {
 		outcome, err := runtime.DecodeStatus(d.Message)
 		if err == nil && len(outcome.CommandID) > known {
 			d.Data = bytes.ReplaceAll(d.Data, []byte(outcome.CommandID), []byte(outcome.CommandID[:known]))

@@ -29,7 +29,7 @@ const (
 type bank struct {
 	*cluster
 	load      *load
-	processes []*process
+	processes []*program
 	transfers int
 	probes    int          // how many of the transfers are left to the test
 	requested atomic.Int64 // how many requests have an answer

@@ -63,9 +63,9 @@ func TestKills(t *testing.T) {
 type cluster struct {
 	*platform
 	postgres    *ownPostgres
-	commands    []*process
+	commands    []*program
 	urls        []string
-	projections []*process
+	projections []*program
 }
 
 // startCluster starts the services whose binaries have this prefix in their names.
@@ -77,9 +77,9 @@ func startCluster(t testing.TB, binaries string, env ...string) *cluster {
 	c.startNATS()
 	c.startServices()
 	url, admin := "http://"+localtest.FreeAddr(t), "http://"+localtest.FreeAddr(t)
-	c.commands = []*process{c.command, c.startService("command", url, admin)}
+	c.commands = []*program{c.command, c.startService("command", url, admin)}
 	c.urls = []string{c.commandURL, url}
-	c.projections = []*process{c.projection, c.startService("projection", "", "http://"+localtest.FreeAddr(t))}
+	c.projections = []*program{c.projection, c.startService("projection", "", "http://"+localtest.FreeAddr(t))}
 	c.awaitReady()
 	awaitStatus(t, admin+"/readyz", http.StatusOK)
 	return c
@@ -89,7 +89,7 @@ func (c *cluster) commandURLs() []string { return c.urls }
 
 // victims are what can be killed, and started again at once.
 func (c *cluster) victims() map[string]func(*rand.Rand) {
-	again := func(p *process) { p.kill(); p.start() }
+	again := func(p *program) { p.kill(); p.start() }
 	return map[string]func(*rand.Rand){
 		"command":    func(r *rand.Rand) { again(c.commands[r.IntN(2)]) },
 		"projection": func(r *rand.Rand) { again(c.projections[r.IntN(2)]) },

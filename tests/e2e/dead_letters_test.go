@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // What can't be a command is put aside; an operator sees it, tries it again, and drops it with a reason.
@@ -70,7 +70,7 @@ func publishNonsense(t testing.TB, url, id string, options ...nats.Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong := (es.PartitionOf(es.DefaultTenant, id, 4) + 1) % 4
+	wrong := (core.PartitionOf(core.DefaultTenant, id, 4) + 1) % 4
 	if _, err := js.Publish(t.Context(), fmt.Sprintf("orx.cmd.%d.default.order.%s", wrong, id), []byte(`{"non":"sense"}`)); err != nil {
 		t.Fatal(err)
 	}

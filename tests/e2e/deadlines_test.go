@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
+	"orchestrix/shared/port"
 )
 
 // openDeadlines opens the deadlines of a platform, as a process service does.
@@ -48,8 +49,8 @@ func TestDeadlinesOutliveAKillOfNATS(t *testing.T) {
 	const count = 60
 	at := time.Now().UTC().Add(10 * time.Second)
 	for i := range count {
-		d := es.Deadline{
-			Of: es.Stream{Tenant: es.DefaultTenant, Category: "process-test", ID: fmt.Sprint("i", i)}, Name: "wait", ID: fmt.Sprint("first-", i), At: at,
+		d := port.Deadline{
+			Of: core.Stream{Tenant: core.DefaultTenant, Category: "process-test", ID: fmt.Sprint("i", i)}, Name: "wait", ID: fmt.Sprint("first-", i), At: at,
 		}
 		err := deadlines.SetDeadline(t.Context(), d)
 		switch i % 3 {
@@ -74,7 +75,7 @@ func TestDeadlinesOutliveAKillOfNATS(t *testing.T) {
 	defer stop()
 	var mu sync.Mutex
 	came := map[string]bool{}
-	err := deadlines.Due(ctx, es.Subscription{Group: "process"}, func(_ context.Context, d es.Deadline) error {
+	err := deadlines.Due(ctx, port.Subscription{Group: "process"}, func(_ context.Context, d port.Deadline) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if came[d.ID] = true; len(came) == count*2/3 {
@@ -92,7 +93,7 @@ func TestDeadlinesOutliveAKillOfNATS(t *testing.T) {
 			t.Errorf("%s came", id)
 		}
 	}
-	if pending, err := openDeadlines(t, p).PendingDeadlines(t.Context(), es.DeadlineQuery{}); err != nil || len(pending) > 0 {
+	if pending, err := openDeadlines(t, p).PendingDeadlines(t.Context(), port.DeadlineQuery{}); err != nil || len(pending) > 0 {
 		t.Errorf("pending afterwards: %v, %v", pending, err)
 	}
 }

@@ -29,7 +29,7 @@ var anyPort = []string{
 }
 
 // startDev starts the whole platform in one process and waits for its box.
-func startDev(t testing.TB, args ...string) (*process, box) {
+func startDev(t testing.TB, args ...string) (*program, box) {
 	t.Helper()
 	p := start(t, "orchestrix", []string{"DATABASE_URL="}, append(append([]string{"dev", "--json"}, anyPort...), args...)...)
 	var b box

@@ -50,7 +50,7 @@ func TestFrozenServicesWakeUp(t *testing.T) {
 func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	b.t.Helper()
 	victim := random.IntN(2)
-	frozen := map[string][]*process{"process": b.processes, "command": b.commands, "projection": b.projections}[kind][victim]
+	frozen := map[string][]*program{"process": b.processes, "command": b.commands, "projection": b.projections}[kind][victim]
 	awake := &load{urls: b.urls, stop: b.load.stop}
 	if kind == "command" {
 		awake.urls = []string{b.urls[1-victim]}
@@ -67,7 +67,7 @@ func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	b.load.take(awake)
 }
 
-func (b *bank) signal(p *process, s syscall.Signal) {
+func (b *bank) signal(p *program, s syscall.Signal) {
 	b.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
 		b.t.Fatalf("%v to %s: %v", s, p.name, err)

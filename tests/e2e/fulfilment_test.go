@@ -11,10 +11,16 @@ import (
 	"time"
 
 	"orchestrix/domain/ordering"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/httpapi"
 	"orchestrix/shared/memory"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/async"
+	"orchestrix/shared/runtime/command"
+	"orchestrix/shared/runtime/process"
 	"orchestrix/shared/schema"
 )
 
@@ -25,11 +31,11 @@ func TestFulfilmentIsCutAtEveryStep(t *testing.T) {
 	for name, s := range map[string]struct {
 		stock  int
 		price  string
-		status es.ProcessStatus
+		status processes.Status
 	}{
-		"fulfilled":    {100, "10", es.StatusCompleted},
-		"out of stock": {3, "10", es.StatusFailed},
-		"declined":     {100, "30000", es.StatusFailed},
+		"fulfilled":    {100, "10", processes.StatusCompleted},
+		"out of stock": {3, "10", processes.StatusFailed},
+		"declined":     {100, "30000", processes.StatusFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,13 +60,13 @@ func TestFulfilmentIsCutAtEveryStep(t *testing.T) {
 // fulfilment is a platform in memory that fulfils one order, and a process service on it that may be killed.
 type fulfilment struct {
 	t        *testing.T
-	registry *es.Registry
+	registry *core.Registry
 	schemas  *schema.Schemas
-	log      es.Log
-	views    es.ViewStore
-	bus      es.MessageBus
-	alarms   es.Deadlines
-	executor *runtime.Executor
+	log      port.Log
+	views    port.ViewStore
+	bus      port.MessageBus
+	alarms   port.Deadlines
+	executor *command.Executor
 
 	mu    sync.Mutex
 	steps int
@@ -72,7 +78,7 @@ var errKilled = errors.New("the process service was killed")
 
 // fulfil places an order and waits until it is fulfilled or has failed. The process service is killed at its step number
 // cut, and another one takes over.
-func fulfil(t *testing.T, place string, stock int, status es.ProcessStatus, cut int) *fulfilment {
+func fulfil(t *testing.T, place string, stock int, status processes.Status, cut int) *fulfilment {
 	t.Helper()
 	f := &fulfilment{t: t, log: memory.NewLog(4), views: memory.NewViews(), bus: memory.NewBus(), alarms: memory.NewDeadlines(), cut: cut}
 	var err error
@@ -86,7 +92,7 @@ func fulfil(t *testing.T, place string, stock int, status es.ProcessStatus, cut 
 	if err != nil {
 		t.Fatal(err)
 	}
-	queue := runtime.NewAsyncWorker(f.registry, f.executor, f.bus, runtime.NewStatusStore(memory.NewKeyValue()), runtime.AsyncConfig{
+	queue := async.NewWorker(f.registry, f.executor, f.bus, async.NewStatusStore(memory.NewKeyValue()), async.Config{
 		Decode: f.schemas.DecodeCommand, Explain: httpapi.Explain, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -98,9 +104,9 @@ func fulfil(t *testing.T, place string, stock int, status es.ProcessStatus, cut 
 	f.execute("stock", "p", "receive", fmt.Sprintf(`{"quantity":%d}`, stock))
 	f.execute("stock", "q", "receive", fmt.Sprintf(`{"quantity":%d}`, stock))
 	f.execute("order", "1", "place", place)
-	instance := es.Stream{Tenant: es.DefaultTenant, Category: "process-fulfilment", ID: "1"}
+	instance := core.Stream{Tenant: core.DefaultTenant, Category: "process-fulfilment", ID: "1"}
 	eventually(t, fmt.Sprintf("cut at step %d (%s)", cut, f.cutAt), func() error {
-		p, _ := f.state(instance).(es.ProcessInstance)
+		p, _ := f.state(instance).(processes.Instance)
 		if p.Status != status || len(p.Sent) > 0 {
 			return fmt.Errorf("the process is %q (%s%s), not %s; %d commands have no outcome", p.Status, p.Reason, p.Error, status, len(p.Sent))
 		}
@@ -109,8 +115,8 @@ func fulfil(t *testing.T, place string, stock int, status es.ProcessStatus, cut 
 	return f
 }
 
-func (f *fulfilment) newExecutor() (*runtime.Executor, error) {
-	return runtime.NewExecutor(f.registry, f.log, nil, runtime.ExecutorConfig{Logger: slog.New(slog.DiscardHandler)})
+func (f *fulfilment) newExecutor() (*command.Executor, error) {
+	return command.NewExecutor(f.registry, f.log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
 // runProcesses runs one process service after the other: a new one where the last was killed.
@@ -122,7 +128,7 @@ func (f *fulfilment) runProcesses(ctx context.Context) {
 			return
 		}
 		life, kill := context.WithCancelCause(ctx)
-		runner := runtime.NewProcessRunner(f.registry, f.log, executor, f.views, f.bus, f.alarms, runtime.ProcessConfig{
+		runner := process.NewRunner(f.registry, f.log, executor, f.views, f.bus, f.alarms, process.Config{
 			Owner: fmt.Sprint("service-", n), LeaseTTL: 200 * time.Millisecond, Check: f.schemas.CheckCommand, Logger: slog.New(slog.DiscardHandler),
 			Failpoint: func(point string) error {
 				if life.Err() == nil && f.killAt(point) {
@@ -151,21 +157,21 @@ func (f *fulfilment) killAt(point string) bool {
 func (f *fulfilment) execute(category, id, name, body string) {
 	f.t.Helper()
 	_, err := f.executor.Execute(f.t.Context(), runtime.Command{
-		Stream: es.Stream{Tenant: es.DefaultTenant, Category: category, ID: id}, Name: name, ID: name + "-" + id, Body: []byte(body),
+		Stream: core.Stream{Tenant: core.DefaultTenant, Category: category, ID: id}, Name: name, ID: name + "-" + id, Body: []byte(body),
 	})
 	if err != nil {
 		f.t.Fatal(err)
 	}
 }
 
-func (f *fulfilment) state(stream es.Stream) any {
+func (f *fulfilment) state(stream core.Stream) any {
 	f.t.Helper()
 	a, ok := f.registry.Aggregate(stream.Category)
 	if !ok {
 		f.t.Fatalf("there is no category %s", stream.Category)
 	}
 	state := a.Initial
-	for c, err := range es.Read(f.t.Context(), f.log, stream, 0) {
+	for c, err := range port.Read(f.t.Context(), f.log, stream, 0) {
 		if err == nil {
 			state, err = a.Fold(state, &c, 0)
 		}
@@ -183,8 +189,8 @@ func (f *fulfilment) history() string {
 	for _, name := range []string{"order/1", "stock/p", "stock/q", "payment/1"} {
 		category, id, _ := strings.Cut(name, "/")
 		fmt.Fprintf(&text, "%s:", name)
-		for c, err := range es.Read(f.t.Context(), f.log, es.Stream{Tenant: es.DefaultTenant, Category: category, ID: id}, 0) {
-			if err != nil && !errors.Is(err, es.ErrNoStream) {
+		for c, err := range port.Read(f.t.Context(), f.log, core.Stream{Tenant: core.DefaultTenant, Category: category, ID: id}, 0) {
+			if err != nil && !errors.Is(err, port.ErrNoStream) {
 				f.t.Fatal(err)
 			}
 			if err == nil {

@@ -144,7 +144,7 @@ func TestHostileInput(t *testing.T) {
 }
 
 // peakMemory is the most that a process has used, in bytes; 0 where the system does not say.
-func peakMemory(t testing.TB, p *process) int {
+func peakMemory(t testing.TB, p *program) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/cloudevents"
+	"orchestrix/shared/core"
 	"orchestrix/shared/local/localtest"
 )
 
@@ -103,7 +104,7 @@ func (n *nodes) wantNoAcknowledgement(node int) {
 	}
 	for partition := range 4 {
 		commit := lonelyCommit(node, partition)
-		body, err := es.EncodeEvents(&commit)
+		body, err := cloudevents.Encode(&commit)
 		if err != nil {
 			n.t.Fatal(err)
 		}
@@ -119,13 +120,13 @@ func (n *nodes) wantNoAcknowledgement(node int) {
 }
 
 // lonelyCommit is the first commit of a stream in a partition, another for each node.
-func lonelyCommit(node, partition int) es.Commit {
-	stream := es.Stream{Tenant: es.DefaultTenant, Category: "stock"}
-	for n := 0; stream.ID == "" || es.PartitionOf(stream.Tenant, stream.ID, 4) != partition; n++ {
+func lonelyCommit(node, partition int) core.Commit {
+	stream := core.Stream{Tenant: core.DefaultTenant, Category: "stock"}
+	for n := 0; stream.ID == "" || core.PartitionOf(stream.Tenant, stream.ID, 4) != partition; n++ {
 		stream.ID = fmt.Sprintf("lonely-%d-%d", node, n)
 	}
-	return es.Commit{
-		Stream: stream, Version: 1, Time: time.Now().UTC(), Command: es.CommandRef{ID: "lonely"}, CorrelationID: "lonely", CausationID: "lonely",
-		Events: []es.Recorded{{Type: "ordering.StockReceived", Schema: 1, Data: []byte(`{"quantity":1}`)}},
+	return core.Commit{
+		Stream: stream, Version: 1, Time: time.Now().UTC(), Command: core.CommandRef{ID: "lonely"}, CorrelationID: "lonely", CausationID: "lonely",
+		Events: []core.Recorded{{Type: "ordering.StockReceived", Schema: 1, Data: []byte(`{"quantity":1}`)}},
 	}
 }

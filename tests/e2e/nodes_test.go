@@ -23,7 +23,7 @@ import (
 type nodes struct {
 	t       testing.TB
 	clients []string // addresses
-	servers []*process
+	servers []*program
 	links   map[[2]int]*link // from one node to another
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // An event that nobody knows is parked in the views of such streams; an operator sees it, tries again, leaves it out with a reason, and all of that
@@ -98,7 +98,7 @@ func publishUnknown(t testing.TB, p *platform, id string) {
 	}
 	body := fmt.Sprintf(`[{"specversion":"1.0","id":"order/%[1]s/1","source":"/default/ordering","type":"ordering.OrderForgotten","subject":"order-%[1]s",`+
 		`"time":"2026-01-02T03:04:05Z","datacontenttype":"application/json","dataschema":"urn:orchestrix:ordering.OrderForgotten:1","streamversion":1,"data":{}}]`, id)
-	subject := fmt.Sprintf("orx.evt.%d.default.order.%s", es.PartitionOf("default", id, 4), id)
+	subject := fmt.Sprintf("orx.evt.%d.default.order.%s", core.PartitionOf("default", id, 4), id)
 	if _, err := js.Publish(t.Context(), subject, []byte(body)); err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ import (
 // platform is NATS, Postgres and the three services, each a process of its own.
 type platform struct {
 	t                          testing.TB
-	nats                       *process
-	command, projection, query *process
+	nats                       *program
+	command, projection, query *program
 	natsURL, databaseURL       string
 	commandURL, queryURL       string
 	commandAdmin, queryAdmin   string
@@ -74,7 +74,7 @@ func (p *platform) startServices() {
 	p.query = p.startService("query", p.queryURL, p.queryAdmin)
 }
 
-func (p *platform) startService(name, url, admin string) *process {
+func (p *platform) startService(name, url, admin string) *program {
 	p.t.Helper()
 	env := []string{
 		"NATS_URL=" + p.natsURL, "DATABASE_URL=" + p.databaseURL,
@@ -87,7 +87,7 @@ func (p *platform) startService(name, url, admin string) *process {
 	return start(p.t, p.binaries+name, append(env, p.own[name]...)) // the last of a name counts
 }
 
-func (p *platform) services() []*process { return []*process{p.command, p.projection, p.query} }
+func (p *platform) services() []*program { return []*program{p.command, p.projection, p.query} }
 
 // awaitReady waits until the services are ready, and the views of orders are there to be read.
 func (p *platform) awaitReady() {

@@ -17,9 +17,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 	"orchestrix/shared/jetstream"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 )
 
 // disk is a file system of a test's own, whose power can be cut.
@@ -87,7 +88,7 @@ func (d *disk) again() {
 	}
 }
 
-func startNATSOn(t testing.TB, addr, dir, syncInterval string) *process {
+func startNATSOn(t testing.TB, addr, dir, syncInterval string) *program {
 	t.Helper()
 	host, port, _ := strings.Cut(addr, ":")
 	config := fmt.Sprintf("host: %s\nport: %s\njetstream { store_dir: %q, sync_interval: %s }\n", host, port, dir, syncInterval)
@@ -111,7 +112,7 @@ func openLogAt(t testing.TB, addr string) *jetstream.Log {
 	t.Cleanup(connection.Close)
 	config := jetstream.Config{Partitions: 2, AppendBudget: patience, AckTimeout: time.Second, Logger: quiet}
 	log, err := jetstream.Open(t.Context(), connection, config)
-	for deadline := time.Now().Add(patience); errors.Is(err, es.ErrUnavailable) && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); errors.Is(err, port.ErrUnavailable) && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		log, err = jetstream.Open(t.Context(), connection, config)
 	}
 	if err != nil {
@@ -129,7 +130,7 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 	addr := localtest.FreeAddr(t)
 	server := startNATSOn(t, addr, d.dir, syncInterval)
 	log := openLogAt(t, addr)
-	var versions [writers]es.Version
+	var versions [writers]core.Version
 	var total atomic.Int64
 	var cut atomic.Bool
 	ctx, stop := context.WithCancel(t.Context())
@@ -137,7 +138,7 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {
-			var revision es.Revision
+			var revision core.Revision
 			for n := 0; ; n++ {
 				next, err := log.Append(ctx, revision, thing(w, n))
 				if err != nil || cut.Load() {
@@ -168,7 +169,7 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 	for w, version := range versions {
 		acknowledged += int(version)
 		last, err := log.LastConfirmed(t.Context(), thing(w, 0).Stream)
-		if err != nil && !errors.Is(err, es.ErrNoStream) {
+		if err != nil && !errors.Is(err, port.ErrNoStream) {
 			t.Fatal(err)
 		}
 		lost += int(version) - int(min(version, last.Version))
@@ -176,12 +177,12 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 	return acknowledged, lost
 }
 
-func thing(writer, n int) es.Commit {
+func thing(writer, n int) core.Commit {
 	id := fmt.Sprint(writer, "-", n)
-	return es.Commit{
-		Stream: es.Stream{Tenant: es.DefaultTenant, Category: "thing", ID: fmt.Sprint("w", writer)}, Time: time.Now().UTC().Truncate(time.Microsecond),
-		Command: es.CommandRef{ID: id, Hash: "h"}, CorrelationID: id, CausationID: id,
-		Events: []es.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
+	return core.Commit{
+		Stream: core.Stream{Tenant: core.DefaultTenant, Category: "thing", ID: fmt.Sprint("w", writer)}, Time: time.Now().UTC().Truncate(time.Microsecond),
+		Command: core.CommandRef{ID: id, Hash: "h"}, CorrelationID: id, CausationID: id,
+		Events: []core.Recorded{{Type: "things.Happened", Schema: 1, Data: []byte(`{}`)}},
 	}
 }
 

@@ -52,7 +52,7 @@ func build(dir string) error {
 }
 
 // process is a running binary.
-type process struct {
+type program struct {
 	t      testing.TB
 	name   string
 	args   []string
@@ -81,9 +81,9 @@ func (b *logBuffer) String() string {
 }
 
 // start runs a binary until the test ends. What it printed is shown if the test fails.
-func start(t testing.TB, name string, env []string, args ...string) *process {
+func start(t testing.TB, name string, env []string, args ...string) *program {
 	t.Helper()
-	p := &process{t: t, name: name, args: args, env: env, log: &logBuffer{}}
+	p := &program{t: t, name: name, args: args, env: env, log: &logBuffer{}}
 	p.start()
 	t.Cleanup(func() {
 		p.kill()
@@ -94,7 +94,7 @@ func start(t testing.TB, name string, env []string, args ...string) *process {
 	return p
 }
 
-func (p *process) start() {
+func (p *program) start() {
 	p.t.Helper()
 	p.cmd = exec.Command(filepath.Join(bin, p.name), p.args...)
 	p.cmd.Env = append(os.Environ(), p.env...)
@@ -108,13 +108,13 @@ func (p *process) start() {
 }
 
 // kill ends the process without a warning, and waits until it is gone.
-func (p *process) kill() {
+func (p *program) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
 // stop asks the process to end and expects that it does so cleanly.
-func (p *process) stop() {
+func (p *program) stop() {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatalf("stop %s: %v", p.name, err)

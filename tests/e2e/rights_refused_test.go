@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // checkNATS tries what must not work, and that trying shows what does.
@@ -68,7 +68,7 @@ func (p *lockedPlatform) checkAnswers(t *testing.T) {
 		t.Skip("the log is in Postgres")
 	}
 	forged := 0
-	for es.PartitionOf("default", fmt.Sprint("forged-", forged), 4) != 0 {
+	for core.PartitionOf("default", fmt.Sprint("forged-", forged), 4) != 0 {
 		forged++
 	}
 	reader := p.natsAs(t, "query")

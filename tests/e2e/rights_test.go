@@ -236,7 +236,7 @@ func (p *lockedPlatform) useBus() {
 
 // moveMoney has the process service use all that it has rights to: a transfer whose answers come, and one that no account
 // answers, so that its deadline passes and it is undone.
-func (p *lockedPlatform) moveMoney(processes *process, admin string) {
+func (p *lockedPlatform) moveMoney(processes *program, admin string) {
 	p.t.Helper()
 	p.post("account/from/open", openAccount)
 	p.post("account/to/open", openAccount)

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"orchestrix/services"
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/port"
 	"orchestrix/shared/service"
 )
 
@@ -30,7 +32,7 @@ type (
 	}
 )
 
-func (c counter) add(cmd add) ([]es.Event, error) {
+func (c counter) add(cmd add) ([]core.Event, error) {
 	if c.Total+cmd.N < 0 {
 		return es.Reject("counter-negative", "%d can't go down by %d", c.Total, -cmd.N)
 	}
@@ -68,10 +70,10 @@ func TestMain(m *testing.M) {
 }
 
 // carelessLog appends at the end of the stream, whatever the expected revision is: the check has to find that.
-type carelessLog struct{ es.Log }
+type carelessLog struct{ port.Log }
 
-func (l carelessLog) Append(ctx context.Context, _ es.Revision, c es.Commit) (es.Revision, error) {
-	var end es.Revision
+func (l carelessLog) Append(ctx context.Context, _ core.Revision, c core.Commit) (core.Revision, error) {
+	var end core.Revision
 	if last, err := l.Last(ctx, c.Stream); err == nil {
 		end = last.Revision()
 	}

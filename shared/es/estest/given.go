@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -37,7 +38,7 @@ func Given[S any](t testing.TB, decider es.Decider[S], events ...es.Event) *Scen
 // Scenario is an aggregate to which some things have happened.
 type Scenario[S any] struct {
 	t         testing.TB
-	aggregate *es.Aggregate
+	aggregate *core.Aggregate
 	state     any
 }
 

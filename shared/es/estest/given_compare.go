@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"orchestrix/shared/es"
+	"orchestrix/shared/core"
 )
 
 // difference shows how two values differ, in a form for people; it is empty where they don't. Types that have
@@ -20,7 +20,7 @@ func difference(want, got any) string {
 
 func encode(t testing.TB, v any) json.RawMessage {
 	t.Helper()
-	data, err := es.Marshal(v)
+	data, err := core.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
+	"orchestrix/shared/processes"
 )
 
 // GivenProcess starts a scenario of one process instance, which has not begun:
@@ -29,7 +31,7 @@ func GivenProcess(t testing.TB, module es.Module, process es.ProcessDef) *Proces
 		t: t, registry: registry, process: registry.Processes()[0], versions: map[es.Stream]es.Version{},
 		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), seen: true,
 	}
-	s.state, _ = s.process.Aggregate.Initial.(es.ProcessInstance)
+	s.state, _ = s.process.Aggregate.Initial.(processes.Instance)
 	t.Cleanup(s.settle)
 	return s
 }
@@ -38,16 +40,16 @@ func GivenProcess(t testing.TB, module es.Module, process es.ProcessDef) *Proces
 type ProcessScenario struct {
 	t        testing.TB
 	registry *es.Registry
-	process  *es.ProcessType
+	process  *core.ProcessType
 	instance es.Stream
-	state    es.ProcessInstance
+	state    processes.Instance
 	now      time.Time
 	versions map[es.Stream]es.Version
 	persons  int
 
 	// The last trigger, and what it has led to.
-	trigger es.Trigger
-	before  es.ProcessInstance
+	trigger processes.Trigger
+	before  processes.Instance
 	events  []es.Event
 	seen    bool
 }
@@ -63,12 +65,12 @@ func (s *ProcessScenario) When(id string, event es.Event) *ProcessScenario {
 	s.t.Helper()
 	for _, aggregate := range s.registry.Aggregates() {
 		recorded, err := aggregate.Encode(event)
-		if err != nil || strings.HasPrefix(aggregate.Category, es.ProcessCategory) {
+		if err != nil || strings.HasPrefix(aggregate.Category, core.ProcessCategory) {
 			continue
 		}
 		stream := es.Stream{Tenant: es.DefaultTenant, Category: aggregate.Category, ID: id}
 		s.versions[stream]++
-		c := es.Commit{Stream: stream, Version: s.versions[stream], Time: s.now, Events: []es.Recorded{recorded}}
+		c := core.Commit{Stream: stream, Version: s.versions[stream], Time: s.now, Events: []core.Recorded{recorded}}
 		s.route(event, recorded.Type, &c)
 		return s
 	}
@@ -77,7 +79,7 @@ func (s *ProcessScenario) When(id string, event es.Event) *ProcessScenario {
 }
 
 // route hands an event to the instance that the process names.
-func (s *ProcessScenario) route(event es.Event, name string, c *es.Commit) {
+func (s *ProcessScenario) route(event es.Event, name string, c *core.Commit) {
 	s.t.Helper()
 	if !s.process.ReactsTo(name) {
 		s.t.Fatalf("process %q does not react to %T", s.process.Name, event)
@@ -95,7 +97,7 @@ func (s *ProcessScenario) route(event es.Event, name string, c *es.Commit) {
 		s.t.Fatalf("%T is for the instance %q, this scenario is about %q", event, id, s.instance.ID)
 	}
 	s.instance = es.Stream{Tenant: es.DefaultTenant, Category: s.process.Aggregate.Category, ID: id}
-	s.take(es.EventTrigger(c, 0))
+	s.take(processes.EventTrigger(c, 0))
 }
 
 // WhenAccepted lets a command be accepted that the instance has sent, the oldest of its kind whose outcome is open.
@@ -113,11 +115,11 @@ func (s *ProcessScenario) WhenRejected(command any, code string) *ProcessScenari
 // WhenOutcome lets the outcome of a command come, by the command's id: accepted, or rejected with a code.
 func (s *ProcessScenario) WhenOutcome(id string, accepted bool, code string) *ProcessScenario {
 	s.t.Helper()
-	o := es.CommandOutcome{CommandID: id, Accepted: accepted, Time: s.now}
+	o := es.CommandResult{CommandID: id, Accepted: accepted, Time: s.now}
 	if !accepted {
 		o.Code, o.Message = code, "no"
 	}
-	s.take(es.OutcomeTrigger(o))
+	s.take(processes.ResultTrigger(o))
 	return s
 }
 
@@ -129,7 +131,7 @@ func (s *ProcessScenario) WhenPassed(name string) *ProcessScenario {
 			if due := d.Due(s.now); due.After(s.now) {
 				s.now = due
 			}
-			s.take(es.DeadlineTrigger(d.ID, d.Key(), s.now))
+			s.take(processes.DeadlineTrigger(d.ID, d.Key(), s.now))
 			return s
 		}
 	}
@@ -141,8 +143,8 @@ func (s *ProcessScenario) WhenPassed(name string) *ProcessScenario {
 func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 	s.t.Helper()
 	s.persons++
-	by := es.Action{Who: "somebody", Reason: reason, At: s.now}
-	s.execute(es.EndCommand(s.process, s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
+	by := core.Action{Who: "somebody", Reason: reason, At: s.now}
+	s.execute(processes.End(s.process, s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
 	return s
 }
 
@@ -150,7 +152,7 @@ func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 func (s *ProcessScenario) WhenRetried() *ProcessScenario {
 	s.t.Helper()
 	s.persons++
-	s.execute(es.RetryCommand(s.process, s.instance, "retry-"+string(rune('0'+s.persons)), es.Action{Who: "somebody", At: s.now}, es.MaxDrain, nil))
+	s.execute(processes.Retry(s.process, s.instance, "retry-"+string(rune('0'+s.persons)), core.Action{Who: "somebody", At: s.now}, processes.MaxDrain, nil))
 	return s
 }
 
@@ -173,14 +175,14 @@ func (s *ProcessScenario) sent(command any) string {
 	return ""
 }
 
-func (s *ProcessScenario) take(t es.Trigger) {
+func (s *ProcessScenario) take(t processes.Trigger) {
 	s.t.Helper()
 	s.trigger = t
-	s.execute(es.ReactCommand(s.process, s.instance, t, nil))
+	s.execute(processes.React(s.process, s.instance, t, nil))
 }
 
 // execute hands a command to the instance twice: the second time must say the same.
-func (s *ProcessScenario) execute(c es.InternalCommand) {
+func (s *ProcessScenario) execute(c core.InternalCommand) {
 	s.t.Helper()
 	s.settle()
 	events, err := c.Type.Decide(s.state, c.Payload)
@@ -199,7 +201,7 @@ func (s *ProcessScenario) execute(c es.InternalCommand) {
 
 // evolve applies what the instance has recorded as it comes back from the log, to a state as it comes back from a
 // snapshot.
-func (s *ProcessScenario) evolve(event es.Event) es.ProcessInstance {
+func (s *ProcessScenario) evolve(event es.Event) processes.Instance {
 	s.t.Helper()
 	a := s.process.Aggregate
 	recorded, err := a.Encode(event)
@@ -215,7 +217,7 @@ func (s *ProcessScenario) evolve(event es.Event) es.ProcessInstance {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	instance, _ := state.(es.ProcessInstance)
+	instance, _ := state.(processes.Instance)
 	return instance
 }
 
@@ -242,12 +244,12 @@ func (s *ProcessScenario) Then(effects ...es.Effect) *ProcessScenario {
 	}
 	trigger := s.trigger
 	for _, event := range s.events {
-		if reacted, ok := event.(es.ProcessReacted); ok {
+		if reacted, ok := event.(processes.Reacted); ok {
 			trigger = reacted.Trigger
 			break
 		}
 	}
-	want, err := es.ExpectedEvents(s.registry, s.before, s.instance, trigger, effects...)
+	want, err := processes.ExpectedEvents(s.registry, s.before, s.instance, trigger, effects...)
 	if err != nil {
 		s.t.Fatalf("the expected effects can't be: %v", err)
 	}
@@ -270,9 +272,9 @@ func (s *ProcessScenario) comparable(events []es.Event) (rest []es.Event) {
 			s.t.Fatal(err)
 		}
 		switch e := event.(type) {
-		case es.ProcessRetried:
+		case processes.Retried:
 			continue
-		case es.ProcessReacted:
+		case processes.Reacted:
 			e.Schema, e.State = 0, nil
 			event = e
 		}
@@ -311,4 +313,4 @@ func (s *ProcessScenario) ThenState(want any) *ProcessScenario {
 }
 
 // Instance is the state of the instance's stream.
-func (s *ProcessScenario) Instance() es.ProcessInstance { return s.state }
+func (s *ProcessScenario) Instance() processes.Instance { return s.state }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/es"
 )
 
@@ -39,7 +40,7 @@ func Project[D any](t testing.TB, module es.Module, view es.View[D]) *Projection
 type Projection[D any] struct {
 	t         testing.TB
 	registry  *es.Registry
-	view      *es.ViewType
+	view      *core.ViewType
 	time      time.Time
 	sequence  uint64
 	versions  map[es.Stream]es.Version
@@ -72,22 +73,22 @@ func (p *Projection[D]) On(id string, events ...es.Event) *Projection[D] {
 }
 
 // record finds the decider of an event and encodes it for the log.
-func (p *Projection[D]) record(event es.Event) (category string, r es.Recorded) {
+func (p *Projection[D]) record(event es.Event) (category string, r core.Recorded) {
 	p.t.Helper()
 	for _, aggregate := range p.registry.Aggregates() {
 		recorded, err := aggregate.Encode(event)
 		if err == nil {
 			return aggregate.Category, recorded
 		}
-		if !errors.Is(err, es.ErrUnknownEvent) {
+		if !errors.Is(err, core.ErrUnknownEvent) {
 			p.t.Fatal(err)
 		}
 	}
 	p.t.Fatalf("no decider of module %q applies %T", p.view.Module, event)
-	return "", es.Recorded{}
+	return "", core.Recorded{}
 }
 
-func (p *Projection[D]) fold(recorded es.Recorded, m es.Meta) {
+func (p *Projection[D]) fold(recorded core.Recorded, m es.Meta) {
 	p.t.Helper()
 	event, err := p.registry.Decode(recorded)
 	if err != nil {
@@ -117,7 +118,7 @@ func (p *Projection[D]) fold(recorded es.Recorded, m es.Meta) {
 
 func (p *Projection[D]) decode(key string, data json.RawMessage, into any) {
 	p.t.Helper()
-	if err := es.Unmarshal(data, into); err != nil {
+	if err := core.Unmarshal(data, into); err != nil {
 		p.t.Fatalf("view %s: the document %q can't be read back: %v", p.view.Name, key, err)
 	}
 }

@@ -1,0 +1,128 @@
+package core
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
+)
+
+// Commit is the events of one accepted command: the unit of append, and one entry of the log.
+type Commit struct {
+	Stream   Stream
+	Version  Version   // of the stream after this commit
+	Position Position  // given by the log
+	Time     time.Time // when the command was decided, UTC
+	Command  CommandRef
+	Events   []Recorded
+
+	CorrelationID string // shared by everything that one first request set off
+	CausationID   string // of the message that led to these events; the command id where no other is known
+	Trace         Trace
+
+	// Previous holds the sequences of up to [MaxPrevious] commits of this stream before this one, newest
+	// first, where the log keeps them.
+	Previous []uint64
+
+	// Err is set by a [port.Feed] on an entry that can't be read as a commit; it wraps [ErrCorrupt]. Only
+	// Position, and Stream where its name is readable, hold then.
+	Err error
+}
+
+// MaxPrevious is how many back-pointers a commit carries.
+const MaxPrevious = 16
+
+// CommandRef is what the log keeps of the command behind a commit, so that a repeated command is known.
+type CommandRef struct {
+	ID   string
+	Hash string // of the command's name and body: see [HashCommand]
+}
+
+// Trace is the W3C trace context under which a commit was written.
+type Trace struct {
+	Parent string // traceparent
+	State  string // tracestate
+}
+
+// Recorded is one event as the log holds it.
+type Recorded struct {
+	Type   string          // module and kind: "ordering.OrderPlaced"
+	Schema int             // schema version of the payload, from 1
+	Data   json.RawMessage // the payload
+}
+
+// Kind is the event's kind without its module: "OrderPlaced".
+func (r Recorded) Kind() string { return r.Type[strings.LastIndexByte(r.Type, '.')+1:] }
+
+// First is the version of the commit's first event.
+func (c *Commit) First() Version { return c.Version - Version(len(c.Events)) + 1 }
+
+// Kinds are the kinds of the commit's events, in order.
+func (c *Commit) Kinds() []string {
+	kinds := make([]string, len(c.Events))
+	for i, e := range c.Events {
+		kinds[i] = e.Kind()
+	}
+	return kinds
+}
+
+// Check is what every log asks of a commit before it writes it, so that what is written can be read again. It
+// returns an error that wraps [ErrBadToken] for a bad stream name or command id, and [ErrBadPayload] where
+// there is no event, or one without type, schema version or data.
+func (c *Commit) Check() error {
+	if err := c.Stream.Check(); err != nil {
+		return err
+	}
+	if err := CheckCommandID(c.Command.ID); err != nil {
+		return err
+	}
+	if len(c.Events) == 0 {
+		return fmt.Errorf("%w: %s: a commit holds at least one event", ErrBadPayload, c.Stream)
+	}
+	for i, e := range c.Events {
+		if e.Type == "" || e.Schema < 1 || !jsonv1.Valid(e.Data) {
+			return fmt.Errorf("%w: %s: event %d of the commit (type %q, schema version %d) needs a type, a schema version from 1 and JSON data",
+				ErrBadPayload, c.Stream, i+1, e.Type, e.Schema)
+		}
+	}
+	return nil
+}
+
+// Digest tells the commit from any other: a SHA-256 of its stream, version, command and events. It does not
+// depend on where the commit stands.
+func (c *Commit) Digest() []byte {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s %d %q %q %d", c.Stream.Path(), c.Version, c.Command.ID, c.Command.Hash, len(c.Events))
+	for _, e := range c.Events {
+		fmt.Fprintf(hash, " %q %d %d ", e.Type, e.Schema, len(e.Data))
+		hash.Write(e.Data)
+	}
+	return hash.Sum(nil)
+}
+
+// Revision is the end of the stream as this commit leaves it.
+func (c *Commit) Revision() Revision {
+	return Revision{Version: c.Version, Position: c.Position, Previous: c.Previous}
+}
+
+// Revision is the end of a stream as a writer knows it: what an append is compared with. The zero Revision
+// is that of a stream without events.
+type Revision struct {
+	Version  Version
+	Position Position // of the newest commit
+	Previous []uint64 // as [Commit.Previous] of the newest commit
+}
+
+// Next are the back-pointers of the commit that follows this revision.
+func (r Revision) Next() []uint64 {
+	if r.Position.Sequence == 0 {
+		return nil
+	}
+	kept := min(len(r.Previous), MaxPrevious-1)
+	next := make([]uint64, 0, kept+1)
+	next = append(next, r.Position.Sequence)
+	return append(next, r.Previous[:kept]...)
+}

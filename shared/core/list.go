@@ -1,0 +1,117 @@
+package core
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// MaxListLimit is the longest page of a list.
+const MaxListLimit = 1000
+
+// SortedPrefix is how many characters of a text lists sort by; filters compare the whole text.
+const SortedPrefix = 256
+
+// ListCursor is where a page of a list starts: after the document with this key, whose sort field had this
+// value.
+type ListCursor struct {
+	Value string `json:"v,omitempty"`
+	Key   string `json:"k"`
+}
+
+// CursorAfter is the text of a cursor for the list that q asks of this view and tenant. It holds no secret, and it
+// outlives a restart and a new version of the view.
+func (q ListQuery) CursorAfter(view, tenant string, c ListCursor) (string, error) {
+	data, err := Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(append(q.fingerprint(view, tenant), data...)), nil
+}
+
+const fingerprintLength = 6
+
+// fingerprint tells lists apart, so that a cursor of another list is refused.
+func (q ListQuery) fingerprint(view, tenant string) []byte {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%q %q %q %v", view, tenant, q.Sort, q.Desc)
+	for _, f := range q.Filter {
+		fmt.Fprintf(hash, " %q=%q", f.Field, f.Value)
+	}
+	return hash.Sum(nil)[:fingerprintLength]
+}
+
+// CheckList returns the cursor that the list starts from, nil for the first page. Its error wraps [ErrBadQuery] where
+// the view does not offer what q asks for.
+func (v ViewSpec) CheckList(tenant string, q ListQuery) (*ListCursor, error) {
+	if q.Limit < 1 || q.Limit > MaxListLimit {
+		return nil, fmt.Errorf("%w: the limit is %d, it may be 1 to %d", ErrBadQuery, q.Limit, MaxListLimit)
+	}
+	for _, f := range q.Filter {
+		field, err := v.declared(f.Field)
+		if err != nil {
+			return nil, err
+		}
+		if field.Kind == Number && !IsDecimal(f.Value) {
+			return nil, fmt.Errorf("%w: %s=%.100q: the field is a number, such as 12.50", ErrBadQuery, f.Field, f.Value)
+		}
+		if field.Kind == Text && strings.ContainsRune(f.Value, 0) {
+			return nil, fmt.Errorf("%w: %s=%.100q: no text holds a NUL character", ErrBadQuery, f.Field, f.Value)
+		}
+	}
+	if q.Sort != "" {
+		if _, err := v.declared(q.Sort); err != nil {
+			return nil, err
+		}
+	}
+	if q.Cursor == "" {
+		return nil, nil
+	}
+	return v.parseCursor(tenant, q)
+}
+
+func (v ViewSpec) declared(name string) (Field, error) {
+	field, ok := v.Field(name)
+	if !ok {
+		return Field{}, fmt.Errorf("%w: view %q can't be filtered or sorted by %.100q; it declares %s", ErrBadQuery, v.Name, name, v.Fields)
+	}
+	return field, nil
+}
+
+func (v ViewSpec) parseCursor(tenant string, q ListQuery) (*ListCursor, error) {
+	data, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
+	if err != nil || len(data) <= fingerprintLength || string(data[:fingerprintLength]) != string(q.fingerprint(v.Name, tenant)) {
+		return nil, fmt.Errorf("%w: the cursor does not belong to this list: pass next_cursor on as it is, with the same filters and order", ErrBadQuery)
+	}
+	var c ListCursor
+	field, _ := v.Field(q.Sort)
+	err = json.Unmarshal(data[fingerprintLength:], &c)
+	wrongNumber := q.Sort != "" && field.Kind == Number && c.Value != "" && !IsDecimal(c.Value)
+	if err != nil || CheckKey(c.Key) != nil || wrongNumber || strings.ContainsRune(c.Value, 0) {
+		return nil, fmt.Errorf("%w: the cursor is damaged", ErrBadQuery)
+	}
+	return &c, nil
+}
+
+// String lists the names of the fields.
+func (f Fields) String() string {
+	if len(f) == 0 {
+		return "no fields"
+	}
+	names := make([]string, len(f))
+	for i := range f {
+		names[i] = f[i].Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// decimal is a number of JSON, with at most 1,000 digits and an exponent of at most three, so that no store has
+// to write a million zeros down.
+var decimal = regexp.MustCompile(`^-?[0-9]{1,500}(\.[0-9]{1,500})?([eE][+-]?[0-9]{1,3})?$`)
+
+// IsDecimal reports whether text is a number that a field of kind [Number] may hold: decimal digits with an
+// optional sign, fraction and exponent, and no more than 1,000 digits.
+func IsDecimal(text string) bool { return decimal.MatchString(text) }

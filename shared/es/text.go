@@ -1,9 +1,0 @@
-package es
-
-import (
-	"strings"
-	"unicode/utf8"
-)
-
-// IsText reports whether every store takes a text: valid UTF-8 without U+0000, which Postgres refuses.
-func IsText(text string) bool { return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0 }

@@ -1,0 +1,130 @@
+package processes
+
+import (
+	"encoding/json"
+	"fmt"
+	"orchestrix/shared/core"
+	"reflect"
+	"time"
+)
+
+// Effect is what a process wants done.
+type Effect struct {
+	Kind    EffectKind
+	To      string // id of the aggregate
+	Command any
+	// Category and Name are those of a command that is sent by name; Category is empty where the type of Command says
+	// which one it is.
+	Category string
+	Name     string // of a command that is sent by name, a deadline or a step
+	Tag      string
+	At       time.Time
+	After    time.Duration
+	Reason   string
+}
+
+// EffectKind says what kind of effect it is.
+type EffectKind int
+
+// The kinds of effect.
+const (
+	SendEffect EffectKind = iota + 1
+	ScheduleEffect
+	CancelEffect
+	StepEffect
+	CompensateEffect
+	CompleteEffect
+	FailEffect
+)
+
+// Tagged gives a command a tag, which its outcome then carries.
+func (e Effect) Tagged(tag string) Effect {
+	e.Tag = tag
+	return e
+}
+
+// SentCommand is a command as the instance that sends it has recorded it.
+type SentCommand struct {
+	ID       string          `json:"id"` // derived: the same however often the reaction is worked out
+	Category string          `json:"category"`
+	To       string          `json:"to"`
+	Name     string          `json:"name"`
+	Body     json.RawMessage `json:"body"`
+	Tag      string          `json:"tag,omitempty"`
+}
+
+// SetDeadline is a deadline as the instance that sets it has recorded it.
+type SetDeadline struct {
+	ID   string    `json:"id"` // derived, as that of a command
+	Name string    `json:"name"`
+	At   time.Time `json:"at,omitzero"`
+	// After is in nanoseconds, from the time of the commit that holds it; where At is zero.
+	After time.Duration `json:"after,omitempty"`
+}
+
+// Key is the name under which the deadline is kept: each setting has its own, so that one that is set or cancelled late,
+// by a worker that was paused, has nothing to do with the settings after it.
+func (d SetDeadline) Key() string { return d.Name + "-" + d.ID[:deadlineKeyDigits] }
+
+// Due is when the deadline passes, where it was recorded at this time.
+func (d SetDeadline) Due(recorded time.Time) time.Time {
+	if d.At.IsZero() {
+		return recorded.Add(d.After)
+	}
+	return d.At
+}
+
+const (
+	deadlineKeyDigits = 20
+	maxDeadlineName   = core.MaxTokenLength - deadlineKeyDigits - 1
+)
+
+// CommandCheck says what is wrong with a command's body, where its type has rules beyond its own decoding.
+type CommandCheck func(c *core.CommandType, body []byte) error
+
+// resolveSend finds the command that an effect sends and encodes it.
+func resolveSend(r *core.Registry, e Effect, check CommandCheck) (SentCommand, error) {
+	c, err := addressee(r, e)
+	if err != nil {
+		return SentCommand{}, err
+	}
+	if err := core.CheckToken("id", e.To); err != nil {
+		return SentCommand{}, fmt.Errorf("command %q to %s: %w", c.Name, c.Aggregate.Category, err)
+	}
+	body, err := core.Marshal(e.Command)
+	if err == nil {
+		_, err = c.Decode(body)
+	}
+	if err == nil && check != nil {
+		err = check(c, body)
+	}
+	if err != nil {
+		return SentCommand{}, fmt.Errorf("command %q to %s-%s: %w", c.Name, c.Aggregate.Category, e.To, err)
+	}
+	return SentCommand{Category: c.Aggregate.Category, To: e.To, Name: c.Name, Body: body, Tag: e.Tag}, nil
+}
+
+func addressee(r *core.Registry, e Effect) (*core.CommandType, error) {
+	if e.Category != "" {
+		if a, ok := r.Aggregate(e.Category); ok {
+			if c, ok := a.Command(e.Name); ok {
+				return c, nil
+			}
+		}
+		return nil, fmt.Errorf("no decider of category %q takes a command %q", e.Category, e.Name)
+	}
+	var found *core.CommandType
+	for _, a := range r.Aggregates() {
+		c, ok := a.CommandOf(e.Command)
+		if ok && found != nil {
+			return nil, fmt.Errorf("%v is a command of %s and of %s: send it with es.SendNamed", reflect.TypeOf(e.Command), found.Aggregate.Category, a.Category)
+		}
+		if ok {
+			found = c
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("no decider takes a command of type %v", reflect.TypeOf(e.Command))
+	}
+	return found, nil
+}

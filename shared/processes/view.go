@@ -1,0 +1,98 @@
+package processes
+
+import (
+	"orchestrix/shared/core"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// ProcessesView is the name of the built-in view of process instances. Its keys are "<process>:<instance>".
+const ViewName = "processes"
+
+// ProcessDocument is how a process instance stands, in the view "processes".
+type Document struct {
+	Process  string `json:"process"`
+	Instance string `json:"instance"`
+	Status   Status `json:"status"`
+	Step     string `json:"step,omitempty"`
+	Reason   string `json:"reason,omitempty"` // why it compensates, has failed, was cancelled
+	Error    string `json:"error,omitempty"`  // why it is parked
+	Waiting  int    `json:"waiting"`          // triggers that wait while it is parked
+	Started  string `json:"started"`          // RFC 3339 with microseconds, UTC, so that texts sort as times do
+	Updated  string `json:"updated"`
+
+	Resume Status `json:"resume,omitempty"` // while it is parked: the status that it goes on with
+}
+
+const processTime = "2006-01-02T15:04:05.000000Z"
+
+// ProcessKey is the key of an instance's document in the view of processes.
+func DocumentKey(process, instance string) string { return process + ":" + instance }
+
+// processView is the view of process instances.
+func instancesView(r *core.Registry) (*core.ViewType, error) {
+	spec := core.ViewSpec{
+		Name: ViewName, Version: 1,
+		Fields: core.Fields{{Name: "process"}, {Name: "status"}, {Name: "updated"}, {Name: "started"}},
+	}
+	folds := []core.FoldSpec{
+		onInstance((*Document).reacted),
+		onInstance(func(d *Document, e Parked) {
+			if d.Waiting == 0 {
+				d.Waiting = 1
+			}
+			if d.Resume = d.Status; d.Status == "" {
+				d.Resume = StatusRunning
+			}
+			d.Status, d.Error = StatusParked, e.Error
+		}),
+		onInstance(func(d *Document, _ TriggerHeld) { d.Waiting++ }),
+		onInstance(func(d *Document, _ TriggerDropped) { d.took() }),
+		onInstance(func(d *Document, _ TriggerForwarded) { d.took() }),
+		onInstance(func(d *Document, _ Retried) { d.Status, d.Resume, d.Error = d.Resume, "", "" }),
+		onInstance(func(d *Document, _ Completed) { d.Status = StatusCompleted }),
+		onInstance(func(d *Document, e Failed) { d.Status, d.Reason = StatusFailed, e.Reason }),
+		onInstance(func(d *Document, e Cancelled) {
+			d.Status, d.Reason, d.Error, d.Waiting = StatusCancelled, e.Reason, "", 0
+		}),
+	}
+	return core.NewViewType("process", spec, func() any { return &Document{} }, folds, r.EventOf)
+}
+
+func (d *Document) reacted(e Reacted) {
+	d.took()
+	switch {
+	case d.Status.Ended():
+	case e.Compensating != "":
+		d.Status, d.Reason = StatusCompensating, e.Compensating
+	case d.Status == "":
+		d.Status = StatusRunning
+	}
+	if e.Step != "" {
+		d.Step = e.Step
+	}
+}
+
+// took counts down what waits: while anything does, nothing else is taken.
+func (d *Document) took() { d.Waiting = max(0, d.Waiting-1) }
+
+// onInstance folds an event into the document of its instance.
+func onInstance[E any](fold func(*Document, E)) core.FoldSpec {
+	return core.FoldSpec{
+		Event: reflect.TypeFor[E](),
+		Keys: func(_ core.Event, m core.Meta) []string {
+			return []string{DocumentKey(strings.TrimPrefix(m.Stream.Category, core.ProcessCategory), m.Stream.ID)}
+		},
+		Fold: func(document any, e core.Event, m core.Meta) error {
+			d := document.(*Document)
+			now := m.Time.UTC().Truncate(time.Microsecond).Format(processTime)
+			if d.Started == "" {
+				d.Process, d.Instance, d.Started = strings.TrimPrefix(m.Stream.Category, core.ProcessCategory), m.Stream.ID, now
+			}
+			d.Updated = now
+			fold(d, e.(E))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,80 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
+	"orchestrix/shared/processes"
+	"orchestrix/shared/runtime"
+	"orchestrix/shared/runtime/follower"
+)
+
+// handleResult passes the result of a command to the instance that has sent it.
+func (r *Runner) handleResult(ctx context.Context, d port.Delivery) error {
+	decoded, err := runtime.DecodeStatus(d.Message)
+	if err != nil {
+		return port.Terminate(err)
+	}
+	result := core.CommandResult{
+		CommandID: decoded.CommandID, Accepted: decoded.State == runtime.Accepted, Refused: decoded.Refused,
+		Code: decoded.Code, Message: decoded.Detail, Version: decoded.Version, Time: d.Published.UTC().Truncate(time.Microsecond),
+	}
+	if decoded.Position != "" {
+		if result.Position, err = core.ParsePosition(decoded.Position); err != nil {
+			return port.Terminate(err)
+		}
+	}
+	p, err := r.process(d.To.Category)
+	if err != nil {
+		return port.Terminate(err)
+	}
+	if err := r.config.Failpoint(PointOutcome); err != nil {
+		return err
+	}
+	err = r.react(ctx, p, d.To, processes.ResultTrigger(result), runtime.Command{
+		CorrelationID: d.Header[runtime.HeaderCorrelation], CausationID: d.Header[runtime.HeaderCausation],
+		Trace: core.Trace{Parent: d.Header[runtime.HeaderTraceParent], State: d.Header[runtime.HeaderTraceState]},
+	})
+	if err != nil {
+		return err
+	}
+	return r.config.Failpoint(PointAnswered)
+}
+
+// handleDeadline passes a deadline that has passed to the instance that has set it.
+func (r *Runner) handleDeadline(ctx context.Context, d port.Deadline) error {
+	p, err := r.process(d.Of.Category)
+	if err != nil {
+		r.config.Logger.ErrorContext(ctx, "a deadline belongs to a process that this program does not have: run the version of the program that has it",
+			"instance", d.Of.String(), "deadline", d.Name)
+		return port.RetryAfter(follower.RetryPolicy.Max, err)
+	}
+	if err := r.config.Failpoint(PointDue); err != nil {
+		return err
+	}
+	from := runtime.Command{CorrelationID: d.CorrelationID, CausationID: d.CausationID, Trace: d.Trace}
+	if err := r.react(ctx, p, d.Of, processes.DeadlineTrigger(d.ID, d.Name, d.At), from); err != nil {
+		return err
+	}
+	return r.config.Failpoint(PointWoken)
+}
+
+// react makes an instance react to a trigger. A reaction that is too large to be recorded parks the instance instead.
+func (r *Runner) react(ctx context.Context, p *core.ProcessType, instance core.Stream, t processes.Trigger, from runtime.Command) error {
+	from.Stream = instance
+	_, err := r.instances.ExecuteInternal(ctx, from, processes.React(p, instance, t, r.config.Check))
+	if errors.Is(err, port.ErrTooLarge) {
+		_, err = r.instances.ExecuteInternal(ctx, from, processes.Park(p, instance, t, err))
+	}
+	if errors.Is(err, port.ErrTooLarge) { // the trigger's event alone is nearly as large as a commit may be
+		_, err = r.instances.ExecuteInternal(ctx, from, processes.Park(p, instance, t.WithoutData(), err))
+	}
+	if err != nil {
+		return fmt.Errorf("%s on %s: %w", instance, t.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package projection
+
+import (
+	"context"
+	"time"
+
+	"orchestrix/shared/tracing"
+)
+
+// ProjectionObserver receives the measurements of a [Projector]. Its methods are called concurrently and must not block.
+type Observer interface {
+	// Applied reports a transaction of a view: how many commits it covered, its duration, and its error. A failed
+	// transaction is retried.
+	Applied(ctx context.Context, view string, commits int, took time.Duration, err error)
+}
+
+// observed runs the transaction of a batch within the traces of its commits, and reports it to the observer.
+func (h *viewHandler) observed(ctx context.Context, commits int, batch *batchFold, transact func(context.Context) error) error {
+	started := time.Now()
+	work := tracing.Work{System: h.projector.system, Name: h.view.Name, Destination: "events", Partition: h.partition}
+	ctx, spans := work.ProcessCommits(ctx, batch.commits)
+	err := transact(ctx)
+	spans.End(err)
+	h.projector.observer.Applied(ctx, h.view.Name, commits, time.Since(started), err)
+	return err
+}
+
+// noProjectionObserver discards measurements.
+type noProjectionObserver struct{}
+
+var _ Observer = noProjectionObserver{}
+
+func (noProjectionObserver) Applied(context.Context, string, int, time.Duration, error) {}

@@ -1,0 +1,219 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"orchestrix/shared/core"
+	"orchestrix/shared/port"
+	"orchestrix/shared/runtime/follower"
+)
+
+// Parking retries and skips events that views could not apply, for operators.
+type Parking struct {
+	registry *core.Registry
+	feed     port.Feed
+	views    Store
+}
+
+// NewParking returns the Parking of a registry's views.
+func NewParking(registry *core.Registry, feed port.Feed, views Store) *Parking {
+	return &Parking{registry: registry, feed: feed, views: views}
+}
+
+// Retried is the result of a retry.
+type Retried struct {
+	Applied int           // number of events that have left the lane
+	Failed  *port.Failure // why the next event could not be applied; nil if the lane is empty
+}
+
+const (
+	maxDrained    = 100 // maximum number of events in one transaction
+	drainAttempts = 10  // to read a lane that changes meanwhile
+)
+
+// Retry applies a failed event again and, if that succeeds, the events that wait behind it. It returns [core.ErrNotFound],
+// [port.ErrMoved] if other events wait before this one, [port.ErrOtherVersion] or [port.ErrUnavailable].
+func (p *Parking) Retry(ctx context.Context, id int64, by core.Action) (Retried, error) {
+	parked, err := p.views.ParkedEvent(ctx, id)
+	if err != nil {
+		return Retried{}, err
+	}
+	first, err := p.views.Waiting(ctx, parked.Build, parked.Lane, 1)
+	if err != nil {
+		return Retried{}, err
+	}
+	if len(first) == 0 || first[0].ID != id {
+		return Retried{}, fmt.Errorf("%w: other events wait before event %d", port.ErrMoved, id)
+	}
+	by.Did = "retry"
+	return p.drain(ctx, parked.Build, parked.Lane, &by)
+}
+
+// Skip removes a failed event permanently and applies the events that wait behind it. Its errors are those of
+// [Parking.Retry].
+func (p *Parking) Skip(ctx context.Context, id int64, by core.Action) (Retried, error) {
+	parked, err := p.views.ParkedEvent(ctx, id)
+	if err != nil {
+		return Retried{}, err
+	}
+	by.Did = "skip"
+	if err := p.views.Skip(ctx, id, by); err != nil {
+		return Retried{}, err
+	}
+	return p.drain(ctx, parked.Build, parked.Lane, nil)
+}
+
+// drain applies the events of a lane in order, until it is empty or an event fails.
+func (p *Parking) drain(ctx context.Context, b core.Build, lane port.Lane, by *core.Action) (r Retried, err error) {
+	view, ok := p.registry.View(b.View)
+	if !ok || view.Version != b.Version {
+		return r, fmt.Errorf("%w: the event is parked in %s", port.ErrOtherVersion, b)
+	}
+	for attempts := 0; ; {
+		waiting, err := p.views.Waiting(ctx, b, lane, maxDrained)
+		if err != nil || len(waiting) == 0 {
+			return r, err
+		}
+		applied, failure, err := p.drainBatch(ctx, view, b, lane, waiting, by)
+		if errors.Is(err, port.ErrMoved) && attempts < drainAttempts {
+			attempts++
+			continue
+		}
+		if err != nil {
+			return r, err
+		}
+		by = nil // it is recorded
+		r.Applied += applied
+		if failure != nil {
+			r.Failed = failure
+			return r, nil
+		}
+	}
+}
+
+// drainBatch applies the first events of a lane in one transaction.
+func (p *Parking) drainBatch(ctx context.Context, view *core.ViewType, b core.Build, lane port.Lane, waiting []port.Parked, by *core.Action) (applied int, failure *port.Failure, err error) {
+	d := port.Drain{Lane: lane, By: by}
+	var events [][]step
+	for _, w := range waiting {
+		steps, err := p.steps(ctx, view, w)
+		if err != nil {
+			return 0, nil, err
+		}
+		events = append(events, steps)
+		d.IDs = append(d.IDs, w.ID)
+		for _, s := range steps {
+			d.Keys = append(d.Keys, s.Keys...)
+		}
+	}
+	slices.SortFunc(d.Keys, port.DocumentKey.Compare)
+	d.Keys = slices.Compact(d.Keys)
+	err = p.views.Drain(ctx, follower.SpecOf(view.ViewSpec, b), d, func(current port.Current) (port.FoldResult, int, *port.Failure, error) {
+		run := drainRun{view: view, lane: lane, current: current, documents: map[port.DocumentKey]*Document{}}
+		var result port.FoldResult
+		result, applied, failure = run.applyAll(events)
+		return result, applied, failure, nil
+	})
+	return applied, failure, err
+}
+
+// steps reads the event from the log again and returns what this program folds of it. In the lane of a document, these are
+// the changes of that document only.
+func (p *Parking) steps(ctx context.Context, view *core.ViewType, w port.Parked) ([]step, error) {
+	commit, err := port.CommitAt(ctx, p.feed, w.Position)
+	if err != nil {
+		return nil, fmt.Errorf("read parked event %d: %w", w.ID, err)
+	}
+	decoded := follower.NewDecodedCommit(p.registry, commit)
+	steps := AppendSteps(nil, view, &decoded)
+	if w.Event != wholeCommit {
+		steps = slices.DeleteFunc(steps, func(s step) bool { return s.index != w.Event && s.index != wholeCommit })
+	}
+	if key, ok := w.Lane.Document(); ok {
+		for i := range steps {
+			steps[i].Keys = slices.DeleteFunc(steps[i].Keys, func(k port.DocumentKey) bool { return k != key })
+		}
+	}
+	return steps, nil
+}
+
+// drainRun is one run over the events of a lane.
+type drainRun struct {
+	view      *core.ViewType
+	lane      port.Lane
+	current   port.Current
+	documents map[port.DocumentKey]*Document
+	parked    []port.Parking
+}
+
+// applyAll applies events until one fails.
+func (r *drainRun) applyAll(events [][]step) (result port.FoldResult, done int, failure *port.Failure) {
+	for _, steps := range events {
+		if failure = r.applyEvent(steps); failure != nil {
+			break
+		}
+		done++
+	}
+	for _, d := range r.documents {
+		if len(d.applied) > 0 {
+			if w, err := d.write(); err == nil { // applyEvent has checked it
+				result.Writes = append(result.Writes, w)
+			}
+		}
+	}
+	result.Parked = r.parked
+	return result, done, failure
+}
+
+// applyEvent applies one event to all of its documents or to none.
+func (r *drainRun) applyEvent(steps []step) *port.Failure {
+	var changed []*Document
+	parkedBefore := len(r.parked)
+	fail := func(s *step, err error) *port.Failure {
+		for _, d := range slices.Backward(changed) {
+			d.undo()
+		}
+		r.parked = r.parked[:parkedBefore]
+		return newFailure(r.view, s, err)
+	}
+	for i := range steps {
+		s := &steps[i]
+		if s.Err != nil {
+			return fail(s, s.Err)
+		}
+		for _, key := range s.Keys {
+			lane := port.DocumentLane(key)
+			if lane != r.lane && r.current.Waiting[lane] {
+				r.parked = append(r.parked, s.parking(lane, nil))
+				continue
+			}
+			d, err := r.document(key)
+			if err != nil {
+				return fail(s, err)
+			}
+			if err := d.apply(s); err != nil {
+				return fail(s, err)
+			}
+			changed = append(changed, d)
+			if _, err := d.write(); err != nil {
+				return fail(s, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *drainRun) document(key port.DocumentKey) (*Document, error) {
+	if d := r.documents[key]; d != nil {
+		return d, nil
+	}
+	d := NewDocument(r.view, key, r.current.Documents[key])
+	if err := d.open(); err != nil {
+		return nil, err
+	}
+	r.documents[key] = d
+	return d, nil
+}
