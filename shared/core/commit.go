@@ -10,7 +10,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// Commit is the events of one accepted command: the unit of append, and one entry of the log.
+// Commit holds the events of one accepted command: the unit of append, and one entry of the log.
 type Commit struct {
 	Stream   Stream
 	Version  Version   // of the stream after this commit
@@ -19,7 +19,7 @@ type Commit struct {
 	Command  CommandRef
 	Events   []Recorded
 
-	CorrelationID string // shared by everything that one first request set off
+	CorrelationID string // shared by all commands and events that follow from one first request
 	CausationID   string // of the message that led to these events; the command id where no other is known
 	Trace         Trace
 
@@ -27,19 +27,13 @@ type Commit struct {
 	// first, where the log keeps them.
 	Previous []uint64
 
-	// Err is set by a [port.Feed] on an entry that can't be read as a commit; it wraps [ErrCorrupt]. Only
-	// Position, and Stream where its name is readable, hold then.
+	// Err is set by a [port.Feed] on an entry that is not a readable commit; it wraps [ErrCorrupt]. The other fields
+	// are then empty, except Position, and Stream where its name is readable.
 	Err error
 }
 
 // MaxPrevious is how many back-pointers a commit carries.
 const MaxPrevious = 16
-
-// CommandRef is what the log keeps of the command behind a commit, so that a repeated command is known.
-type CommandRef struct {
-	ID   string
-	Hash string // of the command's name and body: see [HashCommand]
-}
 
 // Trace is the W3C trace context under which a commit was written.
 type Trace struct {
@@ -54,13 +48,13 @@ type Recorded struct {
 	Data   json.RawMessage // the payload
 }
 
-// Kind is the event's kind without its module: "OrderPlaced".
+// Kind returns the event's kind without its module: "OrderPlaced".
 func (r Recorded) Kind() string { return r.Type[strings.LastIndexByte(r.Type, '.')+1:] }
 
-// First is the version of the commit's first event.
+// First returns the version of the commit's first event.
 func (c *Commit) First() Version { return c.Version - Version(len(c.Events)) + 1 }
 
-// Kinds are the kinds of the commit's events, in order.
+// Kinds returns the kinds of the commit's events, in order.
 func (c *Commit) Kinds() []string {
 	kinds := make([]string, len(c.Events))
 	for i, e := range c.Events {
@@ -69,9 +63,9 @@ func (c *Commit) Kinds() []string {
 	return kinds
 }
 
-// Check is what every log asks of a commit before it writes it, so that what is written can be read again. It
-// returns an error that wraps [ErrBadToken] for a bad stream name or command id, and [ErrBadPayload] where
-// there is no event, or one without type, schema version or data.
+// Check is called by every log before it writes the commit, so that all written commits are readable. It returns an error
+// that wraps [ErrBadToken] for a bad stream name or command id, and [ErrBadPayload] where there is no event, or an event
+// without type, schema version or data.
 func (c *Commit) Check() error {
 	if err := c.Stream.Check(); err != nil {
 		return err
@@ -91,8 +85,8 @@ func (c *Commit) Check() error {
 	return nil
 }
 
-// Digest tells the commit from any other: a SHA-256 of its stream, version, command and events. It does not
-// depend on where the commit stands.
+// Digest returns a SHA-256 of the commit's stream, version, command and events. It does not depend on the commit's
+// position.
 func (c *Commit) Digest() []byte {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s %d %q %q %d", c.Stream.Path(), c.Version, c.Command.ID, c.Command.Hash, len(c.Events))
@@ -101,28 +95,4 @@ func (c *Commit) Digest() []byte {
 		hash.Write(e.Data)
 	}
 	return hash.Sum(nil)
-}
-
-// Revision is the end of the stream as this commit leaves it.
-func (c *Commit) Revision() Revision {
-	return Revision{Version: c.Version, Position: c.Position, Previous: c.Previous}
-}
-
-// Revision is the end of a stream as a writer knows it: what an append is compared with. The zero Revision
-// is that of a stream without events.
-type Revision struct {
-	Version  Version
-	Position Position // of the newest commit
-	Previous []uint64 // as [Commit.Previous] of the newest commit
-}
-
-// Next are the back-pointers of the commit that follows this revision.
-func (r Revision) Next() []uint64 {
-	if r.Position.Sequence == 0 {
-		return nil
-	}
-	kept := min(len(r.Previous), MaxPrevious-1)
-	next := make([]uint64, 0, kept+1)
-	next = append(next, r.Position.Sequence)
-	return append(next, r.Previous[:kept]...)
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// FieldText is the value of a declared field of a document, as lists compare it: the text or the number
-// itself, and the JSON of anything else. It is false where the document has no such field or a null.
+// FieldText returns the value of a declared field of a document, as lists compare it: a text or a number without quotes,
+// and the JSON of any other value. It returns false where the field is missing or null.
 func FieldText(document map[string]json.RawMessage, name string) (string, bool) {
 	raw := document[name]
 	if len(raw) == 0 || string(raw) == "null" {
@@ -21,8 +21,8 @@ func FieldText(document map[string]json.RawMessage, name string) (string, bool) 
 	return string(raw), true
 }
 
-// CheckDocument returns an error that wraps [ErrBadPayload] where a store could not index the document: a field of
-// kind [Number] holds no number, or a text holds a NUL character.
+// CheckDocument returns an error that wraps [ErrBadPayload] for a document that a store can't index: a field of kind
+// [Number] does not hold a number, or a text contains a NUL character.
 func (v ViewSpec) CheckDocument(data json.RawMessage) error {
 	if len(v.Fields) == 0 {
 		return nil
@@ -45,11 +45,11 @@ func (v ViewSpec) CheckDocument(data json.RawMessage) error {
 	return nil
 }
 
-// plainNumbers reports whether every number field is plainly a number in a document that [Marshal] has written, without
-// making anything of it. Where it says no, nothing is known.
+// plainNumbers reports whether each number field of a document, encoded by [Marshal], is certainly a number. It does not
+// decode the document; false means that the caller has to.
 func (v ViewSpec) plainNumbers(document []byte) bool {
 	object := len(document) > 1 && document[0] == '{' && document[len(document)-1] == '}'
-	if !object || bytes.IndexByte(document, '\\') >= 0 { // without one, every quote begins or ends a text
+	if !object || bytes.IndexByte(document, '\\') >= 0 { // without a backslash, each quote begins or ends a text
 		return false
 	}
 	for _, f := range v.Fields {
@@ -60,7 +60,7 @@ func (v ViewSpec) plainNumbers(document []byte) bool {
 	return true
 }
 
-// plainNumberIn reports whether all that has this name in the document, at whatever depth, is plainly a number.
+// plainNumberIn reports whether each field of this name in the document, at any depth, is certainly a number.
 func plainNumberIn(document []byte, name string) bool {
 	for {
 		_, after, found := bytes.Cut(document, []byte(`"`+name+`":`))
@@ -87,7 +87,7 @@ func plainNumber(value []byte) bool {
 	return allDigits(whole) && (!point || allDigits(fraction))
 }
 
-// allDigits reports whether there are some digits, not too many, and nothing else.
+// allDigits reports whether the text consists of 1 to 500 digits.
 func allDigits(text []byte) bool {
 	for _, b := range text {
 		if b < '0' || b > '9' {
@@ -97,7 +97,7 @@ func allDigits(text []byte) bool {
 	return len(text) > 0 && len(text) <= 500
 }
 
-// indexNUL finds an escaped NUL in JSON; an escaped backslash before "u0000" is none.
+// indexNUL returns the index of the first escaped NUL in JSON, or -1. An escaped backslash before "u0000" is not a NUL.
 func indexNUL(data []byte) int {
 	if bytes.IndexByte(data, '\\') < 0 {
 		return -1
@@ -109,7 +109,7 @@ func indexNUL(data []byte) int {
 		if strings.HasPrefix(string(data[i+1:min(i+6, len(data))]), "u0000") {
 			return i
 		}
-		i++ // whatever is escaped
+		i++ // skip the escaped character
 	}
 	return -1
 }

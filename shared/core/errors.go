@@ -2,33 +2,33 @@ package core
 
 import "errors"
 
-// Errors of the vocabulary; what returns them adds what was wrong and where.
+// Errors of the vocabulary. Functions wrap them with details.
 var (
-	// ErrNotFound says that a document or a snapshot is not there.
+	// ErrNotFound: the document or the snapshot does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrCorrupt says that the log holds what no correct writer wrote: a hole in the versions of a stream,
-	// an entry that is no commit. It is never folded.
+	// ErrCorrupt: the log holds an entry that no correct writer produces, such as a gap in the versions of a stream or an
+	// entry that is not a commit. Such entries are never folded.
 	ErrCorrupt = errors.New("corrupt log")
-	// ErrUnknownEvent says that no registered event has this kind and schema version.
+	// ErrUnknownEvent: no registered event has this kind and schema version.
 	ErrUnknownEvent = errors.New("unknown event")
-	// ErrBadQuery says that a list asked for what the view does not offer: an undeclared field, a value of
-	// the wrong type, a cursor of another list.
+	// ErrBadQuery: a list query names an undeclared field, a value of the wrong type, or a cursor of another list.
 	ErrBadQuery = errors.New("bad query")
-	// ErrBadToken says that a tenant, category, id or command id has a form that is not allowed.
+	// ErrBadToken: a tenant, category, id or command id is malformed.
 	ErrBadToken = errors.New("bad token")
-	// ErrBadPosition says that a text is not a position of this log.
+	// ErrBadPosition: a text is not a position of this log.
 	ErrBadPosition = errors.New("bad position")
-	// ErrInboxFull says that no more can wait for a parked process instance.
+	// ErrInboxFull: the queue of a parked process instance is full.
 	ErrInboxFull = errors.New("the inbox is full")
-	// ErrBadPayload says that a payload is not the JSON that its type takes.
+	// ErrBadPayload: a payload does not decode into its type.
 	ErrBadPayload = errors.New("bad payload")
 )
 
-// Rejection is the domain's "no" to a well-formed command. Code is stable and meant for programs
-// ("order-already-shipped"), Message is for people.
+// Rejection is the error of a well-formed command that the domain does not accept. Code is stable, for programs
+// ("order-already-shipped"); Message is for people.
 type Rejection struct {
 	Code    string
 	Message string
 }
 
+// Error returns code and message.
 func (r *Rejection) Error() string { return r.Code + ": " + r.Message }

@@ -2,22 +2,22 @@ package core
 
 import "time"
 
-// Event is a fact of a domain, in the past tense: a plain struct whose kind is given where it is applied.
+// Event is a fact of a domain, named in the past tense: a plain struct. Its kind is given where it is registered.
 type Event any
 
-// SnapshotPolicy says how an aggregate's state is saved.
+// SnapshotPolicy configures snapshots of an aggregate's state.
 type SnapshotPolicy struct {
-	// Every is how many commits after the last snapshot the next one is written; 0 takes the service's
-	// setting, a negative number means never.
+	// Every is the number of commits between two snapshots; 0 is the service's setting, a negative number disables
+	// snapshots.
 	Every int
-	// Version is raised when the evolve functions change what they compute while the state's type stays the
-	// same; snapshots of another version, like those of another type, are ignored.
+	// Version has to be raised when the evolve functions compute something else while the state's type stays the same.
+	// Snapshots of another version, or of another type, are ignored.
 	Version int
 }
 
-// Meta is what a fold may know of an event besides its payload.
+// Meta describes an event besides its payload, for folds and reactions.
 type Meta struct {
-	Key      string // of the document that is folded
+	Key      string // of the folded document; in a reaction, the id of the instance
 	Stream   Stream
 	Version  Version // of the stream with this event
 	Position Position

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// EventCodec reads and writes the payloads of one kind of event.
+// EventCodec decodes the payloads of one kind of event, in all schema versions.
 type EventCodec struct {
 	kind     string
 	event    reflect.Type
@@ -16,7 +16,7 @@ type EventCodec struct {
 	decode   func(data []byte) (any, error)
 }
 
-// NewEventCodec returns the codec of events of type E, which the log knows under this kind.
+// NewEventCodec returns the codec of events of type E, recorded under this kind.
 func NewEventCodec[E any](kind string) EventCodec {
 	return EventCodec{
 		kind:  kind,
@@ -29,8 +29,8 @@ func NewEventCodec[E any](kind string) EventCodec {
 	}
 }
 
-// NewStateCodec returns the codec of a process's state. It is strict: a field that today's type lacks is an error, since
-// leaving the field out would lose what an instance has recorded.
+// NewStateCodec returns the codec of a process's state. It is strict: a field that the current type lacks is an error,
+// because dropping the field would lose data of an instance.
 func NewStateCodec[S any]() EventCodec {
 	c := NewEventCodec[S]("state")
 	c.decode = func(data []byte) (any, error) {
@@ -41,7 +41,7 @@ func NewStateCodec[S any]() EventCodec {
 	return c
 }
 
-// Then returns a codec that decodes as c does, and returns what then makes of the payload.
+// Then returns a codec that decodes as c does and converts the payload with then.
 func (c EventCodec) Then(then func(payload any) any) EventCodec {
 	decode := c.decode
 	c.decode = func(data []byte) (any, error) {
@@ -54,19 +54,19 @@ func (c EventCodec) Then(then func(payload any) any) EventCodec {
 	return c
 }
 
-// Upcasting returns a codec that also reads the schema version that the step starts from.
+// Upcasting returns a codec that also decodes the schema version from which the step starts.
 func (c EventCodec) Upcasting(step UpcastStep) EventCodec {
 	c.upcasts = append(c.upcasts[:len(c.upcasts):len(c.upcasts)], step)
 	return c
 }
 
-// Formerly returns a codec of an event that was written under this full name before.
+// Formerly returns a codec of an event that older versions of the program recorded under this full name.
 func (c EventCodec) Formerly(name string) EventCodec {
 	c.formerly = append(c.formerly[:len(c.formerly):len(c.formerly)], name)
 	return c
 }
 
-// Schema is the version of the payloads that are written today.
+// Schema returns the schema version of new payloads.
 func (c *EventCodec) Schema() int {
 	if len(c.upcasts) == 0 {
 		return 1
@@ -74,7 +74,8 @@ func (c *EventCodec) Schema() int {
 	return c.upcasts[len(c.upcasts)-1].From + 1
 }
 
-// Decode decodes a payload of any schema version that is known, through the upcasts after it.
+// Decode decodes a payload of any known schema version, through the upcasts that follow. Its error wraps [ErrUnknownEvent]
+// or [ErrBadPayload].
 func (c *EventCodec) Decode(r Recorded) (Event, error) {
 	if r.Schema == c.Schema() {
 		event, err := c.decode(r.Data)
@@ -97,17 +98,17 @@ func (c *EventCodec) Decode(r Recorded) (Event, error) {
 		return payload, nil
 	}
 	return nil, fmt.Errorf("%w: %s has schema version %d, this program knows %s; run the version of the program that wrote it, or register an upcast",
-		ErrUnknownEvent, r.Type, r.Schema, c.known())
+		ErrUnknownEvent, r.Type, r.Schema, c.knownSchemas())
 }
 
-func (c *EventCodec) known() string {
+func (c *EventCodec) knownSchemas() string {
 	if len(c.upcasts) == 0 {
 		return "1"
 	}
 	return fmt.Sprintf("%d to %d", c.upcasts[0].From, c.Schema())
 }
 
-// Check says what is wrong with how the event was registered.
+// Check returns an error for an event that is not registered correctly.
 func (c *EventCodec) Check() error {
 	if err := CheckToken("event kind", c.kind); err != nil {
 		return err

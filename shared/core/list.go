@@ -12,18 +12,17 @@ import (
 // MaxListLimit is the longest page of a list.
 const MaxListLimit = 1000
 
-// SortedPrefix is how many characters of a text lists sort by; filters compare the whole text.
+// SortedPrefix is the number of characters of a text by which lists sort. Filters compare the whole text.
 const SortedPrefix = 256
 
-// ListCursor is where a page of a list starts: after the document with this key, whose sort field had this
-// value.
+// ListCursor is the start of a page: after the document with this key, whose sort field had this value.
 type ListCursor struct {
 	Value string `json:"v,omitempty"`
 	Key   string `json:"k"`
 }
 
-// CursorAfter is the text of a cursor for the list that q asks of this view and tenant. It holds no secret, and it
-// outlives a restart and a new version of the view.
+// CursorAfter returns the text of a cursor, for the next page of the list that q asks of this view and tenant. The text
+// holds no secret, and stays valid after a restart and in a new version of the view.
 func (q ListQuery) CursorAfter(view, tenant string, c ListCursor) (string, error) {
 	data, err := Marshal(c)
 	if err != nil {
@@ -34,7 +33,7 @@ func (q ListQuery) CursorAfter(view, tenant string, c ListCursor) (string, error
 
 const fingerprintLength = 6
 
-// fingerprint tells lists apart, so that a cursor of another list is refused.
+// fingerprint identifies the list, so that cursors of other lists are rejected.
 func (q ListQuery) fingerprint(view, tenant string) []byte {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%q %q %q %v", view, tenant, q.Sort, q.Desc)
@@ -44,14 +43,14 @@ func (q ListQuery) fingerprint(view, tenant string) []byte {
 	return hash.Sum(nil)[:fingerprintLength]
 }
 
-// CheckList returns the cursor that the list starts from, nil for the first page. Its error wraps [ErrBadQuery] where
-// the view does not offer what q asks for.
+// CheckList checks q against the fields of the view and returns the cursor of the page, nil for the first page. Its error
+// wraps [ErrBadQuery].
 func (v ViewSpec) CheckList(tenant string, q ListQuery) (*ListCursor, error) {
 	if q.Limit < 1 || q.Limit > MaxListLimit {
 		return nil, fmt.Errorf("%w: the limit is %d, it may be 1 to %d", ErrBadQuery, q.Limit, MaxListLimit)
 	}
 	for _, f := range q.Filter {
-		field, err := v.declared(f.Field)
+		field, err := v.declaredField(f.Field)
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +62,7 @@ func (v ViewSpec) CheckList(tenant string, q ListQuery) (*ListCursor, error) {
 		}
 	}
 	if q.Sort != "" {
-		if _, err := v.declared(q.Sort); err != nil {
+		if _, err := v.declaredField(q.Sort); err != nil {
 			return nil, err
 		}
 	}
@@ -73,7 +72,7 @@ func (v ViewSpec) CheckList(tenant string, q ListQuery) (*ListCursor, error) {
 	return v.parseCursor(tenant, q)
 }
 
-func (v ViewSpec) declared(name string) (Field, error) {
+func (v ViewSpec) declaredField(name string) (Field, error) {
 	field, ok := v.Field(name)
 	if !ok {
 		return Field{}, fmt.Errorf("%w: view %q can't be filtered or sorted by %.100q; it declares %s", ErrBadQuery, v.Name, name, v.Fields)
@@ -84,7 +83,7 @@ func (v ViewSpec) declared(name string) (Field, error) {
 func (v ViewSpec) parseCursor(tenant string, q ListQuery) (*ListCursor, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(q.Cursor)
 	if err != nil || len(data) <= fingerprintLength || string(data[:fingerprintLength]) != string(q.fingerprint(v.Name, tenant)) {
-		return nil, fmt.Errorf("%w: the cursor does not belong to this list: pass next_cursor on as it is, with the same filters and order", ErrBadQuery)
+		return nil, fmt.Errorf("%w: the cursor does not belong to this list: pass next_cursor on unchanged, with the same filters and order", ErrBadQuery)
 	}
 	var c ListCursor
 	field, _ := v.Field(q.Sort)
@@ -96,20 +95,8 @@ func (v ViewSpec) parseCursor(tenant string, q ListQuery) (*ListCursor, error) {
 	return &c, nil
 }
 
-// String lists the names of the fields.
-func (f Fields) String() string {
-	if len(f) == 0 {
-		return "no fields"
-	}
-	names := make([]string, len(f))
-	for i := range f {
-		names[i] = f[i].Name
-	}
-	return strings.Join(names, ", ")
-}
-
-// decimal is a number of JSON, with at most 1,000 digits and an exponent of at most three, so that no store has
-// to write a million zeros down.
+// decimal matches a number of JSON with at most 1,000 digits and an exponent of at most three, so that no store has to
+// expand it to a million zeros.
 var decimal = regexp.MustCompile(`^-?[0-9]{1,500}(\.[0-9]{1,500})?([eE][+-]?[0-9]{1,3})?$`)
 
 // IsDecimal reports whether text is a number that a field of kind [Number] may hold: decimal digits with an

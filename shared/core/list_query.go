@@ -9,23 +9,23 @@ type Document struct {
 	Data     json.RawMessage
 }
 
-// ListQuery asks for documents by declared fields.
+// ListQuery selects and sorts the documents of a view by declared fields.
 type ListQuery struct {
-	Filter []FieldValue // all of them hold
-	Sort   string       // a declared field; empty sorts by key
+	Filter []FieldValue // a document matches all of them
+	Sort   string       // a declared field; empty: by key
 	Desc   bool
 	Limit  int    // 1 to [MaxListLimit]
-	Cursor string // [Page.Next] of the page before, empty for the first
+	Cursor string // [Page.Next] of the previous page; empty for the first
 }
 
-// FieldValue asks for documents whose field equals the value.
+// FieldValue matches documents whose field equals the value.
 type FieldValue struct {
 	Field string
 	Value string
 }
 
-// Page is a part of a list.
+// Page is one page of a list.
 type Page struct {
 	Items []Document
-	Next  string // where the next page starts; empty at the end
+	Next  string // cursor of the next page; empty on the last
 }

@@ -2,39 +2,39 @@ package core
 
 import "fmt"
 
-// ProcessCategory is what the categories of process instances start with: that of process "transfer" is
+// ProcessCategory is the prefix of the categories of process instances: the category of process "transfer" is
 // "process-transfer".
 const ProcessCategory = "process-"
 
-// ProcessCategoryName is the category, in the registry, of what the instances of all processes have in common.
+// ProcessCategoryName is the category of the aggregate that registers the events of all process instances.
 const ProcessCategoryName = "process"
 
-// ProcessType is a process with its type parameter erased: what the runtime works with.
+// ProcessType is a process without its type parameter, as the engine uses it. Package processes makes it.
 type ProcessType struct {
 	Module    string
 	Name      string
-	Aggregate *Aggregate // of its instances; it takes no command from outside
+	Aggregate *Aggregate // of its instances; it accepts no command from clients
 
 	// Routes are the events that the process reacts to, by full name.
 	Routes map[string]Route
-	// React, Retry and Cancel are the commands that drive an instance; no client can give them.
+	// React, Retry and Cancel are the commands of an instance. Clients can't send them.
 	React, Retry, Cancel *CommandType
 }
 
-// Route says which instances of a process an event is for.
+// Route maps an event to an instance of a process.
 type Route struct {
-	Starts   bool
-	Instance func(e Event, m Meta) string
+	Starts   bool                         // the event begins an instance
+	Instance func(e Event, m Meta) string // id of the instance; empty for none
 }
 
-// InternalCommand is a command on a process instance that only the runtime gives.
+// InternalCommand is a command of a process instance that only the engine executes.
 type InternalCommand struct {
 	Type    *CommandType
 	ID      string
 	Payload any
 }
 
-// Events are the full names of the events that the process reacts to, in no order.
+// Events returns the full names of the events to which the process reacts, in no particular order.
 func (p *ProcessType) Events() []string {
 	names := make([]string, 0, len(p.Routes))
 	for name := range p.Routes {
@@ -49,8 +49,8 @@ func (p *ProcessType) ReactsTo(eventName string) bool {
 	return ok
 }
 
-// Instance is the id of the instance that an event is for, empty where it is for none. The error says that the process
-// gives an id that is none.
+// Instance returns the id of the instance that receives the event, empty for none. It returns an error where the process's
+// function panics or returns an id that is not a token.
 func (p *ProcessType) Instance(eventName string, e Event, m Meta) (id string, err error) {
 	defer func() {
 		if r := recover(); r != nil {

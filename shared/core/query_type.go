@@ -5,8 +5,7 @@ import (
 	"reflect"
 )
 
-// Views is the read side as a query sees it: that of one tenant, and, where the request names a position,
-// not before the views have reached it.
+// Views reads the documents of one tenant for a query. Where the request names a position, the views have reached it.
 type Views interface {
 	// Get returns one document, or [ErrNotFound].
 	Get(ctx context.Context, view, key string) (Document, error)
@@ -14,11 +13,11 @@ type Views interface {
 	List(ctx context.Context, view string, q ListQuery) (Page, error)
 }
 
-// QueryType is a query with its type parameters erased: what the runtime works with.
+// QueryType is a query without its type parameters, as the engine uses it.
 type QueryType struct {
 	Module string
 	Name   string
-	Doc    string // what it answers; empty where the module does not say
+	Doc    string // one line about the answer, for OpenAPI; may be empty
 	Params reflect.Type
 	Result reflect.Type
 

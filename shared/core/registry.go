@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Registry is every module of a program, checked and ready to run. It does not change once it is complete.
+// Registry holds all modules of a program, checked. It does not change after it is complete, and may then be used
+// concurrently.
 type Registry struct {
 	aggregates []*Aggregate
 	categories map[string]*Aggregate
@@ -18,7 +19,7 @@ type Registry struct {
 	processes  []*ProcessType
 }
 
-// EmptyRegistry returns a registry that is completed with its Add methods: aggregates first, then processes, then views and
+// NewRegistry returns an empty registry. Its Add methods complete it: aggregates first, then processes, then views and
 // queries.
 func NewRegistry() *Registry {
 	return &Registry{
@@ -29,7 +30,8 @@ func NewRegistry() *Registry {
 	}
 }
 
-// AddAggregate adds a decider and its events. The error says what is registered twice.
+// AddAggregate adds a decider and its events. It returns an error for a category, an event or an event type that is
+// registered already.
 func (r *Registry) AddAggregate(a *Aggregate) error {
 	if strings.HasPrefix(a.Category, ProcessCategory) {
 		return fmt.Errorf("category %q starts as only those of process instances do", a.Category)
@@ -42,7 +44,8 @@ func (r *Registry) AddAggregate(a *Aggregate) error {
 	return r.AddEvents(a)
 }
 
-// AddEvents adds the events of an aggregate that takes no commands from clients. The error says what is registered twice.
+// AddEvents adds only the events of an aggregate. It returns an error for an event or an event type that is registered
+// already.
 func (r *Registry) AddEvents(a *Aggregate) error {
 	for _, e := range a.Events() {
 		for name := range e.Names() {
@@ -59,7 +62,7 @@ func (r *Registry) AddEvents(a *Aggregate) error {
 	return nil
 }
 
-// AddProcess adds a process and the aggregate of its instances.
+// AddProcess adds a process and the aggregate of its instances. It returns an error where the name is taken.
 func (r *Registry) AddProcess(p *ProcessType) error {
 	for _, other := range r.processes {
 		if other.Name == p.Name {
@@ -72,7 +75,7 @@ func (r *Registry) AddProcess(p *ProcessType) error {
 	return nil
 }
 
-// AddView adds a view.
+// AddView adds a view. It returns an error where the name is taken.
 func (r *Registry) AddView(v *ViewType) error {
 	if other := r.viewNamed[v.Name]; other != nil {
 		return fmt.Errorf("view %q is already one of module %q", v.Name, other.Module)
@@ -82,7 +85,7 @@ func (r *Registry) AddView(v *ViewType) error {
 	return nil
 }
 
-// AddQuery adds a query.
+// AddQuery adds a query. It returns an error where the name is taken.
 func (r *Registry) AddQuery(q *QueryType) error {
 	for _, other := range r.queries {
 		if other.Name == q.Name {
@@ -93,35 +96,35 @@ func (r *Registry) AddQuery(q *QueryType) error {
 	return nil
 }
 
-// Aggregates are all deciders, in the order of the modules, and those of the instances of processes, which take no
-// command from outside.
+// Aggregates returns all aggregates, in the order of the modules, then those of process instances, which accept no
+// commands from clients.
 func (r *Registry) Aggregates() []*Aggregate { return r.aggregates }
 
-// Aggregate finds a decider by its category.
+// Aggregate returns the aggregate of a category.
 func (r *Registry) Aggregate(category string) (*Aggregate, bool) {
 	a, ok := r.categories[category]
 	return a, ok
 }
 
-// Knows reports whether a module applies events of this full name, in whichever schema version.
+// Knows reports whether a module applies events of this full name, in any schema version.
 func (r *Registry) Knows(eventName string) bool {
 	_, ok := r.events[eventName]
 	return ok
 }
 
-// Event finds an event by its full name: "ordering.OrderPlaced".
+// Event returns the event of a full name, such as "ordering.OrderPlaced".
 func (r *Registry) Event(name string) (*EventType, bool) {
 	e, ok := r.events[name]
 	return e, ok
 }
 
-// EventOf finds an event by its Go type.
+// EventOf returns the event of a Go type.
 func (r *Registry) EventOf(t reflect.Type) (*EventType, bool) {
 	e, ok := r.typed[t]
 	return e, ok
 }
 
-// Decode turns any module's recorded event into today's event. Its error wraps [ErrUnknownEvent] or
+// Decode returns a recorded event of any module as a value of its current Go type. Its error wraps [ErrUnknownEvent] or
 // [ErrBadPayload].
 func (r *Registry) Decode(recorded Recorded) (Event, error) {
 	t, ok := r.events[recorded.Type]
@@ -131,22 +134,22 @@ func (r *Registry) Decode(recorded Recorded) (Event, error) {
 	return t.codec.Decode(recorded)
 }
 
-// Views are all views, in the order of the modules.
+// Views returns all views, in the order of the modules.
 func (r *Registry) Views() []*ViewType { return r.views }
 
-// View finds a view by its name.
+// View returns the view of this name.
 func (r *Registry) View(name string) (*ViewType, bool) {
 	v, ok := r.viewNamed[name]
 	return v, ok
 }
 
-// Queries are all queries, in the order of the modules.
+// Queries returns all queries, in the order of the modules.
 func (r *Registry) Queries() []*QueryType { return r.queries }
 
-// Processes are all processes, in the order of the modules.
+// Processes returns all processes, in the order of the modules.
 func (r *Registry) Processes() []*ProcessType { return r.processes }
 
-// ProcessOf finds the process of an instance, by the category of its stream.
+// ProcessOf returns the process whose instances have this category.
 func (r *Registry) ProcessOf(category string) (*ProcessType, bool) {
 	for _, p := range r.processes {
 		if p.Aggregate.Category == category {

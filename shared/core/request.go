@@ -2,7 +2,7 @@ package core
 
 import "context"
 
-// Request says on whose behalf something is done. It travels in the context, so that every line of the log can name it.
+// Request identifies the request that is being handled. It is part of the context, so that each log line can name it.
 type Request struct {
 	Tenant        string
 	CommandID     string
@@ -11,12 +11,12 @@ type Request struct {
 
 type requestKey struct{}
 
-// WithRequest returns a context in which everything is done on behalf of r.
+// WithRequest returns a context that carries r.
 func WithRequest(ctx context.Context, r Request) context.Context {
 	return context.WithValue(ctx, requestKey{}, &r)
 }
 
-// RequestOf is what ctx was given by [WithRequest]; the zero Request where it was given nothing.
+// RequestOf returns the request that ctx carries, or the zero Request.
 func RequestOf(ctx context.Context) Request {
 	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
 		return *r

@@ -7,7 +7,7 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// RetryPolicy says when a failed attempt is repeated.
+// RetryPolicy configures the pauses between attempts and their number. Zero values are the defaults.
 type RetryPolicy struct {
 	Backoff Backoff       // Exponential where it is empty
 	First   time.Duration // the pause after the first failure; 100 ms where it is 0
@@ -15,15 +15,15 @@ type RetryPolicy struct {
 	Limit   int           // attempts in all; 0 is no limit
 }
 
-// Backoff is how the pause between attempts grows.
+// Backoff is the growth of the pause between attempts.
 type Backoff string
 
-// The ways in which the pause between attempts grows.
+// The kinds of backoff.
 const (
 	Exponential Backoff = "exponential" // it doubles, and half of it is random
 	Linear      Backoff = "linear"      // it grows by First each time
 	Fixed       Backoff = "fixed"       // it stays First
-	NoBackoff   Backoff = "none"        // there is none
+	NoBackoff   Backoff = "none"        // no pause
 )
 
 const (
@@ -31,6 +31,7 @@ const (
 	defaultMaxPause   = time.Minute
 )
 
+// WithDefaults returns the policy with its zero values replaced by the defaults.
 func (p RetryPolicy) WithDefaults() RetryPolicy {
 	if p.Backoff == "" {
 		p.Backoff = Exponential
@@ -44,7 +45,8 @@ func (p RetryPolicy) WithDefaults() RetryPolicy {
 	return p
 }
 
-// check says what is wrong with a policy that has its defaults.
+// Check returns an error for an unknown backoff, a negative value, or a first pause above the longest. The policy must have
+// its defaults, see [RetryPolicy.WithDefaults].
 func (p RetryPolicy) Check() error {
 	switch p.Backoff {
 	case Exponential, Linear, Fixed, NoBackoff:
@@ -57,8 +59,8 @@ func (p RetryPolicy) Check() error {
 	return nil
 }
 
-// Pause is how long to wait after a failed attempt, counted from 1, before the next. The half of an exponential pause is
-// random, so that what failed together does not come back together.
+// Pause returns the pause after a failed attempt, counted from 1. Half of an exponential pause is random, so that attempts
+// that failed together are not repeated together.
 func (p RetryPolicy) Pause(attempt int) time.Duration {
 	p, attempt = p.WithDefaults(), max(attempt, 1)
 	switch p.Backoff {
@@ -67,7 +69,7 @@ func (p RetryPolicy) Pause(attempt int) time.Duration {
 	case Fixed:
 		return min(p.First, p.Max)
 	case Linear:
-		if p.First > 0 && int64(attempt) > int64(p.Max/p.First) { // times First, it could overflow
+		if p.First > 0 && int64(attempt) > int64(p.Max/p.First) { // the product could overflow
 			return p.Max
 		}
 		return p.First * time.Duration(attempt)
@@ -75,7 +77,7 @@ func (p RetryPolicy) Pause(attempt int) time.Duration {
 	return p.exponential().Pause(attempt)
 }
 
-// steadyPause is the pause without what is random about it: what is decided has to come out the same each time.
+// SteadyPause is Pause without its random part, for decisions, which have to be repeatable.
 func (p RetryPolicy) SteadyPause(attempt int) time.Duration {
 	p, attempt = p.WithDefaults(), max(attempt, 1)
 	if p.Backoff != Exponential {

@@ -2,9 +2,7 @@ package core
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -17,20 +15,20 @@ var (
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// marshalsItself reports whether JSON leaves the type's inside to the type.
+// marshalsItself reports whether the type has its own JSON or text encoding.
 func marshalsItself(t reflect.Type) bool {
 	return t.Implements(jsonMarshaler) || t.Implements(textMarshaler) ||
 		reflect.PointerTo(t).Implements(jsonMarshaler) || reflect.PointerTo(t).Implements(textMarshaler)
 }
 
-// checkStorable refuses a type that JSON would lose a part of without a word: an unexported field, a
-// function, a channel, a value of unknown type.
+// checkStorable returns an error for a type of which JSON would silently lose a part: an unexported field, a function, a
+// channel, an interface.
 func checkStorable(t reflect.Type) error { return storable(t, t.String(), map[reflect.Type]bool{}) }
 
 func storable(t reflect.Type, path string, seen map[reflect.Type]bool) error {
 	if t.Kind() == reflect.Struct && t.NumField() > 1 {
 		if f, ok := embeddedMarshaler(t); ok {
-			return fmt.Errorf("%s embeds %v, whose own JSON would stand for the whole struct: give the field a name", path, f.Type)
+			return fmt.Errorf("%s embeds %v, whose own JSON would replace that of the whole struct: give the field a name", path, f.Type)
 		}
 	}
 	if seen[t] || marshalsItself(t) {
@@ -78,7 +76,7 @@ func storableFields(t reflect.Type, path string, seen map[reflect.Type]bool) err
 	return nil
 }
 
-// embeddedMarshaler finds an embedded field that marshals itself: its methods are then those of the struct.
+// embeddedMarshaler returns an embedded field that marshals itself: its methods are promoted to the struct.
 func embeddedMarshaler(t reflect.Type) (reflect.StructField, bool) {
 	for f := range t.Fields() {
 		if f.Anonymous && marshalsItself(f.Type) {
@@ -88,7 +86,7 @@ func embeddedMarshaler(t reflect.Type) (reflect.StructField, bool) {
 	return reflect.StructField{}, false
 }
 
-// jsonNames yields the names that a struct's fields have in JSON, those of embedded structs among them.
+// jsonNames yields the JSON names of a struct's fields, including those of embedded structs.
 func jsonNames(t reflect.Type) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for f := range t.Fields() {
@@ -105,48 +103,6 @@ func jsonNames(t reflect.Type) iter.Seq[string] {
 				return
 			}
 		}
-	}
-}
-
-// schemaHash is a fingerprint of the form that JSON gives a type: it changes when a field is added, removed,
-// renamed or retyped.
-func schemaHash(t reflect.Type, version int) string {
-	var shape strings.Builder
-	fmt.Fprintf(&shape, "%d:", version)
-	describe(&shape, t, map[reflect.Type]bool{})
-	sum := sha256.Sum256([]byte(shape.String()))
-	return hex.EncodeToString(sum[:16])
-}
-
-func describe(to *strings.Builder, t reflect.Type, seen map[reflect.Type]bool) {
-	if marshalsItself(t) || seen[t] {
-		to.WriteString(t.String())
-		return
-	}
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice:
-		seen[t] = t.Name() != "" // only a named type can hold itself
-		fmt.Fprintf(to, "%v ", t.Kind())
-		describe(to, t.Elem(), seen)
-	case reflect.Array:
-		fmt.Fprintf(to, "array %d ", t.Len())
-		describe(to, t.Elem(), seen)
-	case reflect.Map:
-		seen[t] = t.Name() != ""
-		to.WriteString("map ")
-		describe(to, t.Key(), seen)
-		describe(to, t.Elem(), seen)
-	case reflect.Struct:
-		seen[t] = true
-		to.WriteByte('{')
-		for f := range t.Fields() {
-			fmt.Fprintf(to, "%s %q ", f.Name, f.Tag.Get("json"))
-			describe(to, f.Type, seen)
-			to.WriteByte(';')
-		}
-		to.WriteByte('}')
-	default:
-		to.WriteString(t.Kind().String())
 	}
 }
 

@@ -3,6 +3,7 @@ package core_test
 import (
 	"errors"
 	"hash/fnv"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -128,4 +129,17 @@ func FuzzParsePosition(f *testing.F) {
 			t.Errorf("%q is %v, and read again %v, %v", text, p, again, err)
 		}
 	})
+}
+
+// CheckToken and TokenPattern are one rule.
+func TestTokenPattern(t *testing.T) {
+	t.Parallel()
+	pattern := regexp.MustCompile(core.TokenPattern)
+	for b := range 256 {
+		for _, text := range []string{string([]byte{byte(b)}), "a" + string([]byte{byte(b)}), strings.Repeat("a", b)} {
+			if got := core.CheckToken("text", text) == nil; got != pattern.MatchString(text) {
+				t.Errorf("%q: CheckToken accepts it: %v, TokenPattern matches it: %v", text, got, !got)
+			}
+		}
+	}
 }

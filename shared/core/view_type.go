@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
-// ViewType is a view with its type parameter erased: what the runtime works with.
+// ViewType is a view without its type parameter, as the engine uses it.
 type ViewType struct {
 	ViewSpec
 	Module  string
-	Doc     string // what the documents are; empty where the module does not say
+	Doc     string // one line about the documents, for OpenAPI; may be empty
 	DocType reflect.Type
 
 	folds      map[string]FoldSpec // by the event's full name
@@ -21,37 +19,14 @@ type ViewType struct {
 	newDoc     func() any
 }
 
-// ViewSpec is what a [port.ViewStore] knows of a view.
-type ViewSpec struct {
-	Name    string
-	Version int
-	Rebuild int // of which build this is about: see [Build]
-	Fields  Fields
-	// Shared says that a document may be written from several partitions: its key is not the stream's id.
-	Shared bool
-}
-
-// Build is the build that the specification is about.
-func (v ViewSpec) Build() Build { return Build{View: v.Name, Version: v.Version, Rebuild: v.Rebuild} }
-
-// Field finds a declared field.
-func (v ViewSpec) Field(name string) (Field, bool) {
-	for _, f := range v.Fields {
-		if f.Name == name {
-			return f, true
-		}
-	}
-	return Field{}, false
-}
-
-// Folds reports whether the view is made of this event: its full name, "ordering.OrderPlaced".
+// Folds reports whether the view folds the event of this full name, such as "ordering.OrderPlaced".
 func (v *ViewType) Folds(eventName string) bool {
 	_, ok := v.folds[eventName]
 	return ok
 }
 
-// FoldsFrom reports whether the view is made of events of such streams. It may then be about one whose kind this program
-// does not know.
+// FoldsFrom reports whether the view folds events of streams of this category. An event of such a stream whose kind the
+// program does not know may concern the view.
 func (v *ViewType) FoldsFrom(s Stream) bool {
 	if strings.HasPrefix(s.Category, ProcessCategory) {
 		return v.categories[ProcessCategoryName]
@@ -59,14 +34,14 @@ func (v *ViewType) FoldsFrom(s Stream) bool {
 	return v.categories[s.Category]
 }
 
-// Begins reports whether the commit is the first of anything that its document is made of: there is none yet then. Each
-// document has to be that of one stream, and of no stream of another category with the same id.
+// Begins reports whether the view has no document for the commit yet: the commit is the first of its stream, and each
+// document belongs to one stream, never to streams of two categories with the same id.
 func (v *ViewType) Begins(c *Commit) bool {
 	return c.First() == 1 && !v.Shared && len(v.categories) == 1 && !v.categories[ProcessCategoryName]
 }
 
-// Keys are the keys of the documents that the event changes, each once, in the order of the view. The
-// error says that a key can't be stored.
+// Keys returns the keys of the documents that the event changes, each once, in the order of the view's key function. It
+// returns an error that wraps [ErrBadToken] for a key that can't be stored.
 func (v *ViewType) Keys(eventName string, e Event, m Meta) ([]string, error) {
 	keys := v.folds[eventName].Keys(e, m)
 	for _, k := range keys {
@@ -88,7 +63,7 @@ func (v *ViewType) Keys(eventName string, e Event, m Meta) ([]string, error) {
 	return unique, nil
 }
 
-// Fold changes the document, which [ViewType.NewDocument] made, by the event.
+// Fold applies the event to a document made by [ViewType.NewDocument]. It returns [Delete] where the document is to be removed.
 func (v *ViewType) Fold(eventName string, document any, e Event, m Meta) error {
 	return v.folds[eventName].Fold(document, e, m)
 }
@@ -96,40 +71,23 @@ func (v *ViewType) Fold(eventName string, document any, e Event, m Meta) error {
 // NewDocument returns a pointer to a zero document.
 func (v *ViewType) NewDocument() any { return v.newDoc() }
 
-// MaxKeyLength is the longest key of a document, in bytes.
-const MaxKeyLength = 256
-
-// CheckKey returns an error that wraps [ErrBadToken] unless key can be the key of a document: 1 to 256 bytes
-// of UTF-8 without control characters.
-func CheckKey(key string) error {
-	if key == "" || len(key) > MaxKeyLength || !utf8.ValidString(key) {
-		return fmt.Errorf("%w: key %.300q must have 1 to %d bytes of UTF-8", ErrBadToken, key, MaxKeyLength)
-	}
-	for _, r := range key {
-		if unicode.IsControl(r) {
-			return fmt.Errorf("%w: key %q holds a control character", ErrBadToken, key)
-		}
-	}
-	return nil
-}
-
 // FoldSpec describes how one event changes the documents of a view.
 type FoldSpec struct {
 	Event reflect.Type
-	// Shared says that Keys may name other documents than the one whose key is the id of the event's stream.
+	// Shared: Keys may name other documents than the one whose key is the id of the event's stream.
 	Shared bool
 	Keys   func(e Event, m Meta) []string
 	Fold   func(document any, e Event, m Meta) error // document is what NewDocument of the view returned
 }
 
-// NewViewType checks a view and returns it with its type parameter erased. newDocument returns a pointer to a zero
+// NewViewType checks a view and returns it without its type parameter. newDocument returns a pointer to a zero
 // document; eventOf finds a registered event by its Go type. The error names the part that is wrong.
 func NewViewType(module string, spec ViewSpec, newDocument func() any, folds []FoldSpec, eventOf func(reflect.Type) (*EventType, bool)) (*ViewType, error) {
 	t := &ViewType{
 		ViewSpec: spec, Module: module, DocType: reflect.TypeOf(newDocument()).Elem(),
 		folds: map[string]FoldSpec{}, categories: map[string]bool{}, newDoc: newDocument,
 	}
-	if err := t.check(); err != nil {
+	if err := t.checkSpec(); err != nil {
 		return nil, err
 	}
 	for _, f := range folds {
@@ -149,34 +107,16 @@ func NewViewType(module string, spec ViewSpec, newDocument func() any, folds []F
 	return t, nil
 }
 
-// Fields are the declared fields of a view.
-type Fields []Field
-
-// Field is a field of the document, by its JSON name, that lists may filter and sort by. It is indexed.
-type Field struct {
-	Name string
-	Kind FieldKind
-}
-
-// FieldKind says how a field compares.
-type FieldKind int
-
-// The kinds of field.
-const (
-	Text   FieldKind = iota // byte by byte, which is also right for ISO dates
-	Number                  // as exact decimal numbers, which JSON may hold as a number or as a string
-)
-
 // Delete is returned by a fold that removes the document.
 var Delete = errors.New("delete the document") //nolint:staticcheck // a verb in the place of an error, like fs.SkipDir
 
-// Postgres cuts names off after 63 bytes: "view_<name>_v<version>_r<rebuild>" has to fit.
+// Postgres truncates names after 63 bytes: "view_<name>_v<version>_r<rebuild>" has to fit.
 const (
 	maxViewName    = 40
 	maxViewVersion = 99_999
 )
 
-func (v *ViewType) check() error {
+func (v *ViewType) checkSpec() error {
 	if err := CheckToken("view", v.Name); err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 //		Name: "transfer",
 //		On: es.Reactions[transferring]{
 //			es.Start(es.StreamID, transferring.requested),
-//			es.OnOutcome(transferring.withdrawn),
-//			es.OnOutcome(transferring.deposited),
+//			es.OnResult(transferring.withdrawn),
+//			es.OnResult(transferring.deposited),
 //			es.OnDeadline("deposit", transferring.depositLate),
 //		},
 //	}
@@ -34,7 +34,7 @@ type Process[S any] struct {
 	Snapshot SnapshotPolicy
 }
 
-// Reactions are what a process reacts to, one each for an event, an outcome or a deadline.
+// Reactions are what a process reacts to, one each for an event, a result or a deadline.
 type Reactions[S any] []Reaction[S]
 
 // Reaction is how a process reacts to one kind of trigger; made by [Start], [When], [OnResult], [OnDeadline].
@@ -98,7 +98,7 @@ func reread[E any](event Event) E {
 	return e
 }
 
-// OnOutcome reacts to what became of a command of type C that this instance has sent. It is also told of commands whose
+// OnResult reacts to what became of a command of type C that this instance has sent. It is also told of commands whose
 // outcome comes when the instance has ended (see [CommandResult.Ended]): what was given up may have worked after all.
 //
 // An instance whose command is rejected, and which has no reaction to that, is parked.

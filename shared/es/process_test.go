@@ -144,7 +144,7 @@ func TestProcessesThatCantWork(t *testing.T) {
 	for says, m := range map[string]es.Module{
 		"no event":                with(func(p *es.Process[lunch]) { p.On = p.On[1:] }),
 		"twice to kitchen.Hungry": with(func(p *es.Process[lunch]) { p.On = append(p.On, p.On[0]) }),
-		"twice to the outcome":    with(func(p *es.Process[lunch]) { p.On = append(p.On, p.On[1]) }),
+		"twice to the result":     with(func(p *es.Process[lunch]) { p.On = append(p.On, p.On[1]) }),
 		"twice to the deadline":   with(func(p *es.Process[lunch]) { p.On = append(p.On, p.On[3]) }),
 		"more than 43 bytes":      with(func(p *es.Process[lunch]) { p.On = append(p.On, es.OnDeadline(strings.Repeat("x", 60), lunch.late)) }),
 		"which no decider applies": with(func(p *es.Process[lunch]) {

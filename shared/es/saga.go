@@ -21,7 +21,7 @@ import (
 //	}
 //
 // A step that failed is not undone. Of one that timed out nobody knows yet whether it has worked: where it turns out that
-// it has, it is undone too. The instance ends when the outcome of every command is known. A compensation must not be
+// it has, it is undone too. The instance ends when the result of every command is known. A compensation must not be
 // rejected: where it is, the instance is parked, and a retry sends it again.
 type Saga[S any] struct {
 	Name  string

@@ -198,6 +198,6 @@ func randomStep(s *estest.ProcessScenario, random *rand.Rand, booked map[string]
 			delete(booked, sent.To)
 		}
 	}
-	s.WhenOutcome(sent.ID, accepted, []string{"busy", "full"}[random.IntN(2)])
+	s.WhenResult(sent.ID, accepted, []string{"busy", "full"}[random.IntN(2)])
 	s.ThenStatus(s.Instance().Status)
 }

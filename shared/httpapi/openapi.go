@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"orchestrix/shared/core"
 	"orchestrix/shared/problem"
 )
 
@@ -105,7 +106,7 @@ func integer(least, most float64, otherwise any) *huma.Schema {
 
 // token is the schema of an id in a path.
 func token() *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Pattern: "^[A-Za-z0-9_-]{1,64}$", Examples: []any{"10248"}}
+	return &huma.Schema{Type: huma.TypeString, Pattern: core.TokenPattern, Examples: []any{"10248"}}
 }
 
 // object is a schema with these properties, of which optional ones need not be there.

@@ -14,8 +14,8 @@ type decider struct {
 	registry    *core.Registry
 	instances   *core.Aggregate // what the aggregates of all processes have in common
 	events      map[string]*Reaction
-	outcomes    map[*core.CommandType]*Reaction
-	anyOutcome  *Reaction
+	results    map[*core.CommandType]*Reaction
+	anyResult  *Reaction
 	deadlines   map[string]*Reaction
 	anyDeadline *Reaction
 }
@@ -77,7 +77,7 @@ func (d *decider) reactSafely(p *Instance, c reactCommand) (events []core.Event,
 	if err != nil {
 		return nil, err
 	}
-	if reaction == nil { // an outcome that nobody asked for
+	if reaction == nil { // a result that nobody asked for
 		return []core.Event{Reacted{Trigger: c.trigger.handled(), Schema: p.Schema, State: p.State}}, nil
 	}
 	state, err := d.state(p)
@@ -119,7 +119,7 @@ func (d *decider) find(p *Instance, c reactCommand) (*Reaction, Occurrence, erro
 		}
 		return nil, o, fmt.Errorf("process %q has no reaction to its deadline %q: register it with es.OnDeadline", d.process.Name, t.Deadline.Name)
 	case TriggeredByResult:
-		return d.findOutcome(p, t, o)
+		return d.findResult(p, t, o)
 	case TriggeredByCancel:
 		return &Reaction{React: func(s any, o Occurrence) (any, []Effect) { return d.process.Cancelled(s, o.Reason, o.Meta) }}, o, nil
 	}
@@ -161,8 +161,8 @@ func (d *decider) forward(c reactCommand) ([]core.Event, error) {
 	return []core.Event{TriggerForwarded{Trigger: c.trigger, To: id}, Completed{}}, nil
 }
 
-// findOutcome returns no reaction where the command was accepted and nobody asked to know.
-func (d *decider) findOutcome(p *Instance, t *Trigger, o Occurrence) (*Reaction, Occurrence, error) {
+// findResult returns no reaction where the command was accepted and nobody asked to know.
+func (d *decider) findResult(p *Instance, t *Trigger, o Occurrence) (*Reaction, Occurrence, error) {
 	sent, ok := p.sent(t.Result.CommandID)
 	if !ok {
 		return nil, o, fmt.Errorf("%s: the instance has sent no such command", t.ID)
@@ -177,9 +177,9 @@ func (d *decider) findOutcome(p *Instance, t *Trigger, o Occurrence) (*Reaction,
 	if !ok {
 		return nil, o, fmt.Errorf("%s: decider %q takes no command %q any more", t.ID, sent.Category, sent.Name)
 	}
-	r := d.outcomes[command]
+	r := d.results[command]
 	if r == nil {
-		r = d.anyOutcome
+		r = d.anyResult
 	}
 	if r == nil && !t.Result.Accepted {
 		return nil, o, fmt.Errorf("command %q to %s-%s was rejected, and process %q has no reaction to that: %s: %s",
@@ -233,7 +233,7 @@ const MoreWaits = "more waits than one retry takes: retry again"
 // MaxDrain is how much of an inbox one retry takes, at most: it is all one commit.
 const MaxDrain = 50
 
-// drain reacts to what waits. Where the instance has ended, or has been told to end, only outcomes still count.
+// drain reacts to what waits. Where the instance has ended, or has been told to end, only results still count.
 func (d *decider) drain(p Instance, c personCommand, ending bool) (events []core.Event) {
 	for n := 0; len(p.Inbox) > 0; n++ {
 		t := p.Inbox[0]

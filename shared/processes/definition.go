@@ -29,7 +29,7 @@ type Reaction struct {
 	Instance  func(e core.Event, m core.Meta) string // id of the instance that the event is for, empty for none
 	Command   reflect.Type                           // of [TriggeredByResult]
 	Deadline  string                                 // name, of [TriggeredByDeadline]
-	Every     bool                                   // every outcome, or deadline, that has no other reaction
+	Every     bool                                   // every result, or deadline, that has no other reaction
 	React     func(state any, o Occurrence) (any, []Effect)
 }
 
@@ -37,7 +37,7 @@ type Reaction struct {
 type Occurrence struct {
 	Event    core.Event // of the type that the registry decodes
 	Meta     core.Meta
-	Command  any // that the outcome is about
+	Command  any // that the result is about
 	Result   core.CommandResult
 	Deadline string
 	Again    bool // a person has asked for another attempt
@@ -53,7 +53,7 @@ func (p Definition) Compile(r *core.Registry) (*core.ProcessType, error) {
 	}
 	d := &decider{
 		process: p, registry: r, instances: instances,
-		events: map[string]*Reaction{}, outcomes: map[*core.CommandType]*Reaction{}, deadlines: map[string]*Reaction{},
+		events: map[string]*Reaction{}, results: map[*core.CommandType]*Reaction{}, deadlines: map[string]*Reaction{},
 	}
 	t := &core.ProcessType{Module: p.Module, Name: p.Name, Routes: map[string]core.Route{}}
 	err = errors.Join(core.CheckToken("process", p.Name), core.CheckToken("category", core.ProcessCategory+p.Name), p.State.Check())
@@ -115,7 +115,7 @@ func (d *decider) add(t *core.ProcessType, r *Reaction) error {
 		d.anyDeadline = r
 		return nil
 	case r.Every:
-		d.anyOutcome = r
+		d.anyResult = r
 		return nil
 	case r.To == TriggeredByDeadline:
 		if d.deadlines[r.Deadline] != nil {
@@ -127,15 +127,15 @@ func (d *decider) add(t *core.ProcessType, r *Reaction) error {
 	found := false
 	for _, a := range d.registry.Aggregates() {
 		c, ok := a.CommandOfType(r.Command)
-		if ok && d.outcomes[c] != nil {
-			return fmt.Errorf("it reacts twice to the outcome of %v", r.Command)
+		if ok && d.results[c] != nil {
+			return fmt.Errorf("it reacts twice to the result of %v", r.Command)
 		}
 		if ok {
-			d.outcomes[c], found = r, true
+			d.results[c], found = r, true
 		}
 	}
 	if !found {
-		return fmt.Errorf("it reacts to the outcome of %v, a command that no decider takes", r.Command)
+		return fmt.Errorf("it reacts to the result of %v, a command that no decider takes", r.Command)
 	}
 	return nil
 }

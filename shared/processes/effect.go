@@ -37,7 +37,7 @@ const (
 	FailEffect
 )
 
-// Tagged gives a command a tag, which its outcome then carries.
+// Tagged gives a command a tag, which its result then carries.
 func (e Effect) Tagged(tag string) Effect {
 	e.Tag = tag
 	return e

@@ -34,7 +34,7 @@ type Instance struct {
 	Schema int             `json:"state_schema,omitempty"` // of State; 0: none is recorded yet
 	State  json.RawMessage `json:"state,omitempty"`        // the process's own
 
-	Sent      []SentCommand `json:"sent,omitempty"`      // commands whose outcome is not known, oldest first
+	Sent      []SentCommand `json:"sent,omitempty"`      // commands whose result is not known, oldest first
 	Deadlines []SetDeadline `json:"deadlines,omitempty"` // pending
 	Inbox     []Trigger     `json:"inbox,omitempty"`     // what waits while it is parked, in order; it failed on the first
 	// Sources are the streams whose events it has taken, and up to where; the last one to come is the last.

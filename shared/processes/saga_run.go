@@ -87,7 +87,7 @@ func (x *sagaRun) send(i int, tag string, c SentCommand) {
 	x.want(Effect{Kind: SendEffect, To: c.To, Command: c.Body, Category: c.Category, Name: c.Name, Tag: fmt.Sprintf(tag, i)})
 }
 
-// answered takes the outcome of an action, or of what undoes it.
+// answered takes the result of an action, or of what undoes it.
 func (x *sagaRun) answered(o Occurrence) {
 	var i int
 	if _, err := fmt.Sscanf(o.Result.Tag, tagUndo, &i); err == nil {
@@ -226,7 +226,7 @@ func (x *sagaRun) undoStep(step int) {
 	}
 }
 
-// undone takes the outcome of a compensation.
+// undone takes the result of a compensation.
 func (x *sagaRun) undone(a *sagaRecord, i int, o Occurrence) {
 	switch {
 	case o.Result.Accepted:
@@ -257,7 +257,7 @@ func (x *sagaRun) finish() {
 	}
 }
 
-// told takes the outcome of what was sent at the end.
+// told takes the result of what was sent at the end.
 func (x *sagaRun) told(a *sagaRecord, i int, o Occurrence) {
 	switch {
 	case o.Result.Accepted:

@@ -65,7 +65,7 @@ func EventTrigger(c *core.Commit, index int) Trigger {
 	}
 }
 
-// OutcomeTrigger is the trigger that the outcome of a command is.
+// ResultTrigger is the trigger that the result of a command is.
 func ResultTrigger(o core.CommandResult) Trigger {
 	return Trigger{Kind: TriggeredByResult, ID: "outcome " + o.CommandID, Time: o.Time.UTC(), Result: &o}
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"orchestrix/shared/core"
 )
 
 // format is a named pattern for the struct tag format. The schema that clients get carries the pattern, not the name.
@@ -12,7 +14,7 @@ type format struct{ pattern, description string }
 // formats are the formats of this package.
 var formats = map[string]format{
 	// token is an id, as [core.CheckToken] takes it.
-	"token": {`^[A-Za-z0-9_-]{1,64}$`, "1 to 64 letters, digits, '_' and '-'"},
+	"token": {core.TokenPattern, "1 to 64 letters, digits, '_' and '-'"},
 	// text has no control characters, which have no place in a key or on a label. minLength and maxLength limit it.
 	"text": {`^[^\x00-\x1f\x7f-\x9f]*$`, "text without control characters"},
 	// amount has at most 12 digits before the decimal point and 4 after it.

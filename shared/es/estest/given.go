@@ -42,8 +42,8 @@ type Scenario[S any] struct {
 	state     any
 }
 
-// Outcome is what a command has led to. An outcome that no Then looks at fails the test.
-type Outcome[S any] struct {
+// Result is what a command has led to. An outcome that no Then looks at fails the test.
+type Result[S any] struct {
 	t       testing.TB
 	command string
 	events  []es.Event
@@ -53,9 +53,9 @@ type Outcome[S any] struct {
 }
 
 // When gives the aggregate a command.
-func (s *Scenario[S]) When(command any) *Outcome[S] {
+func (s *Scenario[S]) When(command any) *Result[S] {
 	s.t.Helper()
-	o := &Outcome[S]{t: s.t, command: fmt.Sprintf("%T", command)}
+	o := &Result[S]{t: s.t, command: fmt.Sprintf("%T", command)}
 	o.events, o.err = s.decide(command)
 	o.after = &Scenario[S]{t: s.t, aggregate: s.aggregate, state: s.state}
 	for _, event := range o.events {
@@ -70,13 +70,13 @@ func (s *Scenario[S]) When(command any) *Outcome[S] {
 }
 
 // When gives the aggregate, after what has happened so far, one more command.
-func (o *Outcome[S]) When(command any) *Outcome[S] {
+func (o *Result[S]) When(command any) *Result[S] {
 	o.t.Helper()
 	return o.after.When(command)
 }
 
 // Then expects that the command was accepted, and led to these events, in this order.
-func (o *Outcome[S]) Then(events ...es.Event) *Outcome[S] {
+func (o *Result[S]) Then(events ...es.Event) *Result[S] {
 	o.t.Helper()
 	o.seen = true
 	if o.err != nil {
@@ -90,13 +90,13 @@ func (o *Outcome[S]) Then(events ...es.Event) *Outcome[S] {
 }
 
 // ThenNothing expects that the command was accepted and changed nothing.
-func (o *Outcome[S]) ThenNothing() *Outcome[S] {
+func (o *Result[S]) ThenNothing() *Result[S] {
 	o.t.Helper()
 	return o.Then()
 }
 
 // ThenRejected expects that the domain said no, with this code.
-func (o *Outcome[S]) ThenRejected(code string) *Outcome[S] {
+func (o *Result[S]) ThenRejected(code string) *Result[S] {
 	o.t.Helper()
 	o.seen = true
 	var rejection *es.Rejection
@@ -110,7 +110,7 @@ func (o *Outcome[S]) ThenRejected(code string) *Outcome[S] {
 }
 
 // ThenState expects that the aggregate's state is then this one.
-func (o *Outcome[S]) ThenState(want S) *Outcome[S] {
+func (o *Result[S]) ThenState(want S) *Result[S] {
 	o.t.Helper()
 	o.seen = true
 	if d := difference(want, o.State()); d != "" {
@@ -120,7 +120,7 @@ func (o *Outcome[S]) ThenState(want S) *Outcome[S] {
 }
 
 // State is the aggregate's state after the command.
-func (o *Outcome[S]) State() S { return o.after.State() }
+func (o *Result[S]) State() S { return o.after.State() }
 
 // State is the aggregate's state.
 func (s *Scenario[S]) State() S {

@@ -100,20 +100,20 @@ func (s *ProcessScenario) route(event es.Event, name string, c *core.Commit) {
 	s.take(processes.EventTrigger(c, 0))
 }
 
-// WhenAccepted lets a command be accepted that the instance has sent, the oldest of its kind whose outcome is open.
+// WhenAccepted lets a command be accepted that the instance has sent, the oldest of its kind whose result is not known yet.
 func (s *ProcessScenario) WhenAccepted(command any) *ProcessScenario {
 	s.t.Helper()
-	return s.WhenOutcome(s.sent(command), true, "")
+	return s.WhenResult(s.sent(command), true, "")
 }
 
 // WhenRejected lets the domain say no, with this code, to a command that the instance has sent.
 func (s *ProcessScenario) WhenRejected(command any, code string) *ProcessScenario {
 	s.t.Helper()
-	return s.WhenOutcome(s.sent(command), false, code)
+	return s.WhenResult(s.sent(command), false, code)
 }
 
-// WhenOutcome lets the outcome of a command come, by the command's id: accepted, or rejected with a code.
-func (s *ProcessScenario) WhenOutcome(id string, accepted bool, code string) *ProcessScenario {
+// WhenResult lets the result of a command come, by the command's id: accepted, or rejected with a code.
+func (s *ProcessScenario) WhenResult(id string, accepted bool, code string) *ProcessScenario {
 	s.t.Helper()
 	o := es.CommandResult{CommandID: id, Accepted: accepted, Time: s.now}
 	if !accepted {
@@ -156,7 +156,7 @@ func (s *ProcessScenario) WhenRetried() *ProcessScenario {
 	return s
 }
 
-// sent is the id of a command that the instance has sent and that has no outcome yet.
+// sent is the id of a command that the instance has sent and that has no result yet.
 func (s *ProcessScenario) sent(command any) string {
 	s.t.Helper()
 	body := encode(s.t, command)

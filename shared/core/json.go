@@ -2,8 +2,6 @@ package core
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,9 +13,9 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// Marshal encodes a payload or a state. All JSON of events, commands, states and documents goes through
-// Marshal and [Unmarshal], so that the encoder can be changed in one place. A type that panics as it encodes itself is an
-// error: some of what is encoded is nobody's request.
+// Marshal encodes a payload, a state or a document. All JSON of events, commands, states and documents goes through
+// Marshal and [Unmarshal], so that the encoder can be changed in one place. A panic of a MarshalJSON method is returned as
+// an error, because states and documents are also encoded outside of requests, where no handler recovers panics.
 func Marshal(v any) (data json.RawMessage, err error) {
 	e := encoders.Get().(*encoder)
 	defer e.free()
@@ -32,7 +30,7 @@ func Marshal(v any) (data json.RawMessage, err error) {
 	return bytes.Clone(bytes.TrimSuffix(e.out.Bytes(), []byte{'\n'})), nil
 }
 
-// encoder is a JSON encoder with its buffer, which every command needs several times.
+// encoder is a JSON encoder with its buffer. Encoders are pooled, because each command needs several.
 type encoder struct {
 	*json.Encoder
 	out bytes.Buffer
@@ -41,11 +39,11 @@ type encoder struct {
 var encoders = sync.Pool{New: func() any {
 	e := &encoder{}
 	e.Encoder = json.NewEncoder(&e.out)
-	e.SetEscapeHTML(false) // what is stored is no HTML, and should come back as it was
+	e.SetEscapeHTML(false) // stored data is not HTML
 	return e
 }}
 
-// free gives the encoder back, unless it holds the memory of something uncommonly large.
+// free returns the encoder to the pool, unless its buffer has grown unusually large.
 func (e *encoder) free() {
 	const largest = 64 << 10
 	if e.out.Cap() <= largest {
@@ -54,23 +52,23 @@ func (e *encoder) free() {
 	}
 }
 
-// Unmarshal decodes what the system itself has written. Fields that the type no longer has are ignored: an
-// old event may hold more than today's struct.
+// Unmarshal decodes data that the platform has written. Unknown fields are ignored: an old event may hold fields that its
+// current type has lost. Errors wrap [ErrBadPayload].
 func Unmarshal(data []byte, into any) error {
-	if jsonv2.Unmarshal(data, into, atOnce) == nil {
+	if jsonv2.Unmarshal(data, into, singlePass) == nil {
 		return nil
 	}
-	if err := jsonv1.Unmarshal(data, into); err != nil { // what is wrong, in the words that callers know
+	if err := jsonv1.Unmarshal(data, into); err != nil { // for an error in the words of encoding/json
 		return fmt.Errorf("%w: %w", ErrBadPayload, err)
 	}
 	return nil
 }
 
-// atOnce decodes as encoding/json does, but does not go through the whole input first to see whether it is JSON at all.
-var atOnce = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
+// singlePass decodes with the rules of encoding/json, but without a first pass that only validates the input.
+var singlePass = jsonv2.JoinOptions(jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false))
 
-// UnmarshalStrict decodes what came from outside: one JSON value in valid UTF-8, without fields that the
-// type doesn't have.
+// UnmarshalStrict decodes data from outside: one JSON value in valid UTF-8, without fields that the type lacks. Errors wrap
+// [ErrBadPayload].
 func UnmarshalStrict(data []byte, into any) error {
 	if !utf8.Valid(data) {
 		return fmt.Errorf("%w: not valid UTF-8", ErrBadPayload)
@@ -89,19 +87,8 @@ func UnmarshalStrict(data []byte, into any) error {
 	return nil
 }
 
-// HashCommand is a fingerprint of a command's name and body that ignores white space between tokens: 128
-// bits of SHA-256 in hexadecimal. Two requests with one command id and different hashes are not one command.
-func HashCommand(name string, body []byte) string {
-	if whole, err := Compact(bytes.Trim(body, " \t\r\n")); err == nil { // a file ends with a line break
-		body = whole
-	}
-	const usual = 1 << 10 // bytes, which need no memory of the heap
-	text := append(append(make([]byte, 0, usual), name...), 0)
-	sum := sha256.Sum256(append(text, body...))
-	return hex.EncodeToString(sum[:16])
-}
-
-// compact is JSON without white space between its tokens: the same bytes where there is none, as in all that [Marshal] writes.
+// Compact removes white space between the tokens of JSON. It returns data itself where there is none, as in all output of
+// [Marshal].
 func Compact(data []byte) ([]byte, error) {
 	if !spaced(data) {
 		return data, nil
