@@ -138,7 +138,7 @@ func (w *world) count(event es.Event) {
 }
 
 func (w *world) react(id string, t processes.Trigger) {
-	w.apply(id, processes.React(w.process, stream(w.process.Aggregate.Category, id), t, nil))
+	w.apply(id, processes.ReactCommand(w.process, stream(w.process.Aggregate.Category, id), t, nil))
 }
 
 // apply gives an instance a command, and sends what it wants to send.
@@ -260,7 +260,7 @@ func (w *world) disturb() {
 		_ = w.decide(to, banking.Deposit{Amount: money("60")})
 	case 5:
 		id := "t-0"
-		w.apply(id, processes.End(w.process, stream(w.process.Aggregate.Category, id), fmt.Sprint("end-", w.random.Uint64()), core.Action{Who: "x", At: w.now}, nil))
+		w.apply(id, processes.CancelCommand(w.process, stream(w.process.Aggregate.Category, id), fmt.Sprint("end-", w.random.Uint64()), core.Action{Who: "x", At: w.now}, nil))
 	}
 }
 

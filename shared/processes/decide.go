@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// processDecider decides what an instance of a process does. Whatever goes wrong in the process's own code parks the
-// instance; none of it is an error here.
+// decider decides the commands of a process's instances. A failure of the process's own code parks the instance; it is not
+// an error of the command.
 type decider struct {
 	process     Definition
 	registry    *core.Registry
-	instances   *core.Aggregate // what the aggregates of all processes have in common
+	instances   *core.Aggregate // registers the events of all instances
 	events      map[string]*Reaction
-	results    map[*core.CommandType]*Reaction
-	anyResult  *Reaction
+	results     map[*core.CommandType]*Reaction
+	anyResult   *Reaction
 	deadlines   map[string]*Reaction
 	anyDeadline *Reaction
 }
 
-// take hands a trigger to an instance, or lets it wait where the instance is parked.
-func (d *decider) take(p Instance, c reactCommand) ([]core.Event, error) {
+// deliver lets an instance react to a trigger, or queues the trigger where the instance is parked.
+func (d *decider) deliver(p Instance, c reactCommand) ([]core.Event, error) {
 	t := c.trigger
 	if p.knows(&t) || !c.lost && d.ignores(&p, &t) {
 		return nil, nil
@@ -30,12 +30,12 @@ func (d *decider) take(p Instance, c reactCommand) ([]core.Event, error) {
 		return d.react(p, c), nil
 	}
 	if len(p.Inbox) >= MaxInbox {
-		return nil, fmt.Errorf("%w: %s is parked, and %d triggers wait: retry or cancel it", core.ErrInboxFull, c.instance, len(p.Inbox))
+		return nil, fmt.Errorf("%w: %s is parked with %d queued triggers: retry or cancel the instance", core.ErrInboxFull, c.instance, len(p.Inbox))
 	}
 	return []core.Event{TriggerHeld{Trigger: t}}, nil
 }
 
-// ignores reports whether the trigger means nothing to the instance as it stands.
+// ignores reports whether the instance, in its current status, does not react to the trigger.
 func (d *decider) ignores(p *Instance, t *Trigger) bool {
 	if t.Kind == TriggeredByResult {
 		return false
@@ -47,7 +47,7 @@ func (d *decider) ignores(p *Instance, t *Trigger) bool {
 	return p.Status.Ended() || p.Status == StatusParked && p.Resume.Ended()
 }
 
-// react works out what the instance does about a trigger. Where that fails, it is parked.
+// react returns the events of the instance's reaction to a trigger: [Parked] where the reaction fails.
 func (d *decider) react(p Instance, c reactCommand) []core.Event {
 	events, err := d.reactSafely(&p, c)
 	if err != nil {
@@ -68,16 +68,16 @@ func (d *decider) reactSafely(p *Instance, c reactCommand) (events []core.Event,
 		return nil, c.failed
 	}
 	if o := c.trigger.Result; o != nil && o.Refused {
-		return d.refused(p, c)
+		return d.resendRefused(p, c)
 	}
 	if c.trigger.Again && p.Lost {
 		return d.forward(c)
 	}
-	reaction, o, err := d.find(p, c)
+	reaction, o, err := d.findReaction(p, c)
 	if err != nil {
 		return nil, err
 	}
-	if reaction == nil { // a result that nobody asked for
+	if reaction == nil { // the process has no reaction to an accepted command
 		return []core.Event{Reacted{Trigger: c.trigger.handled(), Schema: p.Schema, State: p.State}}, nil
 	}
 	state, err := d.state(p)
@@ -88,9 +88,9 @@ func (d *decider) reactSafely(p *Instance, c reactCommand) (events []core.Event,
 	return d.record(p, c, next, effects)
 }
 
-// refused is what becomes of a command that nobody could decide: it is sent again, under another id, when a person
-// retries.
-func (d *decider) refused(p *Instance, c reactCommand) ([]core.Event, error) {
+// resendRefused parks the instance for a command that was refused. When an operator retries, it sends the command again
+// under another id.
+func (d *decider) resendRefused(p *Instance, c reactCommand) ([]core.Event, error) {
 	o := c.trigger.Result
 	sent, _ := p.sent(o.CommandID)
 	if !c.trigger.Again {
@@ -102,8 +102,8 @@ func (d *decider) refused(p *Instance, c reactCommand) ([]core.Event, error) {
 	}}, nil
 }
 
-// find returns the reaction to a trigger, and the trigger as the reaction takes it.
-func (d *decider) find(p *Instance, c reactCommand) (*Reaction, Occurrence, error) {
+// findReaction returns the reaction to a trigger, and the trigger in the form of a reaction's argument.
+func (d *decider) findReaction(p *Instance, c reactCommand) (*Reaction, Occurrence, error) {
 	t := &c.trigger
 	o := Occurrence{Meta: t.meta(c.instance), Again: t.Again, Reason: t.Reason}
 	switch t.Kind {
@@ -123,7 +123,7 @@ func (d *decider) find(p *Instance, c reactCommand) (*Reaction, Occurrence, erro
 	case TriggeredByCancel:
 		return &Reaction{React: func(s any, o Occurrence) (any, []Effect) { return d.process.Cancelled(s, o.Reason, o.Meta) }}, o, nil
 	}
-	return nil, o, fmt.Errorf("nobody knows what a trigger of kind %q is: run the version of the program that wrote it", t.Kind)
+	return nil, o, fmt.Errorf("triggers of kind %q are unknown: run the version of the program that wrote it", t.Kind)
 }
 
 func (d *decider) findEvent(t *Trigger, o Occurrence, instance core.Stream) (*Reaction, Occurrence, error) {
@@ -132,7 +132,7 @@ func (d *decider) findEvent(t *Trigger, o Occurrence, instance core.Stream) (*Re
 		return nil, o, fmt.Errorf("process %q has no reaction to %s: register it with es.Start or es.When", d.process.Name, t.Event.Type)
 	}
 	if len(t.Event.Data) == 0 {
-		return nil, o, fmt.Errorf("%s at %s is too large to be kept here, so that it can't be tried again: cancel the instance", t.ID, t.Event.Position)
+		return nil, o, fmt.Errorf("%s at %s was too large to be recorded and can't be tried again: cancel the instance", t.ID, t.Event.Position)
 	}
 	event, err := d.registry.Decode(core.Recorded{Type: t.Event.Type, Schema: t.Event.Schema, Data: t.Event.Data})
 	if err != nil {
@@ -145,14 +145,14 @@ func (d *decider) findEvent(t *Trigger, o Occurrence, instance core.Stream) (*Re
 	return r, o, nil
 }
 
-// forward sends an event to the instance that it is for, where it could not be found at first.
+// forward sends a lost event to its instance, now that the instance function succeeds.
 func (d *decider) forward(c reactCommand) ([]core.Event, error) {
 	r, o, err := d.findEvent(&c.trigger, Occurrence{Meta: c.trigger.meta(c.instance)}, c.instance)
 	if r == nil || o.Event == nil {
 		return nil, err
 	}
 	id := r.Instance(o.Event, o.Meta)
-	if id == "" { // it is for none
+	if id == "" { // for no instance
 		return []core.Event{TriggerDropped{Trigger: c.trigger.handled()}, Completed{}}, nil
 	}
 	if err := core.CheckToken("instance", id); err != nil {
@@ -161,7 +161,7 @@ func (d *decider) forward(c reactCommand) ([]core.Event, error) {
 	return []core.Event{TriggerForwarded{Trigger: c.trigger, To: id}, Completed{}}, nil
 }
 
-// findResult returns no reaction where the command was accepted and nobody asked to know.
+// findResult returns no reaction where the command was accepted and the process has no reaction to that.
 func (d *decider) findResult(p *Instance, t *Trigger, o Occurrence) (*Reaction, Occurrence, error) {
 	sent, ok := p.sent(t.Result.CommandID)
 	if !ok {
@@ -193,7 +193,7 @@ func (d *decider) findResult(p *Instance, t *Trigger, o Occurrence) (*Reaction, 
 	return r, o, err
 }
 
-// state is the process's own state, of today's form.
+// state returns the process's own state, decoded through upcasts where it is older.
 func (d *decider) state(p *Instance) (any, error) {
 	if p.Schema == 0 {
 		return d.process.Initial, nil
@@ -205,7 +205,7 @@ func (d *decider) state(p *Instance) (any, error) {
 	return state, nil
 }
 
-// record writes down what the reaction has come to.
+// record returns the events of a reaction: its next state and its effects.
 func (d *decider) record(p *Instance, c reactCommand, next any, effects []Effect) ([]core.Event, error) {
 	data, err := core.Marshal(next)
 	if err != nil {
@@ -214,8 +214,8 @@ func (d *decider) record(p *Instance, c reactCommand, next any, effects []Effect
 	return recordEffects(d.registry, p, c, Reacted{Trigger: c.trigger.handled(), Schema: d.process.State.Schema(), State: data}, effects)
 }
 
-// retry lets a parked instance go on with what waits for it, in order, until it is parked again.
-func (d *decider) retry(p Instance, c personCommand) ([]core.Event, error) {
+// retry resumes a parked instance with its queued triggers, in order, until the instance is parked again.
+func (d *decider) retry(p Instance, c operatorCommand) ([]core.Event, error) {
 	switch p.Status {
 	case StatusParked:
 	case "":
@@ -227,17 +227,18 @@ func (d *decider) retry(p Instance, c personCommand) ([]core.Event, error) {
 	return append([]core.Event{retried}, d.drain(p.resumed(), c, false)...), nil
 }
 
-// MoreWaits is the error with which an instance is parked again when more waits for it than one retry takes.
+// MoreWaits is the error of an instance that is parked again because its queue exceeds the limit of one retry.
 const MoreWaits = "more waits than one retry takes: retry again"
 
-// MaxDrain is how much of an inbox one retry takes, at most: it is all one commit.
+// MaxDrain is the maximum number of queued triggers of one retry, because their reactions are one commit.
 const MaxDrain = 50
 
-// drain reacts to what waits. Where the instance has ended, or has been told to end, only results still count.
-func (d *decider) drain(p Instance, c personCommand, ending bool) (events []core.Event) {
+// drain lets the instance react to its queued triggers. An instance that has ended, or is being ended, reacts only to
+// results.
+func (d *decider) drain(p Instance, c operatorCommand, ending bool) (events []core.Event) {
 	for n := 0; len(p.Inbox) > 0; n++ {
 		t := p.Inbox[0]
-		if n == c.most {
+		if n == c.limit {
 			return append(events, Parked{Trigger: t.handled(), Error: MoreWaits})
 		}
 		var next []core.Event
@@ -258,8 +259,8 @@ func (d *decider) drain(p Instance, c personCommand, ending bool) (events []core
 	return events
 }
 
-// cancel ends an instance: at once, or as the process says.
-func (d *decider) cancel(p Instance, c personCommand) ([]core.Event, error) {
+// cancel ends an instance: immediately, or through the process's Cancelled function.
+func (d *decider) cancel(p Instance, c operatorCommand) ([]core.Event, error) {
 	switch {
 	case p.Status == "":
 		return reject("no-instance", "the instance has never begun")
@@ -290,7 +291,7 @@ func (d *decider) cancel(p Instance, c personCommand) ([]core.Event, error) {
 	return append(events, d.drain(p, c, true)...), nil
 }
 
-// reject says no to a person's command, with a code that programs can rely on.
+// reject returns a rejection of an operator's command.
 func reject(code, format string, args ...any) ([]core.Event, error) {
 	return nil, &core.Rejection{Code: code, Message: fmt.Sprintf(format, args...)}
 }

@@ -7,45 +7,45 @@ import (
 	"reflect"
 )
 
-// ProcessDefinition is a process with its type parameter erased: what it knows of one instance, and how it reacts.
+// Definition is a process without its type parameter, made by es.Process and [SagaDefinition].
 type Definition struct {
 	Module    string
 	Name      string          // a token
-	Initial   any             // state of an instance that has not begun
+	Initial   any             // state of an instance before its first reaction
 	State     core.EventCodec // of the state, made by [core.NewStateCodec]
 	Reactions []Reaction
-	// Cancelled is what an instance does when a person ends it early; nil ends it immediately.
+	// Cancelled is the reaction to an operator who ends the instance early; nil ends it immediately.
 	Cancelled func(state any, reason string, m core.Meta) (any, []Effect)
 	Snapshot  core.SnapshotPolicy
 }
 
-// ProcessReaction is how a process reacts to one kind of trigger.
+// Reaction is the reaction of a process to one kind of trigger.
 type Reaction struct {
 	To TriggerKind
 	// Event is the Go type of the event of [TriggeredByEvent]; or EventName is its full name, "ordering.OrderPlaced".
 	Event     reflect.Type
 	EventName string
 	Starts    bool                                   // the event begins instances
-	Instance  func(e core.Event, m core.Meta) string // id of the instance that the event is for, empty for none
+	Instance  func(e core.Event, m core.Meta) string // id of the instance that receives the event; empty for none
 	Command   reflect.Type                           // of [TriggeredByResult]
 	Deadline  string                                 // name, of [TriggeredByDeadline]
-	Every     bool                                   // every result, or deadline, that has no other reaction
+	Every     bool                                   // all results, or deadlines, without a reaction of their own
 	React     func(state any, o Occurrence) (any, []Effect)
 }
 
-// Occurrence is a trigger as the reaction of a process gets it.
+// Occurrence is a trigger in the form of a reaction's argument.
 type Occurrence struct {
 	Event    core.Event // of the type that the registry decodes
 	Meta     core.Meta
-	Command  any // that the result is about
+	Command  any // whose result this is
 	Result   core.CommandResult
 	Deadline string
-	Again    bool // a person has asked for another attempt
+	Again    bool // an operator retries the trigger
 	Reason   string
 }
 
-// Compile checks the definition against the registry, which holds all aggregates, and returns the process. The first process
-// adds to the registry what the instances of all processes have in common: their events, and the view of them.
+// Compile checks the definition against the registry, which must hold all aggregates, and returns the process. For the
+// first process it also registers the events of process instances and the view of them.
 func (p Definition) Compile(r *core.Registry) (*core.ProcessType, error) {
 	instances, err := addInstances(r)
 	if err != nil {
@@ -58,7 +58,7 @@ func (p Definition) Compile(r *core.Registry) (*core.ProcessType, error) {
 	t := &core.ProcessType{Module: p.Module, Name: p.Name, Routes: map[string]core.Route{}}
 	err = errors.Join(core.CheckToken("process", p.Name), core.CheckToken("category", core.ProcessCategory+p.Name), p.State.Check())
 	for i := range p.Reactions {
-		err = errors.Join(err, d.add(t, &p.Reactions[i]))
+		err = errors.Join(err, d.addReaction(t, &p.Reactions[i]))
 	}
 	if err == nil && len(t.Routes) == 0 {
 		err = errors.New("it reacts to no event, so that no instance ever begins")
@@ -68,18 +68,18 @@ func (p Definition) Compile(r *core.Registry) (*core.ProcessType, error) {
 	}
 	t.Aggregate = instances.InCategory(p.Module, core.ProcessCategory+p.Name, p.Snapshot)
 	t.React = t.Aggregate.InternalCommandType("react", func(s, c any) ([]core.Event, error) {
-		return d.take(s.(Instance), c.(reactCommand))
+		return d.deliver(s.(Instance), c.(reactCommand))
 	})
 	t.Retry = t.Aggregate.InternalCommandType("retry", func(s, c any) ([]core.Event, error) {
-		return d.retry(s.(Instance), c.(personCommand))
+		return d.retry(s.(Instance), c.(operatorCommand))
 	})
 	t.Cancel = t.Aggregate.InternalCommandType("cancel", func(s, c any) ([]core.Event, error) {
-		return d.cancel(s.(Instance), c.(personCommand))
+		return d.cancel(s.(Instance), c.(operatorCommand))
 	})
 	return t, nil
 }
 
-// addInstances registers, once, what all processes share, and returns the aggregate of their instances.
+// addInstances registers the events and the view of process instances once, and returns the aggregate of the instances.
 func addInstances(r *core.Registry) (*core.Aggregate, error) {
 	if e, ok := r.EventOf(reflect.TypeFor[Reacted]()); ok {
 		return e.Aggregate, nil
@@ -106,8 +106,8 @@ func addInstances(r *core.Registry) (*core.Aggregate, error) {
 	return a, r.AddView(view)
 }
 
-// add registers a reaction.
-func (d *decider) add(t *core.ProcessType, r *Reaction) error {
+// addReaction registers a reaction.
+func (d *decider) addReaction(t *core.ProcessType, r *Reaction) error {
 	switch {
 	case r.To == TriggeredByEvent:
 		return d.addEvent(t, r)
@@ -175,8 +175,8 @@ func checkDeadlineName(name string) error {
 	return core.CheckToken("deadline", name)
 }
 
-// ExpectedEvents returns the events that an instance would record if its reaction to the trigger had these effects, and left its
-// state as it is: what tests compare with.
+// ExpectedEvents returns, for tests, the events of a reaction to the trigger that has these effects and does not change the
+// state.
 func ExpectedEvents(r *core.Registry, state Instance, instance core.Stream, t Trigger, effects ...Effect) ([]core.Event, error) {
 	c := reactCommand{instance: instance, trigger: t}
 	return recordEffects(r, &state, c, Reacted{Trigger: t.handled(), Schema: state.Schema, State: state.State}, effects)

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Effect is what a process wants done.
+// Effect is a command, a deadline or a change of status that a reaction asks for. Package es has the constructors.
 type Effect struct {
 	Kind    EffectKind
 	To      string // id of the aggregate
 	Command any
-	// Category and Name are those of a command that is sent by name; Category is empty where the type of Command says
-	// which one it is.
+	// Category and Name are those of a command that is sent by name. Category is empty where the Go type of Command
+	// identifies the command.
 	Category string
 	Name     string // of a command that is sent by name, a deadline or a step
 	Tag      string
@@ -23,7 +23,7 @@ type Effect struct {
 	Reason   string
 }
 
-// EffectKind says what kind of effect it is.
+// EffectKind is the kind of an effect.
 type EffectKind int
 
 // The kinds of effect.
@@ -37,7 +37,7 @@ const (
 	FailEffect
 )
 
-// Tagged gives a command a tag, which its result then carries.
+// Tagged returns the effect with a tag, which the result of its command carries.
 func (e Effect) Tagged(tag string) Effect {
 	e.Tag = tag
 	return e
@@ -45,7 +45,7 @@ func (e Effect) Tagged(tag string) Effect {
 
 // SentCommand is a command as the instance that sends it has recorded it.
 type SentCommand struct {
-	ID       string          `json:"id"` // derived: the same however often the reaction is worked out
+	ID       string          `json:"id"` // derived from the trigger: the same in each attempt of the reaction
 	Category string          `json:"category"`
 	To       string          `json:"to"`
 	Name     string          `json:"name"`
@@ -55,18 +55,18 @@ type SentCommand struct {
 
 // SetDeadline is a deadline as the instance that sets it has recorded it.
 type SetDeadline struct {
-	ID   string    `json:"id"` // derived, as that of a command
+	ID   string    `json:"id"` // derived, like the id of a command
 	Name string    `json:"name"`
 	At   time.Time `json:"at,omitzero"`
-	// After is in nanoseconds, from the time of the commit that holds it; where At is zero.
+	// After is in nanoseconds, from the time of the commit that holds the deadline. Used where At is zero.
 	After time.Duration `json:"after,omitempty"`
 }
 
-// Key is the name under which the deadline is kept: each setting has its own, so that one that is set or cancelled late,
-// by a worker that was paused, has nothing to do with the settings after it.
+// Key returns the name of the deadline in the store. Each setting has its own, so that a paused worker that sets or cancels
+// a deadline late does not touch later settings.
 func (d SetDeadline) Key() string { return d.Name + "-" + d.ID[:deadlineKeyDigits] }
 
-// Due is when the deadline passes, where it was recorded at this time.
+// Due returns the moment of the deadline, given the time at which it was recorded.
 func (d SetDeadline) Due(recorded time.Time) time.Time {
 	if d.At.IsZero() {
 		return recorded.Add(d.After)
@@ -79,12 +79,12 @@ const (
 	maxDeadlineName   = core.MaxTokenLength - deadlineKeyDigits - 1
 )
 
-// CommandCheck says what is wrong with a command's body, where its type has rules beyond its own decoding.
+// CommandCheck checks a command's body against rules beyond its decoding, such as its JSON Schema.
 type CommandCheck func(c *core.CommandType, body []byte) error
 
-// resolveSend finds the command that an effect sends and encodes it.
+// resolveSend returns the command of an effect, encoded.
 func resolveSend(r *core.Registry, e Effect, check CommandCheck) (SentCommand, error) {
-	c, err := addressee(r, e)
+	c, err := findCommand(r, e)
 	if err != nil {
 		return SentCommand{}, err
 	}
@@ -104,7 +104,8 @@ func resolveSend(r *core.Registry, e Effect, check CommandCheck) (SentCommand, e
 	return SentCommand{Category: c.Aggregate.Category, To: e.To, Name: c.Name, Body: body, Tag: e.Tag}, nil
 }
 
-func addressee(r *core.Registry, e Effect) (*core.CommandType, error) {
+// findCommand returns the command type that an effect names, or that belongs to the Go type of its command.
+func findCommand(r *core.Registry, e Effect) (*core.CommandType, error) {
 	if e.Category != "" {
 		if a, ok := r.Aggregate(e.Category); ok {
 			if c, ok := a.Command(e.Name); ok {

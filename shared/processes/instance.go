@@ -6,47 +6,47 @@ import (
 	"slices"
 )
 
-// ProcessStatus is how a process instance stands.
+// Status is the status of a process instance.
 type Status string
 
 // The statuses of a process instance.
 const (
 	StatusRunning      Status = "running"
-	StatusCompensating Status = "compensating" // it undoes what it has done
-	StatusParked       Status = "parked"       // it could not react; what comes waits until a person retries or cancels it
+	StatusCompensating Status = "compensating" // it undoes its steps
+	StatusParked       Status = "parked"       // its reaction failed; triggers queue until an operator retries or cancels it
 	StatusCompleted    Status = "completed"
 	StatusFailed       Status = "failed"
 	StatusCancelled    Status = "cancelled"
 )
 
-// Ended reports whether the instance has come to its end.
+// Ended reports whether the status is final.
 func (s Status) Ended() bool {
 	return s == StatusCompleted || s == StatusFailed || s == StatusCancelled
 }
 
-// ProcessInstance is the state of a process instance's stream.
+// Instance is the state of a process instance's stream.
 type Instance struct {
 	Status Status `json:"status"`
 	Step   string `json:"step,omitempty"`
-	Reason string `json:"reason,omitempty"` // why it compensates, has failed, or was cancelled
+	Reason string `json:"reason,omitempty"` // why it compensates, failed or was cancelled
 	Error  string `json:"error,omitempty"`  // why it is parked
 
-	Schema int             `json:"state_schema,omitempty"` // of State; 0: none is recorded yet
+	Schema int             `json:"state_schema,omitempty"` // of State; 0 where none is recorded
 	State  json.RawMessage `json:"state,omitempty"`        // the process's own
 
-	Sent      []SentCommand `json:"sent,omitempty"`      // commands whose result is not known, oldest first
+	Sent      []SentCommand `json:"sent,omitempty"`      // commands without a result, oldest first
 	Deadlines []SetDeadline `json:"deadlines,omitempty"` // pending
-	Inbox     []Trigger     `json:"inbox,omitempty"`     // what waits while it is parked, in order; it failed on the first
-	// Sources are the streams whose events it has taken, and up to where; the last one to come is the last.
+	Inbox     []Trigger     `json:"inbox,omitempty"`     // queued triggers of a parked instance, in order; the reaction to the first failed
+	// Sources are the streams whose events the instance has received, with their versions; the most recent is last.
 	Sources []Source `json:"sources,omitempty"`
 
-	// Lost says that the instance holds nothing but an event whose instance could not be found.
+	// Lost: the instance exists only to hold an event whose instance function failed.
 	Lost bool `json:"lost,omitempty"`
 
-	Resume Status `json:"resume,omitempty"` // the status that it goes on with when it is parked no more
+	Resume Status `json:"resume,omitempty"` // the status after a retry of a parked instance
 }
 
-// ProcessSource says up to where an instance has taken the events of a stream.
+// Source is a stream and the version of the last event that an instance received from it.
 type Source struct {
 	Category string       `json:"category"`
 	Stream   string       `json:"stream"`
@@ -54,14 +54,14 @@ type Source struct {
 }
 
 const (
-	// MaxProcessSources is how many streams an instance remembers. An event that comes once more when that many others
-	// have come since would be taken for a new one: whoever follows a log moves its checkpoint before.
+	// MaxSources is the number of streams that an instance remembers. An event that is delivered again after events of so
+	// many other streams would be taken for a new one; a follower moves its checkpoint long before.
 	MaxSources = 1024
-	// MaxProcessInbox is how many triggers wait for a parked instance, at most.
+	// MaxInbox is the maximum number of queued triggers of a parked instance.
 	MaxInbox = 10_000
 )
 
-// knows reports whether the trigger has been taken before, or was never for this instance.
+// knows reports whether the trigger was handled before, or does not belong to this instance.
 func (p *Instance) knows(t *Trigger) bool {
 	switch t.Kind {
 	case TriggeredByEvent:
@@ -92,67 +92,67 @@ func (p *Instance) sent(id string) (SentCommand, bool) {
 	return p.Sent[i], true
 }
 
-// ProcessReacted says that an instance has reacted to a trigger: its state then, and what it wants done. Nothing of that
-// is done before this is written down.
+// Reacted: an instance has reacted to a trigger. It holds the next state and the effects, which are executed only after the
+// event is recorded.
 type Reacted struct {
 	Trigger      Trigger         `json:"trigger"`
 	Schema       int             `json:"state_schema"`
 	State        json.RawMessage `json:"state"`
-	Step         string          `json:"step,omitempty"`         // where it has moved to another
-	Compensating string          `json:"compensating,omitempty"` // why, where it begins to
+	Step         string          `json:"step,omitempty"`         // where the step changes
+	Compensating string          `json:"compensating,omitempty"` // reason, where the instance begins to compensate
 	Send         []SentCommand   `json:"send,omitempty"`
 	Set          []SetDeadline   `json:"set,omitempty"`
 	Cancel       []SetDeadline   `json:"cancel,omitempty"`
 }
 
-// ProcessParked says that an instance could not react to a trigger: it waits for a person.
+// Parked: the reaction to a trigger failed. The instance waits for an operator.
 type Parked struct {
 	Trigger Trigger `json:"trigger"`
 	Error   string  `json:"error"`
-	Lost    bool    `json:"lost,omitempty"` // the trigger's instance could not be found: this is one of its own
+	Lost    bool    `json:"lost,omitempty"` // the trigger's instance function failed: this instance only holds the trigger
 }
 
-// TriggerHeld says that a trigger waits, since the instance is parked.
+// TriggerHeld: a trigger is queued, because the instance is parked.
 type TriggerHeld struct {
 	Trigger Trigger `json:"trigger"`
 }
 
-// TriggerDropped says that a trigger that waited is left out, since the instance has ended, or was told to.
+// TriggerDropped: a queued trigger is skipped, because the instance has ended or is being ended.
 type TriggerDropped struct {
 	Trigger Trigger `json:"trigger"`
 }
 
-// TriggerForwarded says that an event goes to the instance that it is for, which was not found at first.
+// TriggerForwarded: a lost event is sent to its instance.
 type TriggerForwarded struct {
 	Trigger Trigger `json:"trigger"`
 	To      string  `json:"to"` // id of the instance
 }
 
-// ProcessRetried says that a person has made a parked instance go on.
+// Retried: an operator has resumed a parked instance.
 type Retried struct {
 	Who    string `json:"who"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// ProcessCompleted says that an instance has done what it was for.
+// Completed: an instance has reached its goal.
 type Completed struct {
 	Cancel []SetDeadline `json:"cancel,omitempty"`
 }
 
-// ProcessFailed says that an instance could not do what it was for, and has undone what it had to.
+// Failed: an instance has not reached its goal, and has undone its steps.
 type Failed struct {
 	Reason string        `json:"reason"`
 	Cancel []SetDeadline `json:"cancel,omitempty"`
 }
 
-// ProcessCancelled says that a person has ended an instance.
+// Cancelled: an operator has ended an instance.
 type Cancelled struct {
 	Who    string        `json:"who"`
 	Reason string        `json:"reason,omitempty"`
 	Cancel []SetDeadline `json:"cancel,omitempty"`
 }
 
-// processEvents are how the state of an instance follows from what it has recorded.
+// instanceEvents returns the events of an instance with their evolve functions.
 func instanceEvents() []core.EventSpec {
 	return []core.EventSpec{
 		instanceEvent("Reacted", Instance.reacted),
@@ -197,7 +197,7 @@ func (p Instance) reacted(e Reacted) Instance {
 	return p
 }
 
-// took removes what a trigger was about: it does not come again.
+// took removes a handled trigger and the command or deadline that it belongs to.
 func (p Instance) took(t *Trigger) Instance {
 	p.Inbox = slices.DeleteFunc(slices.Clone(p.Inbox), func(held Trigger) bool { return held.ID == t.ID })
 	switch t.Kind {

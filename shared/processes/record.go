@@ -6,7 +6,7 @@ import (
 	"orchestrix/shared/core"
 )
 
-// recordEffects puts effects into what an instance records of its reaction to a trigger.
+// recordEffects adds effects to the event of a reaction, and the event that ends the instance, if any.
 func recordEffects(r *core.Registry, p *Instance, c reactCommand, reacted Reacted, effects []Effect) ([]core.Event, error) {
 	var end []core.Event
 	for i, effect := range effects {
@@ -20,7 +20,7 @@ func recordEffects(r *core.Registry, p *Instance, c reactCommand, reacted Reacte
 			sent.ID = id
 			reacted.Send = append(reacted.Send, sent)
 		case ScheduleEffect, CancelEffect:
-			if err := reacted.deadline(p, effect, id); err != nil {
+			if err := reacted.changeDeadline(p, effect, id); err != nil {
 				return nil, err
 			}
 		case StepEffect:
@@ -32,14 +32,14 @@ func recordEffects(r *core.Registry, p *Instance, c reactCommand, reacted Reacte
 		case FailEffect:
 			end = append(end, Failed{Reason: effect.Reason})
 		default:
-			return nil, fmt.Errorf("effect %d is none: make effects with es.Send, es.After and their like", i+1)
+			return nil, fmt.Errorf("effect %d is invalid: make effects with es.Send, es.After and their like", i+1)
 		}
 	}
-	return reacted.ending(p, end)
+	return reacted.withEnd(p, end)
 }
 
-// deadline records that one is set or cancelled. One that is set again replaces what was set under its name before.
-func (e *Reacted) deadline(p *Instance, effect Effect, id string) error {
+// changeDeadline records that a deadline is set or cancelled. A new setting replaces the pending one of the same name.
+func (e *Reacted) changeDeadline(p *Instance, effect Effect, id string) error {
 	if err := checkDeadlineName(effect.Name); err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (e *Reacted) deadline(p *Instance, effect Effect, id string) error {
 	}
 	for _, set := range e.Set {
 		if set.Name == effect.Name {
-			return fmt.Errorf("the deadline %q is set twice at once", effect.Name)
+			return fmt.Errorf("the deadline %q is set twice in one reaction", effect.Name)
 		}
 	}
 	set := SetDeadline{ID: id, Name: effect.Name, At: effect.At, After: effect.After}
@@ -64,7 +64,7 @@ func (e *Reacted) deadline(p *Instance, effect Effect, id string) error {
 	return nil
 }
 
-// passed reports whether the trigger is this deadline itself, which needs no cancelling, or it is cancelled already.
+// passed reports whether the deadline needs no cancellation, because it is the trigger itself or is cancelled already.
 func (e *Reacted) passed(id string) bool {
 	if d := e.Trigger.Deadline; d != nil && d.ID == id {
 		return true
@@ -77,16 +77,16 @@ func (e *Reacted) passed(id string) bool {
 	return false
 }
 
-// ending returns the events of a reaction that may end the instance.
-func (e *Reacted) ending(p *Instance, end []core.Event) ([]core.Event, error) {
+// withEnd returns the events of a reaction that may end the instance.
+func (e *Reacted) withEnd(p *Instance, end []core.Event) ([]core.Event, error) {
 	if len(end) == 0 {
 		return []core.Event{*e}, nil
 	}
 	if len(end) > 1 {
-		return nil, errors.New("the instance ends twice at once")
+		return nil, errors.New("the instance ends twice in one reaction")
 	}
 	if p.Status.Ended() {
-		return nil, fmt.Errorf("the instance ends a second time; it has %s before", p.Status)
+		return nil, fmt.Errorf("the instance ends a second time; it was %s before", p.Status)
 	}
 	if len(e.Set) > 0 {
 		return nil, fmt.Errorf("the deadline %q is set while the instance ends", e.Set[0].Name)
@@ -100,5 +100,5 @@ func (e *Reacted) ending(p *Instance, end []core.Event) ([]core.Event, error) {
 		event.Cancel = cancel
 		return []core.Event{*e, event}, nil
 	}
-	return nil, fmt.Errorf("%T ends no instance", end[0])
+	return nil, fmt.Errorf("%T does not end an instance", end[0])
 }

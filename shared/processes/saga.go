@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// SagaDefinition is a saga with its type parameter erased: a process of steps that can be undone.
+// SagaDefinition is a saga without its type parameter, made by es.Saga: a process whose steps can be undone.
 type SagaDefinition struct {
 	Module   string
 	Name     string
 	Event    reflect.Type // begins the instances
 	Instance func(e core.Event, m core.Meta) string
 	Begin    func(e core.Event, m core.Meta) any // the data of an instance
-	Initial  any                                 // data of an instance that has not begun
+	Initial  any                                 // data of an instance before its first reaction
 	State    core.EventCodec                     // made by [SagaStateCodec]
 	Steps    []SagaStep
-	// Completed and Failed are what an instance sends at the end; nil sends nothing.
+	// Completed and Failed return the commands that an instance sends at its end; nil sends none.
 	Completed func(data any) []Effect
 	Failed    func(data any, reason string) []Effect
 	Snapshot  core.SnapshotPolicy
 }
 
-// SagaStepDefinition is one step of a saga.
+// SagaStep is one step of a saga.
 type SagaStep struct {
 	Name    string
 	Do      func(data any) []SagaAction
@@ -33,27 +33,27 @@ type SagaStep struct {
 	RetryOn []string // codes of rejections
 }
 
-// SagaAction is a command that a step sends, and the one that undoes what it has done.
+// SagaAction is a command of a step, and the command that undoes it.
 type SagaAction struct{ Do, Undo Effect }
 
-// UndoneBy says which command undoes the action; without it, nothing needs to be undone.
+// UndoneBy returns the action with the command that undoes it. An action without one needs no compensation.
 func (a SagaAction) UndoneBy(send Effect) SagaAction {
 	a.Undo = send
 	return a
 }
 
-// sagaState is what an instance of a saga records. Data is the saga's own.
+// sagaState is the state of a saga's instance. Data is the author's.
 type sagaState[D any] struct {
 	Data    D            `json:"data"`
 	Begun   bool         `json:"begun"`
 	Step    int          `json:"step"`
-	Back    string       `json:"back,omitempty"` // why what was done is undone
+	Back    string       `json:"back,omitempty"` // why the instance compensates
 	Actions []sagaRecord `json:"actions,omitempty"`
 }
 
-// sagaRecord is an action, as it stands.
+// sagaRecord is an action with its progress.
 type sagaRecord struct {
-	Step     int          `json:"step"` // len(Steps) is the end
+	Step     int          `json:"step"` // len(Steps) for the commands at the end
 	Do       SentCommand  `json:"do"`
 	Undo     *SentCommand `json:"undo,omitempty"`
 	Is       sagaProgress `json:"is"`
@@ -63,7 +63,7 @@ type sagaRecord struct {
 type sagaProgress string
 
 const (
-	sagaSent    sagaProgress = "sent" // nobody knows yet what becomes of it
+	sagaSent    sagaProgress = "sent" // its result is not known
 	sagaPausing sagaProgress = "pausing"
 	sagaDone    sagaProgress = "done"
 	sagaFailed  sagaProgress = "failed"
@@ -71,7 +71,7 @@ const (
 	sagaUndone  sagaProgress = "undone"
 )
 
-// SagaStateCodec returns the codec of what the instances of a saga record, for data of type S.
+// SagaStateCodec returns the codec of the state of a saga's instances, for data of type S.
 func SagaStateCodec[S any]() core.EventCodec {
 	return core.NewStateCodec[sagaState[S]]().Then(func(state any) any {
 		s := state.(sagaState[S])
@@ -79,7 +79,7 @@ func SagaStateCodec[S any]() core.EventCodec {
 	})
 }
 
-// Compile checks the definition against the registry, which holds all aggregates, and returns the saga as a process.
+// Compile checks the definition against the registry, which must hold all aggregates, and returns the saga as a process.
 func (g SagaDefinition) Compile(r *core.Registry) (*core.ProcessType, error) {
 	if err := g.check(); err != nil {
 		return nil, fmt.Errorf("process %q: %w", g.Name, err)
@@ -99,7 +99,7 @@ func (g SagaDefinition) Compile(r *core.Registry) (*core.ProcessType, error) {
 			{To: TriggeredByDeadline, Every: true, React: react((*sagaRun).passed)},
 		},
 		Cancelled: func(state any, reason string, _ core.Meta) (any, []Effect) {
-			return react(func(x *sagaRun, o Occurrence) { x.turnBack(o.Reason) })(state, Occurrence{Reason: reason})
+			return react(func(x *sagaRun, o Occurrence) { x.compensate(o.Reason) })(state, Occurrence{Reason: reason})
 		},
 	}
 	return p.Compile(r)
@@ -111,7 +111,7 @@ func (g *SagaDefinition) check() error {
 	}
 	for i, step := range g.Steps {
 		if step.Name == "" || step.Do == nil || step.Timeout < 0 {
-			return fmt.Errorf("step %d needs a name and something to do, and no negative timeout", i+1)
+			return fmt.Errorf("step %d needs a name, a Do function, and a timeout that is not negative", i+1)
 		}
 		if err := step.Retry.WithDefaults().Check(); err != nil {
 			return fmt.Errorf("step %q: %w", step.Name, err)

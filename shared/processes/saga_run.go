@@ -9,10 +9,10 @@ import (
 // The deadlines of a saga.
 const (
 	sagaTimeout = "step"
-	sagaAgain   = "again-" // and the number of the action
+	sagaAgain   = "again-" // and the index of the action
 )
 
-// The tags of its commands, with the number of the action.
+// The tags of a saga's commands, with the index of the action.
 const (
 	tagDo   = "do %d"
 	tagUndo = "undo %d"
@@ -24,54 +24,54 @@ type sagaRun struct {
 	registry *core.Registry
 	state    sagaState[any]
 	effects  []Effect
-	timedOut bool // the step, just now
+	timedOut bool // in this reaction
 }
 
-func (x *sagaRun) want(e Effect) { x.effects = append(x.effects, e) }
+func (x *sagaRun) addEffect(e Effect) { x.effects = append(x.effects, e) }
 
-// end is the step after the last.
+// end returns the index of the end: one after the last step.
 func (x *sagaRun) end() int { return len(x.saga.Steps) }
 
 func (x *sagaRun) begin(o Occurrence) {
 	if x.state.Begun {
-		return // an instance lives once
+		return // a second start event of the same instance
 	}
 	x.state.Begun, x.state.Data = true, x.saga.Begin(o.Event, o.Meta)
-	x.start(0)
+	x.startStep(0)
 }
 
-// start goes to a step, or to the end.
-func (x *sagaRun) start(step int) {
+// startStep sends the actions of a step, skipping steps without any, or finishes after the last.
+func (x *sagaRun) startStep(step int) {
 	for ; step < x.end(); step++ {
 		x.state.Step = step
 		actions := x.saga.Steps[step].Do(x.state.Data)
 		if len(actions) == 0 {
 			continue
 		}
-		x.want(Effect{Kind: StepEffect, Name: x.saga.Steps[step].Name})
+		x.addEffect(Effect{Kind: StepEffect, Name: x.saga.Steps[step].Name})
 		for _, a := range actions {
-			x.do(step, a)
+			x.sendAction(step, a)
 		}
 		if timeout := x.saga.Steps[step].Timeout; timeout > 0 {
-			x.want(Effect{Kind: ScheduleEffect, Name: sagaTimeout, After: timeout})
+			x.addEffect(Effect{Kind: ScheduleEffect, Name: sagaTimeout, After: timeout})
 		}
 		return
 	}
 	x.finish()
 }
 
-func (x *sagaRun) do(step int, a SagaAction) {
+func (x *sagaRun) sendAction(step int, a SagaAction) {
 	record := sagaRecord{Step: step, Do: x.resolve(a.Do), Is: sagaSent, Attempts: 1}
 	if a.Undo.Kind != 0 {
 		undo := x.resolve(a.Undo)
 		record.Undo = &undo
 	}
 	x.state.Actions = append(x.state.Actions, record)
-	x.send(len(x.state.Actions)-1, tagDo, record.Do)
+	x.sendCommand(len(x.state.Actions)-1, tagDo, record.Do)
 }
 
-// resolve encodes a command, so that what undoes an action is known when it is done, whatever the program says by then. A
-// command that can't be sent parks the instance.
+// resolve encodes a command. The command that undoes an action is recorded with the action, so that a later version of the
+// program does not change it. A command that can't be sent parks the instance.
 func (x *sagaRun) resolve(e Effect) SentCommand {
 	if e.Kind != SendEffect {
 		panic("an action of a saga is made with es.Send or es.SendNamed")
@@ -83,11 +83,11 @@ func (x *sagaRun) resolve(e Effect) SentCommand {
 	return sent
 }
 
-func (x *sagaRun) send(i int, tag string, c SentCommand) {
-	x.want(Effect{Kind: SendEffect, To: c.To, Command: c.Body, Category: c.Category, Name: c.Name, Tag: fmt.Sprintf(tag, i)})
+func (x *sagaRun) sendCommand(i int, tag string, c SentCommand) {
+	x.addEffect(Effect{Kind: SendEffect, To: c.To, Command: c.Body, Category: c.Category, Name: c.Name, Tag: fmt.Sprintf(tag, i)})
 }
 
-// answered takes the result of an action, or of what undoes it.
+// answered handles the result of an action, or of a compensation.
 func (x *sagaRun) answered(o Occurrence) {
 	var i int
 	if _, err := fmt.Sscanf(o.Result.Tag, tagUndo, &i); err == nil {
@@ -100,14 +100,14 @@ func (x *sagaRun) answered(o Occurrence) {
 	a := x.action(i)
 	switch {
 	case a.Step == x.end():
-		x.told(a, i, o)
+		x.endAnswered(a, i, o)
 	case o.Result.Accepted:
 		a.Is = sagaDone
 		x.succeeded()
-	case x.state.Back == "" && x.again(a, i, o.Result.Code):
+	case x.state.Back == "" && x.retries(a, i, o.Result.Code):
 	default:
 		a.Is = sagaFailed
-		x.turnBack(fmt.Sprintf("%s: %s", x.saga.Steps[a.Step].Name, o.Result.Code))
+		x.compensate(fmt.Sprintf("%s: %s", x.saga.Steps[a.Step].Name, o.Result.Code))
 	}
 }
 
@@ -118,17 +118,17 @@ func (x *sagaRun) action(i int) *sagaRecord {
 	return &x.state.Actions[i]
 }
 
-// succeeded goes on after an action has.
+// succeeded starts the next step when all actions of the current one have succeeded.
 func (x *sagaRun) succeeded() {
 	if x.state.Back != "" {
-		x.undo()
+		x.undoNext()
 		return
 	}
 	if x.any(func(a *sagaRecord) bool { return a.Step == x.state.Step && a.Is != sagaDone }) {
 		return
 	}
 	x.stopClock()
-	x.start(x.state.Step + 1)
+	x.startStep(x.state.Step + 1)
 }
 
 func (x *sagaRun) any(is func(*sagaRecord) bool) bool {
@@ -137,30 +137,30 @@ func (x *sagaRun) any(is func(*sagaRecord) bool) bool {
 
 func (x *sagaRun) stopClock() {
 	if x.state.Step < x.end() && x.saga.Steps[x.state.Step].Timeout > 0 && !x.timedOut {
-		x.want(Effect{Kind: CancelEffect, Name: sagaTimeout})
+		x.addEffect(Effect{Kind: CancelEffect, Name: sagaTimeout})
 	}
 }
 
-// again reports whether a rejected action is tried once more, after a pause.
-func (x *sagaRun) again(a *sagaRecord, i int, code string) bool {
+// retries reports whether a rejected action is retried, and sets the deadline of its pause.
+func (x *sagaRun) retries(a *sagaRecord, i int, code string) bool {
 	step := &x.saga.Steps[a.Step]
 	policy := step.Retry.WithDefaults()
 	if !slices.Contains(step.RetryOn, code) || policy.Limit > 0 && a.Attempts >= policy.Limit {
 		return false
 	}
 	a.Is = sagaPausing
-	x.want(Effect{Kind: ScheduleEffect, Name: fmt.Sprint(sagaAgain, i), After: policy.SteadyPause(a.Attempts)})
+	x.addEffect(Effect{Kind: ScheduleEffect, Name: fmt.Sprint(sagaAgain, i), After: policy.SteadyPause(a.Attempts)})
 	return true
 }
 
-// passed takes a deadline.
+// passed handles a deadline.
 func (x *sagaRun) passed(o Occurrence) {
 	name := o.Deadline
 	var i int
 	if name == sagaTimeout {
 		step := &x.saga.Steps[x.state.Step]
 		x.timedOut = true
-		x.turnBack(fmt.Sprintf("%s: no answer within %s", step.Name, step.Timeout))
+		x.compensate(fmt.Sprintf("%s: no answer within %s", step.Name, step.Timeout))
 		return
 	}
 	if _, err := fmt.Sscanf(name, sagaAgain+"%d", &i); err != nil {
@@ -169,32 +169,31 @@ func (x *sagaRun) passed(o Occurrence) {
 	if a := x.action(i); a.Is == sagaPausing {
 		a.Is = sagaSent
 		a.Attempts++
-		x.send(i, tagDo, a.Do)
+		x.sendCommand(i, tagDo, a.Do)
 	}
 }
 
-// turnBack begins to undo what was done.
-func (x *sagaRun) turnBack(reason string) {
+// compensate begins to undo the steps that have succeeded.
+func (x *sagaRun) compensate(reason string) {
 	if x.state.Back == "" && x.any(func(a *sagaRecord) bool { return a.Step == x.end() }) {
-		return // it is over
+		return // all steps have succeeded
 	}
 	if x.state.Back == "" {
 		x.state.Back = reason
-		x.want(Effect{Kind: CompensateEffect, Reason: reason})
+		x.addEffect(Effect{Kind: CompensateEffect, Reason: reason})
 		x.stopClock()
 		for i := range x.state.Actions {
 			if a := &x.state.Actions[i]; a.Is == sagaPausing {
 				a.Is = sagaFailed
-				x.want(Effect{Kind: CancelEffect, Name: fmt.Sprint(sagaAgain, i)})
+				x.addEffect(Effect{Kind: CancelEffect, Name: fmt.Sprint(sagaAgain, i)})
 			}
 		}
 	}
-	x.undo()
+	x.undoNext()
 }
 
-// undo undoes the last step of which something has succeeded, and ends the instance where there is none left and nothing
-// is unknown.
-func (x *sagaRun) undo() {
+// undoNext undoes the last step with a succeeded action. It ends the instance where there is none and all results are known.
+func (x *sagaRun) undoNext() {
 	for !x.any(func(a *sagaRecord) bool { return a.Is == sagaUndoing }) {
 		last := -1
 		for _, a := range x.state.Actions {
@@ -221,25 +220,25 @@ func (x *sagaRun) undoStep(step int) {
 			a.Is = sagaUndone
 		default:
 			a.Is = sagaUndoing
-			x.send(i, tagUndo, *a.Undo)
+			x.sendCommand(i, tagUndo, *a.Undo)
 		}
 	}
 }
 
-// undone takes the result of a compensation.
+// undone handles the result of a compensation.
 func (x *sagaRun) undone(a *sagaRecord, i int, o Occurrence) {
 	switch {
 	case o.Result.Accepted:
 		a.Is = sagaUndone
-		x.undo()
+		x.undoNext()
 	case o.Again:
-		x.send(i, tagUndo, *a.Undo)
+		x.sendCommand(i, tagUndo, *a.Undo)
 	default:
-		panic(fmt.Sprintf("what undoes step %q was rejected: %s: %s", x.saga.Steps[a.Step].Name, o.Result.Code, o.Result.Message))
+		panic(fmt.Sprintf("the compensation of step %q was rejected: %s: %s", x.saga.Steps[a.Step].Name, o.Result.Code, o.Result.Message))
 	}
 }
 
-// finish sends what is sent at the end.
+// finish sends the commands of the end, and ends the instance where there are none.
 func (x *sagaRun) finish() {
 	x.state.Step = x.end()
 	var effects []Effect
@@ -250,15 +249,15 @@ func (x *sagaRun) finish() {
 		effects = x.saga.Failed(x.state.Data, x.state.Back)
 	}
 	for _, e := range effects {
-		x.do(x.end(), SagaAction{Do: e})
+		x.sendAction(x.end(), SagaAction{Do: e})
 	}
 	if len(effects) == 0 {
 		x.close()
 	}
 }
 
-// told takes the result of what was sent at the end.
-func (x *sagaRun) told(a *sagaRecord, i int, o Occurrence) {
+// endAnswered handles the result of a command that was sent at the end.
+func (x *sagaRun) endAnswered(a *sagaRecord, i int, o Occurrence) {
 	switch {
 	case o.Result.Accepted:
 		a.Is = sagaDone
@@ -266,16 +265,17 @@ func (x *sagaRun) told(a *sagaRecord, i int, o Occurrence) {
 			x.close()
 		}
 	case o.Again:
-		x.send(i, tagDo, a.Do)
+		x.sendCommand(i, tagDo, a.Do)
 	default:
 		panic(fmt.Sprintf("command %q, sent at the end, was rejected: %s: %s", a.Do.Name, o.Result.Code, o.Result.Message))
 	}
 }
 
+// close ends the instance.
 func (x *sagaRun) close() {
 	if x.state.Back == "" {
-		x.want(Effect{Kind: CompleteEffect})
+		x.addEffect(Effect{Kind: CompleteEffect})
 	} else {
-		x.want(Effect{Kind: FailEffect, Reason: x.state.Back})
+		x.addEffect(Effect{Kind: FailEffect, Reason: x.state.Back})
 	}
 }

@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// TriggerKind says what kind of thing a process instance reacts to.
+// TriggerKind is the kind of a trigger. Its values are recorded.
 type TriggerKind string
 
-// What a process instance reacts to.
+// The kinds of triggers.
 const (
 	TriggeredByEvent    TriggerKind = "event"
 	TriggeredByResult   TriggerKind = "outcome"
 	TriggeredByDeadline TriggerKind = "deadline"
-	TriggeredByCancel   TriggerKind = "cancel" // a person ends the instance early
+	TriggeredByCancel   TriggerKind = "cancel" // an operator ends the instance early
 )
 
-// Trigger is something that a process instance reacts to, or would have to.
+// Trigger is an event, a result, a deadline or a cancellation that is delivered to a process instance.
 type Trigger struct {
 	Kind TriggerKind `json:"kind"`
-	// ID tells the trigger from every other of the instance, however often it comes.
+	// ID is unique among the triggers of the instance, and the same in each delivery.
 	ID   string    `json:"id"`
 	Time time.Time `json:"time"` // when it happened
 
@@ -32,7 +32,7 @@ type Trigger struct {
 	Result   *core.CommandResult `json:"outcome,omitempty"`
 	Deadline *PassedDeadline     `json:"deadline,omitempty"`
 	Reason   string              `json:"reason,omitempty"` // of a cancel
-	// Again says that the trigger is tried once more, since a person has asked for it.
+	// Again: an operator retries the trigger.
 	Again bool `json:"again,omitempty"`
 }
 
@@ -44,7 +44,7 @@ type TriggerEvent struct {
 	Position core.Position   `json:"position"`
 	Type     string          `json:"type"`
 	Schema   int             `json:"schema"`
-	Data     json.RawMessage `json:"data,omitempty"` // missing where it was handled, or too large: the log has it at its position
+	Data     json.RawMessage `json:"data,omitempty"` // empty after the reaction, and where it is too large: the log has it at Position
 }
 
 // PassedDeadline is a deadline that has passed.
@@ -53,7 +53,7 @@ type PassedDeadline struct {
 	ID   string `json:"id"` // of the setting
 }
 
-// EventTrigger is the trigger that an event of a commit is, by its index.
+// EventTrigger returns the trigger of the event at an index of a commit.
 func EventTrigger(c *core.Commit, index int) Trigger {
 	recorded, version := c.Events[index], c.First()+core.Version(index)
 	return Trigger{
@@ -65,13 +65,13 @@ func EventTrigger(c *core.Commit, index int) Trigger {
 	}
 }
 
-// ResultTrigger is the trigger that the result of a command is.
+// ResultTrigger returns the trigger of a command's result.
 func ResultTrigger(o core.CommandResult) Trigger {
 	return Trigger{Kind: TriggeredByResult, ID: "outcome " + o.CommandID, Time: o.Time.UTC(), Result: &o}
 }
 
-// DeadlineTrigger is the trigger of a deadline that has passed: its id, the name under which it was kept ([SetDeadline.Key]) and
-// its time.
+// DeadlineTrigger returns the trigger of a passed deadline, from its id, its name in the store ([SetDeadline.Key]) and its
+// time.
 func DeadlineTrigger(id, name string, at time.Time) Trigger {
 	if n := len(name) - deadlineKeyDigits - 1; n > 0 {
 		name = name[:n] // see [SetDeadline.Key]
@@ -81,13 +81,13 @@ func DeadlineTrigger(id, name string, at time.Time) Trigger {
 	}
 }
 
-// CommandID is that of the command which hands the trigger to its instance: the same whenever it does.
+// CommandID returns the id of the command that delivers the trigger: the same in each delivery.
 func (t *Trigger) CommandID() string { return "trigger-" + derivedID(t.ID) }
 
-// handled is the trigger as it is kept when it needs no second look.
+// handled returns the trigger as it is recorded after the reaction.
 func (t Trigger) handled() Trigger { return t.WithoutData() }
 
-// WithoutData is the trigger without the data of its event, where there is no room for that: it can't be tried again.
+// WithoutData returns the trigger without the data of its event, for events that are too large. It can't be retried.
 func (t Trigger) WithoutData() Trigger {
 	if t.Event != nil {
 		event := *t.Event
@@ -97,7 +97,7 @@ func (t Trigger) WithoutData() Trigger {
 	return t
 }
 
-// meta is what reactions are told of the trigger.
+// meta returns the [core.Meta] that the reaction gets.
 func (t *Trigger) meta(instance core.Stream) core.Meta {
 	m := core.Meta{Key: instance.ID, Stream: instance, Time: t.Time}
 	if e := t.Event; e != nil {
@@ -107,13 +107,13 @@ func (t *Trigger) meta(instance core.Stream) core.Meta {
 	return m
 }
 
-// derivedID is an id of 32 characters that follows from its parts.
+// derivedID returns an id of 32 characters, computed from its parts.
 func derivedID(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
-// effectID derives the id of the effect at an index of what an instance does about a trigger.
+// effectID returns the id of the effect at an index of the reaction to a trigger.
 func effectID(instance core.Stream, t *Trigger, index int) string {
 	return derivedID(instance.Path(), t.ID, fmt.Sprint(index))
 }

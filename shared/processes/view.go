@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// ProcessesView is the name of the built-in view of process instances. Its keys are "<process>:<instance>".
+// ViewName is the name of the built-in view of process instances. Its keys are "<process>:<instance>".
 const ViewName = "processes"
 
-// ProcessDocument is how a process instance stands, in the view "processes".
+// Document is a process instance in the view "processes".
 type Document struct {
 	Process  string `json:"process"`
 	Instance string `json:"instance"`
 	Status   Status `json:"status"`
 	Step     string `json:"step,omitempty"`
-	Reason   string `json:"reason,omitempty"` // why it compensates, has failed, was cancelled
+	Reason   string `json:"reason,omitempty"` // why it compensates, failed or was cancelled
 	Error    string `json:"error,omitempty"`  // why it is parked
-	Waiting  int    `json:"waiting"`          // triggers that wait while it is parked
+	Waiting  int    `json:"waiting"`          // queued triggers while it is parked
 	Started  string `json:"started"`          // RFC 3339 with microseconds, UTC, so that texts sort as times do
 	Updated  string `json:"updated"`
 
-	Resume Status `json:"resume,omitempty"` // while it is parked: the status that it goes on with
+	Resume Status `json:"resume,omitempty"` // while it is parked: the status after a retry
 }
 
 const processTime = "2006-01-02T15:04:05.000000Z"
 
-// ProcessKey is the key of an instance's document in the view of processes.
+// DocumentKey returns the key of an instance's document.
 func DocumentKey(process, instance string) string { return process + ":" + instance }
 
-// processView is the view of process instances.
+// instancesView returns the view of process instances.
 func instancesView(r *core.Registry) (*core.ViewType, error) {
 	spec := core.ViewSpec{
 		Name: ViewName, Version: 1,
@@ -74,10 +74,10 @@ func (d *Document) reacted(e Reacted) {
 	}
 }
 
-// took counts down what waits: while anything does, nothing else is taken.
+// took counts a handled trigger: while triggers are queued, only queued ones are handled.
 func (d *Document) took() { d.Waiting = max(0, d.Waiting-1) }
 
-// onInstance folds an event into the document of its instance.
+// onInstance returns the fold of an event into the document of its instance.
 func onInstance[E any](fold func(*Document, E)) core.FoldSpec {
 	return core.FoldSpec{
 		Event: reflect.TypeFor[E](),

@@ -192,7 +192,7 @@ func TestProcessesThatChangedMeanwhile(t *testing.T) {
 	p, _ := registry.ProcessOf("process-move")
 	state := s.instance(t, "m")
 	state.Sent = []processes.SentCommand{{ID: "c", Category: "purse", To: "a", Name: "take", Body: []byte(`{"N":1}`)}}
-	react := processes.React(p, moveStream("m"), processes.ResultTrigger(core.CommandResult{CommandID: "c", Accepted: true}), nil)
+	react := processes.ReactCommand(p, moveStream("m"), processes.ResultTrigger(core.CommandResult{CommandID: "c", Accepted: true}), nil)
 	events, err := react.Type.Decide(state, react.Payload)
 	if err != nil || len(events) != 1 {
 		t.Fatalf("%v, %v", events, err)

@@ -144,7 +144,7 @@ func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 	s.t.Helper()
 	s.persons++
 	by := core.Action{Who: "somebody", Reason: reason, At: s.now}
-	s.execute(processes.End(s.process, s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
+	s.execute(processes.CancelCommand(s.process, s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
 	return s
 }
 
@@ -152,7 +152,7 @@ func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 func (s *ProcessScenario) WhenRetried() *ProcessScenario {
 	s.t.Helper()
 	s.persons++
-	s.execute(processes.Retry(s.process, s.instance, "retry-"+string(rune('0'+s.persons)), core.Action{Who: "somebody", At: s.now}, processes.MaxDrain, nil))
+	s.execute(processes.RetryCommand(s.process, s.instance, "retry-"+string(rune('0'+s.persons)), core.Action{Who: "somebody", At: s.now}, processes.MaxDrain, nil))
 	return s
 }
 
@@ -178,7 +178,7 @@ func (s *ProcessScenario) sent(command any) string {
 func (s *ProcessScenario) take(t processes.Trigger) {
 	s.t.Helper()
 	s.trigger = t
-	s.execute(processes.React(s.process, s.instance, t, nil))
+	s.execute(processes.ReactCommand(s.process, s.instance, t, nil))
 }
 
 // execute hands a command to the instance twice: the second time must say the same.

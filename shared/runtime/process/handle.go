@@ -89,13 +89,13 @@ func (r *Runner) route(work *instanceWork, p *core.ProcessType, c *follower.Deco
 
 // parkUnroutable adds to the work that an event is parked in an instance of its own, as its instance is unknown.
 func (r *Runner) parkUnroutable(work *instanceWork, p *core.ProcessType, tenant string, t processes.Trigger, from runtime.Command, cause error) {
-	instance, command := processes.Lose(p, tenant, t)
+	instance, command := processes.ParkLostCommand(p, tenant, t)
 	from.Stream = instance
 	work.add(instance, func(ctx context.Context) error {
 		r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, the event is parked", "parked", instance.String(), "event", t.ID, "error", cause)
 		_, err := r.instances.ExecuteInternal(ctx, from, command)
 		if errors.Is(err, port.ErrTooLarge) {
-			_, command := processes.Lose(p, tenant, t.WithoutData())
+			_, command := processes.ParkLostCommand(p, tenant, t.WithoutData())
 			_, err = r.instances.ExecuteInternal(ctx, from, command)
 		}
 		return err

@@ -182,7 +182,7 @@ func (r *Runner) Retry(ctx context.Context, instance core.Stream, id string, by 
 	}
 	for n, limit := 1, processes.MaxDrain; ; n++ {
 		retry := func() error {
-			_, err := r.instances.ExecuteInternal(ctx, runtime.Command{Stream: instance}, processes.Retry(p, instance, fmt.Sprint(id, "-", n), by, limit, r.config.Check))
+			_, err := r.instances.ExecuteInternal(ctx, runtime.Command{Stream: instance}, processes.RetryCommand(p, instance, fmt.Sprint(id, "-", n), by, limit, r.config.Check))
 			return err
 		}
 		for err = retry(); errors.Is(err, port.ErrTooLarge) && limit > 1; err = retry() {
@@ -206,7 +206,7 @@ func (r *Runner) Cancel(ctx context.Context, instance core.Stream, id string, by
 	if err != nil {
 		return err
 	}
-	_, err = r.instances.ExecuteInternal(ctx, runtime.Command{Stream: instance}, processes.End(p, instance, id, by, r.config.Check))
+	_, err = r.instances.ExecuteInternal(ctx, runtime.Command{Stream: instance}, processes.CancelCommand(p, instance, id, by, r.config.Check))
 	return err
 }
 

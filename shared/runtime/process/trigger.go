@@ -66,12 +66,12 @@ func (r *Runner) handleDeadline(ctx context.Context, d port.Deadline) error {
 // react makes an instance react to a trigger. A reaction that is too large to be recorded parks the instance instead.
 func (r *Runner) react(ctx context.Context, p *core.ProcessType, instance core.Stream, t processes.Trigger, from runtime.Command) error {
 	from.Stream = instance
-	_, err := r.instances.ExecuteInternal(ctx, from, processes.React(p, instance, t, r.config.Check))
+	_, err := r.instances.ExecuteInternal(ctx, from, processes.ReactCommand(p, instance, t, r.config.Check))
 	if errors.Is(err, port.ErrTooLarge) {
-		_, err = r.instances.ExecuteInternal(ctx, from, processes.Park(p, instance, t, err))
+		_, err = r.instances.ExecuteInternal(ctx, from, processes.ParkCommand(p, instance, t, err))
 	}
 	if errors.Is(err, port.ErrTooLarge) { // the trigger's event alone is nearly as large as a commit may be
-		_, err = r.instances.ExecuteInternal(ctx, from, processes.Park(p, instance, t.WithoutData(), err))
+		_, err = r.instances.ExecuteInternal(ctx, from, processes.ParkCommand(p, instance, t.WithoutData(), err))
 	}
 	if err != nil {
 		return fmt.Errorf("%s on %s: %w", instance, t.ID, err)
