@@ -60,7 +60,7 @@ type delivery struct {
 }
 
 func stream(category, id string) es.Stream {
-	return es.Stream{Tenant: es.DefaultTenant, Category: category, ID: id}
+	return es.Stream{Tenant: core.DefaultTenant, Category: category, ID: id}
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -277,13 +277,13 @@ func (w *world) check() {
 	for id, p := range w.instances {
 		status := w.states[stream("transfer", id)].(banking.Transfer).Status
 		got, want := w.moved[id], map[string]int{"debit": 1, "credit": 1}
-		if p.Status == es.StatusFailed {
+		if p.Status == processes.StatusFailed {
 			want = map[string]int{"debit": got["return"], "return": got["return"]}
 		}
 		if got["debit"] != want["debit"] || got["credit"] != want["credit"] || got["return"] != want["return"] || got["return"] > 1 {
 			w.t.Errorf("transfer %s is %s, with the movements %v", id, p.Status, got)
 		}
-		if (p.Status == es.StatusCompleted) != (status == banking.Completed) || (p.Status == es.StatusFailed) != (status == banking.Failed) {
+		if (p.Status == processes.StatusCompleted) != (status == banking.Completed) || (p.Status == processes.StatusFailed) != (status == banking.Failed) {
 			w.t.Errorf("transfer %s is %s, its process %s", id, status, p.Status)
 		}
 		if len(p.Sent) > 0 {

@@ -42,7 +42,7 @@ func TestTransferCompletes(t *testing.T) {
 	inFlight(t).WhenAccepted(credit).
 		Then(complete, settleAda, settleBob, es.AtStep("over"), es.Complete()).
 		WhenAccepted(banking.Complete{}).WhenAccepted(settle).WhenAccepted(settle).
-		ThenStatus(es.StatusCompleted)
+		ThenStatus(estest.StatusCompleted)
 }
 
 // What was rejected may come again, and be accepted then: the account gets a revoke for it before the transfer ends.
@@ -51,13 +51,13 @@ func TestDebitIsRejected(t *testing.T) {
 		Then(es.Compensating("insufficient-funds"), es.Cancel("debit"), revokeAda, es.AtStep("revoke-debit")).
 		WhenAccepted(revoke).
 		Then(failingWith("insufficient-funds"), settleAda, es.AtStep("over"), es.Fail("insufficient-funds")).
-		ThenStatus(es.StatusFailed)
+		ThenStatus(estest.StatusFailed)
 }
 
 func TestCreditIsRejected(t *testing.T) {
 	inFlight(t).WhenRejected(credit, "account-closed").
 		Then(es.Compensating("account-closed"), es.Cancel("credit"), revokeBob, es.AtStep("revoke-credit")).
-		ThenStatus(es.StatusCompensating).
+		ThenStatus(estest.StatusCompensating).
 		WhenAccepted(revoke).Then(revokeAda, es.AtStep("return")).
 		WhenAccepted(revoke).
 		Then(failingWith("account-closed"), settleAda, settleBob, es.AtStep("over"), es.Fail("account-closed"))
@@ -92,7 +92,7 @@ func TestDebitIsAnsweredAfterTheEnd(t *testing.T) {
 		Then(failingWith("debit-not-answered"), es.AtStep("over"), es.Fail("debit-not-answered")).
 		WhenRejected(debit, "transfer-revoked").
 		Then(settleAda).
-		ThenStatus(es.StatusFailed)
+		ThenStatus(estest.StatusFailed)
 }
 
 // creditIsLate is an instance that has asked the destination to revoke.
@@ -112,7 +112,7 @@ func TestLateCreditHasHappened(t *testing.T) {
 		creditIsLate(t).WhenRejected(revoke, "transfer-credited").
 			Then(complete, settleAda, es.AtStep("over"), es.Complete()).
 			WhenAccepted(credit).Then(settleBob).
-			ThenStatus(es.StatusCompleted)
+			ThenStatus(estest.StatusCompleted)
 	})
 }
 
@@ -142,7 +142,7 @@ func TestTransferIsCancelled(t *testing.T) {
 			Then(es.Compensating("cancelled"), es.Cancel("credit"), revokeBob, es.AtStep("revoke-credit"))
 	})
 	t.Run("later", func(t *testing.T) {
-		creditIsLate(t).WhenCancelled("why").Then().ThenStatus(es.StatusCompensating)
+		creditIsLate(t).WhenCancelled("why").Then().ThenStatus(estest.StatusCompensating)
 	})
 }
 

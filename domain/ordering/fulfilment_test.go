@@ -60,7 +60,7 @@ func TestFulfilment(t *testing.T) {
 	confirming(t).WhenAccepted(ordering.Confirm{}).
 		Then(wasInTime, es.Send("41", issue).Tagged("do 5"), es.Send("51", issue).Tagged("do 6")).
 		WhenAccepted(issue).Then().WhenAccepted(issue).Then(es.Complete()).
-		ThenStatus(es.StatusCompleted)
+		ThenStatus(estest.StatusCompleted)
 }
 
 func TestOtherOrdersAreNotFulfilled(t *testing.T) {

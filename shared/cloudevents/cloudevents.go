@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// ContentType is that of a commit's body in the log: a batch of CloudEvents 1.0 in the JSON format
+// ContentType is the media type of a commit's body in the log: a batch of CloudEvents 1.0 in the JSON format
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
 const ContentType = "application/cloudevents-batch+json"
 
-// CloudEvent is one event in the form that every reader of the log sees.
+// CloudEvent is one event in the form of the log and of HTTP answers.
 type CloudEvent struct {
 	SpecVersion     string          `json:"specversion"`     // "1.0"
 	ID              string          `json:"id"`              // "order/10248/2", unique within its source
@@ -27,13 +27,13 @@ type CloudEvent struct {
 	CommandID       string          `json:"commandid"`
 	CorrelationID   string          `json:"correlationid"`
 	CausationID     string          `json:"causationid"`
-	Position        string          `json:"position,omitempty"` // in HTTP answers only: the log itself says where an entry stands
+	Position        string          `json:"position,omitempty"` // in HTTP answers only: an entry of the log has its sequence
 	Data            json.RawMessage `json:"data"`
 }
 
 const schemaPrefix = "urn:orchestrix:"
 
-// EventsOf returns the commit's events in the form that every reader of the log sees, without position.
+// EventsOf returns the commit's events as CloudEvents, without Position.
 func EventsOf(c *core.Commit) []CloudEvent {
 	events := make([]CloudEvent, len(c.Events))
 	for i, e := range c.Events {
@@ -51,18 +51,18 @@ func EventsOf(c *core.Commit) []CloudEvent {
 	return events
 }
 
-// DecodeEvents reads the body of a commit into c: events, version, time, command id, correlation and
-// causation. c.Stream is set before. The events' data are parts of body. The error wraps [core.ErrCorrupt] where the body is
-// not one that [Encode] writes for this stream.
+// Decode decodes the body of a commit into c: events, version, time, command id, correlation and causation. The caller sets
+// c.Stream before. The events' data share memory with body. It returns an error that wraps [core.ErrCorrupt] for a body that
+// is not a commit of this stream.
 func Decode(body []byte, c *core.Commit) error {
-	if scanEvents(body, c) {
+	if scanCommit(body, c) {
 		return nil
 	}
-	return decodeAnyEvents(body, c)
+	return decodeJSON(body, c)
 }
 
-// decodeAnyEvents takes whatever JSON may look like: the body was written by somebody else, or not at all well.
-func decodeAnyEvents(body []byte, c *core.Commit) error {
+// decodeJSON decodes a body that differs from the output of [Encode], for example one that another program has written.
+func decodeJSON(body []byte, c *core.Commit) error {
 	subject := c.Stream.String()
 	var events []CloudEvent
 	if err := json.Unmarshal(body, &events); err != nil {
@@ -80,7 +80,7 @@ func decodeAnyEvents(body []byte, c *core.Commit) error {
 		e := &events[i]
 		schema, err := e.schema()
 		if err == nil {
-			err = e.checkPlace(subject, first, core.Version(i))
+			err = e.check(subject, first, core.Version(i))
 		}
 		if err != nil {
 			return fmt.Errorf("%w: %s, event %d of the commit: %w", core.ErrCorrupt, c.Stream, i+1, err)
@@ -90,7 +90,7 @@ func decodeAnyEvents(body []byte, c *core.Commit) error {
 	return nil
 }
 
-// schema reads the schema version from the end of dataschema.
+// schema returns the schema version from the end of dataschema.
 func (e *CloudEvent) schema() (int, error) {
 	version, prefixed := strings.CutPrefix(e.DataSchema, schemaPrefix)
 	version, typed := strings.CutPrefix(version, e.Type)
@@ -102,7 +102,8 @@ func (e *CloudEvent) schema() (int, error) {
 	return schema, nil
 }
 
-func (e *CloudEvent) checkPlace(subject string, first *CloudEvent, index core.Version) error {
+// check compares the event with its commit: subject, and version by the index in the commit.
+func (e *CloudEvent) check(subject string, first *CloudEvent, index core.Version) error {
 	switch {
 	case e.SpecVersion != "1.0":
 		return fmt.Errorf("specversion is %q, not 1.0", e.SpecVersion)

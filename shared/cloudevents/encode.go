@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// EncodeEvents is the body of a commit in the log. The commit has passed [core.Commit.Check].
+// Encode returns the body of a commit for the log: the JSON of [EventsOf]. The commit must have passed [core.Commit.Check].
 //
-// Every append goes through here: it is what [core.Marshal] makes of [core.Commit.CloudEvents], written by hand.
+// It is written by hand, because every append calls it.
 func Encode(c *core.Commit) ([]byte, error) {
 	size := 2
 	for i := range c.Events {
@@ -62,9 +62,9 @@ func Encode(c *core.Commit) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// envelopeSize is about how many bytes an event takes besides its payload: so much memory is got at once.
+// envelopeSize estimates the bytes of an event without its payload, so that one allocation suffices.
 func envelopeSize(c *core.Commit, e *core.Recorded) int {
-	const fixed = 320 // names, marks, the time and numbers
+	const fixed = 320 // field names, punctuation, time and numbers
 	stream := len(c.Stream.Category) + len(c.Stream.ID)
 	return fixed + 2*stream + len(c.Stream.Tenant) + 3*len(e.Type) + len(c.Command.ID) + len(c.CorrelationID) + len(c.CausationID)
 }
@@ -75,7 +75,7 @@ func appendString(out []byte, parts ...string) []byte {
 	out = append(out, '"')
 	for _, part := range parts {
 		for i := range len(part) {
-			if !plain(part[i]) {
+			if !isPlain(part[i]) {
 				whole, err := core.Marshal(strings.Join(parts, ""))
 				if err != nil {
 					return append(out[:start], `""`...) // a string can always be encoded
@@ -88,5 +88,5 @@ func appendString(out []byte, parts ...string) []byte {
 	return append(out, '"')
 }
 
-// plain reports whether a byte stands for itself in a JSON string.
-func plain(b byte) bool { return b >= ' ' && b < 0x7f && b != '"' && b != '\\' }
+// isPlain reports whether a byte needs no escape in a JSON string.
+func isPlain(b byte) bool { return b >= ' ' && b < 0x7f && b != '"' && b != '\\' }

@@ -8,17 +8,17 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// scanEvents reads a body in the very form that [Encode] gives it into c: every load and every projection goes
-// through here. It reports false, and leaves c alone, where anything is otherwise, which the slow way then has to tell from
-// what is wrong. It passes over id and source, which follow from the rest.
-func scanEvents(body []byte, c *core.Commit) bool {
+// scanCommit decodes a body with exactly the form of [Encode] into c. It returns false, and does not change c, for any other
+// body, about which [decodeJSON] decides. It skips id and source, which repeat other fields. It is written by hand, because
+// every load and every projection calls it.
+func scanCommit(body []byte, c *core.Commit) bool {
 	s := scanner{rest: body}
 	s.expect("[")
-	first, event := s.event(c.Stream)
+	first, event := s.readEvent(c.Stream)
 	events := append(make([]core.Recorded, 0, 1), event)
-	for !s.skip("]") {
+	for !s.skipIf("]") {
 		s.expect(",")
-		next, event := s.event(c.Stream)
+		next, event := s.readEvent(c.Stream)
 		if s.failed || !next.follows(first, len(events)) {
 			return false
 		}
@@ -31,76 +31,75 @@ func scanEvents(body []byte, c *core.Commit) bool {
 	commit.Version = first.version + core.Version(len(events)-1)
 	commit.Events = events
 	commit.Command.ID = string(first.commandID)
-	commit.CorrelationID = textLike(commit.Command.ID, first.correlationID)
-	commit.CausationID = textLike(commit.Command.ID, first.causationID)
+	commit.CorrelationID = reuseText(commit.Command.ID, first.correlationID)
+	commit.CausationID = reuseText(commit.Command.ID, first.causationID)
 	*c = commit
 	return true
 }
 
-// textLike is the text, which most often is one that there is already.
-func textLike(known string, text []byte) string {
+// reuseText returns the text, without an allocation where it equals the known one.
+func reuseText(known string, text []byte) string {
 	if string(text) == known {
 		return known
 	}
 	return string(text)
 }
 
-// envelope is what an event says besides type and payload. Its texts are parts of the body.
+// envelope holds the fields of an event besides type and payload. Its texts share memory with the body.
 type envelope struct {
 	version                                     core.Version
 	time, commandID, correlationID, causationID []byte
 }
 
-// follows reports whether the event stands so many places after the first one of its commit, and has the same envelope.
-func (e *envelope) follows(first envelope, places int) bool {
-	return e.version == first.version+core.Version(places) && bytes.Equal(e.time, first.time) && bytes.Equal(e.commandID, first.commandID) &&
+// follows reports whether the envelope is that of the event at this index of first's commit.
+func (e *envelope) follows(first envelope, index int) bool {
+	return e.version == first.version+core.Version(index) && bytes.Equal(e.time, first.time) && bytes.Equal(e.commandID, first.commandID) &&
 		bytes.Equal(e.correlationID, first.correlationID) && bytes.Equal(e.causationID, first.causationID)
 }
 
-// What stands after the last event's data, and what stands between two events.
+// The texts after the last event's data, and between two events.
 var lastEnd, nextEvent = []byte("}]"), []byte(`},{"specversion":`)
 
-// scanner goes through a text from its start. Once something was not as expected, it has failed, and what it returns means
-// nothing.
+// scanner reads a text from its start. After an unexpected byte it has failed, and its results are invalid.
 type scanner struct {
 	rest   []byte
 	failed bool
 }
 
-// event takes one event of the stream.
-func (s *scanner) event(stream core.Stream) (e envelope, r core.Recorded) {
+// readEvent reads one event of the stream.
+func (s *scanner) readEvent(stream core.Stream) (e envelope, r core.Recorded) {
 	s.expect(`{"specversion":"1.0","id":`)
-	s.text()
+	s.readText()
 	s.expect(`,"source":`)
-	s.text()
+	s.readText()
 	s.expect(`,"type":`)
-	r.Type = string(s.text())
+	r.Type = string(s.readText())
 	s.expect(`,"subject":"`)
 	s.expect(stream.Category)
 	s.expect("-")
 	s.expect(stream.ID)
 	s.expect(`","time":`)
-	e.time = s.text()
+	e.time = s.readText()
 	s.expect(`,"datacontenttype":"application/json","dataschema":"` + schemaPrefix)
 	s.expect(r.Type)
 	s.expect(":")
-	r.Schema = s.positive()
+	r.Schema = s.readPositive()
 	s.expect(`","streamversion":`)
-	e.version = core.Version(s.positive())
+	e.version = core.Version(s.readPositive())
 	s.expect(`,"commandid":`)
-	e.commandID = s.text()
+	e.commandID = s.readText()
 	s.expect(`,"correlationid":`)
-	e.correlationID = s.text()
+	e.correlationID = s.readText()
 	s.expect(`,"causationid":`)
-	e.causationID = s.text()
+	e.causationID = s.readText()
 	s.expect(`,"data":`)
-	r.Data = s.value()
+	r.Data = s.readData()
 	s.expect("}")
 	return e, r
 }
 
-// skip takes a literal text, if it is there.
-func (s *scanner) skip(text string) bool {
+// skipIf skips a literal text and reports whether it was next.
+func (s *scanner) skipIf(text string) bool {
 	if len(s.rest) < len(text) || string(s.rest[:len(text)]) != text {
 		return false
 	}
@@ -108,18 +107,18 @@ func (s *scanner) skip(text string) bool {
 	return true
 }
 
-// expect takes a literal text.
+// expect skips a literal text, or fails.
 func (s *scanner) expect(text string) {
-	if !s.skip(text) {
+	if !s.skipIf(text) {
 		s.failed = true
 	}
 }
 
-// text takes a string of plain characters.
-func (s *scanner) text() []byte {
+// readText reads a string without escapes.
+func (s *scanner) readText() []byte {
 	s.expect(`"`)
 	for i, b := range s.rest {
-		if !plain(b) {
+		if !isPlain(b) {
 			text := s.rest[:i]
 			s.rest = s.rest[i:]
 			s.expect(`"`)
@@ -130,8 +129,8 @@ func (s *scanner) text() []byte {
 	return nil
 }
 
-// positive takes a number from 1 that is not uncommonly large.
-func (s *scanner) positive() (n int) {
+// readPositive reads an integer from 1 of at most 9 digits.
+func (s *scanner) readPositive() (n int) {
 	const digits = 9
 	i := 0
 	for ; i < len(s.rest) && i <= digits && s.rest[i] >= '0' && s.rest[i] <= '9'; i++ {
@@ -144,20 +143,20 @@ func (s *scanner) positive() (n int) {
 	return n
 }
 
-// value takes a JSON value up to the end of the object that holds it. Where no event comes after this one, its end is known.
-func (s *scanner) value() json.RawMessage {
+// readData reads the JSON value of data, up to the end of its event. The end of the last event's data is known without a scan.
+func (s *scanner) readData() json.RawMessage {
 	value, last := bytes.CutSuffix(s.rest, lastEnd)
 	if last && !bytes.Contains(value, nextEvent) && jsonv1.Valid(value) {
 		s.rest = s.rest[len(value):]
 		return value[:len(value):len(value)]
 	}
-	value = s.raw()
+	value = s.readRaw()
 	s.failed = s.failed || !jsonv1.Valid(value)
 	return value
 }
 
-// raw takes what looks like a value.
-func (s *scanner) raw() []byte {
+// readRaw reads up to the end of the value by counting braces; the value may be invalid.
+func (s *scanner) readRaw() []byte {
 	depth, quoted := 0, false
 	for i := 0; i < len(s.rest); i++ {
 		switch b := s.rest[i]; {

@@ -47,7 +47,7 @@ func TestWhatIsWrittenIsScanned(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := &core.Commit{Stream: scannedCommit().Stream}
-	if !scanEvents(body, got) {
+	if !scanCommit(body, got) {
 		t.Fatal("it is not")
 	}
 	if d := cmp.Diff(scannedCommit(), got); d != "" {
@@ -68,13 +68,13 @@ func FuzzScanEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := core.Commit{Stream: scannedCommit().Stream}
 		got, want := before, before
-		if !scanEvents(body, &got) {
+		if !scanCommit(body, &got) {
 			if d := cmp.Diff(before, got); d != "" {
 				t.Errorf("it was not taken, and has left something behind (- before, + after)\n%s", d)
 			}
 			return
 		}
-		if err := decodeAnyEvents(body, &want); err != nil {
+		if err := decodeJSON(body, &want); err != nil {
 			t.Fatalf("encoding/json says %v", err)
 		}
 		if d := cmp.Diff(want, got); d != "" {

@@ -39,7 +39,7 @@ func TestFold(t *testing.T) {
 	in := core.Recorded{Type: "house.Opened", Schema: 1, Data: json.RawMessage(`{}`)}
 	out := core.Recorded{Type: "house.Closed", Schema: 1, Data: json.RawMessage(`{}`)}
 	commit := &core.Commit{Version: 7, Events: []core.Recorded{in, out, in}}
-	for from, want := range map[es.Version]int{0: 11, 5: 11, 6: 10, 7: 11, 8: 10} {
+	for from, want := range map[core.Version]int{0: 11, 5: 11, 6: 10, 7: 11, 8: 10} {
 		state, err := a.Fold(door{Open: 10}, commit, from)
 		if err != nil || state != (door{Open: want}) {
 			t.Errorf("from version %d: %+v, %v", from, state, err)

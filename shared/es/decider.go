@@ -6,11 +6,11 @@ import (
 	"reflect"
 )
 
-// Decider is an aggregate as values: the state it starts from, what it decides when a command comes, and
-// how its state follows from events.
+// Decider defines an aggregate: its initial state, a decide function for each command, and an evolve function for each
+// event.
 //
-// S is the state, a struct whose fields are exported or that marshals itself: it goes through JSON into
-// snapshots. An evolve function returns the new state and leaves what the old one points to unchanged.
+// S is the state: a struct with exported fields, or with its own JSON encoding, because snapshots hold it as JSON. An evolve
+// function returns the next state and does not change maps, slices or pointers of the old one.
 type Decider[S any] struct {
 	Category string // of its streams: "order"
 	Initial  S
@@ -22,36 +22,32 @@ type Decider[S any] struct {
 // Commands are the commands that a decider takes.
 type Commands[S any] []CommandHandler[S]
 
-// Events are the events that a decider emits.
-type Events[S any] []EventHandler[S]
-
-// CommandHandler decides one command; made by [Handle].
+// CommandHandler is a command with its decide function. Made by [Handle].
 type CommandHandler[S any] struct {
 	name     string
 	command  reflect.Type
 	internal bool
 	doc      string
 	decode   func(data []byte) (any, error)
-	known    func(data []byte) (any, error)
+	known    func(data []byte) (any, error) // decodes a body without unknown fields
 	decide   func(state S, command any) ([]Event, error)
 }
 
-// Doc is one line that says what the command does, for people who call it: the summary of its operation in OpenAPI.
+// Doc sets one line that describes the command: the summary of its operation in OpenAPI.
 func (h CommandHandler[S]) Doc(summary string) CommandHandler[S] {
 	h.doc = summary
 	return h
 }
 
-// Internal keeps the command for processes. The bus accepts it; HTTP rejects it, where a client could otherwise send one
-// step of a process without the others, such as the credit without the debit.
+// Internal reserves the command for processes: HTTP rejects it, the bus accepts it. Otherwise a client could send one step
+// of a process without the others, such as the credit without the debit.
 func (h CommandHandler[S]) Internal() CommandHandler[S] {
 	h.internal = true
 	return h
 }
 
-// Handle registers a command under the name that requests use ("ship"). decide is pure: it looks at the
-// state and the command and returns the events ([Accept]) or the reason why not ([Reject]). C carries its
-// validation in its struct tags.
+// Handle registers a command under the name that requests use ("ship"). decide returns the events ([Accept]) or a rejection
+// ([Reject]). It depends on nothing but the state and the command. The struct tags of C are the validation of requests.
 func Handle[S, C any](name string, decide func(S, C) ([]Event, error)) CommandHandler[S] {
 	return CommandHandler[S]{
 		name:    name,
@@ -70,70 +66,38 @@ func Handle[S, C any](name string, decide func(S, C) ([]Event, error)) CommandHa
 	}
 }
 
-// Accept is what a decide function returns to say yes: the events, none where nothing is to change.
+// Accept is the result of a decide function that accepts the command: its events. Without events, nothing changes.
 func Accept(events ...Event) ([]Event, error) { return events, nil }
 
-// EventHandler evolves the state by one event; made by [Apply].
-type EventHandler[S any] struct {
-	codec  core.EventCodec
-	evolve func(state S, event Event) S
-}
-
-// Apply registers an event under its kind, a literal that is written to the log and survives a rename of
-// the type. The event's schema version is 1, or one more than that of its last upcast ([From]). An event whose kind or
-// module has changed is still read under its old name ([Formerly]). evolve can't fail: a fact has happened.
-func Apply[S, E any](kind string, evolve func(S, E) S, options ...EventOption) EventHandler[S] {
-	codec := core.NewEventCodec[E](kind)
-	for _, o := range options {
-		codec = o.apply(codec)
-	}
-	return EventHandler[S]{
-		codec:  codec,
-		evolve: func(state S, event Event) S { return evolve(state, event.(E)) },
-	}
-}
-
-// EventOption is an option of [Apply]: an [Upcast], made by [From], or a former name, made by [Formerly].
-type EventOption interface {
-	apply(core.EventCodec) core.EventCodec
-}
-
-func (u Upcast) apply(c core.EventCodec) core.EventCodec { return c.Upcasting(u.step) }
-
-// Formerly says that events of this kind were written under another full name, the module and the kind: "library.Lent".
-// The log is not rewritten. Events under the old name are decoded as this kind, and views and processes that fold this
-// kind see them too; schema versions and upcasts count through both names. New events are written under the new name. A
-// former name has one owner, and none that is the name of a living event.
-//
-//	es.Apply("BookLent", Book.lent, es.Formerly("library.Lent"), es.From(1, lentV1ToV2))
-func Formerly(name string) EventOption { return formerName(name) }
-
-type formerName string
-
-func (n formerName) apply(c core.EventCodec) core.EventCodec { return c.Formerly(string(n)) }
-
-// Upcast turns the payload of one schema version into that of the next; made by [From].
-type Upcast struct{ step core.UpcastStep }
-
-// From registers how a payload of schema version schema becomes one of schema+1. Give all of them, from the
-// oldest version that a log may hold up to the one before today's:
-//
-//	es.Apply("OrderPlaced", Order.placed, es.From(1, placedV1ToV2), es.From(2, placedV2ToV3))
-func From[Old, New any](schema int, up func(Old) New) Upcast {
-	return Upcast{core.UpcastStep{
-		From: schema,
-		Old:  reflect.TypeFor[Old](),
-		New:  reflect.TypeFor[New](),
-		Decode: func(data []byte) (any, error) {
-			var old Old
-			err := core.Unmarshal(data, &old)
-			return old, err
-		},
-		Up: func(old any) any { return up(old.(Old)) },
-	}}
-}
-
-// Reject is what a decide function returns to say no.
+// Reject is the result of a decide function that does not accept the command: a code for programs, and a message for people.
 func Reject(code, format string, args ...any) ([]Event, error) {
 	return nil, &Rejection{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// DeciderDef is a [Decider] of any state.
+type DeciderDef interface {
+	compile(module string) (*core.Aggregate, error)
+}
+
+func (d Decider[S]) compile(module string) (*core.Aggregate, error) {
+	spec := core.AggregateSpec{
+		Module: module, Category: d.Category, Snapshot: d.Snapshot, State: reflect.TypeFor[S](), Initial: d.Initial,
+		DecodeState: func(data []byte) (any, error) {
+			var s S
+			err := core.Unmarshal(data, &s)
+			return s, err
+		},
+	}
+	for _, h := range d.Decide {
+		spec.Commands = append(spec.Commands, core.CommandSpec{
+			Name: h.name, Type: h.command, Internal: h.internal, Doc: h.doc, Decode: h.decode, DecodeKnown: h.known,
+			Decide: func(s, c any) ([]Event, error) { return h.decide(s.(S), c) },
+		})
+	}
+	for _, h := range d.Evolve {
+		spec.Events = append(spec.Events, core.EventSpec{
+			Codec: h.codec, Evolve: func(s any, e Event) any { return h.evolve(s.(S), e) },
+		})
+	}
+	return core.NewAggregate(spec)
 }

@@ -1,20 +1,56 @@
-// Package es is what a bounded context is written with. Events, commands and documents are plain structs.
+// Package es is for authors of bounded contexts: it defines aggregates, views, queries and processes as values. Events,
+// commands, states and documents are plain structs.
 //
-//   - Model an aggregate: a [Decider] has a command handler for each command ([Handle], which returns [Accept] or
-//     [Reject]) and an evolve function for each event ([Apply]). An event that changes gets [From] (another payload) or
-//     [Formerly] (another name).
-//   - Fold a view: a [View] has a plain function for each event ([On], [OnKey], [OnKeys]). The long forms ([OnWith],
-//     [OnKeyWith], [OnKeysWith]) also take the event's [Meta], and may return an error or [Delete].
-//   - Ask a query: a [Query] reads views with [Get] and [List].
-//   - Connect aggregates: a [Process] reacts to events and to the results of its commands; a [Saga] is a process whose
-//     steps are undone where a later one fails.
-//   - Offer all of it: a [Module] lists them, and [NewRegistry] checks modules.
-//   - Test it without a store: see Given, Project and GivenProcess of package estest.
+// # Model an aggregate
 //
-// Decide, evolve and fold functions are pure: no clock, no I/O, no context. A retry after a conflict is therefore safe.
+// A [Decider] has a state, a command handler for each command and an evolve function for each event:
 //
-// The ports ([port.EventStore], [port.Feed], [port.Snapshots], [port.ViewStore]) define what a log and a read side do; the adapters (memory,
-// jetstream, postgres) implement them, and the suites of package estest test the adapters.
+//	var BookDecider = es.Decider[Book]{
+//		Category: "book",
+//		Decide:   es.Commands[Book]{es.Handle("lend", Book.lend).Doc("Lend the book to a reader")},
+//		Evolve:   es.Events[Book]{es.Apply("BookLent", Book.lent)},
+//	}
 //
-// The package imports the standard library, and encoding/json as Go 1.27 will have it.
+// The handler looks at the state and returns events ([Accept]) or a rejection with a code ([Reject]):
+//
+//	func (b Book) lend(c Lend) ([]es.Event, error) {
+//		if b.Reader != "" {
+//			return es.Reject("book-lent", "%s has the book", b.Reader)
+//		}
+//		return es.Accept(BookLent{Reader: c.Reader})
+//	}
+//
+//	func (b Book) lent(e BookLent) Book { return Book{Reader: e.Reader} }
+//
+// Recorded events are never rewritten. An event that changes its payload gets an upcast ([From]), and one that changes its
+// name gets [Formerly].
+//
+// # Fold a view
+//
+// A [View] has a plain function for each event, which changes a document ([On], [OnKey], [OnKeys]). The long forms
+// ([OnWith], [OnKeyWith], [OnKeysWith]) also get the event's [Meta], and may return an error or [Delete].
+//
+// # Answer a query
+//
+// Each view can be read by key and listed by its [Fields]. A [Query] combines documents with [Get] and [List].
+//
+// # Connect aggregates
+//
+// A [Process] reacts to events, to the results of its commands and to deadlines. Its effects are [Send], [After],
+// [Complete] and others. A [Saga] is a process of steps that are undone where a later step fails.
+//
+// # Offer a module
+//
+// A [Module] lists the definitions of a bounded context, and [NewRegistry] checks them, so that a service fails at its start
+// and not at a request.
+//
+// # Test
+//
+// Package estest tests each definition without a store: estest.Given for aggregates, estest.Project for views and
+// estest.GivenProcess for processes and sagas.
+//
+// # Rules
+//
+// Decide, evolve, fold and reaction functions are pure: no clock, no I/O, no random numbers. The platform calls them again
+// after a conflict, a retry or a restart, and expects the same result.
 package es

@@ -6,12 +6,14 @@ import (
 	"orchestrix/shared/es"
 )
 
+// Book is the state of the aggregate, Lend its command, BookLent its event.
 type (
 	Book     struct{ Reader string }
 	Lend     struct{ Reader string }
 	BookLent struct{ Reader string }
 )
 
+// lend decides: it accepts the command with an event, or rejects it with a code.
 func (b Book) lend(c Lend) ([]es.Event, error) {
 	if b.Reader != "" {
 		return es.Reject("book-lent", "%s has the book", b.Reader)
@@ -19,20 +21,34 @@ func (b Book) lend(c Lend) ([]es.Event, error) {
 	return es.Accept(BookLent(c))
 }
 
-func (b Book) lent(e BookLent) Book { return Book(e) }
+// lent evolves: it returns the state after the event.
+func (b Book) lent(e BookLent) Book { return Book{Reader: e.Reader} }
 
-// An aggregate is a state, what commands decide, and how events change the state.
+var BookDecider = es.Decider[Book]{
+	Category: "book",
+	Decide:   es.Commands[Book]{es.Handle("lend", Book.lend).Doc("Lend the book to a reader")},
+	Evolve:   es.Events[Book]{es.Apply("BookLent", Book.lent)},
+}
+
+// An aggregate has a state, a decide function for each command, and an evolve function for each event. The functions are
+// pure, so they can be called without the platform; a test of an aggregate is shorter with estest.Given.
 func ExampleDecider() {
-	decider := es.Decider[Book]{
-		Category: "book",
-		Decide:   es.Commands[Book]{es.Handle("lend", Book.lend).Doc("Lend the book")},
-		Evolve:   es.Events[Book]{es.Apply("BookLent", Book.lent)},
+	_, err := es.NewRegistry(es.Module{Name: "library", Deciders: []es.DeciderDef{BookDecider}})
+	fmt.Println("registered:", err)
+
+	var book Book
+	events, err := book.lend(Lend{Reader: "Ada"})
+	fmt.Printf("%+v %v\n", events, err)
+	for _, event := range events {
+		book = book.lent(event.(BookLent))
 	}
-	_, err := es.NewRegistry(es.Module{Name: "library", Deciders: []es.DeciderDef{decider}})
-	fmt.Println(err)
-	_, err = Book{}.lent(BookLent{"Ada"}).lend(Lend{"Bob"})
+	fmt.Printf("state: %+v\n", book)
+
+	_, err = book.lend(Lend{Reader: "Bob"})
 	fmt.Println(err)
 	// Output:
-	// <nil>
+	// registered: <nil>
+	// [{Reader:Ada}] <nil>
+	// state: {Reader:Ada}
 	// book-lent: Ada has the book
 }

@@ -6,7 +6,7 @@ import (
 	"orchestrix/shared/core"
 )
 
-// Module is one bounded context: what its package offers to the platform.
+// Module is one bounded context: the aggregates, views, queries and processes that its package offers.
 type Module struct {
 	Name      string // a token; the first part of its events' types
 	Deciders  []DeciderDef
@@ -15,11 +15,11 @@ type Module struct {
 	Processes []ProcessDef
 }
 
-// NewRegistry checks the modules and puts them together. The error names everything that is wrong with them.
+// NewRegistry checks the modules and returns their registry. The error lists all faults of all modules.
 func NewRegistry(modules ...Module) (*Registry, error) {
 	r := core.NewRegistry()
 	var errs []error
-	add := func(m Module, err error) {
+	report := func(m Module, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("module %q: %w", m.Name, err))
 		}
@@ -27,20 +27,20 @@ func NewRegistry(modules ...Module) (*Registry, error) {
 	for _, m := range modules {
 		errs = append(errs, core.CheckToken("module", m.Name))
 		for _, d := range m.Deciders {
-			add(m, compileInto(r.AddAggregate, func() (*core.Aggregate, error) { return d.compile(m.Name) }))
+			report(m, compileInto(r.AddAggregate, func() (*core.Aggregate, error) { return d.compile(m.Name) }))
 		}
 	}
-	for _, m := range modules { // when all deciders are known: a process may react to the events of any
+	for _, m := range modules { // after all deciders: a process may react to events of any module
 		for _, p := range m.Processes {
-			add(m, compileInto(r.AddProcess, func() (*core.ProcessType, error) { return p.compileProcess(m.Name, r) }))
+			report(m, compileInto(r.AddProcess, func() (*core.ProcessType, error) { return p.compileProcess(m.Name, r) }))
 		}
 	}
 	for _, m := range modules {
 		for _, v := range m.Views {
-			add(m, compileInto(r.AddView, func() (*core.ViewType, error) { return v.compile(m.Name, r) }))
+			report(m, compileInto(r.AddView, func() (*core.ViewType, error) { return v.compile(m.Name, r) }))
 		}
 		for _, q := range m.Queries {
-			add(m, compileInto(r.AddQuery, func() (*core.QueryType, error) { return q.compile(m.Name) }))
+			report(m, compileInto(r.AddQuery, func() (*core.QueryType, error) { return q.compile(m.Name) }))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -49,6 +49,7 @@ func NewRegistry(modules ...Module) (*Registry, error) {
 	return r, nil
 }
 
+// compileInto compiles a definition and adds the result to the registry.
 func compileInto[T any](add func(T) error, compile func() (T, error)) error {
 	compiled, err := compile()
 	if err != nil {

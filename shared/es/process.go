@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// Process is a process manager as values: what it knows of one instance, and how it reacts to what happens. It ties
-// aggregates together by sending commands and setting deadlines.
+// Process defines a process manager: the state of one instance, and a reaction to each event, result and deadline. It connects
+// aggregates by sending commands and setting deadlines.
 //
 //	var TransferProcess = es.Process[transferring]{
 //		Name: "transfer",
@@ -19,25 +19,24 @@ import (
 //		},
 //	}
 //
-// Its reactions are pure: no clock, no I/O; time comes in with what happens. S is a struct as a decider's state is. Each
-// instance is a stream of category "process-<name>", which holds what it has reacted to, its state after that, and
-// what it wants done, written down before any of it is done.
+// Reactions are pure: no clock, no I/O; the time is that of the trigger. S is a struct, like the state of a [Decider]. Each
+// instance is a stream of category "process-<name>", which records triggers, states and effects. An effect is executed after
+// it is recorded.
 type Process[S any] struct {
 	Name    string // "transfer"
 	Initial S
 	On      Reactions[S]
-	// Cancelled is what an instance does when a person ends it early; an instance of a process without it ends at once.
+	// Cancelled is the reaction to an operator who ends the instance early. Without it, the instance ends immediately.
 	Cancelled func(s S, reason string, m Meta) (S, []Effect)
-	// Upcasts turn states that older versions of the program have recorded into today's, as those of events do. A field
-	// may be added without one.
+	// Upcasts convert states of older versions of the program, like the upcasts of events. A new field needs none.
 	Upcasts  []Upcast
 	Snapshot SnapshotPolicy
 }
 
-// Reactions are what a process reacts to, one each for an event, a result or a deadline.
+// Reactions are the reactions of a process, one each for an event, a result or a deadline.
 type Reactions[S any] []Reaction[S]
 
-// Reaction is how a process reacts to one kind of trigger; made by [Start], [When], [OnResult], [OnDeadline].
+// Reaction is the reaction of a process to one kind of trigger. Made by [Start], [When], [OnResult] and [OnDeadline].
 type Reaction[S any] struct {
 	erased processes.Reaction
 }
@@ -47,21 +46,21 @@ func reaction[S any](r processes.Reaction, react func(s S, o processes.Occurrenc
 	return Reaction[S]{r}
 }
 
-// StreamID is an instance function for [Start] and [When]: the instance has the id of the event's stream.
+// StreamID is an instance function for [Start] and [When]: it returns the id of the event's stream.
 func StreamID[E any](_ E, m Meta) string { return m.Stream.ID }
 
-// Start reacts to an event that begins an instance. instance is the id of the instance that the event is for, a token,
-// or empty where it is for none. An instance lives once: where it has begun, the event is handed to it like any other,
-// and where it has ended, the event is none of its business.
+// Start reacts to an event that begins an instance. instance returns the id of the instance, a token, or an empty text for
+// none. An instance lives once: after its beginning the event is delivered to it like any other, and after its end the event
+// is ignored.
 func Start[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
 	r := When(instance, react)
 	r.erased.Starts = true
 	return r
 }
 
-// When reacts to an event of an instance that has begun and not ended; for other instances the event is lost. Events
-// of one stream come in order, and so does what follows from an instance's own commands; of two unrelated streams
-// either may come first: use [Start] for both then.
+// When reacts to an event of an instance that has begun and not ended; otherwise the event is ignored. Events of one stream
+// arrive in order, and so do events that follow from an instance's own commands. Events of two unrelated streams may arrive in
+// either order: use [Start] for both.
 func When[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
 	return reaction(processes.Reaction{
 		To: processes.TriggeredByEvent, Event: reflect.TypeFor[E](),
@@ -69,8 +68,8 @@ func When[S, E any](instance func(E, Meta) string, react func(S, E, Meta) (S, []
 	}, func(s S, o processes.Occurrence) (S, []Effect) { return react(s, o.Event.(E), o.Meta) })
 }
 
-// StartNamed is [Start] for an event of another module, by its full name ("ordering.OrderPlaced"). E is the process's
-// own idea of the payload: it names the fields that it needs.
+// StartNamed is [Start] for an event of another module, by its full name ("ordering.OrderPlaced"). E is the
+// process's own struct for the payload, with the fields that it needs.
 func StartNamed[S, E any](name string, instance func(E, Meta) string, react func(S, E, Meta) (S, []Effect)) Reaction[S] {
 	r := WhenNamed(name, instance, react)
 	r.erased.Starts = true
@@ -85,7 +84,7 @@ func WhenNamed[S, E any](name string, instance func(E, Meta) string, react func(
 	}, func(s S, o processes.Occurrence) (S, []Effect) { return react(s, reread[E](o.Event), o.Meta) })
 }
 
-// reread reads an event into another type. It panics where that is not possible: the instance is parked then.
+// reread decodes an event into another type. It panics where that fails, and the instance is parked.
 func reread[E any](event Event) E {
 	var e E
 	data, err := core.Marshal(event)
@@ -98,16 +97,16 @@ func reread[E any](event Event) E {
 	return e
 }
 
-// OnResult reacts to what became of a command of type C that this instance has sent. It is also told of commands whose
-// outcome comes when the instance has ended (see [CommandResult.Ended]): what was given up may have worked after all.
+// OnResult reacts to the result of a command of type C that the instance has sent. It is also called for results that arrive
+// after the end of the instance (see [CommandResult.Ended]), because a command that timed out may have been accepted.
 //
-// An instance whose command is rejected, and which has no reaction to that, is parked.
+// A rejected command without a reaction parks the instance.
 func OnResult[S, C any](react func(S, C, CommandResult) (S, []Effect)) Reaction[S] {
 	return reaction(processes.Reaction{To: processes.TriggeredByResult, Command: reflect.TypeFor[C]()},
 		func(s S, o processes.Occurrence) (S, []Effect) { return react(s, o.Command.(C), o.Result) })
 }
 
-// OnDeadline reacts to the passing of a deadline that the instance has set under this name.
+// OnDeadline reacts to a passed deadline that the instance has set under this name.
 func OnDeadline[S any](name string, react func(S, Meta) (S, []Effect)) Reaction[S] {
 	return reaction(processes.Reaction{To: processes.TriggeredByDeadline, Deadline: name},
 		func(s S, o processes.Occurrence) (S, []Effect) { return react(s, o.Meta) })

@@ -91,26 +91,26 @@ func TestAProcessRunsToItsEnd(t *testing.T) {
 		WhenAccepted(cook{"soup"}).
 		Then(es.Cancel("late"), es.Send("soup", serve{"soup"}), es.AtStep("serving")).
 		WhenAccepted(serve{"soup"}).
-		Then(es.Complete()).ThenStatus(es.StatusCompleted).ThenState(lunch{Dish: "soup"})
+		Then(es.Complete()).ThenStatus(estest.StatusCompleted).ThenState(lunch{Dish: "soup"})
 }
 
 func TestAProcessIsToldOfWhatComesTooLate(t *testing.T) {
 	t.Parallel()
-	given(t).When("1", hungry{"soup"}).ThenStatus(es.StatusRunning).
+	given(t).When("1", hungry{"soup"}).ThenStatus(estest.StatusRunning).
 		WhenRejected(cook{"soup"}, "no-gas").Then(es.Send("soup", cook{"soup"})).
-		WhenPassed("late").Then(es.Fail("too late")).ThenStatus(es.StatusFailed).
-		WhenAccepted(cook{"soup"}).Then(es.Send("soup", discard{"soup"})).ThenStatus(es.StatusFailed).
+		WhenPassed("late").Then(es.Fail("too late")).ThenStatus(estest.StatusFailed).
+		WhenAccepted(cook{"soup"}).Then(es.Send("soup", discard{"soup"})).ThenStatus(estest.StatusFailed).
 		WhenAccepted(discard{"soup"}).Then()
 }
 
 func TestAPanicParksTheInstance(t *testing.T) {
 	t.Parallel()
 	given(t).When("1", hungry{"bad"}).ThenParked("nobody cooks this").
-		When("1", hungry{"soup"}).ThenStatus(es.StatusParked).
+		When("1", hungry{"soup"}).ThenStatus(estest.StatusParked).
 		WhenRetried().ThenParked("nobody cooks this").
-		WhenCancelled("enough").ThenStatus(es.StatusCancelled)
+		WhenCancelled("enough").ThenStatus(estest.StatusCancelled)
 	if n := len(given(t).When("1", hungry{"bad"}).ThenParked("").When("1", hungry{"soup"}).ThenParked("").Instance().Inbox); n != 2 {
-		t.Errorf("%d triggers wait", n)
+		t.Errorf("%d triggers are queued", n)
 	}
 }
 

@@ -7,17 +7,17 @@ import (
 	"reflect"
 )
 
-// Query is a typed read that a module offers besides its views' own lists.
+// Query defines a read that a module offers besides the lists of its views.
 //
-// P is a struct whose fields carry their JSON name, validation and default in their tags; a request gives
-// them as query parameters. R is what it answers, as JSON.
+// P holds the parameters: a struct whose tags are JSON name, validation and default of each query parameter of a request. R
+// is the answer, returned as JSON.
 type Query[P, R any] struct {
 	Name string // "top-customers"
-	Doc  string // one line that says what it answers: the summary of its operation in OpenAPI
+	Doc  string // one line that describes the answer: the summary of its operation in OpenAPI
 	Run  func(ctx context.Context, views Views, params P) (R, error)
 }
 
-// Get reads one document of a view. Its errors are those of [Views.Get].
+// Get reads one document of a view. It returns [ErrNotFound] where none has the key.
 func Get[D any](ctx context.Context, views Views, view, key string) (D, error) {
 	var d D
 	document, err := views.Get(ctx, view, key)
@@ -28,7 +28,7 @@ func Get[D any](ctx context.Context, views Views, view, key string) (D, error) {
 	return d, err
 }
 
-// List reads one page of a view, in its order. Its errors are those of [Views.List].
+// List reads one page of a view, in the order of q. It returns [ErrBadQuery] where the view does not offer what q names.
 func List[D any](ctx context.Context, views Views, view string, q ListQuery) ([]D, error) {
 	page, err := views.List(ctx, view, q)
 	if err != nil {

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Saga is a process for the common case: steps, one after the other, each of which does something that can be undone.
-// Where a step fails, or does not answer in time, what has succeeded before is undone, in reverse order, and the instance
-// fails with the reason.
+// Saga defines a process for the common case: a sequence of steps that can be undone. Where a step fails or times out, the
+// steps before it are undone in reverse order, and the instance fails with the reason.
 //
 //	var Fulfilment = es.Saga[fulfilment]{
 //		Name:  "fulfilment",
@@ -20,28 +19,28 @@ import (
 //		},
 //	}
 //
-// A step that failed is not undone. Of one that timed out nobody knows yet whether it has worked: where it turns out that
-// it has, it is undone too. The instance ends when the result of every command is known. A compensation must not be
-// rejected: where it is, the instance is parked, and a retry sends it again.
+// A failed step is not undone. The command of a step that timed out may still be accepted; it is then undone too. The instance
+// ends when the result of each command is known. A compensation must not be rejected: a rejection parks the instance, and a
+// retry sends the compensation again.
 type Saga[S any] struct {
 	Name  string
 	Start SagaStart[S]
 	Steps []SagaStep[S]
-	// Completed and Failed are what is sent at the end, nothing where they are nil. The instance ends when all of it is
-	// accepted.
+	// Completed and Failed return the commands that are sent at the end; nil sends none. The instance ends when all of
+	// them are accepted.
 	Completed func(s S) []Effect
 	Failed    func(s S, reason string) []Effect
 	Snapshot  SnapshotPolicy
 }
 
-// SagaStart begins the instances of a saga; made by [StartSaga].
+// SagaStart begins the instances of a saga. Made by [StartSaga].
 type SagaStart[S any] struct {
 	event    reflect.Type
 	instance func(e Event, m Meta) string
 	begin    func(e Event, m Meta) S
 }
 
-// StartSaga begins an instance with an event. instance is as [Start] has it; begin is what the steps are told.
+// StartSaga begins an instance with an event. instance is that of [Start]; begin returns the data for the steps.
 func StartSaga[S, E any](instance func(E, Meta) string, begin func(E, Meta) S) SagaStart[S] {
 	return SagaStart[S]{
 		event:    reflect.TypeFor[E](),
@@ -52,19 +51,19 @@ func StartSaga[S, E any](instance func(E, Meta) string, begin func(E, Meta) S) S
 
 // SagaStep is one step of a saga.
 type SagaStep[S any] struct {
-	Name string // for people, and in the reason where it fails
-	// Do is what the step does. Several actions are done side by side: the step has succeeded when all of them have. A step
-	// without any is passed over.
+	Name string // for operators, and in the reason of a failure
+	// Do returns the actions of the step. They run concurrently, and the step has succeeded when all of them have. A step
+	// without actions is skipped.
 	Do func(s S) []SagaAction
-	// Timeout is how long the step may take, with all its retries; 0 is for ever.
+	// Timeout limits the step, including its retries; 0 is no limit.
 	Timeout time.Duration
-	// Retry says how often, and after which pauses, an action is tried again that was rejected with one of the codes of
-	// RetryOn. The pauses have no jitter here.
+	// Retry configures the retries of an action that was rejected with one of the codes of RetryOn. The pauses have no
+	// random part.
 	Retry   RetryPolicy
 	RetryOn []string
 }
 
-// Do is an action that sends a command; made with [Send] or [SendNamed].
+// Do returns an action that sends a command, made with [Send] or [SendNamed].
 func Do(send Effect) SagaAction { return SagaAction{Do: send} }
 
 func (g Saga[S]) compileProcess(module string, r *Registry) (*core.ProcessType, error) {

@@ -76,7 +76,7 @@ func TestASagaCompletes(t *testing.T) {
 		Then(es.Cancel("step"), es.AtStep("beds"), es.Send("ritz", book{"bed"}).Tagged("do 1"), es.Send("savoy", book{"bed"}).Tagged("do 2"), es.After("step", time.Hour)).
 		WhenAccepted(book{"bed"}).Then().
 		WhenAccepted(book{"bed"}).Then(es.Cancel("step"), es.Send("c", tell{"have a good time"}).Tagged("do 3")).
-		WhenAccepted(tell{"have a good time"}).Then(es.Complete()).ThenStatus(es.StatusCompleted)
+		WhenAccepted(tell{"have a good time"}).Then(es.Complete()).ThenStatus(estest.StatusCompleted)
 }
 
 // A step without actions is passed over.
@@ -89,11 +89,11 @@ func TestASagaPassesOverAnEmptyStep(t *testing.T) {
 func TestASagaUndoes(t *testing.T) {
 	t.Parallel()
 	givenTrip(t, "ritz", "savoy").
-		WhenAccepted(book{"flight"}).ThenStatus(es.StatusRunning).
+		WhenAccepted(book{"flight"}).ThenStatus(estest.StatusRunning).
 		WhenAccepted(book{"bed"}).Then().
 		WhenRejected(book{"bed"}, "no-bed").
 		Then(es.Compensating("beds: no-bed"), es.Cancel("step"), es.Send("ritz", unbook{"bed"}).Tagged("undo 1")).
-		ThenStatus(es.StatusCompensating).
+		ThenStatus(estest.StatusCompensating).
 		WhenAccepted(unbook{"bed"}).Then(noFlight).
 		WhenAccepted(unbook{"flight"}).Then(es.Send("c", tell{"beds: no-bed"}).Tagged("do 3")).
 		WhenAccepted(tell{"beds: no-bed"}).Then(es.Fail("beds: no-bed"))
@@ -104,7 +104,7 @@ func TestASagaUndoesALateSuccess(t *testing.T) {
 	t.Parallel()
 	const late = "flight: no answer within 1m0s"
 	givenTrip(t, "ritz").
-		WhenPassed("step").Then(es.Compensating(late)).ThenStatus(es.StatusCompensating).
+		WhenPassed("step").Then(es.Compensating(late)).ThenStatus(estest.StatusCompensating).
 		WhenAccepted(book{"flight"}).Then(noFlight).
 		WhenAccepted(unbook{"flight"}).Then(es.Send("c", tell{late}).Tagged("do 1")).
 		WhenAccepted(tell{late}).Then(es.Fail(late))
@@ -126,7 +126,7 @@ func TestASagaTriesAgain(t *testing.T) {
 	// The time is up while it pauses.
 	late := "flight: no answer within 1m0s"
 	givenTrip(t).
-		WhenRejected(book{"flight"}, "busy").ThenStatus(es.StatusRunning).
+		WhenRejected(book{"flight"}, "busy").ThenStatus(estest.StatusRunning).
 		WhenPassed("step").Then(es.Compensating(late), es.Cancel("again-0"), es.Send("c", tell{late}).Tagged("do 1"))
 }
 
@@ -134,7 +134,7 @@ func TestACancelledSagaUndoes(t *testing.T) {
 	t.Parallel()
 	const why = "cancelled by somebody: rain"
 	givenTrip(t, "ritz").
-		WhenAccepted(book{"flight"}).ThenStatus(es.StatusRunning).
+		WhenAccepted(book{"flight"}).ThenStatus(estest.StatusRunning).
 		WhenCancelled("rain").Then(es.Compensating(why), es.Cancel("step"), noFlight).
 		WhenAccepted(book{"bed"}).Then().
 		WhenAccepted(unbook{"flight"}).Then(es.Send("ritz", unbook{"bed"}).Tagged("undo 1")).
@@ -146,9 +146,9 @@ func TestACancelledSagaUndoes(t *testing.T) {
 func TestACompensationThatIsRejected(t *testing.T) {
 	t.Parallel()
 	givenTrip(t, "ritz").
-		WhenAccepted(book{"flight"}).ThenStatus(es.StatusRunning).
-		WhenRejected(book{"bed"}, "no-bed").ThenStatus(es.StatusCompensating).
-		WhenRejected(unbook{"flight"}, "strike").ThenParked(`what undoes step "flight" was rejected: strike`).
+		WhenAccepted(book{"flight"}).ThenStatus(estest.StatusRunning).
+		WhenRejected(book{"bed"}, "no-bed").ThenStatus(estest.StatusCompensating).
+		WhenRejected(unbook{"flight"}, "strike").ThenParked(`the compensation of step "flight" was rejected: strike`).
 		WhenRetried().Then(noFlight).
 		WhenAccepted(unbook{"flight"}).Then(es.Send("c", tell{"beds: no-bed"}).Tagged("do 2"))
 }
@@ -168,7 +168,7 @@ func TestSagasComeToARightEnd(t *testing.T) {
 				}
 				randomStep(s, random, booked)
 			}
-			if s.Instance().Status == es.StatusCompleted {
+			if s.Instance().Status == estest.StatusCompleted {
 				if len(booked) != 4 {
 					t.Errorf("it has completed with %v", booked)
 				}

@@ -93,7 +93,7 @@ func TestUnknownEvents(t *testing.T) {
 	} {
 		_, err := a.Decode(c.recorded)
 		_, errRegistry := registry.Decode(c.recorded)
-		commit := &core.Commit{Stream: orderStream, Version: 7, Position: es.Position{Partition: 2, Sequence: 9}, Events: []core.Recorded{c.recorded}}
+		commit := &core.Commit{Stream: orderStream, Version: 7, Position: core.Position{Partition: 2, Sequence: 9}, Events: []core.Recorded{c.recorded}}
 		_, errFold := a.Fold(a.Initial, commit, 7)
 		for _, err := range []error{err, errRegistry, errFold} {
 			if !errors.Is(err, c.is) {

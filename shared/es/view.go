@@ -5,24 +5,22 @@ import (
 	"reflect"
 )
 
-// View is a read model: documents of type D by key, folded from events and kept in Postgres.
+// View defines a read model: documents of type D by key, folded from events and kept in Postgres.
 //
-// Raise Version whenever what the folds compute, or D, changes: the new version is then built from the
-// log beside the old one.
+// Raise Version when D or the result of a fold changes. The new version is then built from the log beside the old one.
 type View[D any] struct {
 	Name    string // "order-summary"
 	Version int    // from 1
-	Doc     string // one line that says what the documents are, for OpenAPI
-	Fields  Fields // what lists may filter and sort by
+	Doc     string // one line that describes the documents, for OpenAPI
+	Fields  Fields // by which lists may filter and sort
 	On      Folds[D]
 }
 
-// Folds are the events that a view is made of.
+// Folds are the folds of a view, one for each event.
 type Folds[D any] []Fold[D]
 
-// Fold is how one event changes the documents of a view. [On], [OnKey] and [OnKeys] make one from a plain function that
-// changes the document; [OnWith], [OnKeyWith] and [OnKeysWith] from a function that also takes the event's [Meta] and may
-// return an error.
+// Fold applies one event to documents of a view. [On], [OnKey] and [OnKeys] take a plain function that changes the document;
+// [OnWith], [OnKeyWith] and [OnKeysWith] one that also gets the event's [Meta] and may return an error.
 type Fold[D any] struct {
 	event  reflect.Type
 	shared bool
@@ -30,24 +28,24 @@ type Fold[D any] struct {
 	fold   func(d *D, e Event, m Meta) error
 }
 
-// On folds an event into the document whose key is the id of the event's stream. fold gets the current document, or a
-// zero one where there is none, and changes it.
+// On folds an event into the document whose key is the id of the event's stream. fold changes the current document, or a zero
+// one where none exists.
 func On[D, E any](fold func(*D, E)) Fold[D] { return OnWith(withMeta(fold)) }
 
-// OnWith is [On] for a fold that needs the event's [Meta], removes the document, or can fail. fold returns nil, or
-// [Delete] to remove the document, or another error where the event can't be applied: the document then stays as it was,
-// and the event is parked.
+// OnWith is [On] for a fold that needs the event's [Meta], removes the document, or can fail. fold returns nil, [Delete] to
+// remove the document, or another error where the event can't be applied: the document is then not changed, and the event is
+// parked.
 func OnWith[D, E any](fold func(*D, E, Meta) error) Fold[D] {
 	return newFold(false, func(_ E, m Meta) []string { return []string{m.Stream.ID} }, fold)
 }
 
 // OnKey folds an event into the document whose key is key(event), or key(event, meta). Events of several streams may
-// change one document. See [core.CheckKey] for what a key may be.
+// change one document. A key has 1 to 256 bytes of UTF-8 without control characters.
 func OnKey[D, E any, K func(E) string | func(E, Meta) string](key K, fold func(*D, E)) Fold[D] {
 	return OnKeyWith(key, withMeta(fold))
 }
 
-// OnKeyWith is [OnKey] for a fold as [OnWith] takes it.
+// OnKeyWith is [OnKey] for a fold that [OnWith] would take.
 func OnKeyWith[D, E any, K func(E) string | func(E, Meta) string](key K, fold func(*D, E, Meta) error) Fold[D] {
 	of, ok := any(key).(func(E, Meta) string)
 	if !ok {
@@ -62,7 +60,7 @@ func OnKeys[D, E any, K func(E) []string | func(E, Meta) []string](keys K, fold 
 	return OnKeysWith(keys, withMeta(fold))
 }
 
-// OnKeysWith is [OnKeys] for a fold as [OnWith] takes it.
+// OnKeysWith is [OnKeys] for a fold that [OnWith] would take.
 func OnKeysWith[D, E any, K func(E) []string | func(E, Meta) []string](keys K, fold func(*D, E, Meta) error) Fold[D] {
 	of, ok := any(keys).(func(E, Meta) []string)
 	if !ok {
@@ -72,6 +70,7 @@ func OnKeysWith[D, E any, K func(E) []string | func(E, Meta) []string](keys K, f
 	return newFold(true, of, fold)
 }
 
+// withMeta returns a plain fold in the long form.
 func withMeta[D, E any](fold func(*D, E)) func(*D, E, Meta) error {
 	return func(d *D, e E, _ Meta) error {
 		fold(d, e)

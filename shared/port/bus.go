@@ -8,71 +8,70 @@ import (
 	"time"
 )
 
-// Topic is a kind of message: who sends it and what it is for. It is a queue: what its group has handled is gone.
+// Topic is a queue of messages of one kind. A message is removed when its group has handled it.
 type Topic string
 
 // The platform's topics.
 const (
 	// CommandTopic carries commands to the command service.
 	CommandTopic Topic = "cmd"
-	// OutcomeTopic carries what became of a process's commands back to the process.
+	// ResultTopic carries the results of a process's commands back to the process.
 	ResultTopic Topic = "out"
 )
 
-// Topics are all the topics of a bus; it refuses any other.
+// Topics are all topics of a bus; it rejects any other.
 var Topics = []Topic{CommandTopic, ResultTopic}
 
-// Message is what travels over the bus.
+// Message is a message on the bus.
 type Message struct {
-	// ID tells the message from every other of its topic: published again soon (within the duplicate window), it is kept
-	// once. Its form is that of a command id.
+	// ID is unique within the topic. A message that is published twice within the duplicate window is stored once. The form
+	// of ID is that of a command id.
 	ID string
-	// To is the stream that the message is for. The messages to one stream are handled in the order in which they were
-	// published, one at a time.
+	// To is the addressed stream. The messages to one stream are handled one at a time, in the order of publishing.
 	To     core.Stream
 	Header map[string]string // correlation, trace; keys are lower case: see [Message.Check]
 	Data   []byte            // at most [MaxMessageData] bytes
 }
 
-// MaxMessageData is how large the data of a message may be, in bytes: with its headers, and those of a dead letter, it has
-// to fit into the 1 MiB that NATS takes by default.
+// MaxMessageData is the maximum size of a message's data, in bytes. With the headers of the message and of a dead letter, it
+// fits into the 1 MiB that NATS accepts by default.
 const MaxMessageData = 1<<20 - 16<<10
 
-// MaxMessageHeader is how large the header of a message may be, in bytes, keys and values together.
+// MaxMessageHeader is the maximum size of a message's header, in bytes, keys and values together.
 const MaxMessageHeader = 8 << 10
 
 // Delivery is a message that is being handled.
 type Delivery struct {
 	Message
 	Published time.Time
-	// Attempt counts from 1. It survives the worker: a message that was being handled when the worker died counts as
-	// tried, from the second death at the latest.
+	// Attempt counts from 1, across workers: an attempt that ended with the death of the worker counts, from the second
+	// death at the latest.
 	Attempt int
 }
 
 // Publisher sends messages.
 type Publisher interface {
 	// Publish returns when the message is stored. It returns [ErrTooLarge]; [core.ErrBadToken] for a bad stream name, id or
-	// header; and [ErrUnavailable], after which the message may have been stored: publish it again under its ID. A queue
-	// that is full is unavailable, and says so.
+	// header; and [ErrUnavailable], also for a full queue, after which the message may have been stored: publish it again
+	// under its ID.
 	Publish(ctx context.Context, topic Topic, m Message) error
 }
 
-// Subscription is how a group of workers takes the messages of a topic. Zero values take the defaults.
+// Subscription configures a group of workers that share the messages of a topic. Zero values are the defaults.
 type Subscription struct {
-	// Group is a token that names the workers, which share the messages. A topic has one group: a second is refused while
-	// the first is at work.
+	// Group is a token, the name of the workers that share the messages. A topic has one group: a second one is rejected
+	// while the first is active.
 	Group string
-	// Retry says how often and when a message is tried again whose handler failed.
+	// Retry configures the attempts of a message whose handler fails.
 	Retry core.RetryPolicy
-	// MaxInFlight is how many messages, each to another stream, one worker handles at once; 64.
+	// MaxInFlight is the number of messages, each to another stream, that one worker handles concurrently; 64.
 	MaxInFlight int
-	// AckWait is how long a worker may be silent before its messages go to another; 10 s. A handler may take longer: the
-	// bus says meanwhile that it is at work.
+	// AckWait is the time without a sign of life after which a worker's messages go to another; 10 s. A handler may take
+	// longer, because the bus sends signs of life meanwhile.
 	AckWait time.Duration
 }
 
-// WithDefaults returns the subscription as an adapter uses it. Its error says what is wrong with it.
+// WithDefaults returns the subscription with its defaults. It returns an error for an invalid group, retry policy or number.
 func (s Subscription) WithDefaults() (Subscription, error) {
 	s.Retry = s.Retry.WithDefaults()
 	if s.MaxInFlight == 0 {
@@ -92,43 +91,41 @@ func (s Subscription) WithDefaults() (Subscription, error) {
 
 // Subscriber takes messages.
 type Subscriber interface {
-	// Subscribe hands the messages of a topic to handle, each at least once, those to one stream in order and one at a
-	// time, until ctx ends. It then takes no more, lets the handlers that are at work finish (their context does not end
-	// with ctx), and returns nil when the last has returned; what was waiting goes to another worker. The workers of a
-	// group share the messages. Where the bus can't be reached, it keeps trying. It returns an error at once where the
-	// subscription or the topic is wrong.
+	// Subscribe calls handle with the messages of a topic, each at least once; with those to one stream one at a time, in
+	// order. When ctx ends, it accepts no more messages, waits for the running handlers (whose context does not end with
+	// ctx), and returns nil; waiting messages go to another worker. While the bus is not reachable, it retries. It returns
+	// an error immediately for an invalid subscription or topic.
 	//
-	// A message whose handler returns nil is done. [Terminate] sends it to the dead letters at once, [RetryAfter] tries
-	// it again after a time, and any other error, or a panic, when the retry policy says, up to its limit; then it goes to
-	// the dead letters. Later messages to the same stream wait meanwhile, and go on when it is there.
+	// A message whose handler returns nil is removed. [Terminate] sends it to the dead letters, [RetryAfter] retries it
+	// after a pause, and any other error or a panic retries it by the retry policy, up to its limit; then the message goes
+	// to the dead letters. Later messages to the same stream wait until then.
 	//
-	// A worker that was silent for too long and comes back may be at work on a message that another handles too, so a
-	// handler must be idempotent: a message's ID tells it what it has done before. The handler's context ends when the bus
-	// learns of it.
+	// A worker that was silent for too long may handle a message that another worker handles too. Handlers must therefore be
+	// idempotent, by the message's ID. The handler's context ends when the bus detects this.
 	Subscribe(ctx context.Context, topic Topic, s Subscription, handle Handler) error
 }
 
-// MessageBus is the whole bus.
+// MessageBus is the whole bus, as an adapter implements it.
 type MessageBus interface {
 	Publisher
 	Subscriber
 	DeadLetters
 }
 
-// DeadLetters are the messages that could not be handled.
+// DeadLetters reads, retries and drops dead letters.
 type DeadLetters interface {
-	// DeadLetters are the dead letters, oldest first.
+	// DeadLetters returns dead letters, oldest first.
 	DeadLetters(ctx context.Context, q DeadLetterQuery) ([]DeadLetter, error)
 
 	// DeadLetter returns one, or [core.ErrNotFound].
 	DeadLetter(ctx context.Context, number uint64) (DeadLetter, error)
 
 	// RetryDeadLetter publishes the message again, under its ID and for the group that failed, and removes the dead letter.
-	// It comes after what waits for its stream already: dead letters of one stream that are retried in the order of their
-	// numbers keep that order among themselves. It returns [core.ErrNotFound].
+	// The message is handled after those that wait for its stream already; dead letters of one stream that are retried in
+	// the order of their numbers keep that order. It returns [core.ErrNotFound].
 	RetryDeadLetter(ctx context.Context, number uint64) error
 
-	// DropDeadLetter removes the dead letter for good. It returns [core.ErrNotFound].
+	// DropDeadLetter removes the dead letter permanently. It returns [core.ErrNotFound].
 	DropDeadLetter(ctx context.Context, number uint64) error
 }
 
@@ -144,7 +141,7 @@ type DeadLetter struct {
 	Died      time.Time
 }
 
-// DeadLetterQuery asks for dead letters.
+// DeadLetterQuery selects dead letters.
 type DeadLetterQuery struct {
 	Topic Topic  // empty: all
 	Group string // empty: all
@@ -152,12 +149,12 @@ type DeadLetterQuery struct {
 	Limit int    // 0: 100
 }
 
-// DefaultDeadLetters is how many dead letters are listed where no limit is given.
+// DefaultDeadLetters is the limit of a [DeadLetterQuery] without one.
 const DefaultDeadLetters = 100
 
-// Check says what is wrong with the message. Keys of its header are of lower-case letters, digits and dashes and don't
-// start with "nats-", which is the server's; values have no line break and
-// no space around them.
+// Check returns [ErrTooLarge], or an error that wraps [core.ErrBadToken] for an invalid stream, id or header. Header keys
+// consist of lower-case letters, digits and dashes and do not start with "nats-"; values have no line break and no space
+// around them.
 func (m *Message) Check() error {
 	if err := m.To.Check(); err != nil {
 		return err

@@ -8,56 +8,55 @@ import (
 	"time"
 )
 
-// Deadline is a moment at which a process instance wants to be woken.
+// Deadline is a moment at which a process instance is to be triggered.
 type Deadline struct {
 	Of   core.Stream // the instance
 	Name string      // a token; an instance has at most one pending deadline of a name
-	// ID tells this setting from every other of the name. A deadline that fires says which setting it was.
+	// ID identifies this setting of the name. A deadline that fires carries it.
 	ID string
 	At time.Time // UTC
 
-	// What has set it, for what it sets off: as in a [core.Commit]. Each may be empty.
+	// Origin of the setting, for commands that follow from the deadline, as in a [core.Commit]. Each may be empty.
 	CorrelationID string
 	CausationID   string
 	Trace         core.Trace
 }
 
-// Deadlines wake process instances in time, or late, but never not at all.
+// Deadlines trigger process instances at their deadlines: late after an outage, but always.
 type Deadlines interface {
-	// SetDeadline replaces what the instance has set under this name. One that is past fires at once. Setting the same
-	// ID again changes nothing that matters: the instance may be woken once more for it, and knows it by the ID. It
-	// returns [core.ErrBadToken] where [Deadline.Check] does, and [ErrUnavailable].
+	// SetDeadline replaces the instance's deadline of this name. A past deadline fires immediately. Setting the same ID again
+	// may trigger the instance a second time, which it recognizes by the ID. It returns [core.ErrBadToken] where
+	// [Deadline.Check] does, and [ErrUnavailable].
 	SetDeadline(ctx context.Context, d Deadline) error
 
-	// CancelDeadline removes the pending deadline of this name; there need not be one. One that has fired meanwhile is
-	// still handed over. It returns [core.ErrBadToken] and [ErrUnavailable].
+	// CancelDeadline removes the pending deadline of this name, if any. A deadline that has fired is still delivered. It
+	// returns [core.ErrBadToken] and [ErrUnavailable].
 	CancelDeadline(ctx context.Context, of core.Stream, name string) error
 
-	// PendingDeadlines are those that have not fired, soonest first. It returns [ErrUnavailable].
+	// PendingDeadlines returns the deadlines that have not fired, soonest first. It returns [ErrUnavailable].
 	PendingDeadlines(ctx context.Context, q DeadlineQuery) ([]Deadline, error)
 
-	// Due hands each deadline that has fired to handle, at least once, those of one instance one at a time and in the
-	// order in which they fired, until ctx ends. It then takes no more, lets the handlers that are at work finish (their
-	// context does not end with ctx), and returns nil when the last has returned. All that call it share the deadlines;
-	// they name the same group. One whose handler fails, or panics, is tried again after the pause that s.Retry or
-	// [RetryAfter] says, before later ones of the instance and without limit: there are no dead letters here. It returns an
-	// error at once where the subscription is wrong.
+	// Due calls handle with each deadline that has fired, at least once; with those of one instance one at a time, in the
+	// order of firing. When ctx ends, it accepts no more deadlines, waits for the running handlers (whose context does not
+	// end with ctx), and returns nil. All callers share the deadlines and must name the same group. A deadline whose handler
+	// fails or panics is retried after the pause of s.Retry or [RetryAfter], before later ones of the instance and without
+	// limit; deadlines have no dead letters. It returns an error immediately for an invalid subscription.
 	Due(ctx context.Context, s Subscription, handle func(context.Context, Deadline) error) error
 }
 
-// DeadlineQuery asks for pending deadlines.
+// DeadlineQuery selects pending deadlines.
 type DeadlineQuery struct {
 	Category string // of the instances: "process-transfer"; empty: all
 	ID       string // of the instance; empty: all
 	Limit    int    // 0 is no limit
 }
 
-// Matches reports whether the query asks for a deadline.
+// Matches reports whether the query selects a deadline.
 func (q DeadlineQuery) Matches(d Deadline) bool {
 	return (q.Category == "" || q.Category == d.Of.Category) && (q.ID == "" || q.ID == d.Of.ID)
 }
 
-// Check returns an error that wraps [core.ErrBadToken] where a part of the deadline does not have its form.
+// Check returns an error that wraps [core.ErrBadToken] for a deadline with an invalid stream, name, id or time.
 func (d Deadline) Check() error {
 	if err := CheckDeadlineName(d.Of, d.Name); err != nil {
 		return err
@@ -71,7 +70,7 @@ func (d Deadline) Check() error {
 	return nil
 }
 
-// CheckDeadlineName returns an error that wraps [core.ErrBadToken] unless of may be an instance and name is a token.
+// CheckDeadlineName returns an error that wraps [core.ErrBadToken] unless of is a valid stream and name is a token.
 func CheckDeadlineName(of core.Stream, name string) error {
 	if err := of.Check(); err != nil {
 		return err

@@ -6,26 +6,26 @@ import (
 	"orchestrix/shared/core"
 )
 
-// What the ports return; adapters wrap them around the driver's own error.
+// Errors of the ports. Adapters wrap the driver's error with them.
 var (
-	// ErrConflict says that the stream has moved on since it was read.
+	// ErrConflict: the stream, or the key, has changed since it was read.
 	ErrConflict = errors.New("the stream has moved on")
-	// ErrNoStream says that the stream has no event.
+	// ErrNoStream: the stream has no event.
 	ErrNoStream = errors.New("no such stream")
-	// ErrTooLarge says that a commit is larger than the log takes.
+	// ErrTooLarge: the commit, message or value exceeds the store's limit.
 	ErrTooLarge = errors.New("commit too large")
-	// ErrUnavailable says that the log or the read side could not be reached in time. After an append it
-	// means that the outcome is unknown: the same command id may be tried again, and is decided once.
+	// ErrUnavailable: the backend did not answer in time, or is overloaded. The result of an append is then unknown; a retry
+	// with the same command id is safe, because the command is decided once.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrFenced says that another worker owns the projection's checkpoint: stop, and write nothing more.
+	// ErrFenced: another worker owns the lease. The caller must stop writing.
 	ErrFenced = errors.New("fenced by another worker")
-	// ErrLeased says that another worker holds the lease, or that nobody may.
+	// ErrLeased: another worker holds the lease, or the view is paused.
 	ErrLeased = errors.New("leased by another worker")
-	// ErrBuilding says that the view is being built already.
+	// ErrBuilding: a build of the view is already in progress.
 	ErrBuilding = errors.New("being built")
-	// ErrOtherVersion says that what is asked for is about a version of the view that this program does not have.
+	// ErrOtherVersion: the request concerns a version of the view that this program does not have.
 	ErrOtherVersion = errors.New("another version of the view")
-	// ErrMoved says that events that wait have changed since they were read: read them again.
+	// ErrMoved: the parked events have changed since they were read. Read them again.
 	ErrMoved = errors.New("the lane has moved on")
 )
 
@@ -36,6 +36,7 @@ type ConflictError struct {
 	Cause            error // of the log; may be nil
 }
 
+// Error returns the stream, both versions and the cause.
 func (e *ConflictError) Error() string {
 	text := fmt.Sprintf("%v: append to %s expected version %d, the stream has version %d", ErrConflict, e.Stream, e.Expected, e.Actual)
 	if e.Cause != nil {
@@ -44,7 +45,7 @@ func (e *ConflictError) Error() string {
 	return text
 }
 
-// Unwrap makes the error an [ErrConflict] and its cause.
+// Unwrap returns [ErrConflict] and the cause.
 func (e *ConflictError) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{ErrConflict}

@@ -11,79 +11,78 @@ import (
 
 // Appender writes commits.
 type Appender interface {
-	// Append writes c as the one commit after expected and returns the stream's new revision. It sets
-	// c.Version, c.Position and c.Previous itself. Where the commit after expected is already that of the same
-	// c.Command, id and hash, and of the same c.Time, the write has landed before, its answer was lost, and its
-	// revision is returned. Where the same command was decided at another time, that is a conflict: who decides has
-	// to look at what there is.
+	// Append writes c as the next commit after expected and returns the stream's new revision. It sets c.Version, c.Position
+	// and c.Previous. A repeated append, whose first answer was lost, returns the revision of the first: the commit after
+	// expected then has the same c.Command (id and hash) and the same c.Time. The same command with another time is a
+	// conflict, and the caller has to load the stream again.
 	//
-	// It returns [ErrConflict] if the stream's revision is not expected, as [*ConflictError] where the versions are known,
-	// [ErrTooLarge] if the log takes no entry of this size, and [ErrUnavailable] if the log did not answer within its budget:
-	// the outcome is then unknown.
+	// It returns [ErrConflict] where the stream does not have the expected revision, as [*ConflictError] where the versions
+	// are known; [ErrTooLarge] for a commit above the log's limit; and [ErrUnavailable] where the log did not answer in
+	// time, so that the result is unknown.
 	Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error)
 }
 
 // Reader reads streams.
 type Reader interface {
-	// Last returns the newest commit of s, or [ErrNoStream]. The answer may be stale by a moment where
-	// replicas answer; an append is safe all the same, since it compares revisions.
+	// Last returns the newest commit of s, or [ErrNoStream]. An answer of a replica may be slightly stale; appends are
+	// still safe, because they compare revisions.
 	Last(ctx context.Context, s core.Stream) (core.Commit, error)
 
-	// LastConfirmed is Last as the log's leader knows it: the answer includes every commit of s that was
-	// acknowledged before the call. It costs the leader work that replicas could share.
+	// LastConfirmed is Last answered by the log's leader: the answer includes every commit of s that was acknowledged
+	// before the call. It adds load to the leader.
 	LastConfirmed(ctx context.Context, s core.Stream) (core.Commit, error)
 
-	// Since yields the commits of last.Stream that hold events after version after, oldest first, up to
-	// and including last. Versions are contiguous; where they can't be, it ends with [core.ErrCorrupt].
+	// Since yields the commits of last.Stream with events above version after, oldest first, up to and including last.
+	// Versions are contiguous; a gap ends the sequence with [core.ErrCorrupt].
 	Since(ctx context.Context, after core.Version, last core.Commit) iter.Seq2[core.Commit, error]
 
-	// Created is when the partition that holds s was created, as it was when the log was opened: another time means
-	// another log, and what is remembered of a stream there says nothing about the one here.
+	// Created returns the creation time of the partition of s, read when the log was opened. Another time means another
+	// log: cached states and snapshots of the stream are then not valid.
 	Created(s core.Stream) time.Time
 }
 
-// EventStore is a log as aggregates see it.
+// EventStore is the log as the command side uses it: streams.
 type EventStore interface {
 	Appender
 	Reader
 }
 
-// Feed is a log as followers see it: P partitions, each in its own total order.
+// Feed is the log as followers use it: partitions, each totally ordered.
 type Feed interface {
-	// Partitions is how many partitions the log has; fixed when the log was created.
+	// Partitions returns the number of partitions, which is fixed when the log is created.
 	Partitions() int
 
-	// Head describes the end of a partition.
+	// Head returns the end of a partition, or [ErrUnavailable].
 	Head(ctx context.Context, partition int) (Head, error)
 
-	// Follow hands the commits after a position to handle, in order, each at least once, and then waits for
-	// more. A batch holds 1 to maxBatch commits: what was there, without waiting for it to fill. It returns
-	// when ctx ends (with nil, after handle has returned), when handle fails (with its error), or with
-	// [ErrUnavailable] when the log can't be reached: follow again from the last position handled.
+	// Follow calls handle with the commits after a position, in order, each at least once, and then waits for new ones. A
+	// batch holds 1 to maxBatch commits; Follow does not wait for a batch to fill. It returns nil when ctx ends, after
+	// handle has returned; the error of handle; or [ErrUnavailable], after which the caller follows again from the last
+	// handled position.
 	Follow(ctx context.Context, after core.Position, maxBatch int, handle func(context.Context, Batch) error) error
 }
 
 // Head is the end of a partition.
 type Head struct {
-	Position core.Position // of the newest commit; sequence 0 where there is none
-	Time     time.Time     // when it was written; zero where there is none
+	Position core.Position // of the newest commit; sequence 0 where the partition is empty
+	Time     time.Time     // when the newest commit was written; zero where the partition is empty
 	Created  time.Time     // when the partition was created: another time means another log
 }
 
-// Batch is what a [Feed] hands over at once.
+// Batch is one delivery of a [Feed].
 type Batch struct {
 	Commits []core.Commit
-	Pending uint64 // how many more the partition held when the last of these was read; 0 means caught up
+	Pending uint64 // commits after this batch when its last commit was read; 0 means caught up
 }
 
-// Log is a whole log: what a service opens.
+// Log is a whole log, as a service opens it.
 type Log interface {
 	EventStore
 	Feed
 }
 
-// Read yields the commits of s that hold events after version after, oldest first. Nothing is yielded for a
-// stream without events. The errors are those of [Reader].
+// Read yields the commits of s with events above version after, oldest first; none for a stream without events. The errors
+// are those of [Reader].
 func Read(ctx context.Context, r Reader, s core.Stream, after core.Version) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		last, err := r.Last(ctx, s)
@@ -108,8 +107,8 @@ func Read(ctx context.Context, r Reader, s core.Stream, after core.Version) iter
 // errFound ends a follower that has what it wanted.
 var errFound = errors.New("found")
 
-// CommitAt reads the commit at a position, which the log must have reached. Where an entry can't be read as a commit,
-// its Err says so. It returns [core.ErrNotFound] where the position holds no commit, or [ErrUnavailable].
+// CommitAt reads the commit at a position. The commit of an unreadable entry has its Err set. It returns [core.ErrNotFound]
+// where the position holds no commit, or [ErrUnavailable].
 func CommitAt(ctx context.Context, f Feed, at core.Position) (core.Commit, error) {
 	head, err := f.Head(ctx, at.Partition)
 	if err != nil {

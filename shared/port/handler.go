@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Terminate tells the bus that trying again is of no use.
+// Terminate returns a handler's error that sends the message to the dead letters without further attempts.
 func Terminate(err error) error { return &terminated{err} }
 
-// IsTerminated reports whether err says that trying again is of no use.
+// IsTerminated reports whether err is, or wraps, an error of [Terminate].
 func IsTerminated(err error) bool {
 	var t *terminated
 	return errors.As(err, &t)
@@ -22,10 +22,10 @@ type terminated struct{ error }
 
 func (t *terminated) Unwrap() error { return t.error }
 
-// RetryAfter tells the bus to try again after a time of the handler's choice. The attempt counts.
+// RetryAfter returns a handler's error that retries the message after this pause. The attempt counts.
 func RetryAfter(pause time.Duration, err error) error { return &retryAfter{err, pause} }
 
-// RetryPause is the time that [RetryAfter] has set.
+// RetryPause returns the pause of an error of [RetryAfter].
 func RetryPause(err error) (time.Duration, bool) {
 	var r *retryAfter
 	if errors.As(err, &r) {
@@ -41,11 +41,10 @@ type retryAfter struct {
 
 func (r *retryAfter) Unwrap() error { return r.error }
 
-// Handler handles a message. See [Subscriber] for what its error does.
+// Handler handles a message. See [Subscriber] for the meaning of its error.
 type Handler = func(context.Context, Delivery) error
 
-// Deliver calls a handler for an adapter of the bus, and makes an error of its panic: one bad message must not end the
-// worker that happens to have it.
+// Deliver calls a handler and returns its panic as an error, so that one bad message does not end the worker.
 func Deliver(ctx context.Context, handle Handler, d Delivery) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -55,8 +54,8 @@ func Deliver(ctx context.Context, handle Handler, d Delivery) (err error) {
 	return handle(ctx, d)
 }
 
-// Verdict is what becomes of a message whose handler returned an error on an attempt, counted from 1: it is tried again
-// after a pause, or goes to the dead letters.
+// Verdict decides about a message whose handler failed on an attempt, counted from 1: the message is retried after a pause,
+// or, where again is false, goes to the dead letters.
 func Verdict(p core.RetryPolicy, attempt int, err error) (pause time.Duration, again bool) {
 	if IsTerminated(err) || p.Limit > 0 && attempt >= p.Limit {
 		return 0, false

@@ -9,40 +9,40 @@ import (
 	"time"
 )
 
-// KeyValue keeps small values by key, with revisions: configuration, locks, what a process has to remember. Its methods
-// return [core.ErrBadToken] for a key that [CheckKVKey] refuses, and [ErrUnavailable].
+// KeyValue stores small values by key, with revisions: configuration, locks, results of commands. Its methods return
+// [core.ErrBadToken] for a key that [CheckKVKey] rejects, and [ErrUnavailable].
 type KeyValue interface {
 	// Get returns the value of a key, or [core.ErrNotFound].
 	Get(ctx context.Context, key string) (KVEntry, error)
 
-	// Set gives a key a value, whatever it has, and returns its new revision. A ttl above zero removes it after
-	// that time; some stores count in whole seconds. It returns [ErrTooLarge].
+	// Set stores the value of a key unconditionally and returns the new revision. A ttl above zero removes the key after
+	// that time; some stores round to seconds. It returns [ErrTooLarge].
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) (revision uint64, err error)
 
-	// Update gives a key a value if its revision is expected; 0 means that it has none. It returns [ErrConflict]
-	// otherwise, and [ErrTooLarge].
+	// Update stores the value of a key that has the expected revision; 0 means that the key must not exist. It returns
+	// [ErrConflict] and [ErrTooLarge].
 	Update(ctx context.Context, key string, value []byte, expected uint64, ttl time.Duration) (revision uint64, err error)
 
-	// Delete removes a key, if its revision is expected; 0 is any, and none. It returns [ErrConflict] otherwise.
+	// Delete removes a key that has the expected revision; 0 removes any revision, and accepts a missing key. It returns
+	// [ErrConflict].
 	Delete(ctx context.Context, key string, expected uint64) error
 
-	// Keys are the keys that are prefix, or that go on with a dot after it; an empty prefix is all. Their order
-	// is not defined.
+	// Keys yields the keys under a prefix, see [UnderPrefix], in no defined order.
 	Keys(ctx context.Context, prefix string) iter.Seq2[string, error]
 
-	// Watch yields what is there under a prefix, then an entry that says [KVEntry.Current], and then every change,
-	// in order, also deletions and the ends of ttls. Changes that come faster than they are read may be skipped
-	// where a newer one of the same key follows. It ends when ctx does, without an error.
+	// Watch yields the entries under a prefix, then one with [KVEntry.Current], and then all changes in order, including
+	// deletions and expired keys. A change may be skipped where a newer one of the same key follows. It ends with ctx,
+	// without an error.
 	Watch(ctx context.Context, prefix string) iter.Seq2[KVEntry, error]
 }
 
-// Entry is a key with its value.
+// KVEntry is a key with its value.
 type KVEntry struct {
 	Key      string
 	Value    []byte
 	Revision uint64 // rises with each change of the key, also over deletions
-	Deleted  bool   // the key is gone; Value is nil
-	Current  bool   // no key: all that was there has been yielded
+	Deleted  bool   // the key was removed; Value is nil
+	Current  bool   // not a key: all existing entries have been yielded
 }
 
 // Limits of keys and values.
@@ -53,8 +53,8 @@ const (
 
 var entryKey = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
-// CheckEntryKey returns an error that wraps [core.ErrBadToken] unless key is tokens of letters, digits, '_' and '-' with dots
-// between them, of at most 256 bytes.
+// CheckKVKey returns an error that wraps [core.ErrBadToken] unless key consists of letters, digits, '_' and '-', in parts
+// separated by dots, of at most 256 bytes.
 func CheckKVKey(key string) error {
 	if len(key) > MaxKVKey || !entryKey.MatchString(key) {
 		return fmt.Errorf("%w: key %.300q must be tokens of letters, digits, '_' and '-' with dots between them, %d bytes at most", core.ErrBadToken, key, MaxKVKey)
@@ -62,7 +62,7 @@ func CheckKVKey(key string) error {
 	return nil
 }
 
-// CheckEntry checks a key and a value that is to be kept.
+// CheckKVEntry checks a key, as [CheckKVKey] does, and the size of its value. It returns [ErrTooLarge].
 func CheckKVEntry(key string, value []byte) error {
 	if err := CheckKVKey(key); err != nil {
 		return err
@@ -73,7 +73,7 @@ func CheckKVEntry(key string, value []byte) error {
 	return nil
 }
 
-// UnderPrefix reports whether a key is prefix, or goes on with a dot after it.
+// UnderPrefix reports whether key equals prefix or starts with prefix and a dot. All keys are under the empty prefix.
 func UnderPrefix(key, prefix string) bool {
 	return prefix == "" || key == prefix || len(key) > len(prefix) && key[:len(prefix)] == prefix && key[len(prefix)] == '.'
 }

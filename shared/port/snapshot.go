@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Snapshot is a saved aggregate state: a pure optimisation.
+// Snapshot is a saved state of an aggregate. Without snapshots, states are folded from the log.
 type Snapshot struct {
 	Stream  core.Stream
-	Version core.Version // of the stream that the state has folded
-	// Schema is the form of State: [core.Aggregate.StateHash] with the runtime's own envelope.
+	Version core.Version // of the stream, up to which the state is folded
+	// Schema identifies the form of State: [core.Aggregate.StateHash] and the version of the engine's envelope.
 	Schema string
-	State  []byte // only who has taken the snapshot reads it
+	State  []byte // opaque to the store
 	Time   time.Time
 }
 
-// Snapshots keeps the newest snapshot of each stream.
+// Snapshots stores the newest snapshot of each stream.
 type Snapshots interface {
-	// Load returns the snapshot of s, or [core.ErrNotFound] where there is none of this schema or where what is
-	// stored does not match its checksum: the log is replayed then.
+	// Load returns the snapshot of s. It returns [core.ErrNotFound] where the snapshot is missing, has another schema, or
+	// does not match its checksum.
 	Load(ctx context.Context, s core.Stream, schema string) (Snapshot, error)
 
-	// Save keeps each snapshot that is newer than, or of another schema than, the one there is.
+	// Save stores each snapshot that is newer than the stored one or has another schema.
 	Save(ctx context.Context, snapshots []Snapshot) error
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// ViewReader reads the documents of views. A view is read in the version that is active, which may be an
-// older one than the program's while the new one is being built. For a second after a switch, a store may still
-// answer from the build before; not after it has returned checkpoints of the new one.
+// ViewReader reads the documents of views. It reads the active build, which may be older than the program's version while
+// that one is being built. For a second after a switch, a store may answer from the previous build, but not after it has
+// returned checkpoints of the new one.
 type ViewReader interface {
 	// Get returns one document, or [core.ErrNotFound].
 	Get(ctx context.Context, view, tenant, key string) (core.Document, error)
@@ -17,12 +17,12 @@ type ViewReader interface {
 	// that does not fit it, or a cursor of another list.
 	List(ctx context.Context, view, tenant string, q core.ListQuery) (core.Page, error)
 
-	// Checkpoints are those of the view's active build, by partition. A partition that no projection has
-	// claimed yet is missing.
+	// Checkpoints returns those of the view's active build, by partition. A partition is missing until a projection has
+	// claimed it.
 	Checkpoints(ctx context.Context, view string) ([]Checkpoint, error)
 }
 
-// DocumentKey names a document within a view.
+// DocumentKey identifies a document within a view.
 type DocumentKey struct {
 	Tenant string
 	Key    string

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// walkStall is how long a log may take to hand over what it says that it holds.
+// walkStall is the longest time that a log may take for the next commits that it claims to hold.
 const walkStall = 20 * time.Second
 
-// Walk hands the commits of a partition after a position to fn, in order, up to and including sequence until, which
-// the partition must have reached. It returns the error of fn, [ErrUnavailable], or [core.ErrCorrupt] where the log does not
-// hand over what it says that it holds.
+// Walk calls fn with the commits of a partition after a position, in order, up to and including sequence until, which the
+// partition must have reached. It returns the error of fn, [ErrUnavailable], or [core.ErrCorrupt] where the log does not
+// deliver commits that it claims to hold.
 func Walk(ctx context.Context, f Feed, after core.Position, until uint64, fn func([]core.Commit) error) error {
 	const batch = 500
 	at := after

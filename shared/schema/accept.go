@@ -11,9 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// acceptor says yes to the bodies of one command that are plainly good, in one pass and without making anything of
-// them. Where it does not say yes, nothing is known: the checker finds out what is wrong, if anything is. Most bodies are
-// good, and it is those that have to be fast.
+// acceptor is a fast check of the bodies of one command: one pass without decoding. It accepts only bodies that are certainly
+// valid. The slower [checker] decides about the others and reports what is wrong with them. Most bodies are valid.
 type acceptor struct {
 	kind  string
 	texts textRule
@@ -30,22 +29,21 @@ type acceptor struct {
 // field is a property of an object.
 type field struct {
 	bit   uint64
-	value *acceptor // nil: only the checker understands it
+	value *acceptor // nil: left to the checker
 }
 
-// textRule is what a text has to look like.
+// textRule holds the limits of a text.
 type textRule struct {
 	minLength, maxLength *int
 	pattern              *regexp.Regexp
-	table                *pattern // of the same, where there is one
 	date                 bool
 }
 
-// maxAcceptedFields is how many fields of an object there are bits for.
+// maxAcceptedFields is the number of bits for the fields of an object.
 const maxAcceptedFields = 64
 
-// newAcceptor returns nil where the schema says something that only the checker understands. path holds the schemas that
-// this one is a part of: one that is a part of itself is left to the checker.
+// newAcceptor returns nil for a schema with rules that only the checker implements. path holds the schemas around this one:
+// a schema that contains itself is left to the checker.
 func newAcceptor(types huma.Registry, s *huma.Schema, path []*huma.Schema) *acceptor {
 	for s.Ref != "" {
 		s = types.SchemaFromRef(s.Ref)
@@ -81,7 +79,7 @@ func newAcceptor(types huma.Registry, s *huma.Schema, path []*huma.Schema) *acce
 			if err != nil {
 				return nil
 			}
-			a.texts.pattern, a.texts.table = expression, newPattern(s.Pattern)
+			a.texts.pattern = expression
 		}
 	case huma.TypeBoolean:
 	default:
@@ -111,58 +109,58 @@ func (a *acceptor) object(types huma.Registry, s *huma.Schema, path []*huma.Sche
 	return a
 }
 
-// accepts reports whether the body is good for certain.
+// accepts reports whether the body is certainly valid.
 func (a *acceptor) accepts(body []byte) bool {
 	if a == nil || !utf8.Valid(body) {
 		return false
 	}
 	r := reader{rest: body}
-	r.space()
-	if !r.value(a) {
+	r.skipSpace()
+	if !r.readValue(a) {
 		return false
 	}
-	r.space()
+	r.skipSpace()
 	return len(r.rest) == 0
 }
 
-// reader goes through JSON.
+// reader reads JSON from its start. Its methods report whether the JSON was as expected.
 type reader struct {
 	rest []byte
 }
 
-func (r *reader) space() {
+func (r *reader) skipSpace() {
 	for len(r.rest) > 0 && (r.rest[0] == ' ' || r.rest[0] == '\n' || r.rest[0] == '\t' || r.rest[0] == '\r') {
 		r.rest = r.rest[1:]
 	}
 }
 
-// take takes a byte, and the white space around it.
-func (r *reader) take(b byte) bool {
-	r.space()
+// readByte reads this byte, and the white space around it.
+func (r *reader) readByte(b byte) bool {
+	r.skipSpace()
 	if len(r.rest) == 0 || r.rest[0] != b {
 		return false
 	}
 	r.rest = r.rest[1:]
-	r.space()
+	r.skipSpace()
 	return true
 }
 
-func (r *reader) value(a *acceptor) bool {
+func (r *reader) readValue(a *acceptor) bool {
 	switch a.kind {
 	case huma.TypeObject:
-		return r.object(a)
+		return r.readObject(a)
 	case huma.TypeArray:
-		return r.array(a)
+		return r.readArray(a)
 	case huma.TypeString:
-		text, ok := r.text()
+		text, ok := r.readText()
 		return ok && a.texts.fits(text)
 	case huma.TypeInteger, huma.TypeNumber:
-		return r.number(a)
+		return r.readNumber(a)
 	}
-	return r.word("true") || r.word("false")
+	return r.readWord("true") || r.readWord("false")
 }
 
-func (r *reader) word(w string) bool {
+func (r *reader) readWord(w string) bool {
 	if !bytes.HasPrefix(r.rest, []byte(w)) {
 		return false
 	}
@@ -170,21 +168,21 @@ func (r *reader) word(w string) bool {
 	return true
 }
 
-func (r *reader) object(a *acceptor) bool {
-	if !r.take('{') {
+func (r *reader) readObject(a *acceptor) bool {
+	if !r.readByte('{') {
 		return false
 	}
 	seen := uint64(0)
-	for first := true; !r.take('}'); first = false {
-		if !first && !r.take(',') {
+	for first := true; !r.readByte('}'); first = false {
+		if !first && !r.readByte(',') {
 			return false
 		}
-		name, ok := r.text()
+		name, ok := r.readText()
 		if !ok {
 			return false
 		}
 		f, known := a.fields[string(name)]
-		if !known || f.value == nil || seen&f.bit != 0 || !r.take(':') || !r.value(f.value) {
+		if !known || f.value == nil || seen&f.bit != 0 || !r.readByte(':') || !r.readValue(f.value) {
 			return false
 		}
 		seen |= f.bit
@@ -192,21 +190,21 @@ func (r *reader) object(a *acceptor) bool {
 	return seen&a.required == a.required
 }
 
-func (r *reader) array(a *acceptor) bool {
-	if !r.take('[') {
+func (r *reader) readArray(a *acceptor) bool {
+	if !r.readByte('[') {
 		return false
 	}
 	count := 0
-	for ; !r.take(']'); count++ {
-		if count > 0 && !r.take(',') || !r.value(a.items) {
+	for ; !r.readByte(']'); count++ {
+		if count > 0 && !r.readByte(',') || !r.readValue(a.items) {
 			return false
 		}
 	}
 	return (a.minItems == nil || count >= *a.minItems) && (a.maxItems == nil || count <= *a.maxItems)
 }
 
-// text takes a string without escapes.
-func (r *reader) text() ([]byte, bool) {
+// readText reads a string without escapes.
+func (r *reader) readText() ([]byte, bool) {
 	if len(r.rest) == 0 || r.rest[0] != '"' {
 		return nil, false
 	}
@@ -232,21 +230,13 @@ func (t *textRule) fits(text []byte) bool {
 			return false
 		}
 	}
-	if t.pattern == nil {
-		return true
-	}
-	if t.table != nil {
-		if matches, known := t.table.match(text); known {
-			return matches
-		}
-	}
-	return t.pattern.Match(text)
+	return t.pattern == nil || t.pattern.Match(text)
 }
 
 const safeDigits = 15 // that a float64 holds exactly
 
-// number takes a whole number that is not too long.
-func (r *reader) number(a *acceptor) bool {
+// readNumber reads an integer of at most 15 digits.
+func (r *reader) readNumber(a *acceptor) bool {
 	digits := 0
 	if len(r.rest) > 0 && r.rest[0] == '-' {
 		digits = 1

@@ -14,18 +14,17 @@ import (
 	"orchestrix/shared/core"
 )
 
-// maxFields is how many wrong values are reported; the search for more ends there.
+// maxFields is the maximum number of reported values. The check ends there.
 const maxFields = 100
 
-// checker compares a parsed value with its schema. huma checks single values. The walk over objects and arrays
-// is made here: huma's own reports each of a million wrong items, takes null for every optional field, and
-// knows no exact integers.
+// checker compares a parsed value with its schema. It walks objects and arrays itself and leaves single values to huma, whose
+// own walk reports each of a million invalid items, accepts null for every optional field, and has no exact integers.
 type checker struct {
 	registry huma.Registry
 	path     []step
 	fields   []FieldError
-	unknown  string // the location of a field that the schema doesn't have
-	known    string // the names that it has there
+	unknown  string // location of an unknown field
+	known    string // the names that the schema has there
 
 	noPath *huma.PathBuffer
 	result huma.ValidateResult
@@ -43,14 +42,14 @@ func newChecker(registry huma.Registry, root string) *checker {
 
 func (c *checker) done() bool { return c.unknown != "" || len(c.fields) > maxFields }
 
-// invalid is what was found, or nil.
+// invalid returns the reported values as [*Invalid], or nil.
 func (c *checker) invalid() error {
 	if len(c.fields) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(c.fields, func(a, b FieldError) int { return strings.Compare(a.Location, b.Location) })
 	if len(c.fields) > maxFields {
-		c.fields = append(c.fields[:maxFields-1], FieldError{Location: c.path[0].name, Message: "there is more that does not fit; not all of it is listed"})
+		c.fields = append(c.fields[:maxFields-1], FieldError{Location: c.path[0].name, Message: "more values are invalid; not all are listed"})
 	}
 	return &Invalid{Fields: c.fields}
 }
@@ -76,23 +75,23 @@ func (c *checker) check(s *huma.Schema, v any) {
 		}
 	case json.Number:
 		if s.Type == huma.TypeInteger && !isInteger(string(v)) {
-			c.add(validation.MsgExpectedInteger+" of at most 64 bits, without fraction or exponent", v)
+			c.report(validation.MsgExpectedInteger+" of at most 64 bits, without fraction or exponent", v)
 			return
 		}
 	}
 	c.single(s, v)
 }
 
-// single leaves a value to huma.
+// single checks a value with huma.
 func (c *checker) single(s *huma.Schema, v any) {
 	c.result.Reset()
-	huma.Validate(c.registry, s, c.noPath, huma.ModeWriteToServer, plain(v), &c.result)
+	huma.Validate(c.registry, s, c.noPath, huma.ModeWriteToServer, floats(v), &c.result)
 	for _, err := range c.result.Errors {
 		message := err.Error()
 		if detail, ok := err.(huma.ErrorDetailer); ok {
 			message = detail.ErrorDetail().Message
 		}
-		c.add(message, v)
+		c.report(message, v)
 	}
 	c.noPath.Reset()
 }
@@ -125,7 +124,7 @@ func (c *checker) object(s *huma.Schema, object map[string]any) {
 	}
 }
 
-// additional checks the value of a field that is not among the schema's properties.
+// additional checks the value of a field that is not one of the schema's properties.
 func (c *checker) additional(s *huma.Schema, value any) {
 	switch rule := s.AdditionalProperties.(type) {
 	case *huma.Schema:
@@ -164,35 +163,38 @@ func (c *checker) array(s *huma.Schema, items []any) {
 	}
 }
 
+// size checks the number of items or properties.
 func (c *checker) size(n int, least, most *int, of string) {
 	if least != nil && n < *least {
-		c.add("expected at least "+strconv.Itoa(*least)+" "+of+", got "+strconv.Itoa(n), nil)
+		c.report("expected at least "+strconv.Itoa(*least)+" "+of+", got "+strconv.Itoa(n), nil)
 	}
 	if most != nil && n > *most {
-		c.add("expected at most "+strconv.Itoa(*most)+" "+of+", got "+strconv.Itoa(n), nil)
+		c.report("expected at most "+strconv.Itoa(*most)+" "+of+", got "+strconv.Itoa(n), nil)
 	}
 }
 
+// unique checks that no two items are equal.
 func (c *checker) unique(items []any) {
 	seen := make(map[string]bool, len(items))
 	for _, item := range items {
 		text, err := core.Marshal(item)
 		if err != nil || seen[string(text)] {
-			c.add(validation.MsgExpectedArrayItemsUnique, nil)
+			c.report(validation.MsgExpectedArrayItemsUnique, nil)
 			return
 		}
 		seen[string(text)] = true
 	}
 }
 
+// missing reports a required field.
 func (c *checker) missing(name, message string) {
 	c.path = append(c.path, step{name: name})
-	c.add(message, nil)
+	c.report(message, nil)
 	c.path = c.path[:len(c.path)-1]
 }
 
-// add reports that the value at the current path does not fit.
-func (c *checker) add(message string, value any) {
+// report adds an error for the value at the current path.
+func (c *checker) report(message string, value any) {
 	switch v := value.(type) {
 	case string:
 		value = clip.Text(v, maxValue)
@@ -206,7 +208,7 @@ func (c *checker) add(message string, value any) {
 	c.fields = append(c.fields, FieldError{Location: c.location(), Message: clip.Text(message, maxText), Value: value})
 }
 
-// location is the current path: "body.lines[0].quantity".
+// location returns the current path: "body.lines[0].quantity".
 func (c *checker) location() string {
 	var text strings.Builder
 	text.WriteString(c.path[0].name)
@@ -220,7 +222,7 @@ func (c *checker) location() string {
 	return clip.Text(text.String(), 2*maxText)
 }
 
-// isInteger reports whether Go's decoder takes the number for an integer of 64 bits.
+// isInteger reports whether the number is an integer of 64 bits, signed or unsigned.
 func isInteger(number string) bool {
 	if _, err := strconv.ParseInt(number, 10, 64); err == nil {
 		return true
@@ -229,25 +231,25 @@ func isInteger(number string) bool {
 	return err == nil
 }
 
-// plain turns the numbers of a parsed value into the float64 that huma knows.
-func plain(v any) any {
+// floats returns a parsed value with its numbers as float64, as huma expects them.
+func floats(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		f, err := strconv.ParseFloat(string(v), 64)
 		if err != nil {
-			return math.Inf(1) // parse has refused it
+			return math.Inf(1) // parse rejects such numbers
 		}
 		return f
 	case []any:
 		items := make([]any, len(v))
 		for i := range v {
-			items[i] = plain(v[i])
+			items[i] = floats(v[i])
 		}
 		return items
 	case map[string]any:
 		object := make(map[string]any, len(v))
 		for name := range v {
-			object[name] = plain(v[name])
+			object[name] = floats(v[name])
 		}
 		return object
 	}

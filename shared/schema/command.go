@@ -20,10 +20,10 @@ func (s *Schemas) CheckCommand(c *core.CommandType, body []byte) error {
 // DecodeCommand checks a command's body and returns it decoded, as [core.CommandType.Decode] does.
 //
 // It returns an error that wraps [ErrMalformed] or [ErrUnknownField], both of which are [core.ErrBadPayload], or
-// [*Invalid] where values don't fit. Field names are compared case by case, as JSON does.
+// [*Invalid] where values don't match the schema. Field names are case-sensitive.
 func (s *Schemas) DecodeCommand(c *core.CommandType, body []byte) (any, error) {
 	if s.acceptors[c].accepts(body) {
-		return lastWord(c.DecodeKnown(body))
+		return decoded(c.DecodeKnown(body))
 	}
 	value, err := parse(body)
 	if err != nil {
@@ -37,18 +37,19 @@ func (s *Schemas) DecodeCommand(c *core.CommandType, body []byte) (any, error) {
 	if err := check.invalid(); err != nil {
 		return nil, err
 	}
-	return lastWord(c.Decode(body))
+	return decoded(c.Decode(body))
 }
 
-// lastWord is that of the types themselves: int8 is narrower than JSON Schema can say, and a type that reads itself from
-// text has rules of its own.
-func lastWord(payload any, err error) (any, error) {
+// decoded returns a decoded payload, or its error as [*Invalid]. The Go types have rules that the schema lacks: int8 is
+// narrower than an integer of JSON Schema, and a type may have its own decoding.
+func decoded(payload any, err error) (any, error) {
 	if err != nil {
 		return nil, decodeError("body", err)
 	}
 	return payload, nil
 }
 
+// expected lists the known names for an error's text.
 func expected(names string) string {
 	if names == "" {
 		return "expected no field"
@@ -56,10 +57,10 @@ func expected(names string) string {
 	return "expected " + names
 }
 
-// indexes are the elements of arrays in what the decoder calls a field: lines.0.quantity.
+// indexes matches the indexes of arrays in the decoder's field names: lines.0.quantity.
 var indexes = regexp.MustCompile(`\.([0-9]+)\b`)
 
-// decodeError says what a type did not take.
+// decodeError returns the error of a Go type's decoding as [*Invalid].
 func decodeError(root string, err error) error {
 	field := FieldError{Location: root, Message: clip.Text(err.Error(), maxText)}
 	var wrong *jsonv1.UnmarshalTypeError

@@ -11,11 +11,11 @@ import (
 // format is a named pattern for the struct tag format. The schema that clients get carries the pattern, not the name.
 type format struct{ pattern, description string }
 
-// formats are the formats of this package.
+// formats are the formats that this package adds.
 var formats = map[string]format{
-	// token is an id, as [core.CheckToken] takes it.
+	// token is an id that [core.CheckToken] accepts.
 	"token": {core.TokenPattern, "1 to 64 letters, digits, '_' and '-'"},
-	// text has no control characters, which have no place in a key or on a label. minLength and maxLength limit it.
+	// text has no control characters, which keys of documents must not contain. minLength and maxLength limit it.
 	"text": {`^[^\x00-\x1f\x7f-\x9f]*$`, "text without control characters"},
 	// amount has at most 12 digits before the decimal point and 4 after it.
 	"amount": {`^[0-9]{1,12}(\.[0-9]{1,4})?$`, "an amount with at most four decimals"},
@@ -30,13 +30,13 @@ var formats = map[string]format{
 	"currency": {`^[A-Z]{3}$`, "three capital letters"},
 }
 
-// standardFormats are the formats of JSON Schema that requests are checked against.
+// standardFormats are the formats of JSON Schema that huma checks.
 var standardFormats = []string{
 	"date", "date-time", "duration", "email", "hostname", "idn-email", "idn-hostname", "ip", "ipv4", "ipv6", "iri",
 	"iri-reference", "json-pointer", "regex", "relative-json-pointer", "time", "uri", "uri-reference", "uri-template", "uuid",
 }
 
-// numberFormats document the size of a number.
+// numberFormats are the formats of numbers. They only document the size.
 var numberFormats = []string{"double", "float", "int32", "int64"}
 
 // applyFormats replaces the formats of this package by their patterns, in all types of a registry.

@@ -21,13 +21,14 @@ type Param struct {
 	Schema   *huma.Schema
 }
 
+// params holds the schemas and defaults of a query's parameters.
 type params struct {
-	object   *huma.Schema
+	object   *huma.Schema   // of all parameters
 	defaults map[string]any // parsed
 	list     []Param        // by name
 }
 
-// QueryParams are a query's parameters, by name.
+// QueryParams returns a query's parameters, sorted by name.
 func (s *Schemas) QueryParams(q *core.QueryType) []Param { return s.params[q].list }
 
 func (s *Schemas) addParams(q *core.QueryType) error {
@@ -81,11 +82,11 @@ func isScalar(s *huma.Schema) bool {
 	return false
 }
 
-// Params turns the query parameters of a request into the JSON object that the query decodes, with the
-// defaults of those that are missing. An array is given by repeating its parameter.
+// Params returns the query parameters of a request as the JSON object that the query decodes, with defaults for missing
+// parameters. An array is given by repeating its parameter.
 //
-// It returns an error that wraps [ErrBadParam] for a parameter that the query doesn't have, or that is given
-// twice, and [*Invalid] where values don't fit.
+// It returns an error that wraps [ErrBadParam] for a parameter that is unknown or given twice, and [*Invalid] for invalid
+// values.
 func (s *Schemas) Params(q *core.QueryType, values url.Values) (json.RawMessage, error) {
 	p := s.params[q]
 	object := make(map[string]any, len(p.list))
@@ -143,7 +144,7 @@ func (p *params) names() string {
 	return strings.Join(names, ", ")
 }
 
-// fromText reads a value as its schema says. Where it can't, it leaves the text, for the check to refuse.
+// fromText parses a value by its schema. It returns an unparsable text unchanged, and the check rejects it.
 func fromText(s *huma.Schema, text string) any {
 	switch s.Type {
 	case huma.TypeBoolean:

@@ -13,18 +13,17 @@ import (
 	"orchestrix/shared/clip"
 )
 
-// maxDepth is how deep objects and arrays of a body may be nested.
+// maxDepth is the maximum nesting of objects and arrays.
 const maxDepth = 64
 
-// parse reads one JSON value into maps, slices, strings, booleans and [json.Number]. It is stricter than
-// encoding/json: it refuses what readers understand differently (a field twice, invalid UTF-8, half a
-// surrogate pair) and what Postgres can't store (U+0000, numbers beyond all bounds). Its error wraps
-// [ErrMalformed].
+// parse decodes one JSON value into maps, slices, strings, booleans and [json.Number]. It is stricter than encoding/json: it
+// rejects input that decoders interpret differently (repeated fields, invalid UTF-8, half a surrogate pair), and input that
+// Postgres can't store (U+0000, numbers out of range). Its error wraps [ErrMalformed].
 func parse(body []byte) (any, error) {
 	if !utf8.Valid(body) {
 		return nil, fmt.Errorf("%w: not valid UTF-8", ErrMalformed)
 	}
-	written, err := scan(body)
+	written, err := scanText(body)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
@@ -33,11 +32,11 @@ func parse(body []byte) (any, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	var read contents
-	if err := read.add(value); err != nil {
+	if err := read.addValue(value); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if read.fields != written.fields {
-		return nil, fmt.Errorf("%w: a field stands twice in one object", ErrMalformed)
+		return nil, fmt.Errorf("%w: a field occurs twice in one object", ErrMalformed)
 	}
 	if read.replaced > 0 && read.replaced > replacements(body) {
 		return nil, fmt.Errorf(`%w: a text contains half a surrogate pair (such as \ud800), which is no character`, ErrMalformed)
@@ -61,16 +60,16 @@ func decode(body []byte) (any, error) {
 	return value, nil
 }
 
-// contents counts what a body holds. encoding/json keeps the last of two fields of one name, and puts U+FFFD
-// in the place of half a surrogate pair, both without a word: the counts of what was written and of what was
-// read tell.
+// contents counts fields and replacement characters of a body. encoding/json silently keeps the last of two fields of one name
+// and replaces half a surrogate pair by U+FFFD. Both are detected by comparing the counts of the text and of the decoded
+// value.
 type contents struct {
 	fields   int // of all objects
 	replaced int // characters U+FFFD in texts
 }
 
-// scan counts the fields of a text that need not be JSON, and refuses one that is nested too deep.
-func scan(body []byte) (contents, error) {
+// scanText counts the fields of a text, which may be invalid JSON, and rejects one that is nested too deep.
+func scanText(body []byte) (contents, error) {
 	var c contents
 	depth, quoted := 0, false
 	for i := 0; i < len(body); i++ {
@@ -93,14 +92,14 @@ func scan(body []byte) (contents, error) {
 	return c, nil
 }
 
-// replacements is how often a body says U+FFFD itself.
+// replacements returns the number of U+FFFD in the text of a body.
 func replacements(body []byte) int {
 	lower := bytes.ToLower(body)
 	return bytes.Count(lower, []byte("\uFFFD")) + bytes.Count(lower, []byte(`\ufffd`))
 }
 
-// add counts what a parsed value holds, and refuses what can't be stored.
-func (c *contents) add(value any) error {
+// addValue counts the contents of a decoded value, and rejects values that can't be stored.
+func (c *contents) addValue(value any) error {
 	switch v := value.(type) {
 	case string:
 		return c.addText(v)
@@ -110,7 +109,7 @@ func (c *contents) add(value any) error {
 		}
 	case []any:
 		for _, item := range v {
-			if err := c.add(item); err != nil {
+			if err := c.addValue(item); err != nil {
 				return err
 			}
 		}
@@ -120,7 +119,7 @@ func (c *contents) add(value any) error {
 			if err := c.addText(name); err != nil {
 				return err
 			}
-			if err := c.add(field); err != nil {
+			if err := c.addValue(field); err != nil {
 				return err
 			}
 		}

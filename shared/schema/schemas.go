@@ -13,13 +13,14 @@ import (
 	"orchestrix/shared/core"
 )
 
-// huma keeps this setting for the whole program. A command's array takes no null, unless its tag says so.
+// The setting is global in huma. An array of a command does not accept null, unless its tag allows it.
 func init() { huma.DefaultArrayNullable = false }
 
-// RefPrefix stands before the name of a schema that is referred to.
+// RefPrefix is the prefix of references to schemas.
 const RefPrefix = "#/components/schemas/"
 
-// Schemas are the schemas of everything in a registry. They don't change, and may be used concurrently.
+// Schemas holds the schemas of all commands, documents, states, parameters and results of a registry. It is immutable and may
+// be used concurrently.
 type Schemas struct {
 	commandTypes, internalTypes, readTypes, paramTypes huma.Registry // internalTypes are of commands that no document shows
 
@@ -81,21 +82,21 @@ func New(registry *core.Registry) (*Schemas, error) {
 	return s, nil
 }
 
-// checkTags checks the struct tags of every type that gets a schema.
+// checkTags checks the struct tags of all types with a schema.
 func checkTags(registry *core.Registry) error {
 	c := tagChecker{seen: map[reflect.Type]bool{}}
 	for _, a := range registry.Aggregates() {
 		for _, command := range a.Commands() {
-			c.check(command.Type)
+			c.checkType(command.Type)
 		}
-		c.check(a.StateType)
+		c.checkType(a.StateType)
 	}
 	for _, v := range registry.Views() {
-		c.check(v.DocType)
+		c.checkType(v.DocType)
 	}
 	for _, q := range registry.Queries() {
-		c.check(q.Params)
-		c.check(q.Result)
+		c.checkType(q.Params)
+		c.checkType(q.Result)
 	}
 	return errors.Join(c.errs...)
 }
@@ -104,7 +105,7 @@ func (s *Schemas) addCommand(a *core.Aggregate, c *core.CommandType) error {
 	return guard("command "+a.Category+"/"+c.Name, func() { s.commands[c] = s.typesOf(c).Schema(c.Type, true, c.Name) })
 }
 
-// typesOf are the schemas that a command's schema refers to.
+// typesOf returns the schemas to which a command's schema refers.
 func (s *Schemas) typesOf(c *core.CommandType) huma.Registry {
 	if c.Internal {
 		return s.internalTypes
@@ -112,7 +113,7 @@ func (s *Schemas) typesOf(c *core.CommandType) huma.Registry {
 	return s.commandTypes
 }
 
-// checkNoDefaults refuses what would be documented and not done: a command is stored as it came.
+// checkNoDefaults rejects defaults of commands: they would be documented but not applied.
 func (s *Schemas) checkNoDefaults() error {
 	var errs []error
 	for _, types := range []huma.Registry{s.commandTypes, s.internalTypes} {
@@ -127,8 +128,8 @@ func (s *Schemas) checkNoDefaults() error {
 	return errors.Join(errs...)
 }
 
-// describePatterns moves what huma calls patternDescription, which JSON Schema does not know, to the end of the
-// description. Error messages have it already: huma makes them together with the schema.
+// describePatterns appends huma's patternDescription, which is not a keyword of JSON Schema, to the description. Error messages
+// are not affected, because huma computes them with the schema.
 func describePatterns(s *huma.Schema) {
 	if s.PatternDescription != "" {
 		s.Description = strings.TrimSpace(s.Description + " Format: " + s.PatternDescription + ".")
@@ -145,40 +146,39 @@ func describePatterns(s *huma.Schema) {
 	}
 }
 
-// answersNull documents that encoding/json writes null for a slice that was never set.
+// answersNull documents that encoding/json writes null for a nil slice.
 func answersNull(object *huma.Schema) {
 	for _, property := range object.Properties {
 		property.Nullable = property.Nullable || property.Type == huma.TypeArray
 	}
 }
 
-// CommandTypes are the schemas that those of commands refer to, internal ones aside. The registry is the caller's own.
+// CommandTypes returns a copy of the schemas to which the schemas of commands refer, without those of internal commands.
 func (s *Schemas) CommandTypes() huma.Registry { return copied(s.commandTypes) }
 
-// ReadTypes are the schemas that those of documents, states and results refer to. The registry is the
-// caller's own.
+// ReadTypes returns a copy of the schemas to which the schemas of documents, states and results refer.
 func (s *Schemas) ReadTypes() huma.Registry { return copied(s.readTypes) }
 
-// copied lets a caller add types of its own while others check commands.
+// copied returns a copy, to which a caller may add types while commands are checked.
 func copied(types huma.Registry) huma.Registry {
 	own := newTypes()
 	maps.Copy(own.Map(), types.Map())
 	return own
 }
 
-// Command is the schema of a command's body.
+// Command returns the schema of a command's body.
 func (s *Schemas) Command(c *core.CommandType) *huma.Schema { return s.commands[c] }
 
-// Document is the schema of a view's documents.
+// Document returns the schema of a view's documents.
 func (s *Schemas) Document(v *core.ViewType) *huma.Schema { return s.documents[v] }
 
-// State is the schema of an aggregate's state.
+// State returns the schema of an aggregate's state.
 func (s *Schemas) State(a *core.Aggregate) *huma.Schema { return s.states[a] }
 
-// Result is the schema of what a query answers.
+// Result returns the schema of a query's answer.
 func (s *Schemas) Result(q *core.QueryType) *huma.Schema { return s.results[q] }
 
-// newTypes makes a registry that names a type after its package, so that two contexts may use one name:
+// newTypes returns a registry that names types with their package, so that two contexts may use the same name:
 // "ordering.Place".
 func newTypes() huma.Registry {
 	return huma.NewMapRegistry(RefPrefix, func(t reflect.Type, hint string) string {
@@ -193,7 +193,7 @@ func newTypes() huma.Registry {
 	})
 }
 
-// guard turns a panic, which is how huma reports a bad tag, into an error.
+// guard returns a panic as an error, because huma panics on a bad tag.
 func guard(what string, do func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

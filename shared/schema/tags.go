@@ -16,10 +16,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// tagRule says which values a struct tag takes, and on which fields it has a meaning.
+// tagRule describes a struct tag: the kinds of fields that it applies to, and its valid values.
 type tagRule struct {
 	kinds []string // of JSON, such as "string"; nil is any
-	items bool     // on an array, the tag is about the items
+	items bool     // on an array, the tag applies to the items
 	value func(value string, field *huma.Schema) error
 }
 
@@ -31,7 +31,7 @@ var (
 	scalars = []string{huma.TypeString, huma.TypeInteger, huma.TypeNumber, huma.TypeBoolean}
 )
 
-// tagRules are the struct tags that this package knows.
+// tagRules are the known struct tags.
 var tagRules = map[string]tagRule{
 	"json":               {value: anyValue},
 	"doc":                {value: anyValue},
@@ -63,17 +63,17 @@ var tagRules = map[string]tagRule{
 	"maxProperties":      {kinds: objects, value: count},
 }
 
-// foreignTags are of encoders that a type may serve besides this package.
+// foreignTags are those of other encoders, which are ignored.
 var foreignTags = []string{"bson", "db", "msgpack", "protobuf", "toml", "xml", "yaml"}
 
-// tagChecker checks the struct tags of types and of all types that they consist of.
+// tagChecker checks the struct tags of types, and of the types of their fields.
 type tagChecker struct {
 	seen map[reflect.Type]bool
 	errs []error
 }
 
-// check adds an error for each tag that is unknown, has a bad value, or has no meaning where it is.
-func (c *tagChecker) check(t reflect.Type) {
+// checkType adds an error for each tag that is unknown, has a bad value, or does not apply to its field.
+func (c *tagChecker) checkType(t reflect.Type) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array || t.Kind() == reflect.Map {
 		t = t.Elem()
 	}
@@ -83,12 +83,12 @@ func (c *tagChecker) check(t reflect.Type) {
 	c.seen[t] = true
 	for f := range t.Fields() {
 		if f.IsExported() || f.Anonymous || f.Name == "_" {
-			c.field(t, f)
+			c.checkField(t, f)
 		}
 	}
 }
 
-func (c *tagChecker) field(t reflect.Type, f reflect.StructField) {
+func (c *tagChecker) checkField(t reflect.Type, f reflect.StructField) {
 	tags, err := splitTag(f.Tag)
 	if err != nil {
 		c.errs = append(c.errs, fmt.Errorf("%v.%s: %w", t, f.Name, err))
@@ -102,7 +102,7 @@ func (c *tagChecker) field(t reflect.Type, f reflect.StructField) {
 	if err := checkPairs(tags); err != nil {
 		c.errs = append(c.errs, fmt.Errorf("%v.%s: %w", t, f.Name, err))
 	}
-	c.check(f.Type)
+	c.checkType(f.Type)
 }
 
 func checkTag(f reflect.StructField, name, value string) error {
@@ -114,7 +114,7 @@ func checkTag(f reflect.StructField, name, value string) error {
 	case slices.Contains(foreignTags, name):
 		return nil
 	case !known:
-		return errors.New("is unknown" + meant(name, slices.Collect(maps.Keys(tagRules))))
+		return errors.New("is unknown" + suggestion(name, slices.Collect(maps.Keys(tagRules))))
 	case name == "json":
 		return nil
 	case isEmbedded(f):
@@ -130,13 +130,13 @@ func checkTag(f reflect.StructField, name, value string) error {
 	return rule.value(value, s)
 }
 
-// isEmbedded reports whether JSON takes the fields of f for those of the struct around it.
+// isEmbedded reports whether the fields of f are, in JSON, fields of the struct around it.
 func isEmbedded(f reflect.StructField) bool {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return f.Anonymous && name == "" && bareSchema(f.Type).Type == huma.TypeObject
 }
 
-// itemType is the type of an array's items.
+// itemType returns the type of an array's items.
 func itemType(t reflect.Type) reflect.Type {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -144,20 +144,20 @@ func itemType(t reflect.Type) reflect.Type {
 	return t.Elem()
 }
 
-// bareSchema is the schema of a type without the tags of a field. Only a plain struct can have none, for its own tags: it
-// is an object.
+// bareSchema returns the schema of a type without the tags of a field. For a struct whose own tags are invalid, it returns an
+// object.
 func bareSchema(t reflect.Type) *huma.Schema {
 	var s *huma.Schema
 	if guard("", func() { s = huma.SchemaFromType(newTypes(), t) }) != nil {
 		return &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}}
 	}
 	if s == nil {
-		return &huma.Schema{} // of a function or a channel, which no JSON has
+		return &huma.Schema{} // a function or a channel, which has no JSON form
 	}
 	return s
 }
 
-// checkPairs checks tags of one field against each other.
+// checkPairs checks pairs of tags of one field.
 func checkPairs(tags map[string]string) error {
 	for _, pair := range [][2]string{{"minLength", "maxLength"}, {"minimum", "maximum"}, {"minItems", "maxItems"}, {"minProperties", "maxProperties"}} {
 		least, err := strconv.ParseFloat(tags[pair[0]], 64)
@@ -242,7 +242,7 @@ func knownFormat(value string, field *huma.Schema) error {
 	}
 	if !slices.Contains(known, value) {
 		slices.Sort(known)
-		return fmt.Errorf("is no format of a JSON %s%s; known are %s", field.Type, meant(value, known), strings.Join(known, ", "))
+		return fmt.Errorf("is no format of a JSON %s%s; known are %s", field.Type, suggestion(value, known), strings.Join(known, ", "))
 	}
 	return nil
 }
@@ -288,8 +288,8 @@ func literal(value string, field *huma.Schema) error {
 	return nil
 }
 
-// meant suggests the known name that is nearest to an unknown one.
-func meant(unknown string, known []string) string {
+// suggestion returns a hint at the known name that is nearest to an unknown one, or nothing.
+func suggestion(unknown string, known []string) string {
 	const far = 4 // edits
 	best, distance := "", far
 	slices.Sort(known)
@@ -304,7 +304,7 @@ func meant(unknown string, known []string) string {
 	return "; did you mean " + best + "?"
 }
 
-// edits is the number of single characters to insert, remove or replace that turn one text into the other.
+// edits returns the Levenshtein distance of two texts.
 func edits(from, to string) int {
 	row := make([]int, len(to)+1)
 	for j := range row {

@@ -1,3 +1,6 @@
-// Package estest holds what tests of event-sourced code share: the suite that every adapter of a port must
-// pass, and a Given/When/Then for domains.
+// Package estest tests the definitions of package es with Given/When/Then scenarios, in memory and without a clock: [Given] an
+// aggregate, [Project] events into a view, and [GivenProcess] a process or a saga.
+//
+// Besides the expected results, each scenario checks the rules of package es: values survive their JSON form in the log and in
+// snapshots, functions do not change their arguments, and a second call gives the same result.
 package estest

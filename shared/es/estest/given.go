@@ -11,15 +11,14 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Given starts a scenario of one aggregate, from what has happened to it so far:
+// Given starts a scenario of one aggregate, from its events so far:
 //
 //	estest.Given(t, ordering.OrderDecider, placed).
 //		When(ordering.Ship{Carrier: "Federal Shipping"}).
 //		Then(ordering.OrderShipped{Carrier: "Federal Shipping"})
 //
-// On the way it checks what every decider promises: commands and events survive their way through JSON, as
-// over HTTP and in the log, and so does the state, as in a snapshot; decide and evolve change no state that
-// they are given; and decide says the same twice.
+// It also checks the rules for deciders: commands, events and the state survive their JSON form, as over HTTP, in the log and
+// in a snapshot; decide and evolve do not change the state that they get; and a second call of decide gives the same result.
 func Given[S any](t testing.TB, decider es.Decider[S], events ...es.Event) *Scenario[S] {
 	t.Helper()
 	registry, err := es.NewRegistry(es.Module{Name: "given", Deciders: []es.DeciderDef{decider}})
@@ -35,14 +34,14 @@ func Given[S any](t testing.TB, decider es.Decider[S], events ...es.Event) *Scen
 	return s
 }
 
-// Scenario is an aggregate to which some things have happened.
+// Scenario is an aggregate after some events.
 type Scenario[S any] struct {
 	t         testing.TB
 	aggregate *core.Aggregate
 	state     any
 }
 
-// Result is what a command has led to. An outcome that no Then looks at fails the test.
+// Result is the result of a command: events or an error. A result without a Then method fails the test.
 type Result[S any] struct {
 	t       testing.TB
 	command string
@@ -52,83 +51,83 @@ type Result[S any] struct {
 	seen    bool
 }
 
-// When gives the aggregate a command.
+// When executes a command on the aggregate.
 func (s *Scenario[S]) When(command any) *Result[S] {
 	s.t.Helper()
-	o := &Result[S]{t: s.t, command: fmt.Sprintf("%T", command)}
-	o.events, o.err = s.decide(command)
-	o.after = &Scenario[S]{t: s.t, aggregate: s.aggregate, state: s.state}
-	for _, event := range o.events {
-		o.after.state = s.evolve(o.after.state, event)
+	r := &Result[S]{t: s.t, command: fmt.Sprintf("%T", command)}
+	r.events, r.err = s.decide(command)
+	r.after = &Scenario[S]{t: s.t, aggregate: s.aggregate, state: s.state}
+	for _, event := range r.events {
+		r.after.state = s.evolve(r.after.state, event)
 	}
 	s.t.Cleanup(func() {
-		if !o.seen && !s.t.Failed() {
-			s.t.Errorf("%s: nothing was expected of it; end the scenario with one of the Then methods", o.command)
+		if !r.seen && !s.t.Failed() {
+			s.t.Errorf("%s: the result is not checked; end the scenario with one of the Then methods", r.command)
 		}
 	})
-	return o
+	return r
 }
 
-// When gives the aggregate, after what has happened so far, one more command.
-func (o *Result[S]) When(command any) *Result[S] {
-	o.t.Helper()
-	return o.after.When(command)
+// When executes one more command on the aggregate, after the events so far.
+func (r *Result[S]) When(command any) *Result[S] {
+	r.t.Helper()
+	return r.after.When(command)
 }
 
-// Then expects that the command was accepted, and led to these events, in this order.
-func (o *Result[S]) Then(events ...es.Event) *Result[S] {
-	o.t.Helper()
-	o.seen = true
-	if o.err != nil {
-		o.t.Errorf("%s: got %s, expected %d events", o.command, describeError(o.err), len(events))
-		return o
+// Then expects that the command was accepted with these events, in this order.
+func (r *Result[S]) Then(events ...es.Event) *Result[S] {
+	r.t.Helper()
+	r.seen = true
+	if r.err != nil {
+		r.t.Errorf("%s: got %s, expected %d events", r.command, describeError(r.err), len(events))
+		return r
 	}
-	if d := difference(events, o.events); d != "" {
-		o.t.Errorf("%s: the events differ (- expected, + got):\n%s", o.command, d)
+	if d := difference(events, r.events); d != "" {
+		r.t.Errorf("%s: the events differ (- expected, + got):\n%s", r.command, d)
 	}
-	return o
+	return r
 }
 
-// ThenNothing expects that the command was accepted and changed nothing.
-func (o *Result[S]) ThenNothing() *Result[S] {
-	o.t.Helper()
-	return o.Then()
+// ThenNothing expects that the command was accepted without events.
+func (r *Result[S]) ThenNothing() *Result[S] {
+	r.t.Helper()
+	return r.Then()
 }
 
-// ThenRejected expects that the domain said no, with this code.
-func (o *Result[S]) ThenRejected(code string) *Result[S] {
-	o.t.Helper()
-	o.seen = true
+// ThenRejected expects that the command was rejected with this code.
+func (r *Result[S]) ThenRejected(code string) *Result[S] {
+	r.t.Helper()
+	r.seen = true
 	var rejection *es.Rejection
 	switch {
-	case o.err == nil:
-		o.t.Errorf("%s: it was accepted, expected the rejection %q; it led to (+):\n%s", o.command, code, difference(nil, o.events))
-	case !errors.As(o.err, &rejection) || rejection.Code != code:
-		o.t.Errorf("%s: got %s, expected the rejection %q", o.command, describeError(o.err), code)
+	case r.err == nil:
+		r.t.Errorf("%s: it was accepted, expected the rejection %q; its events are (+):\n%s", r.command, code, difference(nil, r.events))
+	case !errors.As(r.err, &rejection) || rejection.Code != code:
+		r.t.Errorf("%s: got %s, expected the rejection %q", r.command, describeError(r.err), code)
 	}
-	return o
+	return r
 }
 
-// ThenState expects that the aggregate's state is then this one.
-func (o *Result[S]) ThenState(want S) *Result[S] {
-	o.t.Helper()
-	o.seen = true
-	if d := difference(want, o.State()); d != "" {
-		o.t.Errorf("%s: the state differs (- expected, + got):\n%s", o.command, d)
+// ThenState expects this state of the aggregate after the command.
+func (r *Result[S]) ThenState(want S) *Result[S] {
+	r.t.Helper()
+	r.seen = true
+	if d := difference(want, r.State()); d != "" {
+		r.t.Errorf("%s: the state differs (- expected, + got):\n%s", r.command, d)
 	}
-	return o
+	return r
 }
 
-// State is the aggregate's state after the command.
-func (o *Result[S]) State() S { return o.after.State() }
+// State returns the aggregate's state after the command.
+func (r *Result[S]) State() S { return r.after.State() }
 
-// State is the aggregate's state.
+// State returns the aggregate's state.
 func (s *Scenario[S]) State() S {
 	state, _ := s.state.(S)
 	return state
 }
 
-// decide asks twice, and checks that the state stays as it was.
+// decide calls the decide function twice, and checks that the results are equal and the state is not changed.
 func (s *Scenario[S]) decide(command any) ([]es.Event, error) {
 	s.t.Helper()
 	t, ok := s.aggregate.CommandOf(command)
@@ -157,7 +156,7 @@ func (s *Scenario[S]) decide(command any) ([]es.Event, error) {
 	return events, err
 }
 
-// evolve applies the event as it comes back from the log, to a state as it comes back from a snapshot.
+// evolve applies an event that is decoded from its form in the log, and returns the state after its form in a snapshot.
 func (s *Scenario[S]) evolve(state any, event es.Event) any {
 	s.t.Helper()
 	recorded, err := s.aggregate.Encode(event)
@@ -179,7 +178,7 @@ func (s *Scenario[S]) evolve(state any, event es.Event) any {
 	return s.reread(next, fmt.Sprintf("the state after %T", event))
 }
 
-// reread returns the state as a snapshot would give it back.
+// reread returns the state after its form in a snapshot.
 func (s *Scenario[S]) reread(state any, what string) any {
 	s.t.Helper()
 	read, err := s.aggregate.DecodeState(encode(s.t, state))

@@ -11,9 +11,8 @@ import (
 	"orchestrix/shared/core"
 )
 
-// difference shows how two values differ, in a form for people; it is empty where they don't. Types that have
-// an Equal method are compared by it: 14.0 is 14.00. A nil slice equals an empty one, as JSON may turn one
-// into the other.
+// difference returns the difference of two values as a text, empty where they are equal. Types with an Equal method are
+// compared by it: 14.0 equals 14.00. A nil slice equals an empty one, because JSON may turn one into the other.
 func difference(want, got any) string {
 	return cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Exporter(func(reflect.Type) bool { return true }))
 }

@@ -18,9 +18,9 @@ import (
 //		WhenRejected(banking.Debit{…}, "insufficient-funds").
 //		Then(es.Fail("insufficient-funds"))
 //
-// module brings the deciders whose events the process reacts to and whose commands it sends; the process need not be one
-// of its own. What the instance records goes through JSON, as in the log, and so does its state, as in a snapshot. A
-// trigger after which no Then looks at the effects must have none.
+// module has the deciders of the events and commands of the process; the process need not be in module.Processes. Recorded
+// events and states pass through their JSON form, as in the log and in a snapshot. A trigger that is not followed by a Then
+// method must have no effects.
 func GivenProcess(t testing.TB, module es.Module, process es.ProcessDef) *ProcessScenario {
 	t.Helper()
 	registry, err := es.NewRegistry(es.Module{Name: module.Name, Deciders: module.Deciders, Processes: []es.ProcessDef{process}})
@@ -28,39 +28,39 @@ func GivenProcess(t testing.TB, module es.Module, process es.ProcessDef) *Proces
 		t.Fatalf("the process can't be registered: %v", err)
 	}
 	s := &ProcessScenario{
-		t: t, registry: registry, process: registry.Processes()[0], versions: map[es.Stream]es.Version{},
+		t: t, registry: registry, process: registry.Processes()[0], versions: map[es.Stream]core.Version{},
 		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), seen: true,
 	}
 	s.state, _ = s.process.Aggregate.Initial.(processes.Instance)
-	t.Cleanup(s.settle)
+	t.Cleanup(s.checkLast)
 	return s
 }
 
-// ProcessScenario is a process instance to which some things have happened.
+// ProcessScenario is a process instance after some triggers.
 type ProcessScenario struct {
-	t        testing.TB
-	registry *es.Registry
-	process  *core.ProcessType
-	instance es.Stream
-	state    processes.Instance
-	now      time.Time
-	versions map[es.Stream]es.Version
-	persons  int
+	t          testing.TB
+	registry   *es.Registry
+	process    *core.ProcessType
+	instance   es.Stream
+	state      processes.Instance
+	now        time.Time
+	versions   map[es.Stream]core.Version
+	operations int // of operators
 
-	// The last trigger, and what it has led to.
+	// The last trigger, and the events of the reaction.
 	trigger processes.Trigger
 	before  processes.Instance
 	events  []es.Event
 	seen    bool
 }
 
-// At sets the time of what follows; it is 2026-01-02T03:04:05Z where a test sets none.
+// At sets the time of the following triggers. The default is 2026-01-02T03:04:05Z.
 func (s *ProcessScenario) At(now time.Time) *ProcessScenario {
 	s.now = now.UTC()
 	return s
 }
 
-// When lets an event happen to the aggregate with this id.
+// When delivers an event of the aggregate with this id.
 func (s *ProcessScenario) When(id string, event es.Event) *ProcessScenario {
 	s.t.Helper()
 	for _, aggregate := range s.registry.Aggregates() {
@@ -68,7 +68,7 @@ func (s *ProcessScenario) When(id string, event es.Event) *ProcessScenario {
 		if err != nil || strings.HasPrefix(aggregate.Category, core.ProcessCategory) {
 			continue
 		}
-		stream := es.Stream{Tenant: es.DefaultTenant, Category: aggregate.Category, ID: id}
+		stream := es.Stream{Tenant: core.DefaultTenant, Category: aggregate.Category, ID: id}
 		s.versions[stream]++
 		c := core.Commit{Stream: stream, Version: s.versions[stream], Time: s.now, Events: []core.Recorded{recorded}}
 		s.route(event, recorded.Type, &c)
@@ -78,7 +78,7 @@ func (s *ProcessScenario) When(id string, event es.Event) *ProcessScenario {
 	return s
 }
 
-// route hands an event to the instance that the process names.
+// route delivers an event to the instance that the process's function returns.
 func (s *ProcessScenario) route(event es.Event, name string, c *core.Commit) {
 	s.t.Helper()
 	if !s.process.ReactsTo(name) {
@@ -89,41 +89,41 @@ func (s *ProcessScenario) route(event es.Event, name string, c *core.Commit) {
 		s.t.Fatal(err)
 	}
 	if id == "" {
-		s.settle()
+		s.checkLast()
 		s.before, s.events, s.seen = s.state, nil, false
 		return
 	}
 	if s.instance.ID != "" && s.instance.ID != id {
 		s.t.Fatalf("%T is for the instance %q, this scenario is about %q", event, id, s.instance.ID)
 	}
-	s.instance = es.Stream{Tenant: es.DefaultTenant, Category: s.process.Aggregate.Category, ID: id}
-	s.take(processes.EventTrigger(c, 0))
+	s.instance = es.Stream{Tenant: core.DefaultTenant, Category: s.process.Aggregate.Category, ID: id}
+	s.deliver(processes.EventTrigger(c, 0))
 }
 
-// WhenAccepted lets a command be accepted that the instance has sent, the oldest of its kind whose result is not known yet.
+// WhenAccepted accepts a command that the instance has sent: the oldest equal one without a result.
 func (s *ProcessScenario) WhenAccepted(command any) *ProcessScenario {
 	s.t.Helper()
 	return s.WhenResult(s.sent(command), true, "")
 }
 
-// WhenRejected lets the domain say no, with this code, to a command that the instance has sent.
+// WhenRejected rejects a command that the instance has sent, with this code.
 func (s *ProcessScenario) WhenRejected(command any, code string) *ProcessScenario {
 	s.t.Helper()
 	return s.WhenResult(s.sent(command), false, code)
 }
 
-// WhenResult lets the result of a command come, by the command's id: accepted, or rejected with a code.
+// WhenResult delivers the result of a command by the command's id: accepted, or rejected with a code.
 func (s *ProcessScenario) WhenResult(id string, accepted bool, code string) *ProcessScenario {
 	s.t.Helper()
-	o := es.CommandResult{CommandID: id, Accepted: accepted, Time: s.now}
+	result := es.CommandResult{CommandID: id, Accepted: accepted, Time: s.now}
 	if !accepted {
-		o.Code, o.Message = code, "no"
+		result.Code, result.Message = code, "rejected"
 	}
-	s.take(processes.ResultTrigger(o))
+	s.deliver(processes.ResultTrigger(result))
 	return s
 }
 
-// WhenPassed lets a deadline pass that the instance has set.
+// WhenPassed lets a deadline of the instance pass.
 func (s *ProcessScenario) WhenPassed(name string) *ProcessScenario {
 	s.t.Helper()
 	for _, d := range s.state.Deadlines {
@@ -131,7 +131,7 @@ func (s *ProcessScenario) WhenPassed(name string) *ProcessScenario {
 			if due := d.Due(s.now); due.After(s.now) {
 				s.now = due
 			}
-			s.take(processes.DeadlineTrigger(d.ID, d.Key(), s.now))
+			s.deliver(processes.DeadlineTrigger(d.ID, d.Key(), s.now))
 			return s
 		}
 	}
@@ -139,24 +139,24 @@ func (s *ProcessScenario) WhenPassed(name string) *ProcessScenario {
 	return s
 }
 
-// WhenCancelled lets a person end the instance early.
+// WhenCancelled ends the instance early, as an operator does.
 func (s *ProcessScenario) WhenCancelled(reason string) *ProcessScenario {
 	s.t.Helper()
-	s.persons++
-	by := core.Action{Who: "somebody", Reason: reason, At: s.now}
-	s.execute(processes.CancelCommand(s.process, s.instance, "cancel-"+string(rune('0'+s.persons)), by, nil))
+	s.operations++
+	by := core.Action{Who: "operator", Reason: reason, At: s.now}
+	s.execute(processes.CancelCommand(s.process, s.instance, "cancel-"+string(rune('0'+s.operations)), by, nil))
 	return s
 }
 
-// WhenRetried lets a person retry the instance, which is parked.
+// WhenRetried retries the parked instance, as an operator does.
 func (s *ProcessScenario) WhenRetried() *ProcessScenario {
 	s.t.Helper()
-	s.persons++
-	s.execute(processes.RetryCommand(s.process, s.instance, "retry-"+string(rune('0'+s.persons)), core.Action{Who: "somebody", At: s.now}, processes.MaxDrain, nil))
+	s.operations++
+	s.execute(processes.RetryCommand(s.process, s.instance, "retry-"+string(rune('0'+s.operations)), core.Action{Who: "operator", At: s.now}, processes.MaxDrain, nil))
 	return s
 }
 
-// sent is the id of a command that the instance has sent and that has no result yet.
+// sent returns the id of the oldest equal command that the instance has sent and that has no result.
 func (s *ProcessScenario) sent(command any) string {
 	s.t.Helper()
 	body := encode(s.t, command)
@@ -171,27 +171,28 @@ func (s *ProcessScenario) sent(command any) string {
 			}
 		}
 	}
-	s.t.Fatalf("the instance waits for no %T %s; it waits for (-):\n%s", command, body, difference(s.state.Sent, nil))
+	s.t.Fatalf("the instance has sent no %T %s without a result; it has sent (-):\n%s", command, body, difference(s.state.Sent, nil))
 	return ""
 }
 
-func (s *ProcessScenario) take(t processes.Trigger) {
+// deliver executes the command that delivers a trigger.
+func (s *ProcessScenario) deliver(t processes.Trigger) {
 	s.t.Helper()
 	s.trigger = t
 	s.execute(processes.ReactCommand(s.process, s.instance, t, nil))
 }
 
-// execute hands a command to the instance twice: the second time must say the same.
+// execute decides a command of the instance twice. The second decision must be equal.
 func (s *ProcessScenario) execute(c core.InternalCommand) {
 	s.t.Helper()
-	s.settle()
+	s.checkLast()
 	events, err := c.Type.Decide(s.state, c.Payload)
 	again, errAgain := c.Type.Decide(s.state, c.Payload)
 	if err != nil || errAgain != nil {
 		s.t.Fatal(describeError(err))
 	}
 	if d := difference(events, again); d != "" {
-		s.t.Fatalf("reacting to %s twice led to different things (- first, + second); time and ids come in with what happens:\n%s", s.trigger.ID, d)
+		s.t.Fatalf("two reactions to %s differ (- first, + second); a reaction gets time and ids from its arguments:\n%s", s.trigger.ID, d)
 	}
 	s.before, s.events, s.seen = s.state, nil, false
 	for _, event := range events {
@@ -199,8 +200,7 @@ func (s *ProcessScenario) execute(c core.InternalCommand) {
 	}
 }
 
-// evolve applies what the instance has recorded as it comes back from the log, to a state as it comes back from a
-// snapshot.
+// evolve applies a recorded event after its form in the log, and returns the state after its form in a snapshot.
 func (s *ProcessScenario) evolve(event es.Event) processes.Instance {
 	s.t.Helper()
 	a := s.process.Aggregate
@@ -221,8 +221,8 @@ func (s *ProcessScenario) evolve(event es.Event) processes.Instance {
 	return instance
 }
 
-// settle fails where the last trigger had effects that nothing has looked at.
-func (s *ProcessScenario) settle() {
+// checkLast fails where the last trigger had effects that no Then method has checked.
+func (s *ProcessScenario) checkLast() {
 	s.t.Helper()
 	if !s.seen && !s.t.Failed() {
 		s.Then()
@@ -233,7 +233,7 @@ func (s *ProcessScenario) settle() {
 func (s *ProcessScenario) Then(effects ...es.Effect) *ProcessScenario {
 	s.t.Helper()
 	s.seen = true
-	if s.state.Status == es.StatusParked {
+	if s.state.Status == StatusParked {
 		s.t.Fatalf("the instance is parked: %s", s.state.Error)
 	}
 	if len(s.events) == 0 {
@@ -251,7 +251,7 @@ func (s *ProcessScenario) Then(effects ...es.Effect) *ProcessScenario {
 	}
 	want, err := processes.ExpectedEvents(s.registry, s.before, s.instance, trigger, effects...)
 	if err != nil {
-		s.t.Fatalf("the expected effects can't be: %v", err)
+		s.t.Fatalf("the expected effects are invalid: %v", err)
 	}
 	if d := difference(s.comparable(want), s.comparable(s.events)); d != "" {
 		s.t.Errorf("after %s the effects differ (- expected, + got):\n%s", trigger.ID, d)
@@ -259,8 +259,7 @@ func (s *ProcessScenario) Then(effects ...es.Effect) *ProcessScenario {
 	return s
 }
 
-// comparable are events as they come back from the log, without the state, and without what says only that a person has
-// asked.
+// comparable returns events after their form in the log, without the state, and without [processes.Retried].
 func (s *ProcessScenario) comparable(events []es.Event) (rest []es.Event) {
 	s.t.Helper()
 	for _, event := range events {
@@ -283,8 +282,8 @@ func (s *ProcessScenario) comparable(events []es.Event) (rest []es.Event) {
 	return rest
 }
 
-// ThenStatus expects that the instance stands like this, whatever the effects were.
-func (s *ProcessScenario) ThenStatus(status es.ProcessStatus) *ProcessScenario {
+// ThenStatus expects this status of the instance. It accepts any effects.
+func (s *ProcessScenario) ThenStatus(status processes.Status) *ProcessScenario {
 	s.t.Helper()
 	s.seen = true
 	if s.state.Status != status {
@@ -296,14 +295,14 @@ func (s *ProcessScenario) ThenStatus(status es.ProcessStatus) *ProcessScenario {
 // ThenParked expects that the instance is parked, with an error that contains this text.
 func (s *ProcessScenario) ThenParked(text string) *ProcessScenario {
 	s.t.Helper()
-	s.ThenStatus(es.StatusParked)
+	s.ThenStatus(StatusParked)
 	if !strings.Contains(s.state.Error, text) {
 		s.t.Errorf("the instance is parked with %q, expected %q", s.state.Error, text)
 	}
 	return s
 }
 
-// ThenState expects that the process's own state is then this one, a value of its type.
+// ThenState expects this state of the process, a value of its type S.
 func (s *ProcessScenario) ThenState(want any) *ProcessScenario {
 	s.t.Helper()
 	if d := difference(string(encode(s.t, want)), string(s.state.State)); d != "" {
@@ -312,5 +311,5 @@ func (s *ProcessScenario) ThenState(want any) *ProcessScenario {
 	return s
 }
 
-// Instance is the state of the instance's stream.
+// Instance returns the state of the instance's stream.
 func (s *ProcessScenario) Instance() processes.Instance { return s.state }

@@ -12,15 +12,15 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Project starts a scenario of one view: events are folded in memory, the way a projection does it.
+// Project starts a scenario of one view: events are folded in memory, as a projection does.
 //
 //	estest.Project(t, ordering.Module(), ordering.SalesByCountry).
 //		On("10248", placed, cancelled).
 //		On("10249", placed).
 //		Then("France", ordering.CountrySales{…})
 //
-// module brings the deciders whose events the view folds; the view itself need not be one of its views. Events
-// and documents go through JSON, as in the log and in Postgres.
+// module has the deciders of the view's events; the view need not be in module.Views. Events and documents pass through their
+// JSON form, as in the log and in Postgres.
 func Project[D any](t testing.TB, module es.Module, view es.View[D]) *Projection[D] {
 	t.Helper()
 	registry, err := es.NewRegistry(es.Module{Name: module.Name, Deciders: module.Deciders, Views: []es.ViewDef{view}})
@@ -31,34 +31,34 @@ func Project[D any](t testing.TB, module es.Module, view es.View[D]) *Projection
 	return &Projection[D]{
 		t: t, registry: registry, view: viewType,
 		time:      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		versions:  map[es.Stream]es.Version{},
+		versions:  map[es.Stream]core.Version{},
 		documents: map[string]json.RawMessage{},
 	}
 }
 
-// Projection is a view into which some events have been folded.
+// Projection is a view after some events.
 type Projection[D any] struct {
 	t         testing.TB
 	registry  *es.Registry
 	view      *core.ViewType
 	time      time.Time
 	sequence  uint64
-	versions  map[es.Stream]es.Version
+	versions  map[es.Stream]core.Version
 	documents map[string]json.RawMessage
 }
 
-// At sets the time of the events that follow; it is 2026-01-02T03:04:05Z where a test sets none.
+// At sets the time of the following events. The default is 2026-01-02T03:04:05Z.
 func (p *Projection[D]) At(at time.Time) *Projection[D] {
 	p.time = at
 	return p
 }
 
-// On folds what has happened to the aggregate with this id. An event that the view can't apply ends the test.
+// On folds events of the aggregate with this id. An event that the view can't apply ends the test.
 func (p *Projection[D]) On(id string, events ...es.Event) *Projection[D] {
 	p.t.Helper()
 	for _, event := range events {
 		category, recorded := p.record(event)
-		stream := es.Stream{Tenant: es.DefaultTenant, Category: category, ID: id}
+		stream := es.Stream{Tenant: core.DefaultTenant, Category: category, ID: id}
 		p.sequence++
 		p.versions[stream]++
 		if !p.view.Folds(recorded.Type) {
@@ -66,13 +66,13 @@ func (p *Projection[D]) On(id string, events ...es.Event) *Projection[D] {
 		}
 		p.fold(recorded, es.Meta{
 			Stream: stream, Version: p.versions[stream],
-			Position: es.Position{Sequence: p.sequence}, Time: p.time,
+			Position: core.Position{Sequence: p.sequence}, Time: p.time,
 		})
 	}
 	return p
 }
 
-// record finds the decider of an event and encodes it for the log.
+// record encodes an event for the log and returns the category of its decider.
 func (p *Projection[D]) record(event es.Event) (category string, r core.Recorded) {
 	p.t.Helper()
 	for _, aggregate := range p.registry.Aggregates() {
@@ -148,7 +148,7 @@ func (p *Projection[D]) ThenNone(key string) *Projection[D] {
 	return p
 }
 
-// Documents are all documents by key.
+// Documents returns all documents by key.
 func (p *Projection[D]) Documents() map[string]D {
 	p.t.Helper()
 	all := make(map[string]D, len(p.documents))
