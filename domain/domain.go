@@ -1,4 +1,4 @@
-// Package domain is what this platform is about: one folder a bounded context, and one line each here.
+// Package domain lists the bounded contexts of the platform, one folder each.
 package domain
 
 import (
@@ -7,7 +7,7 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Modules are the bounded contexts that every service runs.
+// Modules returns the bounded contexts that all services run.
 func Modules() []es.Module {
 	return []es.Module{
 		ordering.Module(),

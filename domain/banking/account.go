@@ -6,53 +6,53 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Events: what has happened to an account.
+// Events of an account.
 type (
-	// AccountOpened says that an account exists, without money so far.
+	// AccountOpened: the account exists, with a balance of zero.
 	AccountOpened struct {
 		Owner    string `json:"owner"`
 		Currency string `json:"currency"`
 	}
 
-	// MoneyDeposited says that money has come in from outside of the bank.
+	// MoneyDeposited: money was paid in from outside of the bank.
 	MoneyDeposited struct {
 		Amount   Money  `json:"amount"`
 		Currency string `json:"currency"`
 	}
 
-	// MoneyWithdrawn says that money has left the bank.
+	// MoneyWithdrawn: money was paid out of the bank.
 	MoneyWithdrawn struct {
 		Amount   Money  `json:"amount"`
 		Currency string `json:"currency"`
 	}
 
-	// AccountDebited says that a transfer has taken its money out of this account: it is in flight.
+	// AccountDebited: the money of a transfer has left this account and is in flight.
 	AccountDebited struct{ Movement }
 
-	// AccountCredited says that the money of a transfer has arrived in this account.
+	// AccountCredited: the money of a transfer has arrived in this account.
 	AccountCredited struct{ Movement }
 
-	// DebitReturned says that the money of a debit is back, and that the transfer gets none from here any more.
+	// DebitReturned: the money of a debit is back, and later debits of the transfer are rejected.
 	DebitReturned struct{ Movement }
 
-	// TransferRevoked says that a transfer gets no money from this account, and brings none, from now on.
+	// TransferRevoked: later debits and credits of the transfer are rejected.
 	TransferRevoked struct {
 		Transfer string `json:"transfer"`
 	}
 
-	// TransferSettled says that a transfer is over and that the account no longer remembers it.
+	// TransferSettled: the transfer has ended, and its entry is removed.
 	TransferSettled struct {
 		Transfer string `json:"transfer"`
 	}
 
-	// AccountClosed says that the account takes nothing more.
+	// AccountClosed: the account accepts no further commands.
 	AccountClosed struct {
 		Currency string `json:"currency"`
 	}
 )
 
-// Commands of an account, from its owner. The struct tags of a command are its validation, over HTTP and over the bus,
-// and its documentation in OpenAPI.
+// Commands of the account's owner. Struct tags are the validation of commands over HTTP and the bus, and their documentation
+// in OpenAPI.
 type (
 	// Open opens an account without money.
 	Open struct {
@@ -70,65 +70,65 @@ type (
 		Amount Money `json:"amount" format:"positive-amount" example:"125.50" doc:"How much is paid out."`
 	}
 
-	// Close closes an account that holds no money, for good.
+	// Close closes an empty account permanently.
 	Close struct{}
 )
 
-// Commands of an account, from the process that moves money.
+// Commands of the process "transfer".
 type (
-	// Debit takes a transfer's money out of its source.
+	// Debit takes a transfer's money out of its source account.
 	Debit struct{ Movement }
 
-	// Credit puts a transfer's money into its destination.
+	// Credit puts a transfer's money into its destination account.
 	Credit struct{ Movement }
 
-	// Revoke asks that no money of a transfer moves here from now on. A debit that has happened is given back; a credit
-	// that has happened stays, and the command is rejected.
+	// Revoke rejects later debits and credits of a transfer. An earlier debit is returned. After an earlier credit, the
+	// command is rejected.
 	Revoke struct {
 		Transfer string `json:"transfer" format:"token" example:"t-1" doc:"The transfer's id."`
 	}
 
-	// Settle says that the transfer is over: the account need not remember it any more.
+	// Settle removes the entry of a transfer that has ended.
 	Settle struct {
 		Transfer string `json:"transfer" format:"token" example:"t-1" doc:"The transfer's id."`
 	}
 )
 
-// Movement is one side of a transfer: the part that its commands and events share.
+// Movement is one side of a transfer: the common part of its commands and events.
 type Movement struct {
 	Transfer string `json:"transfer" format:"token" example:"t-1" doc:"The transfer's id."`
 	Amount   Money  `json:"amount" format:"positive-amount" example:"125.50" doc:"How much is moved."`
 	Currency string `json:"currency" format:"currency" example:"EUR" doc:"The transfer's currency; the account must have the same."`
 }
 
-// Account is the state: what it takes to decide the next command. Its zero value is an account that was not opened.
+// Account is the state of an account. Its zero value is an account that was not opened.
 type Account struct {
 	Status   AccountStatus    `json:"status"`
 	Currency string           `json:"currency"`
 	Balance  Money            `json:"balance"`
-	Entries  map[string]Entry `json:"entries,omitempty"` // by transfer, those that are not settled
+	Entries  map[string]Entry `json:"entries,omitempty"` // by transfer, until it is settled
 }
 
-// AccountStatus is how far an account has come.
+// AccountStatus is the status of an account.
 type AccountStatus string
 
-// The status of an account.
+// The statuses of an account.
 const (
 	AccountNotOpen  AccountStatus = ""
 	AccountOpen     AccountStatus = "open"
 	AccountIsClosed AccountStatus = "closed"
 )
 
-// Entry is what an account remembers of a transfer.
+// Entry is an account's record of a transfer.
 type Entry struct {
 	Kind   EntryKind `json:"kind"`
-	Amount Money     `json:"amount"` // that was debited or credited
+	Amount Money     `json:"amount"` // debited or credited
 }
 
-// EntryKind is what an account has done for a transfer.
+// EntryKind is the last change of an account by a transfer.
 type EntryKind string
 
-// What an account has done for a transfer.
+// The kinds of entries.
 const (
 	Nothing  EntryKind = ""
 	Debited  EntryKind = "debited"
@@ -136,10 +136,10 @@ const (
 	Revoked  EntryKind = "revoked"
 )
 
-// MaxEntries is how many transfers that are not settled an account takes part in at most.
+// MaxEntries is the maximum number of transfers of an account that are not settled.
 const MaxEntries = 1000
 
-// AccountDecider is the account: its streams are account-ada, account-bob, …
+// AccountDecider decides accounts. Their streams are account-ada, account-bob, …
 var AccountDecider = es.Decider[Account]{
 	Category: "account",
 	Decide: es.Commands[Account]{
@@ -165,7 +165,7 @@ var AccountDecider = es.Decider[Account]{
 	},
 }
 
-// Decide: what a command makes happen, or why not. The commands of a transfer are decided in account_transfers.go.
+// Decide functions. Those of the process's commands are in account_transfers.go.
 
 func (a Account) open(c Open) ([]es.Event, error) {
 	switch a.Status {
@@ -209,7 +209,7 @@ func (a Account) close(Close) ([]es.Event, error) {
 	return es.Accept(AccountClosed{Currency: a.Currency})
 }
 
-// notOpen is the answer to a command that only an open account takes.
+// notOpen rejects a command that only an open account accepts.
 func (a Account) notOpen() ([]es.Event, error) {
 	if a.Status == AccountIsClosed {
 		return es.Reject("account-closed", "the account has been closed")
@@ -221,7 +221,7 @@ func (a Account) insufficient(amount Money) ([]es.Event, error) {
 	return es.Reject("insufficient-funds", "the account holds %s %s, which is less than %s", a.Balance.StringFixed(4), a.Currency, amount.StringFixed(4))
 }
 
-// Evolve: how the state follows from the events.
+// Evolve functions.
 
 func (a Account) opened(e AccountOpened) Account {
 	a.Status, a.Currency = AccountOpen, e.Currency

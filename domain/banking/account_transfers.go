@@ -2,18 +2,18 @@ package banking
 
 import "orchestrix/shared/es"
 
-// What an account decides on the commands of a transfer. The same step again changes nothing.
+// Decide functions of the process's commands. A repeated command is accepted without events.
 
 func (a Account) debit(c Debit) ([]es.Event, error) {
 	switch a.Entries[c.Transfer].Kind {
 	case Debited:
 		return es.Accept()
 	case Revoked:
-		return a.isRevoked(c.Transfer)
+		return a.rejectRevoked(c.Transfer)
 	case Credited:
 		return es.Reject("transfer-credited", "the account is the destination of transfer %s", c.Transfer)
 	}
-	if events, err := a.takes(c.Movement); err != nil {
+	if events, err := a.checkMovement(c.Movement); err != nil {
 		return events, err
 	}
 	if a.Balance.LessThan(c.Amount.Decimal) {
@@ -27,17 +27,17 @@ func (a Account) credit(c Credit) ([]es.Event, error) {
 	case Credited:
 		return es.Accept()
 	case Revoked:
-		return a.isRevoked(c.Transfer)
+		return a.rejectRevoked(c.Transfer)
 	case Debited:
 		return es.Reject("transfer-debited", "the account is the source of transfer %s", c.Transfer)
 	}
-	if events, err := a.takes(c.Movement); err != nil {
+	if events, err := a.checkMovement(c.Movement); err != nil {
 		return events, err
 	}
 	return es.Accept(AccountCredited(c))
 }
 
-// revoke is decided whatever the status of the account is: see the package's documentation.
+// revoke is decided in any status of the account, see the package's documentation.
 func (a Account) revoke(c Revoke) ([]es.Event, error) {
 	entry := a.Entries[c.Transfer]
 	switch {
@@ -48,7 +48,7 @@ func (a Account) revoke(c Revoke) ([]es.Event, error) {
 	case entry.Kind == Credited:
 		return es.Reject("transfer-credited", "the money of transfer %s has arrived", c.Transfer)
 	case a.Status == AccountIsClosed:
-		return es.Accept() // it takes nothing anyway
+		return es.Accept() // a closed account rejects debits and credits
 	}
 	return es.Accept(TransferRevoked(c))
 }
@@ -60,8 +60,8 @@ func (a Account) settle(c Settle) ([]es.Event, error) {
 	return es.Accept(TransferSettled(c))
 }
 
-// takes rejects a movement that the account can't take part in.
-func (a Account) takes(m Movement) ([]es.Event, error) {
+// checkMovement rejects a debit or credit that the account can't accept.
+func (a Account) checkMovement(m Movement) ([]es.Event, error) {
 	switch {
 	case a.Status != AccountOpen:
 		return a.notOpen()
@@ -73,6 +73,6 @@ func (a Account) takes(m Movement) ([]es.Event, error) {
 	return nil, nil
 }
 
-func (a Account) isRevoked(transfer string) ([]es.Event, error) {
+func (a Account) rejectRevoked(transfer string) ([]es.Event, error) {
 	return es.Reject("transfer-revoked", "transfer %s was revoked before this", transfer)
 }

@@ -58,7 +58,7 @@ func (t *BankTotal) debited(e AccountDebited) {
 func (t *BankTotal) credited(e AccountCredited) { t.arrived(e.Movement) }
 func (t *BankTotal) returned(e DebitReturned)   { t.arrived(e.Movement) }
 
-// arrived counts money that is in flight no more.
+// arrived removes money from the money in flight.
 func (t *BankTotal) arrived(e Movement) {
 	t.Currency = e.Currency
 	t.Balances, t.InFlight = t.Balances.Add(e.Amount), t.InFlight.Sub(e.Amount)

@@ -1,31 +1,31 @@
-// Package banking keeps accounts and moves money between them. Read account.go and transfer.go first: they are the
-// aggregates. transfer_process.go connects them; the other files are views.
+// Package banking is a sample domain: accounts, and transfers between them. Read the aggregates first, account.go and
+// transfer.go. transfer_process.go connects them; the other files are views.
 //
 // # How money moves
 //
-// A transfer touches two accounts, which are two streams: no single commit can move the money. A process does it in
-// steps, each of which is one command to one account:
+// A transfer changes two accounts, which are two streams, so no single commit can move the money. A process does it in steps,
+// each of which is one command to one account:
 //
 //	debit the source  →  credit the destination  →  complete the transfer  →  settle both accounts
 //
-// Between the first two steps the money is in flight: it has left one balance and is not in the other yet. At any moment
-// the balances and what is in flight are together what was deposited and not withdrawn.
+// Between the first two steps the money is in flight: it has left one balance and has not reached the other. At any moment,
+// the sum of the balances and the money in flight equals the deposits minus the withdrawals.
 //
 // # When a step is late, or rejected
 //
-// A command that has not been answered by its deadline may still be on its way, or have happened without the answer
-// having come back. One that was rejected may be delivered once more, long after, and be accepted. The process must not
-// guess: it sends "revoke" after the command, and the account's answer decides. An account handles one command at a time,
-// those of one process in order, and remembers what it has answered to a transfer.
+// A command without an answer at its deadline may still be in flight, or may have been accepted while the answer was lost. A
+// rejected command may be delivered again much later, and be accepted. The process does not guess: it sends "revoke" after the
+// command, and the account's answer decides. An account handles one command at a time, those of one process in order, and
+// records its answers to a transfer.
 //
-//   - The source was debited: revoke gives the money back. It was not: a debit that comes later is rejected.
-//   - The destination was credited: revoke is rejected as transfer-credited, and the transfer completes. It was not: a
-//     credit that comes later is rejected, and only now is the debit given back, by a revoke to the source.
+//   - Source: if it was debited, revoke returns the money; if not, a later debit is rejected.
+//   - Destination: if it was credited, revoke is rejected as transfer-credited, and the transfer completes; if not, a later
+//     credit is rejected, and then a revoke to the source returns the debit.
 //
-// Giving back always works: an account whose debit is open can't be closed. An account that does not exist takes
-// "revoke" as well, for it may be opened before the late command comes; one that is closed stays so and needs no memory.
+// A debit can always be returned, because an account with an open debit can't be closed. An account that does not exist accepts
+// "revoke" too, because it may be opened before the late command arrives. A closed account stays closed and needs no record.
 //
-// # What an account remembers
+// # Entries of an account
 //
 // An entry for each transfer that is not settled. The process settles a transfer when every command that it has sent to
 // the account has been answered: a command that waits among the dead letters for days is still rejected when an operator
@@ -39,15 +39,15 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Option changes how banking works. It is read once, when the program puts its modules together.
+// Option configures the module. Options are applied once, when the program makes its modules.
 type Option func(*options)
 
 type options struct{ stepTimeout time.Duration }
 
-// StepTimeout sets how long a transfer waits for the answer of an account before it gives up.
+// StepTimeout sets the time that a transfer waits for the answer of an account; the default is [DefaultStepTimeout].
 func StepTimeout(timeout time.Duration) Option { return func(o *options) { o.stepTimeout = timeout } }
 
-// Module is what banking offers to the platform.
+// Module returns the bounded context banking.
 func Module(with ...Option) es.Module {
 	o := options{stepTimeout: DefaultStepTimeout}
 	for _, option := range with {

@@ -2,9 +2,9 @@ package banking
 
 import "orchestrix/shared/es"
 
-// Events: what has happened to a transfer.
+// Events of a transfer.
 type (
-	// TransferRequested says that a client wants money to move.
+	// TransferRequested: a client has requested a transfer between two accounts.
 	TransferRequested struct {
 		From     string `json:"from"`
 		To       string `json:"to"`
@@ -12,16 +12,16 @@ type (
 		Currency string `json:"currency"`
 	}
 
-	// TransferCompleted says that the money has arrived.
+	// TransferCompleted: the money has arrived.
 	TransferCompleted struct{}
 
-	// TransferFailed says that the money has not moved, or is back.
+	// TransferFailed: the money was not moved, or was returned.
 	TransferFailed struct {
 		Reason string `json:"reason"`
 	}
 )
 
-// Commands: what may be asked of a transfer.
+// Commands of a transfer.
 type (
 	// Request asks for a transfer of money from one account to another.
 	Request struct {
@@ -31,10 +31,10 @@ type (
 		Currency string `json:"currency" format:"currency" example:"EUR" doc:"The currency of the amount; both accounts must have the same."`
 	}
 
-	// Complete says that the money has arrived. The process sends it.
+	// Complete completes the transfer: the money has arrived. The process sends it.
 	Complete struct{}
 
-	// Fail says that the money has not moved, or is back. The process sends it.
+	// Fail fails the transfer: the money was not moved, or was returned. The process sends it.
 	Fail struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"200" format:"text" example:"insufficient-funds" doc:"Why: the code of the account's rejection, or a code of the process."`
 	}
@@ -45,10 +45,10 @@ type Transfer struct {
 	Status TransferStatus `json:"status"`
 }
 
-// TransferStatus is how far a transfer has come.
+// TransferStatus is the status of a transfer.
 type TransferStatus string
 
-// The status of a transfer.
+// The statuses of a transfer.
 const (
 	NotRequested TransferStatus = ""
 	Requested    TransferStatus = "requested"
@@ -56,7 +56,7 @@ const (
 	Failed       TransferStatus = "failed"
 )
 
-// TransferDecider is the transfer: its streams are transfer-t-1, transfer-t-2, …
+// TransferDecider decides transfers. Their streams are transfer-t-1, transfer-t-2, …
 var TransferDecider = es.Decider[Transfer]{
 	Category: "transfer",
 	Decide: es.Commands[Transfer]{
@@ -71,7 +71,7 @@ var TransferDecider = es.Decider[Transfer]{
 	},
 }
 
-// Decide: what a command makes happen, or why not.
+// Decide functions.
 
 func (t Transfer) request(c Request) ([]es.Event, error) {
 	switch {
@@ -111,7 +111,7 @@ func (t Transfer) notRequested() ([]es.Event, error) {
 	return es.Reject("transfer-not-requested", "the transfer has not been requested")
 }
 
-// Evolve: how the state follows from the events.
+// Evolve functions.
 
 func (t Transfer) requested(TransferRequested) Transfer { return Transfer{Status: Requested} }
 func (t Transfer) completed(TransferCompleted) Transfer { return Transfer{Status: Completed} }

@@ -7,11 +7,11 @@ import (
 	"orchestrix/shared/es"
 )
 
-// DefaultStepTimeout is how long a transfer waits for the answer of an account, where a program says nothing else.
+// DefaultStepTimeout is the default time that a transfer waits for the answer of an account.
 const DefaultStepTimeout = 30 * time.Second
 
-// transferring is what the process knows of a transfer: which step it is at, and what the accounts have answered. See the
-// package's documentation for the steps.
+// transferring is the state of the process: the current step, and which accounts have answered. See the package's
+// documentation for the steps.
 type transferring struct {
 	Transfer string `json:"transfer"`
 	From     string `json:"from"`
@@ -20,8 +20,8 @@ type transferring struct {
 	Currency string `json:"currency"`
 
 	Step           step   `json:"step"`
-	Reason         string `json:"reason,omitempty"`          // why it is going to fail
-	DebitAnswered  bool   `json:"debit_answered,omitempty"`  // whatever the answer was
+	Reason         string `json:"reason,omitempty"`          // why the transfer fails
+	DebitAnswered  bool   `json:"debit_answered,omitempty"`  // accepted or rejected
 	CreditAnswered bool   `json:"credit_answered,omitempty"` // as above
 }
 
@@ -36,7 +36,7 @@ const (
 	over           step = "over"
 )
 
-// newTransferProcess is the process transfer, an instance a transfer.
+// newTransferProcess returns the process "transfer", with one instance for each transfer.
 func newTransferProcess(timeout time.Duration) es.Process[transferring] {
 	return es.Process[transferring]{
 		Name: "transfer",
@@ -44,15 +44,15 @@ func newTransferProcess(timeout time.Duration) es.Process[transferring] {
 			es.Start(es.StreamID, func(s transferring, e TransferRequested, m es.Meta) (transferring, []es.Effect) {
 				return s.requested(e, m, timeout)
 			}),
-			es.OnResult(func(s transferring, _ Debit, o es.CommandResult) (transferring, []es.Effect) {
-				return s.debited(o, timeout)
+			es.OnResult(func(s transferring, _ Debit, r es.CommandResult) (transferring, []es.Effect) {
+				return s.debited(r, timeout)
 			}),
 			es.OnResult(transferring.credited),
 			es.OnResult(transferring.revoked),
-			es.OnDeadline(string(debiting), func(s transferring, _ es.Meta) (transferring, []es.Effect) { return s.giveUp("debit-not-answered") }),
-			es.OnDeadline(string(crediting), func(s transferring, _ es.Meta) (transferring, []es.Effect) { return s.giveUp("credit-not-answered") }),
+			es.OnDeadline(string(debiting), func(s transferring, _ es.Meta) (transferring, []es.Effect) { return s.revoke("debit-not-answered") }),
+			es.OnDeadline(string(crediting), func(s transferring, _ es.Meta) (transferring, []es.Effect) { return s.revoke("credit-not-answered") }),
 		},
-		Cancelled: func(s transferring, _ string, _ es.Meta) (transferring, []es.Effect) { return s.giveUp("cancelled") },
+		Cancelled: func(s transferring, _ string, _ es.Meta) (transferring, []es.Effect) { return s.revoke("cancelled") },
 	}
 }
 
@@ -62,72 +62,72 @@ func (s transferring) movement() Movement {
 
 func (s transferring) requested(e TransferRequested, m es.Meta, timeout time.Duration) (transferring, []es.Effect) {
 	s = transferring{Transfer: m.Stream.ID, From: e.From, To: e.To, Amount: e.Amount, Currency: e.Currency}
-	return s.at(debiting, es.Send(s.From, Debit{s.movement()}), es.After(string(debiting), timeout))
+	return s.goTo(debiting, es.Send(s.From, Debit{s.movement()}), es.After(string(debiting), timeout))
 }
 
-// at goes to a step.
-func (s transferring) at(next step, effects ...es.Effect) (transferring, []es.Effect) {
+// goTo returns the state at the next step.
+func (s transferring) goTo(next step, effects ...es.Effect) (transferring, []es.Effect) {
 	s.Step = next
 	return s, append(effects, es.AtStep(string(next)))
 }
 
-func (s transferring) debited(o es.CommandResult, timeout time.Duration) (transferring, []es.Effect) {
+func (s transferring) debited(r es.CommandResult, timeout time.Duration) (transferring, []es.Effect) {
 	s.DebitAnswered = true
 	switch {
 	case s.Step == over:
 		return s, s.settle(s.From)
 	case s.Step != debiting:
-		return s, nil // the answer to revoke says what the debit has come to
-	case !o.Accepted:
-		return s.giveUp(o.Code)
+		return s, nil // the answer to revoke decides about the debit
+	case !r.Accepted:
+		return s.revoke(r.Code)
 	}
-	return s.at(crediting, es.Cancel(string(debiting)), es.Send(s.To, Credit{s.movement()}), es.After(string(crediting), timeout))
+	return s.goTo(crediting, es.Cancel(string(debiting)), es.Send(s.To, Credit{s.movement()}), es.After(string(crediting), timeout))
 }
 
-func (s transferring) credited(_ Credit, o es.CommandResult) (transferring, []es.Effect) {
+func (s transferring) credited(_ Credit, r es.CommandResult) (transferring, []es.Effect) {
 	s.CreditAnswered = true
 	switch {
 	case s.Step == over:
 		return s, s.settle(s.To)
 	case s.Step != crediting:
 		return s, nil
-	case !o.Accepted:
-		return s.giveUp(o.Code)
+	case !r.Accepted:
+		return s.revoke(r.Code)
 	}
 	return s.completed()
 }
 
-// giveUp asks the account that has not answered, or has rejected, to revoke the transfer: what was rejected once might be
-// accepted when it is delivered again. A transfer that is further than that continues.
-func (s transferring) giveUp(reason string) (transferring, []es.Effect) {
-	revoke := Revoke{Transfer: s.Transfer}
+// revoke sends "revoke" to the account of a debit or credit that was rejected or not answered, because the command may be
+// delivered again and accepted. A transfer that is past the credit continues.
+func (s transferring) revoke(reason string) (transferring, []es.Effect) {
+	command := Revoke{Transfer: s.Transfer}
 	switch s.Step {
 	case debiting:
 		s.Reason = reason
-		return s.at(revokingDebit, es.Compensating(reason), es.Cancel(string(debiting)), es.Send(s.From, revoke))
+		return s.goTo(revokingDebit, es.Compensating(reason), es.Cancel(string(debiting)), es.Send(s.From, command))
 	case crediting:
 		s.Reason = reason
-		return s.at(revokingCredit, es.Compensating(reason), es.Cancel(string(crediting)), es.Send(s.To, revoke))
+		return s.goTo(revokingCredit, es.Compensating(reason), es.Cancel(string(crediting)), es.Send(s.To, command))
 	}
 	return s, nil
 }
 
-func (s transferring) revoked(_ Revoke, o es.CommandResult) (transferring, []es.Effect) {
+func (s transferring) revoked(_ Revoke, r es.CommandResult) (transferring, []es.Effect) {
 	switch {
-	case s.Step == revokingCredit && o.Accepted:
-		return s.giveBack()
-	case s.Step == revokingCredit && o.Code == "transfer-credited":
+	case s.Step == revokingCredit && r.Accepted:
+		return s.returnDebit()
+	case s.Step == revokingCredit && r.Code == "transfer-credited":
 		return s.completed()
-	case o.Accepted:
+	case r.Accepted:
 		return s.failed()
 	}
-	// No account says so. Whoever has changed that has to look at this transfer: the instance is parked.
-	panic(fmt.Sprintf("revoke was rejected at step %s: %s: %s", s.Step, o.Code, o.Message))
+	// No account rejects "revoke" otherwise. The panic parks the instance for an operator.
+	panic(fmt.Sprintf("revoke was rejected at step %s: %s: %s", s.Step, r.Code, r.Message))
 }
 
-// giveBack returns what was debited, now that it is certain not to be credited.
-func (s transferring) giveBack() (transferring, []es.Effect) {
-	return s.at(returning, es.Send(s.From, Revoke{Transfer: s.Transfer}))
+// returnDebit returns the debited money, after the credit is revoked.
+func (s transferring) returnDebit() (transferring, []es.Effect) {
+	return s.goTo(returning, es.Send(s.From, Revoke{Transfer: s.Transfer}))
 }
 
 func (s transferring) completed() (transferring, []es.Effect) {
@@ -138,8 +138,8 @@ func (s transferring) failed() (transferring, []es.Effect) {
 	return s.end(Fail{Reason: s.Reason}, es.Fail(s.Reason))
 }
 
-// end tells the transfer how it has ended, and settles the accounts that have answered everything. One whose debit or
-// credit is still on its way is settled when the answer comes.
+// end sends the transfer its result, and settles the accounts that have answered. An account whose answer is missing is settled
+// when the answer arrives.
 func (s transferring) end(command any, end es.Effect) (transferring, []es.Effect) {
 	effects := []es.Effect{es.Send(s.Transfer, command)}
 	if s.DebitAnswered {
@@ -148,7 +148,7 @@ func (s transferring) end(command any, end es.Effect) (transferring, []es.Effect
 	if s.CreditAnswered {
 		effects = append(effects, s.settle(s.To)...)
 	}
-	return s.at(over, append(effects, end)...)
+	return s.goTo(over, append(effects, end)...)
 }
 
 func (s transferring) settle(account string) []es.Effect {

@@ -7,25 +7,25 @@ import (
 	"orchestrix/shared/es"
 )
 
-// fulfilling is what the process fulfilment knows of a managed order.
+// fulfilling is the data of the process "fulfilment" for a managed order.
 type fulfilling struct {
 	Order  string  `json:"order"`
 	Amount Money   `json:"amount"`
 	Goods  []goods `json:"goods"`
 }
 
-// goods are what the order takes of one product.
+// goods are the units of one product in the order.
 type goods struct {
 	Product  string `json:"product"`
 	Quantity int    `json:"quantity"`
 }
 
-// stepTimeout is how long a step waits for its answers.
+// stepTimeout limits each step.
 const stepTimeout = 30 * time.Second
 
-// FulfilmentProcess is the process fulfilment: an instance for each managed order, with the order's id. It keeps the goods
-// ready, takes the payment and confirms the order, and then takes the goods out of stock. Where a step fails, it undoes
-// those before it, the last one first, and then fails the order.
+// FulfilmentProcess is the process "fulfilment", with one instance for each managed order. It reserves the goods, takes the
+// payment and confirms the order, and then takes the goods out of stock. Where a step fails, it undoes the steps before it in
+// reverse order, and then fails the order.
 var FulfilmentProcess es.ProcessDef = es.Saga[fulfilling]{
 	Name:  "fulfilment",
 	Start: es.StartSaga(managedOrder, newFulfilling),
@@ -46,7 +46,7 @@ func managedOrder(e OrderPlaced, m es.Meta) string {
 	return m.Stream.ID
 }
 
-// newFulfilling takes lines of the same product together: a product keeps one reservation for an order.
+// newFulfilling merges the lines of a product, because a product has one reservation for an order.
 func newFulfilling(e OrderPlaced, m es.Meta) fulfilling {
 	f := fulfilling{Order: m.Stream.ID, Amount: e.NetTotal().Add(e.Freight)}
 	for _, line := range e.Lines {
@@ -60,7 +60,7 @@ func newFulfilling(e OrderPlaced, m es.Meta) fulfilling {
 	return f
 }
 
-// reserve asks for all products side by side.
+// reserve reserves all products concurrently.
 func (f fulfilling) reserve() []es.SagaAction {
 	var actions []es.SagaAction
 	for _, g := range f.Goods {

@@ -1,5 +1,5 @@
-// Package ordering takes orders, ships and cancels them, and tells what was sold to whom. Read order.go first: the other
-// files are the sale that it shares with views, the stock and the payments that a managed order needs, the views and a query.
+// Package ordering is a sample domain: orders that are placed, shipped and cancelled, and views of sales. Read order.go first.
+// The other files hold the sale that orders and views share, the stock and payments of managed orders, the views and a query.
 package ordering
 
 import (
@@ -8,11 +8,11 @@ import (
 	"orchestrix/shared/es"
 )
 
-// DefaultPaymentLimit is the largest payment that is not declined, where a program sets no other.
+// DefaultPaymentLimit is the default of [PaymentLimit].
 var DefaultPaymentLimit = Money{udecimal.MustFromInt64(20_000, 0)}
 
-// Option changes how ordering decides. It is read once, when the program puts its modules together: a decision depends
-// on nothing that may change while it runs.
+// Option configures the module. Options are applied once, when the program makes its modules, because decisions must not
+// depend on anything that changes while the program runs.
 type Option func(*options)
 
 type options struct{ paymentLimit Money }
@@ -20,7 +20,7 @@ type options struct{ paymentLimit Money }
 // PaymentLimit sets the largest payment that is not declined.
 func PaymentLimit(limit Money) Option { return func(o *options) { o.paymentLimit = limit } }
 
-// Module is what ordering offers to the platform.
+// Module returns the bounded context ordering.
 func Module(with ...Option) es.Module {
 	o := options{paymentLimit: DefaultPaymentLimit}
 	for _, option := range with {

@@ -2,9 +2,9 @@ package ordering
 
 import "orchestrix/shared/es"
 
-// Events: what has happened to an order.
+// Events of an order.
 type (
-	// OrderPlaced says that a customer has ordered.
+	// OrderPlaced: a customer has placed the order.
 	OrderPlaced struct {
 		Sale
 		OrderedAt  string `json:"ordered_at"`
@@ -14,34 +14,32 @@ type (
 		Fulfilment Fulfilment `json:"fulfilment,omitempty"`
 	}
 
-	// OrderShipped says that the order has left the warehouse.
+	// OrderShipped: the order has left the warehouse.
 	OrderShipped struct {
 		ShippedAt string `json:"shipped_at"`
 		Carrier   string `json:"carrier"`
 	}
 
-	// OrderConfirmed says that the goods of a managed order are reserved and paid.
+	// OrderConfirmed: the goods of a managed order are reserved and paid.
 	OrderConfirmed struct{}
 
-	// OrderFulfilmentFailed says that a managed order can't be fulfilled: nothing of it is reserved or paid any more. It
-	// repeats the sale, as OrderCancelled does.
+	// OrderFulfilmentFailed: a managed order can't be fulfilled, and its reservations and its payment are undone. It repeats
+	// the sale, as OrderCancelled does.
 	OrderFulfilmentFailed struct {
 		Sale
 		Reason string `json:"reason"`
 	}
 
-	// OrderCancelled says that the order will not be shipped. It repeats the sale, so that a view that has
-	// counted it can take it back.
+	// OrderCancelled: the order will not be shipped. It repeats the sale, so that views can subtract it.
 	OrderCancelled struct {
 		Sale
 		Reason string `json:"reason"`
 	}
 )
 
-// Commands: what may be asked of an order. The struct tags are their validation, over HTTP and over the bus, and their
-// documentation in OpenAPI.
+// Commands of an order. Struct tags are their validation over HTTP and the bus, and their documentation in OpenAPI.
 type (
-	// Place orders goods.
+	// Place places an order.
 	Place struct {
 		Sale
 		OrderedAt  string     `json:"ordered_at" format:"date" example:"1996-07-04" doc:"The day on which the customer ordered."`
@@ -50,7 +48,7 @@ type (
 		Fulfilment Fulfilment `json:"fulfilment,omitempty" enum:"managed" doc:"managed: a process reserves the goods, takes the payment and confirms it."`
 	}
 
-	// Ship sends an order on its way.
+	// Ship records that an order has left the warehouse.
 	Ship struct {
 		ShippedAt string `json:"shipped_at" format:"date" example:"1996-07-16" doc:"The day on which the goods left the warehouse."`
 		Carrier   string `json:"carrier" minLength:"1" maxLength:"200" format:"text" example:"Federal Shipping" doc:"Who transports the goods."`
@@ -61,45 +59,45 @@ type (
 		Reason string `json:"reason" minLength:"1" maxLength:"200" format:"text" example:"The customer has changed their mind." doc:"Why the order is cancelled."`
 	}
 
-	// Confirm says that the goods of a managed order are reserved and paid. The process sends it.
+	// Confirm confirms a managed order: its goods are reserved and paid. The process sends it.
 	Confirm struct{}
 
-	// FailFulfilment says that a managed order can't be fulfilled. The process sends it.
+	// FailFulfilment fails a managed order that can't be fulfilled. The process sends it.
 	FailFulfilment struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"200" format:"text" example:"reserve: out-of-stock" doc:"Why: the step and the code of the rejection."`
 	}
 )
 
-// Order is the state: what it takes to decide the next command. Its zero value is an order that was not placed.
+// Order is the state of an order. Its zero value is an order that was not placed.
 type Order struct {
 	Sale
 	Status     Status     `json:"status"`
 	Fulfilment Fulfilment `json:"fulfilment,omitempty"`
 }
 
-// Fulfilment is who sees to it that an order can be shipped.
+// Fulfilment is the way in which an order is prepared for shipping.
 type Fulfilment string
 
 // The ways of fulfilment.
 const (
-	Unmanaged Fulfilment = ""        // whoever sends "ship" knows that it can
-	Managed   Fulfilment = "managed" // the process fulfilment does: see fulfilment.go
+	Unmanaged Fulfilment = ""        // the sender of "ship" has checked stock and payment
+	Managed   Fulfilment = "managed" // by the process "fulfilment", see fulfilment.go
 )
 
-// Status is how far an order has come.
+// Status is the status of an order.
 type Status string
 
 // The status of an order.
 const (
 	NotPlaced Status = ""
 	Placed    Status = "placed"
-	Confirmed Status = "confirmed" // of a managed order alone, as is the next one
+	Confirmed Status = "confirmed" // only of a managed order, like the next one
 	Failed    Status = "failed"
 	Shipped   Status = "shipped"
 	Cancelled Status = "cancelled"
 )
 
-// OrderDecider is the order: its streams are order-10248, order-10249, …
+// OrderDecider decides orders. Their streams are order-10248, order-10249, …
 var OrderDecider = es.Decider[Order]{
 	Category: "order",
 	Decide: es.Commands[Order]{
@@ -118,7 +116,7 @@ var OrderDecider = es.Decider[Order]{
 	},
 }
 
-// Decide: what a command makes happen, or why not.
+// Decide functions.
 
 func (o Order) place(c Place) ([]es.Event, error) {
 	switch {
@@ -164,8 +162,8 @@ func (o Order) confirm(Confirm) ([]es.Event, error) {
 	return es.Accept(OrderConfirmed{})
 }
 
-// failFulfilment also takes a confirmation back, as long as the order is not shipped. It changes nothing where the customer
-// has cancelled the order meanwhile.
+// failFulfilment also fails a confirmed order that is not shipped. It changes nothing where the customer has cancelled the
+// order.
 func (o Order) failFulfilment(c FailFulfilment) ([]es.Event, error) {
 	switch {
 	case o.Status == Failed, o.Status == Cancelled:
@@ -178,7 +176,7 @@ func (o Order) failFulfilment(c FailFulfilment) ([]es.Event, error) {
 	return es.Accept(OrderFulfilmentFailed{Sale: o.Sale, Reason: c.Reason})
 }
 
-// notOpen is the answer to a command that only an order that waits for shipment takes.
+// notOpen rejects a command that only an order before shipment accepts.
 func (o Order) notOpen() ([]es.Event, error) {
 	switch o.Status {
 	case Shipped:
@@ -196,7 +194,7 @@ func (o Order) notManaged() ([]es.Event, error) {
 	return es.Reject("order-not-managed", "the order was placed without managed fulfilment")
 }
 
-// Evolve: how the state follows from the events.
+// Evolve functions.
 
 func (o Order) placed(e OrderPlaced) Order {
 	return Order{Sale: e.Sale, Status: Placed, Fulfilment: e.Fulfilment}

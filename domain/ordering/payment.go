@@ -2,51 +2,51 @@ package ordering
 
 import "orchestrix/shared/es"
 
-// Events: what has happened to the payment for an order.
+// Events of the payment for an order.
 type (
-	// PaymentAuthorized says that the money is kept ready.
+	// PaymentAuthorized: the money is reserved.
 	PaymentAuthorized struct {
 		Amount Money `json:"amount"`
 	}
 
-	// PaymentCaptured says that the money was taken.
+	// PaymentCaptured: the money was taken.
 	PaymentCaptured struct {
 		Amount Money `json:"amount"`
 	}
 
-	// PaymentRefunded says that the money was given back.
+	// PaymentRefunded: the money was returned.
 	PaymentRefunded struct {
 		Amount Money `json:"amount"`
 	}
 
-	// PaymentVoided says that no money was taken, and none will be.
+	// PaymentVoided: no money was taken, and none will be.
 	PaymentVoided struct{}
 )
 
-// Commands: what may be asked of the payment for an order.
+// Commands of the payment for an order.
 type (
-	// Authorize asks whether the customer can pay, and keeps the money ready.
+	// Authorize checks whether the customer can pay, and reserves the money.
 	Authorize struct {
 		Amount Money `json:"amount" pattern:"^[0-9]{1,24}(\\.[0-9]{1,4})?$" patternDescription:"an amount with at most four decimals" example:"472.38" doc:"What the order costs with freight."`
 	}
 
-	// Capture takes the money that is kept ready.
+	// Capture takes the reserved money.
 	Capture struct{}
 
-	// Refund gives money back, or no longer keeps it ready. A payment that was not authorized won't be after this.
+	// Refund returns taken money, or ends its reservation. A later Authorize is rejected.
 	Refund struct{}
 )
 
-// Payment is the state. Its zero value is a payment that was not authorized.
+// Payment is the state of a payment. Its zero value is a payment that was not authorized.
 type Payment struct {
 	Status PaymentStatus `json:"status"`
 	Amount Money         `json:"amount"`
 }
 
-// PaymentStatus is how far a payment has come.
+// PaymentStatus is the status of a payment.
 type PaymentStatus string
 
-// The status of a payment.
+// The statuses of a payment.
 const (
 	NotAuthorized PaymentStatus = ""
 	Authorized    PaymentStatus = "authorized"
@@ -55,8 +55,8 @@ const (
 	Voided        PaymentStatus = "voided"
 )
 
-// NewPaymentDecider is the payment for an order, by the order's id: its streams are payment-10248, payment-10249, …
-// An amount over the limit is declined. What was decided stays so, whatever the limit is later.
+// NewPaymentDecider returns the decider of payments, by the order's id. Their streams are payment-10248, payment-10249, …
+// An amount over the limit is declined. A later change of the limit does not change recorded payments.
 func NewPaymentDecider(limit Money) es.Decider[Payment] {
 	return es.Decider[Payment]{
 		Category: "payment",
@@ -74,14 +74,14 @@ func NewPaymentDecider(limit Money) es.Decider[Payment] {
 	}
 }
 
-// Decide: what a command makes happen, or why not.
+// Decide functions.
 
 func (p Payment) authorize(c Authorize, limit Money) ([]es.Event, error) {
 	switch p.Status {
 	case Authorized, Captured:
 		return es.Accept()
 	case Refunded, Voided:
-		return p.isOver()
+		return p.rejectEnded()
 	}
 	if c.Amount.GreaterThan(limit.Decimal) {
 		return es.Reject("payment-declined", "%s is over the limit of %s", c.Amount.StringFixed(4), limit.StringFixed(4))
@@ -96,7 +96,7 @@ func (p Payment) capture(Capture) ([]es.Event, error) {
 	case Captured:
 		return es.Accept()
 	case Refunded, Voided:
-		return p.isOver()
+		return p.rejectEnded()
 	}
 	return es.Accept(PaymentCaptured{Amount: p.Amount})
 }
@@ -111,24 +111,24 @@ func (p Payment) refund(Refund) ([]es.Event, error) {
 	return es.Accept(PaymentVoided{})
 }
 
-func (p Payment) isOver() ([]es.Event, error) {
+func (p Payment) rejectEnded() ([]es.Event, error) {
 	if p.Status == Voided {
 		return es.Reject("payment-voided", "the payment has been called off")
 	}
 	return es.Reject("payment-refunded", "the payment has been given back")
 }
 
-// Evolve: how the state follows from the events.
+// Evolve functions.
 
 func (p Payment) authorized(e PaymentAuthorized) Payment {
 	return Payment{Status: Authorized, Amount: e.Amount}
 }
 
-func (p Payment) captured(PaymentCaptured) Payment { return p.now(Captured) }
-func (p Payment) refunded(PaymentRefunded) Payment { return p.now(Refunded) }
-func (p Payment) voided(PaymentVoided) Payment     { return p.now(Voided) }
+func (p Payment) captured(PaymentCaptured) Payment { return p.withStatus(Captured) }
+func (p Payment) refunded(PaymentRefunded) Payment { return p.withStatus(Refunded) }
+func (p Payment) voided(PaymentVoided) Payment     { return p.withStatus(Voided) }
 
-func (p Payment) now(status PaymentStatus) Payment {
+func (p Payment) withStatus(status PaymentStatus) Payment {
 	p.Status = status
 	return p
 }

@@ -2,8 +2,8 @@ package ordering
 
 import "orchestrix/shared/es"
 
-// ProductSales is what was sold of one product. An order that was cancelled or could not be fulfilled no longer counts;
-// where none is left, the sum stays, as zero.
+// ProductSales sums up the orders of one product. Orders that are cancelled or can't be fulfilled are subtracted; without any
+// left, the sums are zero.
 type ProductSales struct {
 	ProductID string `json:"product_id" doc:"The product's id."`
 	Product   string `json:"product" doc:"The product's name as of one of its orders."`
@@ -45,7 +45,7 @@ func (p *ProductSales) failed(e OrderFulfilmentFailed, m es.Meta) error {
 	return nil
 }
 
-// count adds the sale's lines of the product, or takes them back where orders is -1.
+// count adds the sale's lines of the product, or subtracts them where orders is -1.
 func (p *ProductSales) count(sale Sale, productID string, orders int) {
 	p.Orders += orders
 	for _, line := range sale.Lines {

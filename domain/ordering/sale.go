@@ -2,7 +2,7 @@ package ordering
 
 import "github.com/quagmt/udecimal"
 
-// Sale is who buys what: the part of an order that its command, its events and its state share.
+// Sale is the customer and the lines of an order: the common part of its command, events and state.
 type Sale struct {
 	CustomerID   string `json:"customer_id" format:"token" example:"VINET" doc:"The customer's id."`
 	CustomerName string `json:"customer_name" minLength:"1" maxLength:"200" format:"text" example:"Vins et alcools Chevalier" doc:"The customer's name as of this order."`

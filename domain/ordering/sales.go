@@ -2,14 +2,13 @@ package ordering
 
 import "orchestrix/shared/es"
 
-// Sales sums up orders. One that was cancelled or could not be fulfilled no longer counts; where none is left, the sum
-// stays, as zero.
+// Sales sums up orders. Orders that are cancelled or can't be fulfilled are subtracted; without any left, the sums are zero.
 type Sales struct {
 	Orders   int   `json:"orders" doc:"How many orders were placed, and neither cancelled nor impossible to fulfil."`
 	NetTotal Money `json:"net_total" doc:"What they cost after discount, with four decimals, without freight."`
 }
 
-// count adds a sale, or takes it back where orders is -1.
+// count adds a sale, or subtracts it where orders is -1.
 func (s *Sales) count(sale Sale, orders int) {
 	s.Orders += orders
 	s.NetTotal = s.NetTotal.Add(sale.NetTotal().Times(orders))

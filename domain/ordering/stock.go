@@ -6,57 +6,57 @@ import (
 	"orchestrix/shared/es"
 )
 
-// Events: what has happened to the stock of a product.
+// Events of the stock of a product.
 type (
-	// StockReceived says that goods have come in.
+	// StockReceived: goods have arrived in the warehouse.
 	StockReceived struct {
 		Quantity int `json:"quantity"`
 	}
 
-	// StockReserved says that goods are kept for an order.
+	// StockReserved: goods are reserved for an order.
 	StockReserved struct {
 		Order    string `json:"order"`
 		Quantity int    `json:"quantity"`
 	}
 
-	// StockReleased says that goods are kept for an order no more.
+	// StockReleased: the reservation of an order has ended.
 	StockReleased struct {
 		Order    string `json:"order"`
 		Quantity int    `json:"quantity"`
 	}
 
-	// StockIssued says that what was kept for an order has left the stock.
+	// StockIssued: the goods of a reservation have left the warehouse.
 	StockIssued struct {
 		Order    string `json:"order"`
 		Quantity int    `json:"quantity"`
 	}
 )
 
-// Commands: what may be asked of the stock of a product.
+// Commands of the stock of a product.
 type (
 	// Receive puts goods into stock.
 	Receive struct {
 		Quantity int `json:"quantity" minimum:"1" maximum:"1000000000" example:"100" doc:"How many units have come in."`
 	}
 
-	// Reserve keeps goods for an order.
+	// Reserve reserves goods for an order.
 	Reserve struct {
 		Order    string `json:"order" format:"token" example:"10248" doc:"The order that they are for."`
 		Quantity int    `json:"quantity" minimum:"1" maximum:"1000000000" example:"12" doc:"How many units."`
 	}
 
-	// Release gives up what is kept for an order.
+	// Release ends the reservation of an order.
 	Release struct {
 		Order string `json:"order" format:"token" example:"10248" doc:"The order that it was for."`
 	}
 
-	// Issue takes what is kept for an order out of stock.
+	// Issue takes the goods of a reservation out of stock.
 	Issue struct {
 		Order string `json:"order" format:"token" example:"10248" doc:"The order that it was for."`
 	}
 )
 
-// Stock is the state: how much of a product there is, and for which orders some of it is kept.
+// Stock is the state: the units of a product, and their reservations.
 type Stock struct {
 	OnHand   int            `json:"on_hand"`
 	Reserved map[string]int `json:"reserved,omitempty"` // by order
@@ -64,13 +64,13 @@ type Stock struct {
 
 // Limits of a product's stock.
 const (
-	// MaxReservations is for how many orders some of it is kept at most.
+	// MaxReservations is the maximum number of orders with a reservation.
 	MaxReservations = 1000
-	// MaxOnHand is how many units there can be.
+	// MaxOnHand is the maximum number of units.
 	MaxOnHand = 1_000_000_000_000
 )
 
-// StockDecider is the stock of a product, by the product's id: its streams are stock-11, stock-42, …
+// StockDecider decides the stock of products, by the product's id. Their streams are stock-11, stock-42, …
 var StockDecider = es.Decider[Stock]{
 	Category: "stock",
 	Decide: es.Commands[Stock]{
@@ -87,7 +87,7 @@ var StockDecider = es.Decider[Stock]{
 	},
 }
 
-// Decide: what a command makes happen, or why not.
+// Decide functions.
 
 func (s Stock) receive(c Receive) ([]es.Event, error) {
 	if c.Quantity > MaxOnHand-s.OnHand {
@@ -126,7 +126,7 @@ func (s Stock) issue(c Issue) ([]es.Event, error) {
 	return es.Accept(StockIssued{Order: c.Order, Quantity: quantity})
 }
 
-// free is what is not reserved.
+// free returns the units that are not reserved.
 func (s Stock) free() int {
 	free := s.OnHand
 	for _, quantity := range s.Reserved {
@@ -135,7 +135,7 @@ func (s Stock) free() int {
 	return free
 }
 
-// Evolve: how the state follows from the events.
+// Evolve functions.
 
 func (s Stock) received(e StockReceived) Stock {
 	s.OnHand += e.Quantity

@@ -6,12 +6,12 @@ import (
 	"orchestrix/shared/es"
 )
 
-// TopCustomersParams are what a request for the top customers may say.
+// TopCustomersParams are the parameters of the query top-customers.
 type TopCustomersParams struct {
 	Limit int `json:"limit" minimum:"1" maximum:"100" default:"10" doc:"How many customers to return at most."`
 }
 
-// TopCustomers are the customers who have bought the most.
+// TopCustomers is the answer of the query top-customers.
 type TopCustomers struct {
 	Items []CustomerSales `json:"items" doc:"The customers, the largest net total first."`
 }

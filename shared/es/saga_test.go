@@ -132,7 +132,7 @@ func TestASagaTriesAgain(t *testing.T) {
 
 func TestACancelledSagaUndoes(t *testing.T) {
 	t.Parallel()
-	const why = "cancelled by somebody: rain"
+	const why = "cancelled by operator: rain"
 	givenTrip(t, "ritz").
 		WhenAccepted(book{"flight"}).ThenStatus(estest.StatusRunning).
 		WhenCancelled("rain").Then(es.Compensating(why), es.Cancel("step"), noFlight).

@@ -25,7 +25,7 @@ type Invalid struct {
 
 // FieldError describes one invalid value.
 type FieldError struct {
-	Location string `json:"location" doc:"Where the value stands." example:"body.lines[0].quantity"`
+	Location string `json:"location" doc:"Location of the value." example:"body.lines[0].quantity"`
 	Message  string `json:"message" doc:"What was expected." example:"expected number >= 1"`
 	Value    any    `json:"value,omitempty" doc:"The value, where it is not an object or an array; a long one is cut."`
 }

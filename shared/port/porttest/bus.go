@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// MessageBus holds an adapter to what [port.MessageBus] says. open returns an empty bus for one test.
+// MessageBus tests an implementation of [port.MessageBus]. open returns an empty bus for one test.
 func MessageBus(t *testing.T, open func(t testing.TB) port.MessageBus) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.MessageBus){
@@ -100,7 +100,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// fast retries at once, for ever.
+// fast retries without a pause and without a limit.
 var fast = core.RetryPolicy{Backoff: core.NoBackoff}
 
 var errBus = errors.New("no luck")
@@ -151,16 +151,16 @@ func busDuplicates(t *testing.T, bus port.MessageBus) {
 }
 
 func busTopics(t *testing.T, bus port.MessageBus) {
-	commands, outcomes := make(chan string, 10), make(chan string, 10)
-	for topic, to := range map[port.Topic]chan string{port.CommandTopic: commands, port.ResultTopic: outcomes} {
+	commands, results := make(chan string, 10), make(chan string, 10)
+	for topic, to := range map[port.Topic]chan string{port.CommandTopic: commands, port.ResultTopic: results} {
 		subscribe(t, bus, topic, port.Subscription{Group: "group-" + string(topic)}, func(_ context.Context, d port.Delivery) error {
 			to <- string(d.Data)
 			return nil
 		})
 		publish(t, bus, topic, port.Message{ID: "the-same", To: stream("a"), Data: []byte(topic)})
 	}
-	if c, o := await(t, "a command", commands), await(t, "an outcome", outcomes); c != "cmd" || o != "out" {
-		t.Errorf("the command is %q, the outcome %q", c, o)
+	if c, o := await(t, "a command", commands), await(t, "a result", results); c != "cmd" || o != "out" {
+		t.Errorf("the command is %q, the result %q", c, o)
 	}
 }
 
@@ -247,7 +247,7 @@ func (l *ledger) of(id string) []string {
 	return slices.Clone(l.seen[id])
 }
 
-// wantOrder says that each stream's messages were done once each, in order.
+// wantOrder fails unless the messages of each stream were handled once each, in order.
 func (l *ledger) wantOrder(streams, each int) {
 	l.t.Helper()
 	for s := range streams {

@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// A handler that takes longer than the wait for an acknowledgement keeps its message, while another worker is there.
+// A handler that runs longer than AckWait keeps its message, although another worker is active.
 func busSlow(t *testing.T, bus port.MessageBus) {
 	const wait = time.Second
 	l := newLedger(t)
@@ -36,7 +36,7 @@ func busSlow(t *testing.T, bus port.MessageBus) {
 	}
 }
 
-// A worker that is told to stop finishes what it is at, and what waits goes to another.
+// A worker that is stopped finishes its messages, and waiting messages go to another worker.
 func busDrain(t *testing.T, bus port.MessageBus) {
 	entered, leave := make(chan string), make(chan error)
 	handler := func(ctx context.Context, d port.Delivery) error {
@@ -76,7 +76,7 @@ func busDrain(t *testing.T, bus port.MessageBus) {
 	second.stop()
 }
 
-// A message whose worker is told to stop between two attempts goes on with another, with the attempts it has had.
+// A message whose worker is stopped between two attempts goes to another worker, with its number of attempts.
 func busRetryMoves(t *testing.T, bus port.MessageBus) {
 	attempts := make(chan int, 10)
 	publish(t, bus, port.CommandTopic, busMessage("a", "1"))
@@ -133,7 +133,7 @@ func busOneGroup(t *testing.T, bus port.MessageBus) {
 	}
 }
 
-// While workers come and go, each message is done once, and those of a stream in order.
+// While workers start and stop, each message is handled once, and those of a stream in order.
 func busWorkersChange(t *testing.T, bus port.MessageBus) {
 	const streams, each, turns = 20, 30, 4
 	l := newLedger(t)

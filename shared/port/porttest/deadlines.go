@@ -13,7 +13,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// Deadlines holds an adapter to what [port.Deadlines] says. open returns a keeper without deadlines for one test.
+// Deadlines tests an implementation of [port.Deadlines]. open returns an empty store for one test.
 func Deadlines(t *testing.T, open func(t testing.TB) port.Deadlines) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.Deadlines){
@@ -70,12 +70,12 @@ func pendingIDs(t testing.TB, deadlines port.Deadlines, q port.DeadlineQuery) []
 	return ids
 }
 
-// dueSubscription is what the suite takes deadlines with; a failed one comes again at once.
+// dueSubscription is the suite's subscription: a failed deadline is retried without a pause.
 var dueSubscription = port.Subscription{
 	Group: "suite", MaxInFlight: 8, AckWait: 10 * time.Second, Retry: core.RetryPolicy{Backoff: core.Fixed, First: time.Millisecond},
 }
 
-// handleDue takes deadlines until handle, which is called by one goroutine at a time, returns false.
+// handleDue receives deadlines until handle, which one goroutine calls at a time, returns false.
 func handleDue(t testing.TB, deadlines port.Deadlines, handle func(port.Deadline) (more bool, err error)) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), patience)
@@ -100,7 +100,7 @@ func handleDue(t testing.TB, deadlines port.Deadlines, handle func(port.Deadline
 	}
 }
 
-// dueIDs takes deadlines until so many different ones have come, and returns their ids in the order in which they came.
+// dueIDs receives deadlines until this number of different ones has fired, and returns their ids in the order of firing.
 func dueIDs(t testing.TB, deadlines port.Deadlines, count int) []string {
 	t.Helper()
 	var ids []string
@@ -240,7 +240,7 @@ func deadlinesRefused(t *testing.T, deadlines port.Deadlines) {
 	}
 }
 
-// Distances of a second are kept, whatever the resolution of a store's clock.
+// Deadlines one second apart fire in order, for any resolution of the store's clock.
 func deadlinesInOrder(t *testing.T, deadlines port.Deadlines) {
 	for _, i := range []int{2, 0, 3, 1} {
 		setDeadline(t, deadlines, deadline("a", fmt.Sprint("n", i), fmt.Sprint("id-", i), time.Duration(i)*time.Second))
@@ -294,7 +294,7 @@ func deadlinesShared(t *testing.T, deadlines port.Deadlines) {
 				}
 				busy[d.Of] = true
 				mu.Unlock()
-				time.Sleep(time.Millisecond) // so that two at once would meet
+				time.Sleep(time.Millisecond) // so that concurrent calls would overlap
 				mu.Lock()
 				defer mu.Unlock()
 				busy[d.Of] = false

@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// EventStore holds an adapter to what [port.EventStore] says. open returns an empty store for one test.
+// EventStore tests an implementation of [port.EventStore]. open returns an empty store for one test.
 func EventStore(t *testing.T, open func(t testing.TB) port.EventStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.EventStore){
@@ -61,7 +61,7 @@ func roundTrip(t *testing.T, store port.EventStore) {
 	}
 }
 
-// The writer may go on to use what it has handed over.
+// The writer may reuse its slices after an append.
 func notShared(t *testing.T, store port.EventStore) {
 	s := stream("a")
 	c := commit(s, "c1", 2)
@@ -161,7 +161,7 @@ func unreadable(t *testing.T, store port.EventStore) {
 	wantErr(t, "Last afterwards", err, port.ErrNoStream)
 }
 
-// Limited is an event store that takes no commit above a size.
+// Limited is an event store with a maximum size of commits.
 type Limited interface {
 	MaxCommit() int // bytes
 }

@@ -34,7 +34,7 @@ func readFromAnyVersion(t *testing.T, store port.EventStore) {
 	}
 }
 
-// Since ends with the commit it is given, whatever was written after that.
+// Since ends with the given commit, also after newer appends.
 func readUpTo(t *testing.T, store port.EventStore) {
 	s := stream("a")
 	revision := core.Revision{}

@@ -40,7 +40,7 @@ func triedAgain(t *testing.T, store port.EventStore) {
 	}
 }
 
-// Whoever tries, and however often, one commit is written, and all learn where it is.
+// Concurrent and repeated appends of one command write one commit, and all callers get its revision.
 func triedByMany(t *testing.T, store port.EventStore) {
 	s := stream("a")
 	revision := appendOK(t, store, core.Revision{}, commit(s, "c1", 1))
@@ -93,7 +93,7 @@ func manyWriters(t *testing.T, store port.EventStore) {
 	}
 }
 
-// appendWhenFree appends at whatever revision the stream has, again and again.
+// appendWhenFree appends at the stream's current revision, and retries conflicts.
 func appendWhenFree(ctx context.Context, store port.EventStore, c core.Commit) error {
 	for {
 		last, err := store.Last(ctx, c.Stream)

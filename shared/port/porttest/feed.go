@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// Feed holds an adapter to what [port.Feed] says. open returns an empty log of several partitions for one test.
+// Feed tests an implementation of [port.Feed]. open returns an empty log of several partitions for one test.
 func Feed(t *testing.T, open func(t testing.TB) port.Log) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.Log){

@@ -15,7 +15,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// KeyValue holds an adapter to what [port.KeyValue] says. open returns an empty store for one test.
+// KeyValue tests an implementation of [port.KeyValue]. open returns an empty store for one test.
 func KeyValue(t *testing.T, open func(t testing.TB) port.KeyValue) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.KeyValue){

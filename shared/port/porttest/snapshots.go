@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// Snapshots holds an adapter to what [port.Snapshots] says. open returns an empty store for one test.
+// Snapshots tests an implementation of [port.Snapshots]. open returns an empty store for one test.
 func Snapshots(t *testing.T, open func(t testing.TB) port.Snapshots) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.Snapshots){

@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// Views holds an adapter to what [port.ViewStore] says. open returns an empty store for one test.
+// Views tests an implementation of [port.ViewStore]. open returns an empty store for one test.
 func Views(t *testing.T, open func(t testing.TB) port.ViewStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.ViewStore){
@@ -66,7 +66,7 @@ const longLease = time.Hour
 // documentFold is a fold that parks nothing.
 type documentFold func(map[port.DocumentKey]json.RawMessage) ([]port.DocumentWrite, error)
 
-func (f documentFold) outcome(c port.Current) (port.FoldResult, error) {
+func (f documentFold) result(c port.Current) (port.FoldResult, error) {
 	writes, err := f(c.Documents)
 	return port.FoldResult{Writes: writes}, err
 }
@@ -102,7 +102,7 @@ func claim(t testing.TB, store port.ViewStore, view core.ViewSpec, partition int
 func (w *worker) apply(keys []port.DocumentKey, fold documentFold) error {
 	next := w.at
 	next.Sequence++
-	err := w.store.Apply(w.t.Context(), w.view, port.Update{Lease: w.lease, From: w.at, To: next, Keys: keys}, fold.outcome)
+	err := w.store.Apply(w.t.Context(), w.view, port.Update{Lease: w.lease, From: w.at, To: next, Keys: keys}, fold.result)
 	if err == nil {
 		w.at = next
 	}
@@ -258,7 +258,7 @@ func viewActivate(t *testing.T, store port.ViewStore) {
 			t.Errorf("Activate is %v, %v", active, err)
 		}
 	}
-	activate(false) // nobody has claimed the other partition
+	activate(false) // the other partition is not claimed yet
 	newTwo := claim(t, store, newer, 1, "worker")
 	activate(false) // and it is behind
 	wantDocument(t, store, "a", `{"name":"old"}`, core.Position{Sequence: 1})

@@ -71,7 +71,7 @@ func viewLeases(t *testing.T, store port.ViewStore) {
 	if len(won) > 1 {
 		t.Errorf("%q won the same lease", won)
 	}
-	if len(won) == 0 { // each may have met another that was about to take it
+	if len(won) == 0 { // concurrent claims may have rejected each other
 		claim(t, store, things, 2, "later")
 	}
 }
@@ -130,7 +130,7 @@ func viewFenced(t *testing.T, store port.ViewStore) {
 	refused := func(what string, u port.Update) {
 		t.Helper()
 		u.To, u.Keys = core.Position{Sequence: u.From.Sequence + 1}, keys
-		wantErr(t, what, store.Apply(t.Context(), things, u, overwrite.outcome), port.ErrFenced)
+		wantErr(t, what, store.Apply(t.Context(), things, u, overwrite.result), port.ErrFenced)
 		wantDocument(t, store, "a", `{"name":"1"}`, core.Position{Sequence: 1})
 	}
 	refused("a checkpoint that has moved on", port.Update{Lease: w.lease, From: core.Position{}})
@@ -148,7 +148,7 @@ func viewFenced(t *testing.T, store port.ViewStore) {
 	refused("an older lease of the same owner", port.Update{Lease: w.lease, From: w.at})
 	again.put(core.DefaultTenant, map[string]string{"a": `{"name":"2"}`})
 	never := port.Update{Lease: port.Lease{Build: things.Build(), Partition: 9, Owner: "me"}, To: core.Position{Partition: 9, Sequence: 1}, Keys: keys}
-	if err := store.Apply(t.Context(), things, never, overwrite.outcome); !errors.Is(err, port.ErrFenced) {
+	if err := store.Apply(t.Context(), things, never, overwrite.result); !errors.Is(err, port.ErrFenced) {
 		t.Errorf("Apply without a claim: %v", err)
 	}
 }
@@ -168,7 +168,7 @@ func viewSharedNewKeys(t *testing.T, store port.ViewStore) {
 	})
 }
 
-// sharedCounts lets all partitions count documents at once, and compares with how often each was counted.
+// sharedCounts lets all partitions count documents concurrently, and compares with the number of calls.
 func sharedCounts(t *testing.T, store port.ViewStore, rounds int, pick func(*rand.Rand) []string) {
 	const partitions = 4
 	view := things

@@ -96,7 +96,7 @@ func viewParked(t *testing.T, store port.ViewStore) {
 	if len(ids) != 3 || !slices.IsSorted(ids) || ids[0] != first.ID {
 		t.Errorf("in the lane wait %v", ids)
 	}
-	// Whoever applies the next events sees which lanes are taken.
+	// The next transaction sees the lanes with parked events.
 	u := port.Update{Lease: w.lease, From: w.at, To: core.Position{Sequence: w.at.Sequence + 1}, Keys: []port.DocumentKey{stuckKey}}
 	u.Lanes = lanes(stuckLane, port.DocumentLane(port.DocumentKey{Tenant: core.DefaultTenant, Key: "free"}), other)
 	err = store.Apply(t.Context(), things, u, func(c port.Current) (port.FoldResult, error) {

@@ -82,7 +82,7 @@ func viewTogether(t *testing.T, store port.ViewStore) {
 	}
 }
 
-// Partitions of one view in one transaction find what those before them have left behind.
+// Partitions of one view in one transaction see the writes of those before them.
 func viewTogetherPartitions(t *testing.T, store port.ViewStore) {
 	key := port.DocumentKey{Tenant: core.DefaultTenant, Key: "a"}
 	first, second, third := prepare(t, store, other, 0), prepare(t, store, other, 1), prepare(t, store, other, 2)
@@ -113,7 +113,7 @@ func viewTogetherPartitions(t *testing.T, store port.ViewStore) {
 	if err != nil || string(got.Data) != `{"n":1}` || got.Position != (core.Position{Sequence: 1}) {
 		t.Errorf("the document is %s at %s, %v", got.Data, got.Position, err)
 	}
-	// What one writes, the next leaves as it is, and the last removes.
+	// The first projection writes the document, the next leaves it unchanged, and the last removes it.
 	apply(first.application("b", `{"n":2}`), second.application("b", `{"n":2}`), third.application("a", ""))
 	got, err = store.Get(t.Context(), other.Name, core.DefaultTenant, "b")
 	if err != nil || string(got.Data) != `{"n":2}` || got.Position != (core.Position{Sequence: 2}) {
@@ -150,7 +150,7 @@ func viewTogetherRace(t *testing.T, store port.ViewStore) {
 				for _, w := range workers {
 					key := port.DocumentKey{Tenant: core.DefaultTenant, Key: fmt.Sprint("k", n%3)}
 					a := w.application(key.Key, "")
-					a.Fold = count([]port.DocumentKey{key}, w.at).outcome
+					a.Fold = count([]port.DocumentKey{key}, w.at).result
 					all = append(all, a)
 				}
 				if n%2 == 1 {
