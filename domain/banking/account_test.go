@@ -130,7 +130,7 @@ func TestRevokeADebit(t *testing.T) {
 		When(settle).Then(settled)
 }
 
-// Of a late credit and its revocation, the one that comes first wins, and says so.
+// Of a late credit and its revocation, the first is accepted and the second rejected.
 func TestRevokeACredit(t *testing.T) {
 	t.Parallel()
 	account(t, opened, credited).When(revoke).ThenRejected("transfer-credited").

@@ -15,7 +15,7 @@ import (
 	"orchestrix/shared/processes"
 )
 
-// Whatever the order in which commands, answers and deadlines come, whichever are late, repeated or set aside for days:
+// In any order of commands, answers and deadlines, late, repeated or set aside for days:
 // every transfer ends, no money is made or lost, and no account remembers anything in the end.
 func TestEveryInterleaving(t *testing.T) {
 	t.Parallel()

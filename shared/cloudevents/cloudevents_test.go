@@ -94,7 +94,7 @@ func TestDecodeEventsRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is read can be written, and is then read as the same.
+// Each decoded body can be encoded again, and then decodes to the same commit.
 func FuzzDecodeEvents(f *testing.F) {
 	f.Add([]byte(orderBody))
 	f.Add([]byte(`[]`))

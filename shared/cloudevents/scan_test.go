@@ -20,7 +20,7 @@ func scannedCommit() *core.Commit {
 	}
 }
 
-// What is written by hand is what encoding/json would write, for whatever texts.
+// Encode writes the same bytes as encoding/json, for any texts.
 func TestEventsWrittenByHand(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "c-1", "ü", `"`, `\`, "a\nb", "\x7f", "\u2028", "<&>", "\xff"} {

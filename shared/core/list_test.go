@@ -63,7 +63,7 @@ func TestDocumentsAreChecked(t *testing.T) {
 	}
 }
 
-// Whatever stands in a cursor, it is taken or refused, and what is taken comes back the same.
+// Any text is accepted or rejected as a cursor, and an accepted one round-trips.
 func FuzzCursor(f *testing.F) {
 	for _, q := range []core.ListQuery{{Limit: 1}, {Limit: 1, Sort: "name"}, {Limit: 1, Sort: "price"}} {
 		text, err := q.CursorAfter(listed.Name, "t", core.ListCursor{Key: "k", Value: "1"})

@@ -32,7 +32,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// A fold goes on from any version within a commit: a snapshot may stand there.
+// A fold continues from any version within a commit, because a snapshot may have that version.
 func TestFold(t *testing.T) {
 	t.Parallel()
 	a := aggregate(t, doors(), "door")

@@ -9,7 +9,7 @@ import (
 	"orchestrix/shared/es/estest"
 )
 
-// A lunch: somebody is hungry, a dish is cooked and then served.
+// A lunch: a guest is hungry, a dish is cooked and then served.
 type (
 	hungry  struct{ Dish string }
 	cooked  struct{ Dish string }
@@ -44,7 +44,7 @@ var kitchen = es.Module{
 
 func (l lunch) hungry(e hungry, _ es.Meta) (lunch, []es.Effect) {
 	if e.Dish == "bad" {
-		panic("nobody cooks this")
+		panic("no cook for this")
 	}
 	l.Dish = e.Dish
 	return l, []es.Effect{es.Send(e.Dish, cook(e)), es.After("late", time.Minute), es.AtStep("cooking")}
@@ -105,9 +105,9 @@ func TestAProcessIsToldOfWhatComesTooLate(t *testing.T) {
 
 func TestAPanicParksTheInstance(t *testing.T) {
 	t.Parallel()
-	given(t).When("1", hungry{"bad"}).ThenParked("nobody cooks this").
+	given(t).When("1", hungry{"bad"}).ThenParked("no cook for this").
 		When("1", hungry{"soup"}).ThenStatus(estest.StatusParked).
-		WhenRetried().ThenParked("nobody cooks this").
+		WhenRetried().ThenParked("no cook for this").
 		WhenCancelled("enough").ThenStatus(estest.StatusCancelled)
 	if n := len(given(t).When("1", hungry{"bad"}).ThenParked("").When("1", hungry{"soup"}).ThenParked("").Instance().Inbox); n != 2 {
 		t.Errorf("%d triggers are queued", n)

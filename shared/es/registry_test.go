@@ -34,7 +34,7 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("command is %+v", c)
 	}
 	if _, ok := a.Command("close"); ok {
-		t.Error("there is a command that nobody registered")
+		t.Error("an unregistered command was found")
 	}
 	var names []string
 	for _, e := range a.Events() {
@@ -57,7 +57,7 @@ func renamed(v es.View[log], name string) es.View[log] {
 	return v
 }
 
-// Each mistake in a module is found at start, and the error says what and where.
+// Each fault of a module is found at start, and the error names it and its place.
 func TestRegistryRefuses(t *testing.T) {
 	t.Parallel()
 	decider := func(change func(*es.Decider[door])) es.Module {
@@ -101,7 +101,7 @@ func TestRegistryRefuses(t *testing.T) {
 		"a bad query name":          {[]es.Module{{Name: "house", Queries: []es.QueryDef{countQuery("")}}}, []string{"query", "empty"}},
 		"a query twice":             {[]es.Module{house(), {Name: "barn", Queries: []es.QueryDef{countQuery("count")}}}, []string{`"barn"`, `"count"`, `"house"`}},
 		"a query that takes a text": {[]es.Module{{Name: "house", Queries: []es.QueryDef{es.Query[string, int]{Name: "count"}}}}, []string{`"count"`, "string", "struct"}},
-		"two mistakes at once":      {[]es.Module{view(func(v *es.View[log]) { v.Version = 0 }), {Name: "a.b"}}, []string{"version", `"a.b"`}},
+		"two faults together":       {[]es.Module{view(func(v *es.View[log]) { v.Version = 0 }), {Name: "a.b"}}, []string{"version", `"a.b"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

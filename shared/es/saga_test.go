@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/es/estest"
 )
 
-// A trip: a flight, then beds in one or two hotels at once, then the customer is told.
+// A trip: a flight, then beds in one or two hotels concurrently, then a message to the customer.
 type (
 	planned struct {
 		Hotels []string
@@ -153,7 +153,7 @@ func TestACompensationThatIsRejected(t *testing.T) {
 		WhenAccepted(unbook{"flight"}).Then(es.Send("c", tell{"beds: no-bed"}).Tagged("do 2"))
 }
 
-// Whatever comes in whichever order, the end is right: all was booked, or all that was booked is unbooked.
+// In any order of triggers, the result is right: all is booked, or all bookings are undone.
 func TestSagasComeToARightEnd(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {

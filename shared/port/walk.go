@@ -52,7 +52,7 @@ func Walk(ctx context.Context, f Feed, after core.Position, until uint64, fn fun
 	case err != nil:
 		return err
 	case errors.Is(context.Cause(walking), stalled):
-		return fmt.Errorf("%w: partition %d says that it ends at %d, but hands over nothing after %d", core.ErrCorrupt, at.Partition, until, at.Sequence)
+		return fmt.Errorf("%w: partition %d claims to end at %d, but delivers nothing after %d", core.ErrCorrupt, at.Partition, until, at.Sequence)
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 }

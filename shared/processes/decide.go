@@ -29,7 +29,7 @@ func (d *decider) deliver(p Instance, c reactCommand) ([]core.Event, error) {
 	if p.Status != StatusParked {
 		return d.react(p, c), nil
 	}
-	if len(p.Inbox) >= MaxInbox {
+	if len(p.Inbox) >= maxInbox {
 		return nil, fmt.Errorf("%w: %s is parked with %d queued triggers: retry or cancel the instance", core.ErrInboxFull, c.instance, len(p.Inbox))
 	}
 	return []core.Event{TriggerHeld{Trigger: t}}, nil

@@ -57,8 +57,8 @@ const (
 	// MaxSources is the number of streams that an instance remembers. An event that is delivered again after events of so
 	// many other streams would be taken for a new one; a follower moves its checkpoint long before.
 	MaxSources = 1024
-	// MaxInbox is the maximum number of queued triggers of a parked instance.
-	MaxInbox = 10_000
+	// maxInbox is the maximum number of queued triggers of a parked instance.
+	maxInbox = 10_000
 )
 
 // knows reports whether the trigger was handled before, or does not belong to this instance.

@@ -56,7 +56,7 @@ func TestPlainlyGoodBodiesAreAcceptedAtOnce(t *testing.T) {
 	}
 }
 
-// What is accepted at once is what the whole check accepts too, and comes out the same.
+// A body that the acceptor accepts passes the whole check too, and decodes to the same command.
 func FuzzAccept(f *testing.F) {
 	for _, seed := range []string{
 		`{"day":"2026-01-02","lines":[{"product":"a","quantity":1,"gift":true}]}`,
@@ -82,7 +82,7 @@ func FuzzAccept(f *testing.F) {
 		got, err := schemas.DecodeCommand(command, body)
 		want, wantErr := whole.DecodeCommand(command, body)
 		if (err == nil) != (wantErr == nil) {
-			t.Fatalf("%s: accepted at once with %v, by the whole check with %v", body, err, wantErr)
+			t.Fatalf("%s: the acceptor's command decodes with %v, the whole check returns %v", body, err, wantErr)
 		}
 		if err != nil {
 			var invalid *Invalid

@@ -16,8 +16,8 @@ import (
 // The setting is global in huma. An array of a command does not accept null, unless its tag allows it.
 func init() { huma.DefaultArrayNullable = false }
 
-// RefPrefix is the prefix of references to schemas.
-const RefPrefix = "#/components/schemas/"
+// refPrefix is the prefix of references to schemas.
+const refPrefix = "#/components/schemas/"
 
 // Schemas holds the schemas of all commands, documents, states, parameters and results of a registry. It is immutable and may
 // be used concurrently.
@@ -181,7 +181,7 @@ func (s *Schemas) Result(q *core.QueryType) *huma.Schema { return s.results[q] }
 // newTypes returns a registry that names types with their package, so that two contexts may use the same name:
 // "ordering.Place".
 func newTypes() huma.Registry {
-	return huma.NewMapRegistry(RefPrefix, func(t reflect.Type, hint string) string {
+	return huma.NewMapRegistry(refPrefix, func(t reflect.Type, hint string) string {
 		for t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}

@@ -93,7 +93,7 @@ func TestGivenWhenThen(t *testing.T) {
 	}
 }
 
-// Each wrong expectation and each broken promise fails the test, and says why.
+// Each wrong expectation and each broken rule fails the test, with the reason.
 func TestGivenWhenThenFails(t *testing.T) {
 	t.Parallel()
 	noState := lists
@@ -135,7 +135,7 @@ func TestGivenWhenThenFails(t *testing.T) {
 				t.Error("the scenario did not fail")
 			}
 			for _, part := range test.says {
-				// go-cmp writes some spaces as non-breaking ones, so that nobody parses what it writes.
+				// go-cmp writes some spaces as non-breaking ones, to prevent parsing of its output.
 				if !strings.Contains(strings.ReplaceAll(output, "\u00a0", " "), part) {
 					t.Errorf("%q is missing in what it says:\n%s", part, output)
 				}
@@ -188,7 +188,7 @@ func TestProject(t *testing.T) {
 	}
 }
 
-// failure runs a scenario that should fail and returns what it says.
+// failure runs a scenario that should fail and returns its output.
 func failure(t testing.TB, scenario func(testing.TB)) string {
 	t.Helper()
 	r := &recorder{TB: t}

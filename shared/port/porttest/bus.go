@@ -55,7 +55,7 @@ func publish(t testing.TB, bus port.Publisher, topic port.Topic, m port.Message)
 	}
 }
 
-// busWorker is a worker that is at work until stop, which waits for it.
+// busWorker is a subscribed worker. stop ends it and waits for its end.
 type busWorker struct {
 	stop func()
 }
@@ -78,7 +78,7 @@ func subscribe(t testing.TB, bus port.Subscriber, topic port.Topic, s port.Subsc
 	return busWorker{stop}
 }
 
-// await returns what comes out of a channel, and fails the test where nothing does.
+// await receives from a channel, and fails the test on a timeout.
 func await[T any](t testing.TB, what string, from <-chan T) T {
 	t.Helper()
 	select {
@@ -203,7 +203,7 @@ func busRefused(t *testing.T, bus port.MessageBus) {
 	}
 }
 
-// ledger keeps what handlers saw, and complains where two are at work on one stream.
+// ledger records handled messages, and reports two concurrent handlers of one stream.
 type ledger struct {
 	mu   sync.Mutex
 	t    testing.TB
@@ -262,7 +262,7 @@ func (l *ledger) wantOrder(streams, each int) {
 	}
 }
 
-// publishMany publishes messages s<stream>-<n>, the streams at the same time.
+// publishMany publishes messages s<stream>-<n>, the streams concurrently.
 func publishMany(t testing.TB, bus port.Publisher, streams, each int) {
 	t.Helper()
 	var publishing sync.WaitGroup

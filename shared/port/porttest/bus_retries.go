@@ -13,7 +13,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// Different streams are handled at the same time, up to the limit of the worker.
+// Different streams are handled concurrently, up to the limit of the worker.
 func busInFlight(t *testing.T, bus port.MessageBus) {
 	const limit = 3
 	entered, leave := make(chan string, 10), make(chan struct{})
@@ -98,7 +98,7 @@ func busRetryAfter(t *testing.T, bus port.MessageBus) {
 	}
 }
 
-// deadLetters waits for so many dead letters.
+// deadLetters waits for this number of dead letters.
 func deadLetters(t testing.TB, bus port.DeadLetters, n int) (dead []port.DeadLetter) {
 	t.Helper()
 	eventually(t, fmt.Sprint(n, " dead letters"), func() bool {
@@ -158,8 +158,8 @@ func busDeadLetters(t *testing.T, bus port.MessageBus) {
 	}
 }
 
-// bury makes dead letters, in order.
-func bury(t testing.TB, bus port.MessageBus, topic port.Topic, group string, ids ...string) {
+// makeDeadLetters makes dead letters, in order.
+func makeDeadLetters(t testing.TB, bus port.MessageBus, topic port.Topic, group string, ids ...string) {
 	t.Helper()
 	before := len(deadLetters(t, bus, 0))
 	for _, id := range ids {
@@ -171,8 +171,8 @@ func bury(t testing.TB, bus port.MessageBus, topic port.Topic, group string, ids
 }
 
 func busList(t *testing.T, bus port.MessageBus) {
-	bury(t, bus, port.CommandTopic, "c", "1", "2", "3")
-	bury(t, bus, port.ResultTopic, "o", "4", "5")
+	makeDeadLetters(t, bus, port.CommandTopic, "c", "1", "2", "3")
+	makeDeadLetters(t, bus, port.ResultTopic, "o", "4", "5")
 	all := deadLetters(t, bus, 5)
 	for what, c := range map[string]struct {
 		query port.DeadLetterQuery
@@ -203,7 +203,7 @@ func busList(t *testing.T, bus port.MessageBus) {
 
 func busDeadLetterActions(t *testing.T, bus port.MessageBus) {
 	ctx := t.Context()
-	bury(t, bus, port.CommandTopic, "g", "1", "2", "3")
+	makeDeadLetters(t, bus, port.CommandTopic, "g", "1", "2", "3")
 	dead := deadLetters(t, bus, 3)
 	if err := bus.DropDeadLetter(ctx, dead[1].Number); err != nil {
 		t.Fatal(err)

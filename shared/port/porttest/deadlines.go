@@ -123,7 +123,7 @@ func wantIDs(t testing.TB, what string, got []string, want ...string) {
 	}
 }
 
-// A process may mean never, and say so with a year that no count of nanoseconds reaches.
+// A process may set a deadline in a year beyond the range of nanoseconds, meaning never.
 func deadlineFarAway(t *testing.T, deadlines port.Deadlines) {
 	for _, year := range []int{2263, 3000, 9000} {
 		d := deadline(fmt.Sprint("i", year), "d", fmt.Sprint("year-", year), 0)
@@ -352,7 +352,7 @@ func deadlinesDrain(t *testing.T, deadlines port.Deadlines) {
 	if err := <-ended; err != nil || !finished {
 		t.Errorf("Due ended with %v", err)
 	}
-	// What the handler has done counts, although the context had ended: it does not come again before another one.
+	// A handler that returns nil after the end of the context has handled the deadline: another one follows.
 	setDeadline(t, deadlines, deadline("a", "m", "next", 0))
 	wantIDs(t, "due", dueIDs(t, deadlines, 1), "next")
 }

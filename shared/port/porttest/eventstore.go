@@ -138,7 +138,7 @@ func refused(t *testing.T, store port.EventStore) {
 	wantErr(t, "Last under an ended context", err, port.ErrUnavailable)
 }
 
-// What could not be read again is not written in the first place.
+// A commit that could not be read is not written.
 func unreadable(t *testing.T, store port.EventStore) {
 	for what, c := range map[string]struct {
 		change func(*core.Commit)

@@ -13,7 +13,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// A writer whose answer was lost tries again with what it expected before.
+// A writer whose answer was lost retries with the same expected revision.
 func triedAgain(t *testing.T, store port.EventStore) {
 	s := stream("a")
 	first := appendOK(t, store, core.Revision{}, commit(s, "c1", 2))

@@ -33,7 +33,7 @@ func Feed(t *testing.T, open func(t testing.TB) port.Log) {
 
 var errDone = errors.New("seen enough")
 
-// collect follows a partition until it has so many commits.
+// collect follows a partition until it has this number of commits.
 func collect(t testing.TB, log port.Feed, after core.Position, maxBatch, count int) []core.Commit {
 	t.Helper()
 	var commits []core.Commit
@@ -61,7 +61,7 @@ func collect(t testing.TB, log port.Feed, after core.Position, maxBatch, count i
 	return commits
 }
 
-// fill appends commits to several streams and returns how many each partition has.
+// fill appends commits to several streams and returns the number of each partition.
 func fill(t testing.TB, log port.Log, streams, each int) map[int]int {
 	t.Helper()
 	count := map[int]int{}
@@ -105,7 +105,7 @@ func feedResumes(t *testing.T, log port.Log) {
 	}
 }
 
-// What is pending is what the partition held after the batch when it was read.
+// Pending is the number of commits after the batch when it was read.
 func feedPending(t *testing.T, log port.Log) {
 	for p, n := range fill(t, log, 1, 30) {
 		seen := 0

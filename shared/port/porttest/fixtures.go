@@ -11,14 +11,14 @@ import (
 	"orchestrix/shared/port"
 )
 
-// patience is how long the suites wait for what has to happen.
+// patience is the timeout of conditions.
 const patience = 30 * time.Second
 
 func stream(id string) core.Stream {
 	return core.Stream{Tenant: core.DefaultTenant, Category: "thing", ID: id}
 }
 
-// commit makes a commit of so many events, none of them the same.
+// commit returns a commit of this number of different events.
 func commit(s core.Stream, id string, events int) core.Commit {
 	c := core.Commit{
 		Stream: s, Time: time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC),
@@ -44,7 +44,7 @@ func appendOK(t testing.TB, store port.Appender, expected core.Revision, c core.
 	return revision
 }
 
-// read collects a stream after a version.
+// read returns the commits of a stream after a version.
 func read(t testing.TB, store port.Reader, s core.Stream, after core.Version) []core.Commit {
 	t.Helper()
 	var commits []core.Commit

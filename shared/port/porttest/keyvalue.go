@@ -194,7 +194,7 @@ func kvKeys(t *testing.T, kv port.KeyValue) {
 	}
 }
 
-// watch collects what is seen until it is what was wanted.
+// watch collects entries until they equal the expected ones.
 func watch(t *testing.T, kv port.KeyValue, prefix string, started func(), want ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -98,7 +98,7 @@ func claim(t testing.TB, store port.ViewStore, view core.ViewSpec, partition int
 	return &worker{t: t, store: store, view: view, lease: c.Lease, at: c.Position}
 }
 
-// apply folds once, moving on by one sequence.
+// apply folds once, and moves the checkpoint by one sequence.
 func (w *worker) apply(keys []port.DocumentKey, fold documentFold) error {
 	next := w.at
 	next.Sequence++

@@ -12,7 +12,7 @@ import (
 
 var ada = core.Action{Who: "ada", Reason: "a test"}
 
-// statusOf finds a build of the view of the suite; nil where there is none.
+// statusOf returns a build of the suite's view, or nil.
 func statusOf(t testing.TB, store port.ViewStore, number string) *port.BuildStatus {
 	t.Helper()
 	builds, err := store.Builds(t.Context())
@@ -150,8 +150,7 @@ func viewCancel(t *testing.T, store port.ViewStore) {
 	viewDropCancelled(t, store, cancelled)
 }
 
-// viewDropCancelled drops the build, which was called off and is the newest: it is not begun again, and neither is its number
-// given to another.
+// viewDropCancelled drops a cancelled build that is the newest. The build is not started again, and its number is not reused.
 func viewDropCancelled(t *testing.T, store port.ViewStore, cancelled core.Build) {
 	for _, want := range []int{1, 0} {
 		dropped, err := store.Drop(t.Context(), "", time.Now().Add(time.Hour), by("drop"))
@@ -220,7 +219,7 @@ func viewWorkers(t *testing.T, store port.ViewStore) {
 	}
 }
 
-// The mark of the log goes with the checkpoint.
+// The mark of the log is stored with the checkpoint.
 func viewMark(t *testing.T, store port.ViewStore) {
 	w := prepare(t, store, things, 0)
 	mark := port.LogMark{Created: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Commit: []byte{1, 2, 3}}
@@ -239,8 +238,8 @@ func viewMark(t *testing.T, store port.ViewStore) {
 	}
 }
 
-// viewActivateReleased is about a partition that was empty when the new build looked, and of which the old one has a commit
-// since: readers would lose it.
+// viewActivateReleased tests a partition that was empty when the new build read it, while the old build has a later commit,
+// which readers would lose.
 func viewActivateReleased(t *testing.T, store port.ViewStore) {
 	newer := things
 	newer.Version = 2
@@ -255,7 +254,7 @@ func viewActivateReleased(t *testing.T, store port.ViewStore) {
 	if active, err := store.Activate(t.Context(), newer, 1); err != nil || active {
 		t.Errorf("Activate of a build that is behind is %v, %v", active, err)
 	}
-	// Who sees an empty partition only now follows another log.
+	// A worker that finds the partition empty now follows another log.
 	if _, err := store.Renew(t.Context(), []port.Lease{fresh.lease}, []time.Time{time.Now()}, longLease); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 const shortLease = 50 * time.Millisecond
 
-// awaitClaim claims until the lease before has run out.
+// awaitClaim claims until the previous lease has expired.
 func awaitClaim(t testing.TB, store port.ViewStore, owner string, ttl time.Duration) port.Checkpoint {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

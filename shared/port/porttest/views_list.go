@@ -106,7 +106,7 @@ func viewListOdd(t *testing.T, store port.ViewStore) {
 	wantList(t, store, core.ListQuery{Sort: "name"}, "6", "4", "1", "2", "3", "5")
 }
 
-// A list that is read while documents come and go shows each document that stays exactly once.
+// A list that is read during writes and deletions has each document that stays exactly once.
 func viewListMoves(t *testing.T, store port.ViewStore) {
 	w := prepare(t, store, things, 0)
 	documents := map[string]string{}

@@ -29,7 +29,7 @@ func failed(message string) *port.Failure {
 
 func lanes(all ...port.Lane) func() []port.Lane { return func() []port.Lane { return all } }
 
-// park parks events of one lane, each at a position of its own.
+// park parks events of one lane, each at another position.
 func (w *worker) park(lane port.Lane, failures ...*port.Failure) {
 	w.t.Helper()
 	for _, failure := range failures {

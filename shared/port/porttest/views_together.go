@@ -16,7 +16,7 @@ import (
 // other is a second view of the suite, whose documents are written from all partitions.
 var other = core.ViewSpec{Name: "others-by-name", Version: 1, Shared: true, Fields: core.Fields{{Name: "name", Kind: core.Text}}}
 
-// application moves a worker on by one, and writes a document, or removes it where data is empty.
+// application moves a worker by one sequence, and writes a document, or removes it where data is empty.
 func (w *worker) application(key, data string) port.Application {
 	next := core.Position{Partition: w.at.Partition, Sequence: w.at.Sequence + 1}
 	k := port.DocumentKey{Tenant: core.DefaultTenant, Key: key}
@@ -128,8 +128,7 @@ func viewTogetherPartitions(t *testing.T, store port.ViewStore) {
 	}
 }
 
-// Transactions of several views and partitions come out as if there were one after the other, though others renew the
-// leases meanwhile.
+// Concurrent transactions of several views and partitions are serializable, also during renewals of leases.
 func viewTogetherRace(t *testing.T, store port.ViewStore) {
 	const partitions, rounds = 4, 30
 	another := other
