@@ -100,7 +100,7 @@ func (projections) list(_ context.Context, p *Projections, _ *struct{}) (Project
 func (h projections) view(in *viewAction, did string) (*core.ViewType, core.Action, error) {
 	if in.View == runtime.ProcessFollower {
 		action, err := in.action(did, false)
-		return process.FollowerView(), action, err
+		return process.CheckpointView(), action, err
 	}
 	view, ok := h.registry.View(in.View)
 	if !ok {

@@ -152,8 +152,8 @@ func (s *workerStack) run(queues ...*async.Worker) {
 func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	good := runtime.AsyncMessage{Command: addCommand("a", "good", 5), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
-	bad := runtime.AsyncMessage{Command: addCommand("a", "bad", -6), OutcomeTo: asker("p"), ReplyTo: "_INBOX.2"}
+	good := runtime.AsyncMessage{Command: addCommand("a", "good", 5), ResultTo: asker("p"), ReplyTo: "_INBOX.1"}
+	bad := runtime.AsyncMessage{Command: addCommand("a", "bad", -6), ResultTo: asker("p"), ReplyTo: "_INBOX.2"}
 	for _, m := range []runtime.AsyncMessage{good, bad} {
 		if o, err := s.submitter.Submit(t.Context(), m); err != nil || o.State != runtime.Pending || o.CommandID != m.ID || o.Stream != "counter-a" {
 			t.Fatalf("submitted: %+v, %v", o, err)
@@ -185,7 +185,7 @@ func TestARejectionIsFinal(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
 	q := s.worker(s.executor())
-	no := runtime.AsyncMessage{Command: addCommand("a", "take", -1), OutcomeTo: asker("p")}
+	no := runtime.AsyncMessage{Command: addCommand("a", "take", -1), ResultTo: asker("p")}
 	s.handle(q, no)
 	s.handle(q, runtime.AsyncMessage{Command: addCommand("a", "give", 1)})
 	s.handle(q, no) // its acknowledgement was lost, and by now it would be accepted
@@ -225,7 +225,7 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 		func() { flaky.after = cut },  // stored, but the worker doesn't know
 		func() { s.broken = cut },     // not all are sent
 	} {
-		m := runtime.AsyncMessage{Command: addCommand("a", fmt.Sprint("c", i), 1), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
+		m := runtime.AsyncMessage{Command: addCommand("a", fmt.Sprint("c", i), 1), ResultTo: asker("p"), ReplyTo: "_INBOX.1"}
 		breakOff()
 		if err := q.Handle(t.Context(), s.delivery(m, 1)); !errors.Is(err, port.ErrUnavailable) || port.IsTerminated(err) {
 			t.Errorf("step %d: %v", i, err)
@@ -254,7 +254,7 @@ func TestATransientErrorIsNoRejection(t *testing.T) {
 		q := s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) {
 			return runtime.Result{}, fmt.Errorf("x: %w", failure)
 		}))
-		err := q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}, 1000))
+		err := q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "c", 1), ResultTo: asker("p")}, 1000))
 		if !errors.Is(err, failure) || port.IsTerminated(err) {
 			t.Errorf("%v became %v", failure, err)
 		}
@@ -305,7 +305,7 @@ func TestMessagesThatAreNotCommands(t *testing.T) {
 func TestACommandIDOnTheBusBelongsToOneCommand(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	first := runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
+	first := runtime.AsyncMessage{Command: addCommand("a", "c", 1), ResultTo: asker("p")}
 	if _, err := s.submitter.Submit(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestACommandIDOnTheBusBelongsToOneCommand(t *testing.T) {
 		if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: other}); !errors.Is(err, runtime.ErrCommandReused) {
 			t.Errorf("submit: %v", err)
 		}
-		s.handle(q, runtime.AsyncMessage{Command: other, OutcomeTo: asker("p")})
+		s.handle(q, runtime.AsyncMessage{Command: other, ResultTo: asker("p")})
 	}
 	s.want("c", runtime.Pending, 0, "")
 	s.handle(q, first)
@@ -344,7 +344,7 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 		{"rejected first", no, yes, []runtime.AsyncState{runtime.Rejected, runtime.Accepted}},
 	} {
 		s := newWorkerStack(t)
-		m := runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
+		m := runtime.AsyncMessage{Command: addCommand("a", "c", 1), ResultTo: asker("p")}
 		slow := s.worker(executorFunc(func(_ context.Context, command runtime.Command) (runtime.Result, error) {
 			s.handle(s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) { return c.first(command) })), m)
 			return c.second(command)

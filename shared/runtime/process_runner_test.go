@@ -183,7 +183,7 @@ func TestProcessesBeginAgainOnAnotherLog(t *testing.T) {
 		}
 		return fmt.Errorf("it is %+v", r.Status())
 	})
-	if _, err := views.Rebuild(t.Context(), process.FollowerView().ViewSpec, false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
+	if _, err := views.Rebuild(t.Context(), process.CheckpointView().ViewSpec, false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
 		t.Fatal(err)
 	}
 	second.awaitStatus(t, "m1", processes.StatusCompleted)

@@ -85,7 +85,7 @@ func wantBuild(views port.ViewStore, b core.Build, state port.BuildState) error 
 func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
 	t.Parallel()
 	views, registry := memory.NewViews(), counting(t, 1, nil)
-	own, other := counterView(t, "by-id").Build(), process.FollowerView().Build()
+	own, other := counterView(t, "by-id").Build(), process.CheckpointView().Build()
 	for _, b := range []core.Build{own, other} {
 		retire(t, views, core.ViewSpec{Name: b.View, Version: b.Version})
 	}

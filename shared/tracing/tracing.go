@@ -103,7 +103,7 @@ const (
 	Version  = attribute.Key("orchestrix.stream.version")
 	Position = attribute.Key("orchestrix.position")
 	Command  = attribute.Key("orchestrix.command")
-	Outcome  = attribute.Key("orchestrix.outcome")
+	Result   = attribute.Key("orchestrix.outcome")
 	Source   = attribute.Key("orchestrix.load.source")
 	Events   = attribute.Key("orchestrix.events")
 	View     = attribute.Key("orchestrix.view")

@@ -87,7 +87,7 @@ func (r *Runner) route(work *instanceWork, p *core.ProcessType, c *follower.Deco
 	})
 }
 
-// parkUnroutable adds to the work that an event is parked in an instance of its own, as its instance is unknown.
+// parkUnroutable adds work that parks an event in an instance of its own, because the event's instance is unknown.
 func (r *Runner) parkUnroutable(work *instanceWork, p *core.ProcessType, tenant string, t processes.Trigger, from runtime.Command, cause error) {
 	instance, command := processes.Lose(p, tenant, t)
 	from.Stream = instance
@@ -134,7 +134,7 @@ func (r *Runner) traced(ctx context.Context, name string, c *follower.DecodedCom
 	return err
 }
 
-// origin returns what the commands and deadlines that a commit causes carry on from it.
+// origin returns a command with the correlation, causation and trace that the commands and deadlines of a commit continue.
 func origin(c *follower.DecodedCommit) runtime.Command {
 	return runtime.Command{CorrelationID: c.CorrelationID, CausationID: c.Command.ID, Trace: c.Trace}
 }

@@ -31,7 +31,7 @@ type Retried struct {
 
 const (
 	maxDrained    = 100 // maximum number of events in one transaction
-	drainAttempts = 10  // to read a lane that changes meanwhile
+	drainAttempts = 10  // to read a lane that changes while it is read
 )
 
 // Retry applies a failed event again and, if that succeeds, the events that wait behind it. It returns [core.ErrNotFound],
@@ -97,7 +97,7 @@ func (p *Parking) drain(ctx context.Context, b core.Build, lane port.Lane, by *c
 // drainBatch applies the first events of a lane in one transaction.
 func (p *Parking) drainBatch(ctx context.Context, view *core.ViewType, b core.Build, lane port.Lane, waiting []port.Parked, by *core.Action) (applied int, failure *port.Failure, err error) {
 	d := port.Drain{Lane: lane, By: by}
-	var events [][]step
+	var events [][]Step
 	for _, w := range waiting {
 		steps, err := p.steps(ctx, view, w)
 		if err != nil {
@@ -111,8 +111,8 @@ func (p *Parking) drainBatch(ctx context.Context, view *core.ViewType, b core.Bu
 	}
 	slices.SortFunc(d.Keys, port.DocumentKey.Compare)
 	d.Keys = slices.Compact(d.Keys)
-	err = p.views.Drain(ctx, follower.SpecOf(view.ViewSpec, b), d, func(current port.Current) (port.FoldResult, int, *port.Failure, error) {
-		run := drainRun{view: view, lane: lane, current: current, documents: map[port.DocumentKey]*Document{}}
+	err = p.views.Drain(ctx, follower.BuildSpec(view.ViewSpec, b), d, func(current port.Current) (port.FoldResult, int, *port.Failure, error) {
+		run := drainRun{view: view, lane: lane, current: current, documents: map[port.DocumentKey]*DocumentFold{}}
 		var result port.FoldResult
 		result, applied, failure = run.applyAll(events)
 		return result, applied, failure, nil
@@ -122,15 +122,15 @@ func (p *Parking) drainBatch(ctx context.Context, view *core.ViewType, b core.Bu
 
 // steps reads the event from the log again and returns what this program folds of it. In the lane of a document, these are
 // the changes of that document only.
-func (p *Parking) steps(ctx context.Context, view *core.ViewType, w port.Parked) ([]step, error) {
+func (p *Parking) steps(ctx context.Context, view *core.ViewType, w port.Parked) ([]Step, error) {
 	commit, err := port.CommitAt(ctx, p.feed, w.Position)
 	if err != nil {
 		return nil, fmt.Errorf("read parked event %d: %w", w.ID, err)
 	}
-	decoded := follower.NewDecodedCommit(p.registry, commit)
+	decoded := follower.DecodeCommit(p.registry, commit)
 	steps := AppendSteps(nil, view, &decoded)
 	if w.Event != wholeCommit {
-		steps = slices.DeleteFunc(steps, func(s step) bool { return s.index != w.Event && s.index != wholeCommit })
+		steps = slices.DeleteFunc(steps, func(s Step) bool { return s.index != w.Event && s.index != wholeCommit })
 	}
 	if key, ok := w.Lane.Document(); ok {
 		for i := range steps {
@@ -145,12 +145,12 @@ type drainRun struct {
 	view      *core.ViewType
 	lane      port.Lane
 	current   port.Current
-	documents map[port.DocumentKey]*Document
+	documents map[port.DocumentKey]*DocumentFold
 	parked    []port.Parking
 }
 
 // applyAll applies events until one fails.
-func (r *drainRun) applyAll(events [][]step) (result port.FoldResult, done int, failure *port.Failure) {
+func (r *drainRun) applyAll(events [][]Step) (result port.FoldResult, done int, failure *port.Failure) {
 	for _, steps := range events {
 		if failure = r.applyEvent(steps); failure != nil {
 			break
@@ -169,10 +169,10 @@ func (r *drainRun) applyAll(events [][]step) (result port.FoldResult, done int, 
 }
 
 // applyEvent applies one event to all of its documents or to none.
-func (r *drainRun) applyEvent(steps []step) *port.Failure {
-	var changed []*Document
+func (r *drainRun) applyEvent(steps []Step) *port.Failure {
+	var changed []*DocumentFold
 	parkedBefore := len(r.parked)
-	fail := func(s *step, err error) *port.Failure {
+	fail := func(s *Step, err error) *port.Failure {
 		for _, d := range slices.Backward(changed) {
 			d.undo()
 		}
@@ -206,11 +206,11 @@ func (r *drainRun) applyEvent(steps []step) *port.Failure {
 	return nil
 }
 
-func (r *drainRun) document(key port.DocumentKey) (*Document, error) {
+func (r *drainRun) document(key port.DocumentKey) (*DocumentFold, error) {
 	if d := r.documents[key]; d != nil {
 		return d, nil
 	}
-	d := NewDocument(r.view, key, r.current.Documents[key])
+	d := NewDocumentFold(r.view, key, r.current.Documents[key])
 	if err := d.open(); err != nil {
 		return nil, err
 	}
