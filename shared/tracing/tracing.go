@@ -36,7 +36,7 @@ func (c carrier) Get(name string) string { return *c.field(name) }
 func (c carrier) Set(name, value string) { *c.field(name) = value }
 func (c carrier) Keys() []string         { return []string{"traceparent", "tracestate"} }
 
-// Of is the trace of ctx as headers and the log carry it; the zero Trace if there is none.
+// Of returns the trace of ctx in the form of headers and of the log; the zero Trace if there is none.
 func Of(ctx context.Context) core.Trace {
 	var t core.Trace
 	w3c.Inject(ctx, carrier{&t})
