@@ -17,7 +17,7 @@ type Projections struct {
 	Log       port.Log
 	Views     port.ViewStore
 	Projector *projection.Projector
-	Parking   *projection.Parking
+	Parking   *projection.ParkedEvents
 }
 
 // Projections adds the routes of views, parked events and recorded actions.

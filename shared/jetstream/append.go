@@ -61,11 +61,11 @@ func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit)
 
 // startSend starts the span of a commit that is published, and stores its trace in the commit.
 func (l *Log) startSend(ctx context.Context, p *pendingCommit) (context.Context, trace.Span) {
-	if !tracing.On(ctx) {
+	if !tracing.Recording(ctx) {
 		return ctx, tracing.NoSpan
 	}
 	ctx, span := tracing.Send(ctx, "nats", l.streamName(p.partition), p.messageID)
-	p.Trace = tracing.Of(ctx)
+	p.Trace = tracing.FromContext(ctx)
 	return ctx, span
 }
 

@@ -33,7 +33,7 @@ func TestCommandsTravelWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		if message.To != sent.Stream {
-			t.Errorf("the message goes to %s", message.To)
+			t.Errorf("the message is for %s", message.To)
 		}
 		got, err := runtime.DecodeAsync(message)
 		if err != nil || !reflect.DeepEqual(got, sent) {
@@ -69,7 +69,7 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 		"a line break":           func(m *runtime.AsyncMessage) { m.Name = "add\r\nx: y" },
 		"a wildcard":             func(m *runtime.AsyncMessage) { m.Stream.ID = ">" },
 		"another tenant's":       func(m *runtime.AsyncMessage) { m.ResultTo.Tenant = "other" },
-		"half an outcome":        func(m *runtime.AsyncMessage) { m.ResultTo.ID = "" },
+		"half a receiver":        func(m *runtime.AsyncMessage) { m.ResultTo.ID = "" },
 		"reply into the log":     func(m *runtime.AsyncMessage) { m.ReplyTo = "orx.evt.0.acme.counter.7" },
 		"reply to the server":    func(m *runtime.AsyncMessage) { m.ReplyTo = "$JS.API.STREAM.DELETE.ORX_EVENTS_0" },
 		"reply to many":          func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX.*" },
@@ -92,8 +92,8 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 		"no id":           func(h map[string]string) { delete(h, "orx-command-id") },
 		"no name":         func(h map[string]string) { delete(h, "orx-command") },
 		"a bad version":   func(h map[string]string) { h["orx-if-match"] = "two" },
-		"no outcome id":   func(h map[string]string) { h["orx-outcome-to"] = "process-count" },
-		"a bad outcome":   func(h map[string]string) { h["orx-outcome-to"] = "process-count/a.b" },
+		"no receiver id":  func(h map[string]string) { h["orx-outcome-to"] = "process-count" },
+		"a bad receiver":  func(h map[string]string) { h["orx-outcome-to"] = "process-count/a.b" },
 		"a reply to evil": func(h map[string]string) { h["orx-reply-to"] = "orx.evt.0.acme.counter.7" },
 	} {
 		m := commandMessage()

@@ -279,7 +279,7 @@ func (s *processStack) awaitStatus(t *testing.T, id string, status processes.Sta
 	runtimetest.Eventually(t, "instance "+id, func() error {
 		p := s.instance(t, id)
 		if p.Status != status || status.Ended() && len(p.Sent) > 0 {
-			return fmt.Errorf("it is %q (%s%s), not %s; %d commands have no outcome", p.Status, p.Reason, p.Error, status, len(p.Sent))
+			return fmt.Errorf("it is %q (%s%s), not %s; %d commands have no result", p.Status, p.Reason, p.Error, status, len(p.Sent))
 		}
 		return nil
 	})

@@ -57,7 +57,7 @@ func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 	}
 }
 
-// read tells when a value has been read.
+// read signals each read of a value.
 type read struct {
 	port.KeyValue
 	done chan struct{}
@@ -104,7 +104,7 @@ func TestAWaitForTheSizeEndsWithItsContext(t *testing.T) {
 		t.Error("the cancelled caller still waits")
 	}
 	close(answer)
-	if err := errors.Join(<-first, <-third); err != nil { // the third uses what the first has learned
+	if err := errors.Join(<-first, <-third); err != nil { // the third uses the measurement of the first
 		t.Error(err)
 	}
 }

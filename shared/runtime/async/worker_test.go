@@ -120,7 +120,7 @@ func (s *workerStack) published(count int) []runtime.AsyncStatus {
 	err := s.bus.Subscribe(ctx, port.ResultTopic, port.Subscription{Group: "test", MaxInFlight: 1}, func(_ context.Context, d port.Delivery) error {
 		o, err := runtime.DecodeStatus(d.Message)
 		if err != nil || d.To != asker("p") {
-			s.t.Errorf("outcome for %s: %v", d.To, err)
+			s.t.Errorf("result for %s: %v", d.To, err)
 		}
 		if got = append(got, o); len(got) == count {
 			stop()
@@ -164,10 +164,10 @@ func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	s.run(s.worker(s.executor()))
 	s.want("good", runtime.Accepted, 1, "")
 	s.want("bad", runtime.Rejected, 0, "counter-negative")
-	told := s.published(2)
-	if told[0].CommandID != "good" || told[0].State != runtime.Accepted || told[0].Position == "" || !slices.Equal(told[0].Events, []string{"Added"}) ||
-		told[1].CommandID != "bad" || told[1].State != runtime.Rejected || told[1].Code != "counter-negative" || string(told[1].Problem) != `{"status":422}` {
-		t.Errorf("told: %+v", told)
+	sent := s.published(2)
+	if sent[0].CommandID != "good" || sent[0].State != runtime.Accepted || sent[0].Position == "" || !slices.Equal(sent[0].Events, []string{"Added"}) ||
+		sent[1].CommandID != "bad" || sent[1].State != runtime.Rejected || sent[1].Code != "counter-negative" || string(sent[1].Problem) != `{"status":422}` {
+		t.Errorf("statuses: %+v", sent)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +223,7 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 	cut := fmt.Errorf("%w: interrupted", port.ErrUnavailable)
 	for i, breakOff := range []func(){
 		func() { flaky.before = cut }, // executed, but not stored
-		func() { flaky.after = cut },  // stored, but the worker doesn't know
+		func() { flaky.after = cut },  // stored, but the worker has got an error
 		func() { s.broken = cut },     // not all are sent
 	} {
 		m := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", fmt.Sprint("c", i), 1), ResultTo: asker("p"), ReplyTo: "_INBOX.1"}
@@ -236,8 +236,8 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 		s.want(m.ID, runtime.Accepted, core.Version(i+1), "")
 	}
 	s.wantVersion("a", 3)
-	if told := s.published(3); told[2].Version != 3 {
-		t.Errorf("told %+v", told)
+	if sent := s.published(3); sent[2].Version != 3 {
+		t.Errorf("statuses %+v", sent)
 	}
 }
 
@@ -321,8 +321,8 @@ func TestACommandIDOnTheBusBelongsToOneCommand(t *testing.T) {
 	s.handle(q, first)
 	s.want("c", runtime.Accepted, 1, "")
 	s.wantVersion("b", 0)
-	if told := s.published(3); told[0].State != runtime.Rejected || told[1].State != runtime.Rejected || told[2].State != runtime.Accepted {
-		t.Errorf("told %+v", told)
+	if sent := s.published(3); sent[0].State != runtime.Rejected || sent[1].State != runtime.Rejected || sent[2].State != runtime.Accepted {
+		t.Errorf("statuses %+v", sent)
 	}
 }
 
@@ -339,7 +339,7 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		first, second decide // in the order in which they are kept
-		told          []runtime.AsyncState
+		sent          []runtime.AsyncState
 	}{
 		{"accepted first", yes, no, []runtime.AsyncState{runtime.Accepted}},
 		{"rejected first", no, yes, []runtime.AsyncState{runtime.Rejected, runtime.Accepted}},
@@ -352,9 +352,9 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 		}))
 		s.handle(slow, m)
 		s.want("c", runtime.Accepted, 1, "")
-		for i, o := range s.published(len(c.told)) {
-			if o.State != c.told[i] {
-				t.Errorf("%s: told %s as number %d", c.name, o.State, i)
+		for i, o := range s.published(len(c.sent)) {
+			if o.State != c.sent[i] {
+				t.Errorf("%s: %s was sent as number %d", c.name, o.State, i)
 			}
 		}
 	}
@@ -377,7 +377,7 @@ func TestCommandsOfAnAggregateKeepTheirOrder(t *testing.T) {
 		i := 0
 		for c, err := range port.Read(t.Context(), s.log, runtimetest.CounterStream(fmt.Sprint(a)), 0) {
 			if want := fmt.Sprintf("c%d-%d", a, i); err != nil || c.Command.ID != want {
-				t.Fatalf("%s comes in place of %s: %v", c.Command.ID, want, err)
+				t.Fatalf("%s was delivered in place of %s: %v", c.Command.ID, want, err)
 			}
 			i++
 		}

@@ -32,7 +32,7 @@ func TestACommandBecomesACommit(t *testing.T) {
 		t.Errorf("result is %+v, the log holds %+v", result, last)
 	}
 	if last.Command.ID != "c1" || last.CorrelationID != "c1" || last.CausationID != "c1" || last.Command.Hash == "" {
-		t.Errorf("the commit does not tell its command: %+v", last)
+		t.Errorf("the commit does not name its command: %+v", last)
 	}
 }
 
@@ -205,7 +205,7 @@ func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 	var second sync.WaitGroup
 	second.Go(func() {
 		_, err := x.Execute(ctx, runtimetest.AddCommand("a", "c2", 1))
-		for errors.Is(err, runtime.ErrOverloaded) { // the third command took the only place in the queue just then
+		for errors.Is(err, runtime.ErrOverloaded) { // the third command had the only slot of the queue at that moment
 			_, err = x.Execute(ctx, runtimetest.AddCommand("a", "c2", 1))
 		}
 		if !errors.Is(err, port.ErrUnavailable) {

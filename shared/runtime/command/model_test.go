@@ -153,12 +153,12 @@ type step struct {
 
 const (
 	sendNew        = "a new command"
-	sendAgain      = "a command comes twice"
-	sendOther      = "its id comes with another body"
+	sendAgain      = "a command is sent twice"
+	sendOther      = "its id is sent with another body"
 	restartService = "a service restarts"
 	loseSnapshots  = "snapshots are lost"
-	loseAppend     = "an append gets lost"
-	loseAnswer     = "an answer gets lost"
+	loseAppend     = "an append is lost"
+	loseAnswer     = "an answer is lost"
 )
 
 var actions = []string{sendNew, sendAgain, sendOther, restartService, loseSnapshots, loseAppend, loseAnswer}
@@ -242,7 +242,7 @@ func shorten(steps []step, play func([]step) error) []step {
 	return steps
 }
 
-// Whatever happens to services, caches, snapshots and answers, the results of commands are those of a simple model.
+// With faults of services, caches, snapshots and answers, the results of commands are those of a simple model.
 func TestExecutorsDoWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()

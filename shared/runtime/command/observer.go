@@ -170,7 +170,7 @@ type observedAppender struct {
 func (o observedAppender) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	started := time.Now()
 	ctx, span := tracing.Step(ctx, "append")
-	c.Trace = tracing.Of(ctx)
+	c.Trace = tracing.FromContext(ctx)
 	revision, err := o.next.Append(ctx, expected, c)
 	result := "stored"
 	switch {

@@ -125,7 +125,7 @@ func TestACommandTrustsASnapshotUntilTheLogContradicts(t *testing.T) {
 	}
 	saveCounters(t, log, snapshots, 3, ids...)
 
-	// A new counter rejects a subtraction: the optimistic attempt on a new counter comes to nothing.
+	// A new counter rejects a subtraction: the optimistic attempt on a new counter fails.
 	x := runtimetest.NewExecutor(t, silent{log}, snapshots, command.Config{})
 	for _, id := range ids[:50] {
 		if got := runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, "next", -1)); got.Version != 4 {
@@ -226,7 +226,7 @@ func TestCommandsGoOnWithoutSnapshots(t *testing.T) {
 type late struct {
 	*memory.Snapshots
 	mu       sync.Mutex
-	failures int // still to come
+	failures int // that remain
 	asked    []string
 }
 

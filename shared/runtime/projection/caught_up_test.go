@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/runtime/command"
 )
 
-// heldUp is longer than a request to the store may take: the store can't tell how long it was in flight.
+// heldUp is longer than a request to the store may take: the store does not see how long it was in flight.
 const heldUp = time.Second
 
 // stalling is a store that delays a worker between its read of the heads and its next request, and applies nothing meanwhile.

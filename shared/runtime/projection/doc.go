@@ -4,6 +4,6 @@
 // of commits becomes the steps of a view, the steps are folded into documents, and documents and checkpoint are stored in one
 // transaction. Small batches of several views share a transaction.
 //
-// An event that can't be applied is parked, and later events of its lane queue behind it. [Parking] retries and skips parked
+// An event that can't be applied is parked, and later events of its lane queue behind it. [ParkedEvents] retries and skips parked
 // events for operators. Package verify uses [DocumentFold] and [AppendSteps] to fold documents without storing them.
 package projection

@@ -46,7 +46,7 @@ func TestAFailureMayHoldAnyText(t *testing.T) {
 			}
 			return nil
 		})
-		if r, err := projection.NewParking(registry, s.Log, s.Views).Retry(t.Context(), id, ada); err != nil || r.Failed == nil {
+		if r, err := projection.NewParkedEvents(registry, s.Log, s.Views).Retry(t.Context(), id, ada); err != nil || r.Failed == nil {
 			t.Errorf("the retry is %+v, %v", r, err)
 		}
 	})

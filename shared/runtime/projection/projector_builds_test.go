@@ -50,7 +50,7 @@ func cancelARebuild(t *testing.T, p *projection.Projector, views port.ViewStore)
 	if err != nil {
 		t.Fatal(err)
 	}
-	runtimetest.Eventually(t, "the projector knows the rebuild", func() error {
+	runtimetest.Eventually(t, "the projector has read the rebuild", func() error {
 		for _, report := range p.Status() {
 			if report.Build == b {
 				return nil

@@ -25,7 +25,7 @@ func TestProjectorFollowsTheLog(t *testing.T) {
 		p, _ := runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, s.Views, "one")
 		after := runtimetest.FeedCounters(t, s.Log, "after", 8, 12)
 		runtimetest.AwaitTallies(t, s.Views, runtimetest.MergeTallies(before, after))
-		runtimetest.Eventually(t, "every partition is caught up and says so", func() error {
+		runtimetest.Eventually(t, "every partition is caught up in the status", func() error {
 			reports := p.Status()
 			if len(reports) != 2 {
 				return fmt.Errorf("%d reports", len(reports))
@@ -196,7 +196,7 @@ func TestEventsAreParked(t *testing.T) {
 		if len(causes) != 2 || causes[0] != "number 13: can't count this" || causes[1] != runtimetest.ErrCount.Error() {
 			t.Errorf("the causes are %q", causes)
 		}
-		parking := projection.NewParking(registry, s.Log, s.Views)
+		parking := projection.NewParkedEvents(registry, s.Log, s.Views)
 		by := core.Action{Who: "ada"}
 		if r, err := parking.Retry(t.Context(), failed[0].ID, by); err != nil || r.Applied != 0 || r.Failed == nil {
 			t.Errorf("a retry without a change is %+v, %v", r, err)

@@ -88,7 +88,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*core.Commit) bool
-		says   []string
+		want   []string
 	}{
 		"a commit is missing": {
 			func(c *core.Commit) bool { return c.Position.Sequence != 3 },
@@ -142,7 +142,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantFinding(t, v, test.says...)
+			wantFinding(t, v, test.want...)
 		})
 	}
 }
@@ -154,9 +154,9 @@ func TestVerifyFindsWhatIsWrongWithViews(t *testing.T) {
 		_, stop := runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
 		runtimetest.AwaitTallies(t, s.Views, runtimetest.FeedCounters(t, s.Log, "a", 4, 5))
 		stop()
-		tamper(t, s.Views, runtimetest.CounterView(t, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "stranger": `{"total":1,"adds":1}`})
+		tamper(t, s.Views, runtimetest.CounterView(t, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "unexpected": `{"total":1,"adds":1}`})
 		wantFinding(t, verifyLog(t, registry, s, 0), `"a1": from the log: {"total":15,"adds":5}`+"\n"+`in the store: {"total":7,"adds":1}`,
-			`"a2": from the log: {"total":15,"adds":5}`+"\nin the store: (none)", `"stranger": from the log: (none)`)
+			`"a2": from the log: {"total":15,"adds":5}`+"\nin the store: (none)", `"unexpected": from the log: (none)`)
 	})
 }
 
@@ -169,7 +169,7 @@ func tamper(t testing.TB, views port.ViewStore, view core.ViewSpec, documents ma
 	}
 	var result port.FoldResult
 	var keys []port.DocumentKey
-	for _, key := range []string{"a1", "a2", "stranger"} {
+	for _, key := range []string{"a1", "a2", "unexpected"} {
 		k := port.DocumentKey{Tenant: core.DefaultTenant, Key: key}
 		keys = append(keys, k)
 		w := port.DocumentWrite{DocumentKey: k}
