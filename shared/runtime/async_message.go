@@ -125,9 +125,9 @@ func isInbox(subject string) bool {
 	return strings.HasPrefix(subject, replyPrefix) && len(tokens) > 1
 }
 
-// DecodeAsync reads a message of [AsyncMessage.Encode], or of any other NATS client, and checks its ids. The error wraps
+// DecodeAsyncMessage reads a message of [AsyncMessage.Encode], or of any other NATS client, and checks its ids. The error wraps
 // [core.ErrBadToken] if the message is not a command.
-func DecodeAsync(message port.Message) (AsyncMessage, error) {
+func DecodeAsyncMessage(message port.Message) (AsyncMessage, error) {
 	h := message.Header
 	m := AsyncMessage{Command: OriginOf(message), ReplyTo: h[headerReplyTo]}
 	m.Stream, m.Name, m.ID, m.Body = message.To, h[headerCommand], h[headerCommandID], message.Data

@@ -35,7 +35,7 @@ func TestCommandsTravelWhole(t *testing.T) {
 		if message.To != sent.Stream {
 			t.Errorf("the message is for %s", message.To)
 		}
-		got, err := runtime.DecodeAsync(message)
+		got, err := runtime.DecodeAsyncMessage(message)
 		if err != nil || !reflect.DeepEqual(got, sent) {
 			t.Errorf("%+v, %v came out of %+v", got, err, sent)
 		}
@@ -102,7 +102,7 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(message.Header)
-		if _, err := runtime.DecodeAsync(message); !errors.Is(err, core.ErrBadToken) {
+		if _, err := runtime.DecodeAsyncMessage(message); !errors.Is(err, core.ErrBadToken) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -124,7 +124,7 @@ func TestStatusesTravelWhole(t *testing.T) {
 			t.Errorf("the message is %+v", message)
 		}
 		ids[message.ID] = true
-		got, err := runtime.DecodeStatus(message)
+		got, err := runtime.DecodeAsyncStatus(message)
 		if err != nil || !reflect.DeepEqual(got, sent) {
 			t.Errorf("%+v, %v came out of %+v", got, err, sent)
 		}
@@ -133,7 +133,7 @@ func TestStatusesTravelWhole(t *testing.T) {
 		t.Error("two statuses have one message id")
 	}
 	for _, body := range []string{"", "null", "{", `{"command_id":"c","status":"pending"}`, `{"status":"accepted"}`, `{"command_id":"` + strings.Repeat("c", 200) + `","status":"accepted"}`} {
-		if _, err := runtime.DecodeStatus(port.Message{To: m.ResultTo, Data: []byte(body)}); !errors.Is(err, core.ErrBadPayload) {
+		if _, err := runtime.DecodeAsyncStatus(port.Message{To: m.ResultTo, Data: []byte(body)}); !errors.Is(err, core.ErrBadPayload) {
 			t.Errorf("status %q: %v", body, err)
 		}
 	}

@@ -64,9 +64,9 @@ func (s *AsyncStatus) Encode(m *AsyncMessage) (port.Message, error) {
 	return message, message.Check()
 }
 
-// DecodeStatus reads a message of [AsyncStatus.Encode]. The error wraps [core.ErrBadPayload] if the message is not a final
+// DecodeAsyncStatus reads a message of [AsyncStatus.Encode]. The error wraps [core.ErrBadPayload] if the message is not a final
 // status.
-func DecodeStatus(message port.Message) (AsyncStatus, error) {
+func DecodeAsyncStatus(message port.Message) (AsyncStatus, error) {
 	var s AsyncStatus
 	if err := json.Unmarshal(message.Data, &s); err != nil {
 		return AsyncStatus{}, fmt.Errorf("%w: result for %s: %w", core.ErrBadPayload, message.To, err)

@@ -8,5 +8,5 @@ const ProcessFollower = "process-runner"
 // reservedNames are the names of consumers that are not views.
 var reservedNames = []string{ProcessFollower}
 
-// IsReserved reports whether the builds of this name are those of a consumer that is not a view. Projectors do not drop them.
-func IsReserved(name string) bool { return slices.Contains(reservedNames, name) }
+// IsReservedName reports whether the builds of this name are those of a consumer that is not a view. Projectors do not drop them.
+func IsReservedName(name string) bool { return slices.Contains(reservedNames, name) }

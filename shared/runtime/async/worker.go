@@ -105,7 +105,7 @@ func (w *Worker) Run(ctx context.Context) error {
 // interrupted, the redelivered message continues at the first step that is not done. A final rejection is a status, not an
 // error.
 func (w *Worker) Handle(ctx context.Context, d port.Delivery) error {
-	m, err := runtime.DecodeAsync(d.Message)
+	m, err := runtime.DecodeAsyncMessage(d.Message)
 	if err != nil {
 		return port.Terminate(err) // it is unknown who waits for a status
 	}
@@ -166,7 +166,7 @@ func (w *Worker) execute(ctx context.Context, m *runtime.AsyncMessage) (runtime.
 	}, nil
 }
 
-// decode returns the command with its type and payload. [runtime.DecodeAsync] has checked the ids.
+// decode returns the command with its type and payload. [runtime.DecodeAsyncMessage] has checked the ids.
 func (w *Worker) decode(m *runtime.AsyncMessage) (runtime.Command, error) {
 	t, err := runtime.FindCommand(w.registry, m.Stream.Category, m.Name)
 	if err != nil {

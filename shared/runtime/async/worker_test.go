@@ -118,7 +118,7 @@ func (s *workerStack) published(count int) []runtime.AsyncStatus {
 	defer stop()
 	var got []runtime.AsyncStatus
 	err := s.bus.Subscribe(ctx, port.ResultTopic, port.Subscription{Group: "test", MaxInFlight: 1}, func(_ context.Context, d port.Delivery) error {
-		o, err := runtime.DecodeStatus(d.Message)
+		o, err := runtime.DecodeAsyncStatus(d.Message)
 		if err != nil || d.To != asker("p") {
 			s.t.Errorf("result for %s: %v", d.To, err)
 		}

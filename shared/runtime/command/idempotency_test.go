@@ -60,7 +60,7 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 	runtimetest.Eventually(t, "the server forgets", func() error {
 		ack, err := stream.PublishMsg(t.Context(), message)
 		if err == nil && ack.Duplicate {
-			err = errors.New("it remembers")
+			err = errors.New("the server still has the id")
 		}
 		return err
 	})

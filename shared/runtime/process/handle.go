@@ -41,7 +41,7 @@ func (r *Runner) handleCommits(ctx context.Context, b follower.CommitBatch) erro
 		}
 		if p, ok := r.registry.ProcessOf(c.Stream.Category); ok {
 			handledBefore := c.Position.Sequence <= b.Claimed.Sequence
-			work.add(c.Stream, func(ctx context.Context) error {
+			work.addTask(c.Stream, func(ctx context.Context) error {
 				return r.traced(ctx, p.Name+" effects", c, func(ctx context.Context) error { return r.dispatchCommit(ctx, p, c, handledBefore) })
 			})
 			continue
@@ -74,7 +74,7 @@ func (r *Runner) route(work *instanceWork, p *core.ProcessType, c *follower.Deco
 		return
 	}
 	instance := core.Stream{Tenant: c.Stream.Tenant, Category: p.Aggregate.Category, ID: id}
-	work.add(instance, func(ctx context.Context) error {
+	work.addTask(instance, func(ctx context.Context) error {
 		return r.traced(ctx, p.Name, c, func(ctx context.Context) error {
 			if err := r.config.Failpoint(PointTriggered); err != nil {
 				return err
@@ -91,7 +91,7 @@ func (r *Runner) route(work *instanceWork, p *core.ProcessType, c *follower.Deco
 func (r *Runner) parkUnroutable(work *instanceWork, p *core.ProcessType, tenant string, t processes.Trigger, from runtime.Command, cause error) {
 	instance, command := processes.Lose(p, tenant, t)
 	from.Stream = instance
-	work.add(instance, func(ctx context.Context) error {
+	work.addTask(instance, func(ctx context.Context) error {
 		r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, the event is parked", "parked", instance.String(), "event", t.ID, "error", cause)
 		_, err := r.instances.ExecuteInternal(ctx, from, command)
 		if errors.Is(err, port.ErrTooLarge) {

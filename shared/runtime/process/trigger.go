@@ -15,7 +15,7 @@ import (
 
 // handleResult passes the result of a command to the instance that has sent it.
 func (r *Runner) handleResult(ctx context.Context, d port.Delivery) error {
-	decoded, err := runtime.DecodeStatus(d.Message)
+	decoded, err := runtime.DecodeAsyncStatus(d.Message)
 	if err != nil {
 		return port.Terminate(err)
 	}

@@ -70,7 +70,7 @@ func New(registry *core.Registry, feed port.Feed, views Store, config Config) *P
 		Owner: config.Owner, Batch: config.Batch, LeaseTTL: config.LeaseTTL, KeepOld: config.KeepOld, Logger: config.Logger,
 		// It also drops the builds of views that no program has any more. Those of process runners are not its own: in the database,
 		// process runners may have another role.
-		Kind: port.ProjectionWorker, Owns: func(name string) bool { return !runtime.IsReserved(name) },
+		Kind: port.ProjectionWorker, Owns: func(name string) bool { return !runtime.IsReservedName(name) },
 		Undecodable: p.logUndecodable,
 	})
 	return p
