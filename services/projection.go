@@ -29,7 +29,7 @@ func (a App) Projection(ctx context.Context, env service.Env, config service.Pro
 	})
 	env.Admin.Metrics.Projector(projector.Status)
 	admin.Start(adminapi.Projections{
-		Log: backends.Log, Views: backends.Views, Projector: projector, Parking: projection.NewParking(registry, backends.Log, backends.Views),
+		Log: backends.Log, Views: backends.Views, Projector: projector, Parking: projection.NewParkedEvents(registry, backends.Log, backends.Views),
 	})
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
 		service.Part{Name: "projector", Run: projector.Run}, readiness(env, backends.Gone))

@@ -58,7 +58,7 @@ type RetryAnswer struct {
 	Error   string `json:"error,omitempty" doc:"Of the last of these."`
 }
 
-func (r *RetryAnswer) add(result projection.Retried) {
+func (r *RetryAnswer) add(result projection.RetryResult) {
 	r.Applied += result.Applied
 	if result.Failed != nil {
 		r.Failed++
@@ -153,7 +153,7 @@ func skipParked(ctx context.Context, p *Projections, in *parkedAction) (RetryAns
 }
 
 func actOnParked(
-	ctx context.Context, in *parkedAction, did string, needsReason bool, do func(context.Context, int64, core.Action) (projection.Retried, error),
+	ctx context.Context, in *parkedAction, did string, needsReason bool, do func(context.Context, int64, core.Action) (projection.RetryResult, error),
 ) (answer RetryAnswer, err error) {
 	id, err := in.id()
 	if err != nil {

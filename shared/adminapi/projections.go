@@ -17,7 +17,7 @@ type Projections struct {
 	Log       port.Log
 	Views     port.ViewStore
 	Projector *projection.Projector
-	Parking   *projection.Parking
+	Parking   *projection.ParkedEvents
 }
 
 // Projections adds the routes of views, parked events and recorded actions.
@@ -100,7 +100,7 @@ func (projections) list(_ context.Context, p *Projections, _ *struct{}) (Project
 func (h projections) view(in *viewAction, did string) (*core.ViewType, core.Action, error) {
 	if in.View == runtime.ProcessFollower {
 		action, err := in.action(did, false)
-		return process.FollowerView(), action, err
+		return process.CheckpointView(), action, err
 	}
 	view, ok := h.registry.View(in.View)
 	if !ok {

@@ -4,7 +4,7 @@ package clip
 import "strings"
 
 // Text returns the first limit bytes of text, on a boundary between characters, and "…" behind them. A text that is no
-// longer than limit is returned as it is. What is not UTF-8 is left out of a text that is cut.
+// longer than limit is returned unchanged. Bytes that are not UTF-8 are left out of a text that is cut.
 func Text(text string, limit int) string {
 	if len(text) <= limit {
 		return text

@@ -58,7 +58,7 @@ func TestACommandIsTakenForLater(t *testing.T) {
 				t.Errorf("%s: %q, not %q", name, r.header.Get(name), want)
 			}
 		}
-		if got.ID != id || got.Name != "place" || got.Stream.ID != "10248" || *got.IfMatch != 1 || string(got.Body) != goodBody || got.ReplyTo != "" || got.OutcomeTo != (core.Stream{}) {
+		if got.ID != id || got.Name != "place" || got.Stream.ID != "10248" || *got.IfMatch != 1 || string(got.Body) != goodBody || got.ReplyTo != "" || got.ResultTo != (core.Stream{}) {
 			t.Errorf("sent %+v", got)
 		}
 	}

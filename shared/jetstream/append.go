@@ -37,8 +37,8 @@ type pendingCommit struct {
 // with the same message id and expectation. An attempt that arrives late, after another was sent, is harmless: at most
 // one of them meets the expectation.
 //
-// Where ctx or the configured budget ends first, the result is unknown: [port.ErrUnavailable].
-func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
+// If ctx or the configured budget ends first, the result is unknown: [port.ErrUnavailable].
+func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit) (revision core.Revision, err error) {
 	p := &pendingCommit{Commit: c, expected: expected}
 	if err := p.Check(); err != nil {
 		return core.Revision{}, err
@@ -47,22 +47,7 @@ func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit)
 	p.Previous = expected.Next()
 	p.location, p.messageID = l.locate(c.Stream), messageID(&p.Commit)
 	ctx, span := l.startSend(ctx, p)
-	revision, err := l.appendCommit(ctx, p)
-	tracing.End(span, err)
-	return revision, err
-}
-
-// startSend starts the span of a commit that is published, and stores its trace in the commit.
-func (l *Log) startSend(ctx context.Context, p *pendingCommit) (context.Context, trace.Span) {
-	if !tracing.On(ctx) {
-		return ctx, tracing.NoSpan
-	}
-	ctx, span := tracing.Send(ctx, "nats", l.streamName(p.partition), p.messageID)
-	p.Trace = tracing.Of(ctx)
-	return ctx, span
-}
-
-func (l *Log) appendCommit(ctx context.Context, p *pendingCommit) (revision core.Revision, err error) {
+	defer func() { tracing.End(span, err) }()
 	if p.message, err = l.encode(p); err != nil {
 		return core.Revision{}, err
 	}
@@ -72,6 +57,16 @@ func (l *Log) appendCommit(ctx context.Context, p *pendingCommit) (revision core
 		l.config.Observer.Conflict(p.Stream)
 	}
 	return revision, err
+}
+
+// startSend starts the span of a commit that is published, and stores its trace in the commit.
+func (l *Log) startSend(ctx context.Context, p *pendingCommit) (context.Context, trace.Span) {
+	if !tracing.Recording(ctx) {
+		return ctx, tracing.NoSpan
+	}
+	ctx, span := tracing.Send(ctx, "nats", l.streamName(p.partition), p.messageID)
+	p.Trace = tracing.FromContext(ctx)
+	return ctx, span
 }
 
 // appendWithin makes attempts until one has a definite result, or the budget is spent.
@@ -85,7 +80,7 @@ func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (core.Revision
 		if !errors.Is(err, errTryAgain) {
 			return revision, err
 		}
-		if !pauseAfter(ctx, attempt, p.end, writePauses) {
+		if !pauseUntil(ctx, writePauses.Pause(attempt), p.end) {
 			return core.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w: %w",
 				port.ErrUnavailable, p.Stream, cmp.Or(ctx.Err(), context.DeadlineExceeded), err)
 		}
@@ -96,7 +91,7 @@ func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (core.Revision
 // errTryAgain: the commit is not in the log as far as is known, and may be published again.
 var errTryAgain = errors.New("not in the log so far")
 
-// appendOnce publishes once. Where the answer is missing or ambiguous, it reads the result from the leader.
+// appendOnce publishes once. If the answer is missing or ambiguous, it reads the result from the leader.
 func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (core.Revision, error) {
 	answering, cancel := l.answerContext(ctx, p.end)
 	ack, err := l.publishOnce(answering, p.message)
@@ -110,7 +105,7 @@ func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (core.Revision, 
 	defer cancel()
 	if err == nil { // the message id is known: this commit's, or that of the same command elsewhere in the stream
 		l.failover.succeeded()
-		return l.findResult(ctx, p, p.conflict(nil))
+		return l.findResult(ctx, p, p.conflict())
 	}
 	l.failover.failed(ctx, err)
 	return l.resolveError(ctx, p, err)
@@ -198,9 +193,7 @@ func (p *pendingCommit) unavailable(cause error) error {
 	return unavailable("append to "+p.Stream.String(), cause)
 }
 
-func (p *pendingCommit) conflict(cause error) error {
-	if cause == nil {
-		return fmt.Errorf("append to %s after version %d: %w", p.Stream, p.expected.Version, port.ErrConflict)
-	}
-	return fmt.Errorf("append to %s after version %d: %w: %w", p.Stream, p.expected.Version, port.ErrConflict, cause)
+// conflict is the conflict with a stream whose version is not known.
+func (p *pendingCommit) conflict() error {
+	return fmt.Errorf("append to %s after version %d: %w", p.Stream, p.expected.Version, port.ErrConflict)
 }

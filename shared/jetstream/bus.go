@@ -59,7 +59,7 @@ func OpenBus(ctx context.Context, log *Log, config BusConfig) (*Bus, error) {
 	return openBus(ctx, log.server, config, true)
 }
 
-// OpenExistingBus opens the bus as it is. It returns [port.ErrUnavailable] if it is missing.
+// OpenExistingBus opens the bus without changing it. It returns [port.ErrUnavailable] if it is missing.
 func OpenExistingBus(ctx context.Context, log *Log) (*Bus, error) {
 	return openBus(ctx, log.server, BusConfig{}, false)
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orchestrix/shared/port"
+	"orchestrix/shared/retry"
 )
 
 // handleLane handles the messages of a stream, one after the other, until there are none or the partition is released.
@@ -82,7 +82,7 @@ func (p *partition) handleWithRetries(m *heldMessage) error {
 		}
 		p.storeAttempts(m)
 		p.logMessage(slog.LevelInfo, "a message failed and is tried again", m, "attempt", m.delivery.Attempt, "pause", pause, "error", err)
-		if !sleep(p.owning, pause) {
+		if !retry.Sleep(p.owning, pause) {
 			return errReleased
 		}
 	}
@@ -102,7 +102,7 @@ func (p *partition) acquireSlot() bool {
 }
 
 // handleOnce makes one attempt. An attempt at a message that may have killed workers is stored before it starts; from the
-// third on it runs alone, so that the message that kills workers is identified before others are blamed.
+// third on it runs alone, so that it is known which message kills workers.
 func (p *partition) handleOnce(m *heldMessage) error {
 	m.delivery.Attempt++
 	if m.suspected {
@@ -130,7 +130,7 @@ func (p *partition) deadLetter(streamKey string, m *heldMessage, cause error) bo
 			return true
 		}
 		p.logMessage(slog.LevelError, "a dead letter can't be stored, its stream waits", m, "error", err)
-		if !pauseAfter(p.owning, attempt, time.Time{}, ownerPauses) {
+		if !retry.Sleep(p.owning, ownerPauses.Pause(attempt)) {
 			return false
 		}
 	}
@@ -148,7 +148,7 @@ func (p *partition) ack(m *heldMessage) bool {
 			p.deleteAttempts(m)
 			return true
 		}
-		pauseAfter(p.handling, attempt, time.Time{}, ownerPauses)
+		retry.Sleep(p.handling, ownerPauses.Pause(attempt))
 	}
 	return false
 }

@@ -39,7 +39,7 @@ func encodeMessage(subject, unique string, m port.Message) *nats.Msg {
 	return &nats.Msg{Subject: subject, Header: header, Data: m.Data}
 }
 
-// decodeMessage reads a message whose subject ends with a stream key. Its error says that the key is not that of a stream
+// decodeMessage reads a message whose subject ends with a stream key. It returns an error if the key is not that of a stream
 // in its partition: no worker may handle the message then. Any client may have published it, so it may lack an id.
 func (b *Bus) decodeMessage(streamKey string, sequence uint64, header nats.Header, data []byte) (port.Message, error) {
 	m := port.Message{ID: header.Get(headerMessageID), Data: data}

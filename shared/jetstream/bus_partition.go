@@ -11,11 +11,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orchestrix/shared/port"
+	"orchestrix/shared/retry"
 )
 
 const (
 	maxFetched   = 256              // messages in flight to a worker
-	maxHeldBytes = 32 << 20         // bytes of a partition's messages above which its owner accepts no more for now
+	maxHeldBytes = 32 << 20         // bytes of a partition's messages above which its owner waits before it accepts more
 	idleCheck    = 10 * time.Second // of silence, after which the server is asked whether all delivered messages have arrived
 )
 
@@ -116,7 +117,7 @@ func (p *partition) claimAndRead(ctx context.Context) error {
 			return err
 		}
 		p.bus.config.Logger.DebugContext(ctx, "reading a partition again", "topic", p.topic, "partition", p.number, "cause", err)
-		pauseAfter(ctx, attempt, time.Time{}, ownerPauses)
+		retry.Sleep(ctx, ownerPauses.Pause(attempt))
 	}
 	return nil
 }

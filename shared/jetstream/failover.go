@@ -65,11 +65,11 @@ func isLeaderless(info *jetstream.StreamInfo) bool {
 	return info.Cluster != nil && info.Cluster.Leader == ""
 }
 
-// isNoLeader reports whether an error says that no leader was reached.
+// isNoLeader reports whether an error means that no leader was reached.
 func isNoLeader(err error) bool {
 	var refused *jetstream.APIError
 	switch {
-	case err == nil, errors.Is(err, context.Canceled): // a caller that cancels says nothing about the server
+	case err == nil, errors.Is(err, context.Canceled): // the cancellation is the caller's, not the server's
 		return false
 	case errors.As(err, &refused):
 		return refused.ErrorCode == errCodeUnavailable

@@ -103,8 +103,8 @@ func (l *Log) newFollower(ctx context.Context, after core.Position, maxBatch int
 	return f, nil
 }
 
-// onMessage is called by the client for each message, in order. It blocks while the follower is behind, which makes the
-// client request no more.
+// onMessage is called by the client for each message, in order. It blocks while the follower is behind, which stops the
+// client's requests.
 func (f *follower) onMessage(m jetstream.Msg) {
 	select {
 	case f.messages <- m:

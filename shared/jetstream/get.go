@@ -11,9 +11,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"orchestrix/shared/retry"
 )
 
-// The reads of the client library are not used: where a stream allows direct get, they ask any replica and never the
+// The reads of the client library are not used: if a stream allows direct get, they ask any replica and never the
 // leader.
 
 // errNoMessage: the stream has no such message, as far as the server that answered knows.
@@ -126,10 +128,10 @@ func decodeHeader(text string) (nats.Header, error) {
 func untilAnswered(ctx context.Context, timeout time.Duration, request func(context.Context) (*nats.Msg, error)) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for attempt := 1; ; attempt++ {
+	for {
 		answer, err := request(ctx)
 		noServer := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected)
-		if !noServer || !pauseAfter(ctx, attempt, time.Time{}, readPauses) {
+		if !noServer || !retry.Sleep(ctx, readPause) {
 			return answer, err
 		}
 	}

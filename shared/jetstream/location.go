@@ -22,7 +22,7 @@ func (l *Log) locate(s core.Stream) location {
 
 func (l *Log) streamName(partition int) string { return l.config.partitionStream(partition) }
 
-// parseSubject returns the stream of a subject. Its error, which wraps [core.ErrCorrupt], says that no commit belongs there.
+// parseSubject returns the stream of a subject. It returns [core.ErrCorrupt] if no commit belongs there.
 func (l *Log) parseSubject(subject string) (core.Stream, error) {
 	name, ours := strings.CutPrefix(subject, l.subjects)
 	partition, rest, _ := strings.Cut(name, ".")

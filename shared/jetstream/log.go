@@ -38,7 +38,7 @@ func Open(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, true)
 }
 
-// OpenExisting opens the log as it is. It returns [port.ErrUnavailable] if it is missing.
+// OpenExisting opens the log without changing it. It returns [port.ErrUnavailable] if it is missing.
 func OpenExisting(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, false)
 }
@@ -97,7 +97,7 @@ func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 	}
 	partitions, err := strconv.Atoi(metadata[metaPartitions])
 	if err != nil || partitions < 1 || partitions > maxPartitions {
-		return 0, fmt.Errorf("stream %s says that the log has %q partitions: it was not created by Orchestrix", l.streamName(0), metadata[metaPartitions])
+		return 0, fmt.Errorf("the metadata of stream %s name %q partitions: it was not created by Orchestrix", l.streamName(0), metadata[metaPartitions])
 	}
 	return partitions, nil
 }

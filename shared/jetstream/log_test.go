@@ -66,7 +66,7 @@ func TestPartitionsAreFixed(t *testing.T) {
 	}
 	log, err := jetstream.OpenExisting(t.Context(), conn, jetstream.Config{Logger: quiet})
 	if err != nil || log.Partitions() != 3 {
-		t.Errorf("as it is: %v", err)
+		t.Errorf("without a change: %v", err)
 	}
 	empty := connect(t, localtest.NATS(t).URL())
 	if _, err := jetstream.OpenExisting(t.Context(), empty, jetstream.Config{Logger: quiet}); !errors.Is(err, port.ErrUnavailable) {

@@ -18,7 +18,7 @@ import (
 const (
 	headerVersion     = "Orx-Version"      // of the stream after the commit
 	headerPrevious    = "Orx-Previous"     // sequences of earlier commits of the stream, newest first
-	headerHash        = "Orx-Command-Hash" // es.HashCommand
+	headerHash        = "Orx-Command-Hash" // core.HashCommand
 	headerCorrelation = "Orx-Correlation-Id"
 	headerCausation   = "Orx-Causation-Id"
 	headerTraceParent = "traceparent"

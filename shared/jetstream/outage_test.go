@@ -151,7 +151,7 @@ func checkThrough(t testing.TB, log port.Log, disturb func()) {
 	for i, c := range commits {
 		ours := strings.HasPrefix(c.Stream.ID, "w")
 		if c.Err != nil || c.Position.Sequence != uint64(i+1) || c.Version != core.Version(seen[c.Stream.ID]+1) || ours && c.Command.ID != fmt.Sprint(seen[c.Stream.ID]) {
-			t.Errorf("entry %d is version %d of %s by %s at %s: %v", i+1, c.Version, c.Stream, c.Command.ID, c.Position, c.Err)
+			t.Errorf("commit %d is version %d of %s by %s at %s: %v", i+1, c.Version, c.Stream, c.Command.ID, c.Position, c.Err)
 		}
 		seen[c.Stream.ID]++
 	}

@@ -77,7 +77,7 @@ func (l *Log) writeProbe(ctx context.Context) error {
 	return nil
 }
 
-// recordAppend records whether a partition answers appends. An append that its own caller has cancelled says nothing.
+// recordAppend records whether a partition answers appends. An append that its caller has cancelled is not recorded.
 func (l *Log) recordAppend(caller context.Context, partition int, err error) {
 	switch {
 	case !errors.Is(err, port.ErrUnavailable):

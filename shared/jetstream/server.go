@@ -45,7 +45,7 @@ func (s *server) partitionOf(of core.Stream) int {
 func (s *server) streamKey(of core.Stream) string { return streamSubject("", s.partitionOf(of), of) }
 
 // ensureStream opens a stream. Where the stream is missing, create decides whether it is created. A stream that another
-// client creates concurrently is taken as it is, whatever its settings. It returns [port.ErrUnavailable].
+// client creates concurrently is accepted with its settings. It returns [port.ErrUnavailable].
 func (s *server) ensureStream(ctx context.Context, config jetstream.StreamConfig, create bool) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.AckTimeout)
 	defer cancel()

@@ -41,8 +41,8 @@ func BenchmarkExecute(b *testing.B) {
 	b.Run("metrics", func(b *testing.B) { benchmark(b, metrics.Commands, metrics.HTTP.Handler) })
 	b.Run("traces", func(b *testing.B) {
 		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
-		tracing.Use(provider)
-		defer func() { tracing.Use(nil); _ = provider.Shutdown(b.Context()) }()
+		tracing.SetProvider(provider)
+		defer func() { tracing.SetProvider(nil); _ = provider.Shutdown(b.Context()) }()
 		benchmark(b, metrics.Commands, metrics.HTTP.Handler)
 	})
 }

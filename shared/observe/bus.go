@@ -87,7 +87,7 @@ const (
 func (b *Bus) Publish(ctx context.Context, topic port.Topic, m port.Message) error {
 	ctx = tracing.Continue(ctx, core.Trace{Parent: m.Header[traceParent], State: m.Header[traceState]})
 	ctx, span := tracing.Send(ctx, "nats", "orx."+string(topic), m.ID)
-	if t := tracing.Of(ctx); t.Parent != "" {
+	if t := tracing.FromContext(ctx); t.Parent != "" {
 		m.Header = withTrace(m.Header, t)
 	}
 	err := b.MessageBus.Publish(ctx, topic, m)

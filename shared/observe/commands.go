@@ -57,7 +57,7 @@ func newCommands(r prometheus.Registerer) *Commands {
 		}),
 		loaded: newSeries(func(k [2]string) loadedSeries {
 			s := loadedSeries{total: loaded.WithLabelValues(k[0], k[1])}
-			if source := command.LoadSource(k[1]); source != command.FromCache && source != command.FromGuess {
+			if source := command.LoadSource(k[1]); source != command.FromCache && source != command.FromAssumption {
 				s.duration = loading.WithLabelValues(k[0], k[1])
 			}
 			return s

@@ -27,7 +27,7 @@ func TestARequestWithoutSpansHasAnIDAllTheSame(t *testing.T) {
 			var id string
 			var inLog core.Trace
 			handler := observe.NewMetrics("test").HTTP.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				id, inLog = tracing.ID(r.Context()), tracing.Of(r.Context())
+				id, inLog = tracing.ID(r.Context()), tracing.FromContext(r.Context())
 			}))
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 			request.Header.Set("traceparent", test.parent)

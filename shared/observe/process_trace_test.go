@@ -91,8 +91,8 @@ func runMirror(ctx context.Context, t *testing.T) {
 // This test is not parallel: the provider is global.
 func TestAProcessGoesOnInTheTraceThatSetItOff(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
-	tracing.Use(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
-	defer tracing.Use(nil)
+	tracing.SetProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
+	defer tracing.SetProvider(nil)
 	ctx, client := otel.Tracer("test").Start(t.Context(), "client")
 	runMirror(ctx, t)
 	client.End()

@@ -48,9 +48,9 @@ func StartTraces(ctx context.Context, service string, logger *slog.Logger) (stop
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	// OTEL_TRACES_SAMPLER configures the sampler; default: every trace, unless the caller has decided not to sample it.
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
-	tracing.Use(provider)
+	tracing.SetProvider(provider)
 	return func() {
-		tracing.Use(nil)
+		tracing.SetProvider(nil)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
 		if err := provider.Shutdown(ctx); err != nil {

@@ -23,7 +23,7 @@ func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit)
 	}
 	ctx, span := tracing.Send(ctx, "postgresql", "events", c.Command.ID)
 	if span.IsRecording() {
-		c.Trace = tracing.Of(ctx)
+		c.Trace = tracing.FromContext(ctx)
 	}
 	revision, err := l.appendCommit(ctx, expected, c)
 	tracing.End(span, err)

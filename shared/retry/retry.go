@@ -1,8 +1,8 @@
-// Package retry is the one way to wait and to try again.
+// Package retry repeats calls that may succeed later, and waits between attempts.
 //
 //	log, err := retry.Do(ctx, retry.Policy{First: 100 * time.Millisecond, Max: 5 * time.Second}, open)
 //
-// [Do] repeats a call. A loop that decides by itself when to continue takes its pauses from [Policy.Pause] and waits
+// [Do] repeats a call. A loop with its own condition to continue takes its pauses from [Policy.Pause] and waits
 // with [Sleep]; a loop that polls uses [Pauses].
 package retry
 
@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// Policy says how often a call is repeated, and with which pauses. The pause doubles with each failure, from First to
-// Max, and half of it is random, so that callers that failed together do not come back together.
+// Policy is how often a call is repeated, and with which pauses. The pause doubles with each failure, from First to
+// Max, and half of it is random, so that callers that failed together do not retry together.
 type Policy struct {
-	First      time.Duration // pause after the first failure; 100 ms where it is 0
-	Max        time.Duration // longest pause; a minute where it is 0, and never less than First
+	First      time.Duration // pause after the first failure; 100 ms if 0
+	Max        time.Duration // longest pause; a minute if 0, and never less than First
 	FullJitter bool          // the whole pause is random: for callers that compete for one thing and need it briefly
 	Limit      int           // attempts in all; 0 is no limit
 	Budget     time.Duration // no attempt begins later than this after the first; 0 is no limit
@@ -41,8 +41,8 @@ func (p Policy) Pause(attempt int) time.Duration {
 	return half + rand.N(half+1)
 }
 
-// Steady returns the upper bound of [Policy.Pause], which depends on the attempt only: for decisions that must come out
-// the same each time.
+// Steady returns the upper bound of [Policy.Pause], which depends on the attempt only: for decisions that must be
+// reproducible.
 func (p Policy) Steady(attempt int) time.Duration {
 	pause, longest := p.First, p.Max
 	if pause <= 0 {
@@ -62,7 +62,7 @@ func (p Policy) Steady(attempt int) time.Duration {
 }
 
 // Do calls operation until it succeeds, returns an error marked with [Permanent], the policy's limit or budget is
-// reached, or ctx ends. It returns what the last call returned; a mark around the whole error is taken off. Where ctx
+// reached, or ctx ends. It returns what the last call returned; a mark around the whole error is taken off. If ctx
 // ends during a pause, the error wraps both the cause of ctx and the last error.
 func Do[T any](ctx context.Context, p Policy, operation func(ctx context.Context) (T, error)) (T, error) {
 	started := time.Now()
@@ -90,7 +90,7 @@ func Do[T any](ctx context.Context, p Policy, operation func(ctx context.Context
 	}
 }
 
-// Permanent marks an error that another attempt cannot cure: [Do] returns it immediately. Permanent(nil) is nil.
+// Permanent marks an error that another attempt would meet again: [Do] returns it immediately. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -103,7 +103,7 @@ type permanent struct{ err error }
 func (p *permanent) Error() string { return p.err.Error() }
 func (p *permanent) Unwrap() error { return p.err }
 
-// Sleep waits for d. It returns false where ctx ends first, or has ended.
+// Sleep waits for d. It returns false if ctx ends first, or has ended.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -124,12 +124,12 @@ type Pauses struct {
 	next       time.Duration
 }
 
-// Wait waits for the next pause. It returns false where ctx ends first.
+// Wait waits for the next pause. It returns false if ctx ends first.
 func (p *Pauses) Wait(ctx context.Context) bool {
 	pause := max(p.next, p.First)
 	p.next = min(2*pause, p.Max)
 	return Sleep(ctx, pause)
 }
 
-// Reset makes the next pause the first one again: something was found.
+// Reset makes the next pause the first one again, after something was found.
 func (p *Pauses) Reset() { p.next = p.First }

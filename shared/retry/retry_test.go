@@ -47,7 +47,7 @@ func TestDoStops(t *testing.T) {
 	limited, spent := fast, retry.Policy{First: time.Hour, Budget: time.Minute}
 	limited.Limit = 3
 	ended, end := context.WithCancelCause(t.Context())
-	end(errors.New("told to end"))
+	end(errors.New("shut down"))
 	for name, c := range map[string]struct {
 		ctx    context.Context
 		policy retry.Policy
@@ -58,7 +58,7 @@ func TestDoStops(t *testing.T) {
 		"at the limit":                 {t.Context(), limited, errBusy, 3, "busy"},
 		"before a pause over budget":   {t.Context(), spent, errBusy, 1, "busy"},
 		"at a permanent error":         {t.Context(), fast, retry.Permanent(errBusy), 1, "busy"},
-		"when the context has ended":   {ended, fast, errBusy, 1, "told to end: busy"},
+		"when the context has ended":   {ended, fast, errBusy, 1, "shut down: busy"},
 		"with the error of the caller": {ended, fast, retry.Permanent(errBusy), 1, "busy"},
 		"at a wrapped permanent error": {t.Context(), fast, fmt.Errorf("call: %w", retry.Permanent(errBusy)), 1, "call: busy"},
 	} {

@@ -17,12 +17,12 @@ const (
 	headerCommand     = "orx-command"        // the command's name
 	headerCommandID   = "orx-command-id"     // its id
 	headerIfMatch     = "orx-if-match"       // the version that the stream must have
-	headerOutcomeTo   = "orx-outcome-to"     // category/id of the stream that receives the status as a message
+	headerResultTo    = "orx-outcome-to"     // category/id of the stream that receives the status as a message
 	headerReplyTo     = "orx-reply-to"       // the NATS subject that receives the status
-	HeaderCorrelation = "orx-correlation-id" //
-	HeaderCausation   = "orx-causation-id"   //
-	HeaderTraceParent = "traceparent"        // W3C trace context
-	HeaderTraceState  = "tracestate"
+	headerCorrelation = "orx-correlation-id" // the command's correlation id
+	headerCausation   = "orx-causation-id"   // its causation id
+	headerTraceParent = "traceparent"        // W3C trace context
+	headerTraceState  = "tracestate"
 )
 
 // replyPrefix starts every subject that may be replied to. The services may publish to more subjects than the sender of a
@@ -41,8 +41,8 @@ const maxCorrelation = 256
 type AsyncMessage struct {
 	Command
 
-	// OutcomeTo is the stream that receives the status on [port.ResultTopic]; none if zero. It belongs to the command's tenant.
-	OutcomeTo core.Stream
+	// ResultTo is the stream that receives the status on [port.ResultTopic]; none if zero. It belongs to the command's tenant.
+	ResultTo core.Stream
 	// ReplyTo is the inbox of core NATS that receives the status; none if empty.
 	ReplyTo string
 }
@@ -57,12 +57,12 @@ func (m *AsyncMessage) Encode() (port.Message, error) {
 	if m.IfMatch != nil {
 		header[headerIfMatch] = m.IfMatch.String()
 	}
-	if m.OutcomeTo != (core.Stream{}) {
-		header[headerOutcomeTo] = m.OutcomeTo.Category + "/" + m.OutcomeTo.ID
+	if m.ResultTo != (core.Stream{}) {
+		header[headerResultTo] = m.ResultTo.Category + "/" + m.ResultTo.ID
 	}
 	maps.Copy(header, map[string]string{
-		headerReplyTo: m.ReplyTo, HeaderCorrelation: m.CorrelationID, HeaderCausation: m.CausationID,
-		HeaderTraceParent: m.Trace.Parent, HeaderTraceState: m.Trace.State,
+		headerReplyTo: m.ReplyTo, headerCorrelation: m.CorrelationID, headerCausation: m.CausationID,
+		headerTraceParent: m.Trace.Parent, headerTraceState: m.Trace.State,
 	})
 	maps.DeleteFunc(header, func(_, value string) bool { return value == "" })
 	message := port.Message{ID: m.messageID(), To: m.Stream, Header: header, Data: m.Body}
@@ -72,7 +72,7 @@ func (m *AsyncMessage) Encode() (port.Message, error) {
 // messageID identifies the command and its body: the same command id with another body is another message, which the worker
 // has to see and reject.
 func (m *AsyncMessage) messageID() string {
-	return hashID("cmd", m.Stream.Path(), m.ID, core.HashCommand(m.Name, m.Body), m.OutcomeTo.Path(), m.ReplyTo)
+	return hashID("cmd", m.Stream.Path(), m.ID, core.HashCommand(m.Name, m.Body), m.ResultTo.Path(), m.ReplyTo)
 }
 
 // hashID derives an id from parts that are too long to be joined.
@@ -93,15 +93,15 @@ func (m *AsyncMessage) check() error {
 	for _, id := range []string{m.CorrelationID, m.CausationID} {
 		if len(id) > maxCorrelation || strings.TrimSpace(id) != id {
 			return fmt.Errorf("%w: command %s: %s and %s have at most %d bytes, and no space around them",
-				core.ErrBadToken, m.ID, HeaderCorrelation, HeaderCausation, maxCorrelation)
+				core.ErrBadToken, m.ID, headerCorrelation, headerCausation, maxCorrelation)
 		}
 	}
-	if m.OutcomeTo != (core.Stream{}) {
-		if err := m.OutcomeTo.Check(); err != nil {
-			return fmt.Errorf("outcome of command %s: %w", m.ID, err)
+	if m.ResultTo != (core.Stream{}) {
+		if err := m.ResultTo.Check(); err != nil {
+			return fmt.Errorf("receiver of the result of command %s: %w", m.ID, err)
 		}
-		if m.OutcomeTo.Tenant != m.Stream.Tenant {
-			return fmt.Errorf("%w: command %s of tenant %s: its outcome can't go to tenant %s", core.ErrBadToken, m.ID, m.Stream.Tenant, m.OutcomeTo.Tenant)
+		if m.ResultTo.Tenant != m.Stream.Tenant {
+			return fmt.Errorf("%w: command %s of tenant %s: its result can't go to tenant %s", core.ErrBadToken, m.ID, m.Stream.Tenant, m.ResultTo.Tenant)
 		}
 	}
 	if m.ReplyTo != "" && !isInbox(m.ReplyTo) {
@@ -125,18 +125,12 @@ func isInbox(subject string) bool {
 	return strings.HasPrefix(subject, replyPrefix) && len(tokens) > 1
 }
 
-// DecodeAsync reads a message of [AsyncMessage.Encode], or of any other NATS client, and checks its ids. The error wraps
+// DecodeAsyncMessage reads a message of [AsyncMessage.Encode], or of any other NATS client, and checks its ids. The error wraps
 // [core.ErrBadToken] if the message is not a command.
-func DecodeAsync(message port.Message) (AsyncMessage, error) {
+func DecodeAsyncMessage(message port.Message) (AsyncMessage, error) {
 	h := message.Header
-	m := AsyncMessage{
-		Command: Command{
-			Stream: message.To, Name: h[headerCommand], ID: h[headerCommandID], Body: message.Data,
-			CorrelationID: h[HeaderCorrelation], CausationID: h[HeaderCausation],
-			Trace: core.Trace{Parent: h[HeaderTraceParent], State: h[HeaderTraceState]},
-		},
-		ReplyTo: h[headerReplyTo],
-	}
+	m := AsyncMessage{Command: OriginOf(message), ReplyTo: h[headerReplyTo]}
+	m.Stream, m.Name, m.ID, m.Body = message.To, h[headerCommand], h[headerCommandID], message.Data
 	if text := h[headerIfMatch]; text != "" {
 		number, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
@@ -145,12 +139,21 @@ func DecodeAsync(message port.Message) (AsyncMessage, error) {
 		version := core.Version(number)
 		m.IfMatch = &version
 	}
-	if text := h[headerOutcomeTo]; text != "" {
+	if text := h[headerResultTo]; text != "" {
 		category, id, ok := strings.Cut(text, "/")
 		if !ok {
-			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be category/id", core.ErrBadToken, headerOutcomeTo, text)
+			return AsyncMessage{}, fmt.Errorf("%w: %s is %q, it must be category/id", core.ErrBadToken, headerResultTo, text)
 		}
-		m.OutcomeTo = core.Stream{Tenant: message.To.Tenant, Category: category, ID: id}
+		m.ResultTo = core.Stream{Tenant: message.To.Tenant, Category: category, ID: id}
 	}
 	return m, m.check()
+}
+
+// OriginOf returns a command that has only the correlation, causation and trace of a message.
+func OriginOf(message port.Message) Command {
+	h := message.Header
+	return Command{
+		CorrelationID: h[headerCorrelation], CausationID: h[headerCausation],
+		Trace: core.Trace{Parent: h[headerTraceParent], State: h[headerTraceState]},
+	}
 }

@@ -19,8 +19,8 @@ func commandMessage() runtime.AsyncMessage {
 			Stream: core.Stream{Tenant: "acme", Category: "counter", ID: "7"}, Name: "add", ID: "c/1", Body: json.RawMessage(`{"n": 1}`),
 			IfMatch: &version, CorrelationID: "cor", CausationID: "cause", Trace: core.Trace{Parent: "00-1-2-01", State: "a=b"},
 		},
-		OutcomeTo: core.Stream{Tenant: "acme", Category: "process-count", ID: "p-1"},
-		ReplyTo:   "_INBOX_me.x.y",
+		ResultTo: core.Stream{Tenant: "acme", Category: "process-count", ID: "p-1"},
+		ReplyTo:  "_INBOX_me.x.y",
 	}
 }
 
@@ -33,9 +33,9 @@ func TestCommandsTravelWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		if message.To != sent.Stream {
-			t.Errorf("the message goes to %s", message.To)
+			t.Errorf("the message is for %s", message.To)
 		}
-		got, err := runtime.DecodeAsync(message)
+		got, err := runtime.DecodeAsyncMessage(message)
 		if err != nil || !reflect.DeepEqual(got, sent) {
 			t.Errorf("%+v, %v came out of %+v", got, err, sent)
 		}
@@ -49,7 +49,7 @@ func TestCommandsTravelWhole(t *testing.T) {
 		"another id":        func(m *runtime.AsyncMessage) { m.ID = "c/2" },
 		"another body":      func(m *runtime.AsyncMessage) { m.Body = json.RawMessage(`{"n": 2}`) },
 		"another name":      func(m *runtime.AsyncMessage) { m.Name = "take" },
-		"another asks":      func(m *runtime.AsyncMessage) { m.OutcomeTo.ID = "p-2" },
+		"another asks":      func(m *runtime.AsyncMessage) { m.ResultTo.ID = "p-2" },
 		"another inbox":     func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX.z" },
 		"not asked for one": func(m *runtime.AsyncMessage) { m.ReplyTo = "" },
 	} {
@@ -68,8 +68,8 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 		"no name":                func(m *runtime.AsyncMessage) { m.Name = "" },
 		"a line break":           func(m *runtime.AsyncMessage) { m.Name = "add\r\nx: y" },
 		"a wildcard":             func(m *runtime.AsyncMessage) { m.Stream.ID = ">" },
-		"another tenant's":       func(m *runtime.AsyncMessage) { m.OutcomeTo.Tenant = "other" },
-		"half an outcome":        func(m *runtime.AsyncMessage) { m.OutcomeTo.ID = "" },
+		"another tenant's":       func(m *runtime.AsyncMessage) { m.ResultTo.Tenant = "other" },
+		"half a receiver":        func(m *runtime.AsyncMessage) { m.ResultTo.ID = "" },
 		"reply into the log":     func(m *runtime.AsyncMessage) { m.ReplyTo = "orx.evt.0.acme.counter.7" },
 		"reply to the server":    func(m *runtime.AsyncMessage) { m.ReplyTo = "$JS.API.STREAM.DELETE.ORX_EVENTS_0" },
 		"reply to many":          func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX.*" },
@@ -92,8 +92,8 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 		"no id":           func(h map[string]string) { delete(h, "orx-command-id") },
 		"no name":         func(h map[string]string) { delete(h, "orx-command") },
 		"a bad version":   func(h map[string]string) { h["orx-if-match"] = "two" },
-		"no outcome id":   func(h map[string]string) { h["orx-outcome-to"] = "process-count" },
-		"a bad outcome":   func(h map[string]string) { h["orx-outcome-to"] = "process-count/a.b" },
+		"no receiver id":  func(h map[string]string) { h["orx-outcome-to"] = "process-count" },
+		"a bad receiver":  func(h map[string]string) { h["orx-outcome-to"] = "process-count/a.b" },
 		"a reply to evil": func(h map[string]string) { h["orx-reply-to"] = "orx.evt.0.acme.counter.7" },
 	} {
 		m := commandMessage()
@@ -102,7 +102,7 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(message.Header)
-		if _, err := runtime.DecodeAsync(message); !errors.Is(err, core.ErrBadToken) {
+		if _, err := runtime.DecodeAsyncMessage(message); !errors.Is(err, core.ErrBadToken) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -120,11 +120,11 @@ func TestStatusesTravelWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if message.To != m.OutcomeTo || message.Header["orx-causation-id"] != m.ID || message.Header["orx-correlation-id"] != "cor" || message.Header["traceparent"] != m.Trace.Parent {
+		if message.To != m.ResultTo || message.Header["orx-causation-id"] != m.ID || message.Header["orx-correlation-id"] != "cor" || message.Header["traceparent"] != m.Trace.Parent {
 			t.Errorf("the message is %+v", message)
 		}
 		ids[message.ID] = true
-		got, err := runtime.DecodeStatus(message)
+		got, err := runtime.DecodeAsyncStatus(message)
 		if err != nil || !reflect.DeepEqual(got, sent) {
 			t.Errorf("%+v, %v came out of %+v", got, err, sent)
 		}
@@ -133,7 +133,7 @@ func TestStatusesTravelWhole(t *testing.T) {
 		t.Error("two statuses have one message id")
 	}
 	for _, body := range []string{"", "null", "{", `{"command_id":"c","status":"pending"}`, `{"status":"accepted"}`, `{"command_id":"` + strings.Repeat("c", 200) + `","status":"accepted"}`} {
-		if _, err := runtime.DecodeStatus(port.Message{To: m.OutcomeTo, Data: []byte(body)}); !errors.Is(err, core.ErrBadPayload) {
+		if _, err := runtime.DecodeAsyncStatus(port.Message{To: m.ResultTo, Data: []byte(body)}); !errors.Is(err, core.ErrBadPayload) {
 			t.Errorf("status %q: %v", body, err)
 		}
 	}

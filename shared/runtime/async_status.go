@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -43,7 +44,7 @@ type AsyncStatus struct {
 // Final reports whether the command is decided.
 func (s *AsyncStatus) Final() bool { return s.State == Accepted || s.State == Rejected }
 
-// Encode returns the message for [port.ResultTopic] that brings the status of m to m.OutcomeTo. The same status encodes to
+// Encode returns the message for [port.ResultTopic] that brings the status of m to m.ResultTo. The same status encodes to
 // the same message.
 func (s *AsyncStatus) Encode(m *AsyncMessage) (port.Message, error) {
 	body, err := core.Marshal(s)
@@ -51,27 +52,27 @@ func (s *AsyncStatus) Encode(m *AsyncMessage) (port.Message, error) {
 		return port.Message{}, err
 	}
 	message := port.Message{
-		ID: hashID("out", m.OutcomeTo.Path(), m.Stream.Path(), m.ID, string(s.State)), To: m.OutcomeTo, Data: body,
-		Header: map[string]string{headerCommandID: m.ID, HeaderCausation: m.ID, HeaderCorrelation: OrElse(m.CorrelationID, m.ID)},
+		ID: hashID("out", m.ResultTo.Path(), m.Stream.Path(), m.ID, string(s.State)), To: m.ResultTo, Data: body,
+		Header: map[string]string{headerCommandID: m.ID, headerCausation: m.ID, headerCorrelation: cmp.Or(m.CorrelationID, m.ID)},
 	}
 	if m.Trace.Parent != "" {
-		message.Header[HeaderTraceParent] = m.Trace.Parent
+		message.Header[headerTraceParent] = m.Trace.Parent
 		if m.Trace.State != "" {
-			message.Header[HeaderTraceState] = m.Trace.State
+			message.Header[headerTraceState] = m.Trace.State
 		}
 	}
 	return message, message.Check()
 }
 
-// DecodeStatus reads a message of [AsyncStatus.Encode]. The error wraps [core.ErrBadPayload] if the message is not a final
+// DecodeAsyncStatus reads a message of [AsyncStatus.Encode]. The error wraps [core.ErrBadPayload] if the message is not a final
 // status.
-func DecodeStatus(message port.Message) (AsyncStatus, error) {
+func DecodeAsyncStatus(message port.Message) (AsyncStatus, error) {
 	var s AsyncStatus
 	if err := json.Unmarshal(message.Data, &s); err != nil {
-		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: %w", core.ErrBadPayload, message.To, err)
+		return AsyncStatus{}, fmt.Errorf("%w: result for %s: %w", core.ErrBadPayload, message.To, err)
 	}
 	if !s.Final() || core.CheckCommandID(s.CommandID) != nil {
-		return AsyncStatus{}, fmt.Errorf("%w: outcome for %s: status %q of command %q is not final", core.ErrBadPayload, message.To, s.State, s.CommandID)
+		return AsyncStatus{}, fmt.Errorf("%w: result for %s: status %q of command %q is not final", core.ErrBadPayload, message.To, s.State, s.CommandID)
 	}
 	return s, nil
 }

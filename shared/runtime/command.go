@@ -37,8 +37,8 @@ type Result struct {
 	Repeated  bool     // the command had been accepted before; two services that race with the same command may both report false
 }
 
-// commandType looks up a command by category and name. It returns [ErrUnknown].
-func CommandType(registry *core.Registry, category, name string) (*core.CommandType, error) {
+// FindCommand returns the type of the command of this category and name, or [ErrUnknown].
+func FindCommand(registry *core.Registry, category, name string) (*core.CommandType, error) {
 	a, ok := registry.Aggregate(category)
 	if !ok {
 		return nil, fmt.Errorf("%w: no category %q", ErrUnknown, category)
@@ -50,7 +50,7 @@ func CommandType(registry *core.Registry, category, name string) (*core.CommandT
 	return t, nil
 }
 
-// check returns an error that wraps [core.ErrBadToken] if the stream's name or the command id is malformed.
+// Check returns an error that wraps [core.ErrBadToken] if the stream's name or the command id is malformed.
 func (c *Command) Check() error {
 	if err := c.Stream.Check(); err != nil {
 		return err
@@ -58,9 +58,10 @@ func (c *Command) Check() error {
 	return core.CheckCommandID(c.ID)
 }
 
-// resolve sets Type and Payload. Type is set only if the type is known and the ids are valid.
+// Resolve checks the ids and sets Type and Payload. Type is set only if it is known and the ids are valid. It returns [ErrUnknown],
+// [core.ErrBadToken] or [core.ErrBadPayload].
 func (c *Command) Resolve(registry *core.Registry) error {
-	t, err := CommandType(registry, c.Stream.Category, c.Name)
+	t, err := FindCommand(registry, c.Stream.Category, c.Name)
 	if err != nil {
 		return err
 	}

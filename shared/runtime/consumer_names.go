@@ -2,11 +2,11 @@ package runtime
 
 import "slices"
 
-// ProcessFollower is the name under which process runners store their checkpoints, as if they built a view.
+// ProcessFollower is the name under which process runners store their checkpoints, in the form of a view's.
 const ProcessFollower = "process-runner"
 
 // reservedNames are the names of consumers that are not views.
 var reservedNames = []string{ProcessFollower}
 
-// isReserved reports whether builds of this name belong to the worker of a consumer that is not a view.
-func IsReserved(name string) bool { return slices.Contains(reservedNames, name) }
+// IsReservedName reports whether the builds of this name are those of a consumer that is not a view. Projectors do not drop them.
+func IsReservedName(name string) bool { return slices.Contains(reservedNames, name) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
 
@@ -40,30 +41,30 @@ func TestForeignEntriesHarmNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	views := postgres.NewViews(database(t))
-	registry := counting(t, 1, nil)
-	p, _ := startProjector(t, registry, log, views, "one")
-	before := feedCounters(t, log, "a", 6, 4)
-	awaitTallies(t, views, before)
+	views := postgres.NewViews(runtimetest.Database(t))
+	registry := runtimetest.TallyRegistry(t, 1, nil)
+	p, _ := runtimetest.StartProjector(t, registry, log, views, "one")
+	before := runtimetest.FeedCounters(t, log, "a", 6, 4)
+	runtimetest.AwaitTallies(t, views, before)
 
 	write := foreignWriter(t, connection)
-	junk, unknown, skipped, unstorable := counterStream("junk"), counterStream("unknown"), counterStream("skipped"), counterStream("unstorable")
+	junk, unknown, skipped, unstorable := runtimetest.CounterStream("junk"), runtimetest.CounterStream("unknown"), runtimetest.CounterStream("skipped"), runtimetest.CounterStream("unstorable")
 	write(junk, 0, `{"not a batch`)
 	write(unknown, 0, foreignEvent(unknown, "Forgotten", 1))
 	write(skipped, 0, foreignEvent(skipped, "Added", 5))
 	write(unstorable, 0, foreignEvent(unstorable, `No\u0000Text`, 1))
-	write(counterStream("misplaced"), 1, foreignEvent(counterStream("misplaced"), "Added", 1))
+	write(runtimetest.CounterStream("misplaced"), 1, foreignEvent(runtimetest.CounterStream("misplaced"), "Added", 1))
 
-	x := newExecutor(t, log, nil, command.Config{})
+	x := runtimetest.NewExecutor(t, log, nil, command.Config{})
 	for stream, want := range map[string]error{"junk": core.ErrCorrupt, "unknown": core.ErrUnknownEvent, "skipped": core.ErrCorrupt, "unstorable": core.ErrUnknownEvent} {
-		if _, err := x.Execute(t.Context(), addCommand(stream, "c", 1)); !errors.Is(err, want) {
+		if _, err := x.Execute(t.Context(), runtimetest.AddCommand(stream, "c", 1)); !errors.Is(err, want) {
 			t.Errorf("a command to %s: %v", stream, err)
 		}
 	}
-	after := merge(before, feedCounters(t, log, "b", 6, 4))
+	after := runtimetest.MergeTallies(before, runtimetest.FeedCounters(t, log, "b", 6, 4))
 	delete(after, "odd") // it includes the event whose version was skipped
-	awaitTallies(t, views, after)
-	eventually(t, "what can't be read is parked", func() error {
+	runtimetest.AwaitTallies(t, views, after)
+	runtimetest.Eventually(t, "what can't be read is parked", func() error {
 		failed, err := views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
 		if err != nil || len(failed) != 4 {
 			return fmt.Errorf("parked are %+v, %w", failed, err)

@@ -3,11 +3,12 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"orchestrix/shared/core"
 )
 
-// Errors of the runtime, besides those of package es.
+// Errors of the runtime's rooms, besides those of packages core and port.
 var (
 	// ErrUnknown: no module has a category, command, view or query of this name.
 	ErrUnknown = errors.New("unknown")
@@ -42,17 +43,9 @@ func (e *NotReachedError) Error() string {
 	return fmt.Sprintf("view %s is at %s, not yet at %s", e.View, e.Reached, e.Wanted)
 }
 
-// setDefault replaces a value that is not positive.
-func SetDefault(value *int, standard int) {
+// SetDefault sets an option that is not positive to its default.
+func SetDefault[T int | time.Duration](value *T, standard T) {
 	if *value <= 0 {
 		*value = standard
 	}
-}
-
-// orElse returns value, or otherwise if value is empty.
-func OrElse(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

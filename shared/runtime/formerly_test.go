@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"encoding/json"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"testing"
 
 	"orchestrix/shared/core"
@@ -46,26 +47,26 @@ func TestEventsUnderAFormerName(t *testing.T) {
 			Evolve: es.Events[books]{es.Apply("BookLent", books.lent, es.Formerly("library.Lent"),
 				es.From(1, func(old lentV1) bookLent { return bookLent{Reader: old.Name} }))},
 		}},
-		Views: []es.ViewDef{es.View[tally]{Name: "by-id", Version: 1, On: es.Folds[tally]{
-			es.On(func(d *tally, e bookLent) { d.Total += len(e.Reader); d.Adds++ }),
+		Views: []es.ViewDef{es.View[runtimetest.Tally]{Name: "by-id", Version: 1, On: es.Folds[runtimetest.Tally]{
+			es.On(func(d *runtimetest.Tally, e bookLent) { d.Total += len(e.Reader); d.Adds++ }),
 		}}},
 		Processes: []es.ProcessDef{es.Process[bool]{Name: "remind", On: es.Reactions[bool]{
 			es.Start(es.StreamID, func(bool, bookLent, core.Meta) (bool, []processes.Effect) { return true, nil }),
 		}}},
 	}
 	dune := core.Stream{Tenant: core.DefaultTenant, Category: "book", ID: "dune"}
-	onStacks(t, func(t *testing.T, s stack) {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
 		lend := func(m es.Module, id, to string) {
 			t.Helper()
 			registry, err := es.NewRegistry(m)
 			if err != nil {
 				t.Fatal(err)
 			}
-			x, err := command.NewExecutor(registry, s.log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
+			x, err := command.NewExecutor(registry, s.Log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustExecute(t, x, runtime.Command{Stream: dune, Name: "lend", ID: id, Body: json.RawMessage(`{"to":"` + to + `"}`)})
+			runtimetest.MustExecute(t, x, runtime.Command{Stream: dune, Name: "lend", ID: id, Body: json.RawMessage(`{"to":"` + to + `"}`)})
 		}
 		lend(library, "1", "Ada")
 		lend(renamed, "2", "Grace")
@@ -75,11 +76,11 @@ func TestEventsUnderAFormerName(t *testing.T) {
 		}
 		a, _ := registry.Aggregate("book")
 		state := a.Initial
-		last, err := s.log.Last(t.Context(), dune)
+		last, err := s.Log.Last(t.Context(), dune)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for commit, err := range s.log.Since(t.Context(), 0, last) {
+		for commit, err := range s.Log.Since(t.Context(), 0, last) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +98,7 @@ func TestEventsUnderAFormerName(t *testing.T) {
 		if loans := state.(books).Loans; len(loans) != 2 || loans[0] != "Ada" || loans[1] != "Grace" {
 			t.Errorf("loans are %q", loans)
 		}
-		startProjector(t, registry, s.log, s.views, "one")
-		awaitTallies(t, s.views, map[string]tally{"dune": {Total: len("Ada") + len("Grace"), Adds: 2}})
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		runtimetest.AwaitTallies(t, s.Views, map[string]runtimetest.Tally{"dune": {Total: len("Ada") + len("Grace"), Adds: 2}})
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"testing"
 	"time"
@@ -119,10 +120,10 @@ var moves = es.Process[moving]{
 
 // processStack is what processes run on.
 type processStack struct {
-	stack
+	runtimetest.Stack
 	bus       port.MessageBus
 	deadlines port.Deadlines
-	outcomes  *async.StatusStore
+	statuses  *async.StatusStore
 	registry  *core.Registry
 	executor  *command.Executor // of the command service
 }
@@ -131,7 +132,7 @@ func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
-		test(t, newProcessStack(t, stack{memory.NewLog(4), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue()))
+		test(t, newProcessStack(t, runtimetest.Stack{Log: memory.NewLog(4), Views: memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue()))
 	})
 	t.Run("jetstream and postgres", func(t *testing.T) {
 		t.Parallel()
@@ -157,30 +158,21 @@ func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		test(t, newProcessStack(t, stack{log, postgres.NewViews(database(t))}, bus, deadlines, values))
+		test(t, newProcessStack(t, runtimetest.Stack{Log: log, Views: postgres.NewViews(runtimetest.Database(t))}, bus, deadlines, values))
 	})
 }
 
 // newProcessStack also runs a worker that executes the commands of processes.
-func newProcessStack(t *testing.T, s stack, bus port.MessageBus, deadlines port.Deadlines, values port.KeyValue) *processStack {
+func newProcessStack(t *testing.T, s runtimetest.Stack, bus port.MessageBus, deadlines port.Deadlines, values port.KeyValue) *processStack {
 	t.Helper()
-	p := &processStack{stack: s, bus: bus, deadlines: deadlines, outcomes: async.NewStatusStore(values), registry: registered(t, moveModule())}
+	p := &processStack{Stack: s, bus: bus, deadlines: deadlines, statuses: async.NewStatusStore(values), registry: runtimetest.NewRegistry(t, moveModule())}
 	p.executor = p.newExecutor(t)
-	queue := async.NewWorker(p.registry, p.executor, bus, p.outcomes, async.Config{
+	queue := async.NewWorker(p.registry, p.executor, bus, p.statuses, async.Config{
 		Decode:  (*core.CommandType).Decode,
 		Explain: explainRejection, Logger: slog.New(slog.DiscardHandler),
 	})
 	background(t, queue.Run)
 	return p
-}
-
-func registered(t testing.TB, modules ...es.Module) *core.Registry {
-	t.Helper()
-	registry, err := es.NewRegistry(modules...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return registry
 }
 
 func explainRejection(err error) (async.Refusal, bool) {
@@ -193,7 +185,7 @@ func explainRejection(err error) (async.Refusal, bool) {
 
 func (s *processStack) newExecutor(t *testing.T) *command.Executor {
 	t.Helper()
-	x, err := command.NewExecutor(s.registry, s.log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
+	x, err := command.NewExecutor(s.registry, s.Log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,11 +211,11 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 // runner starts a process runner with an executor of its own.
 func (s *processStack) runner(t *testing.T, owner string, change ...func(*process.Config)) (*process.Runner, func()) {
 	t.Helper()
-	config := process.Config{Owner: owner, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)}
+	config := process.Config{Owner: owner, LeaseTTL: runtimetest.ShortTTL, Logger: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&config)
 	}
-	r := process.NewRunner(s.registry, s.log, s.newExecutor(t), s.views, s.bus, s.deadlines, config)
+	r := process.NewRunner(s.registry, s.Log, s.newExecutor(t), s.Views, s.bus, s.deadlines, config)
 	return r, background(t, r.Run)
 }
 
@@ -258,7 +250,7 @@ func (s *processStack) state(t *testing.T, stream core.Stream) any {
 		t.Fatalf("no category %s", stream.Category)
 	}
 	state := a.Initial
-	for c, err := range port.Read(t.Context(), s.log, stream, 0) {
+	for c, err := range port.Read(t.Context(), s.Log, stream, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,10 +276,10 @@ func (s *processStack) instance(t *testing.T, id string) processes.Instance {
 // awaitStatus waits until an instance has a status and, if it has ended, the results of all its commands.
 func (s *processStack) awaitStatus(t *testing.T, id string, status processes.Status) {
 	t.Helper()
-	eventually(t, "instance "+id, func() error {
+	runtimetest.Eventually(t, "instance "+id, func() error {
 		p := s.instance(t, id)
 		if p.Status != status || status.Ended() && len(p.Sent) > 0 {
-			return fmt.Errorf("it is %q (%s%s), not %s; %d commands have no outcome", p.Status, p.Reason, p.Error, status, len(p.Sent))
+			return fmt.Errorf("it is %q (%s%s), not %s; %d commands have no result", p.Status, p.Reason, p.Error, status, len(p.Sent))
 		}
 		return nil
 	})
@@ -296,7 +288,7 @@ func (s *processStack) awaitStatus(t *testing.T, id string, status processes.Sta
 // verify checks the log, also for commands that were committed twice.
 func (s *processStack) verify(t *testing.T) {
 	t.Helper()
-	v, err := verify.Run(t.Context(), s.registry, s.log, s.views, verify.Options{LogOnly: true})
+	v, err := verify.Run(t.Context(), s.registry, s.Log, s.Views, verify.Options{LogOnly: true})
 	if err != nil || v.Count > 0 {
 		t.Errorf("verify: %v, %+v", err, v.Findings)
 	}

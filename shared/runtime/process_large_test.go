@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,8 +20,8 @@ import (
 
 const maxCommit = 10_000 // bytes
 
-func smallCommits() stack {
-	return stack{memory.NewLog(1, memory.MaxCommit(maxCommit)), memory.NewViews()}
+func smallCommits() runtimetest.Stack {
+	return runtimetest.Stack{Log: memory.NewLog(1, memory.MaxCommit(maxCommit)), Views: memory.NewViews()}
 }
 
 // An event that fits into a commit, but not together with the record of the reaction to it, parks its instance. The other
@@ -60,13 +61,13 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 			},
 		)},
 	}}
-	s := &processStack{stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: registered(t, module)}
+	s := &processStack{Stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: runtimetest.NewRegistry(t, module)}
 	s.executor = s.newExecutor(t)
 	s.runner(t, "one")
 	s.begin(t, "large", strings.Repeat("x", maxCommit-100), "", 0)
 	parked := make(chan struct{})
 	background(t, func(ctx context.Context) error {
-		return s.log.Follow(ctx, core.Position{}, 1, func(_ context.Context, b port.Batch) error {
+		return s.Log.Follow(ctx, core.Position{}, 1, func(_ context.Context, b port.Batch) error {
 			if b.Commits[0].Events[0].Kind() == "Parked" {
 				close(parked)
 			}
@@ -79,8 +80,8 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 		t.Fatal("nothing is parked")
 	}
 	s.begin(t, "next", "", "found", 0)
-	eventually(t, "the next event", func() error {
-		_, err := s.log.Last(t.Context(), core.Stream{Tenant: core.DefaultTenant, Category: "process-astray", ID: "found"})
+	runtimetest.Eventually(t, "the next event", func() error {
+		_, err := s.Log.Last(t.Context(), core.Stream{Tenant: core.DefaultTenant, Category: "process-astray", ID: "found"})
 		return err
 	})
 }
@@ -88,7 +89,7 @@ func TestAnEventTooLargeToBeKeptIsLostAlone(t *testing.T) {
 // The trace of a command is passed on to all that the command causes, and the longest allowed one fits there.
 func TestALongTraceParksNoInstance(t *testing.T) {
 	t.Parallel()
-	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	s := newProcessStack(t, runtimetest.Stack{Log: memory.NewLog(1), Views: memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	s.runner(t, "one")
 	s.execute(t, "purse", "a", "give", give{100})
 	var state []string
@@ -123,7 +124,7 @@ func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 			es.When(func(given, core.Meta) string { return "m" }, func(w wordy, _ given, _ core.Meta) (wordy, []processes.Effect) { return w, nil }),
 		},
 	}}
-	s := &processStack{stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: registered(t, module)}
+	s := &processStack{Stack: smallCommits(), bus: memory.NewBus(), deadlines: memory.NewDeadlines(), registry: runtimetest.NewRegistry(t, module)}
 	s.executor = s.newExecutor(t)
 	r, _ := s.runner(t, "one")
 	instance := core.Stream{Tenant: core.DefaultTenant, Category: "process-wordy", ID: "m"}
@@ -133,7 +134,7 @@ func TestARetryGoesOnInSmallerSteps(t *testing.T) {
 		s.execute(t, "purse", fmt.Sprint(n), "give", give{1})
 	}
 	current := func() processes.Instance { p, _ := s.state(t, instance).(processes.Instance); return p }
-	eventually(t, "all wait", func() error {
+	runtimetest.Eventually(t, "all wait", func() error {
 		if p := current(); len(p.Inbox) != 1+waiting {
 			return fmt.Errorf("%d wait", len(p.Inbox))
 		}

@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"errors"
 	"fmt"
+	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestProcessesMoveAndCompensate(t *testing.T) {
 			t.Errorf("a has %d, b %d, c %d", a, b, c)
 		}
 		for _, id := range []string{"works", "waits"} {
-			for c, err := range port.Read(t.Context(), s.log, moveStream(id), 0) {
+			for c, err := range port.Read(t.Context(), s.Log, moveStream(id), 0) {
 				if err != nil || c.CorrelationID != "begin-"+id || c.CausationID == c.Command.ID {
 					t.Errorf("%s version %d is correlated with %q and caused by %q: %v", id, c.Version, c.CorrelationID, c.CausationID, err)
 				}
@@ -43,7 +44,7 @@ func TestProcessesMoveAndCompensate(t *testing.T) {
 		if p := s.instance(t, "full"); p.Reason != "full" {
 			t.Errorf("it failed for %q", p.Reason)
 		}
-		eventually(t, "no deadline is left", func() error {
+		runtimetest.Eventually(t, "no deadline is left", func() error {
 			pending, err := s.deadlines.PendingDeadlines(t.Context(), port.DeadlineQuery{})
 			if len(pending) > 0 {
 				return fmt.Errorf("%v", pending)
@@ -164,18 +165,18 @@ func (f *onceFailing) done() bool {
 func TestProcessesBeginAgainOnAnotherLog(t *testing.T) {
 	t.Parallel()
 	views := memory.NewViews()
-	first := newProcessStack(t, stack{memory.NewLog(4), views}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	first := newProcessStack(t, runtimetest.Stack{Log: memory.NewLog(4), Views: views}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	_, stop := first.runner(t, "one")
 	first.execute(t, "purse", "a", "give", give{N: 10})
 	first.begin(t, "m1", "a", "b", 3)
 	first.awaitStatus(t, "m1", processes.StatusCompleted)
 	stop()
 
-	second := newProcessStack(t, stack{memory.NewLog(4), views}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	second := newProcessStack(t, runtimetest.Stack{Log: memory.NewLog(4), Views: views}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	second.execute(t, "purse", "a", "give", give{N: 10})
 	second.begin(t, "m1", "a", "b", 4)
 	r, _ := second.runner(t, "two")
-	eventually(t, "the runner halts", func() error {
+	runtimetest.Eventually(t, "the runner halts", func() error {
 		for _, p := range r.Status() {
 			if p.State == follower.Halted {
 				return nil
@@ -183,7 +184,7 @@ func TestProcessesBeginAgainOnAnotherLog(t *testing.T) {
 		}
 		return fmt.Errorf("it is %+v", r.Status())
 	})
-	if _, err := views.Rebuild(t.Context(), process.FollowerView().ViewSpec, false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
+	if _, err := views.Rebuild(t.Context(), process.CheckpointView().ViewSpec, false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
 		t.Fatal(err)
 	}
 	second.awaitStatus(t, "m1", processes.StatusCompleted)

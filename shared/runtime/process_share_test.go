@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,10 +58,10 @@ func TestProcessRunnersShare(t *testing.T) {
 				return nil
 			}
 		}
-		eventually(t, "half of the partitions", shares(2))
+		runtimetest.Eventually(t, "half of the partitions", shares(2))
 		s.manyMoves(t, "x", 20, nil)
 		s.manyMoves(t, "y", 20, stopFirst)
-		eventually(t, "all partitions", shares(4))
+		runtimetest.Eventually(t, "all partitions", shares(4))
 		if a, b := s.total(t, "a"), s.total(t, "b"); a != 60 || b != 40 {
 			t.Errorf("a has %d, b %d", a, b)
 		}
@@ -76,15 +77,15 @@ func TestPausedProcessRunner(t *testing.T) {
 		s.execute(t, "purse", "a", "give", give{100})
 		var paused atomic.Bool
 		asleep, wake := make(chan struct{}), make(chan struct{})
-		frozen := &frozenViews{ViewStore: s.views, paused: &paused, wake: wake}
-		config := process.Config{Owner: "one", LeaseTTL: shortTTL, Logger: quietLogger(), Failpoint: func(point string) error {
+		frozen := &frozenViews{ViewStore: s.Views, paused: &paused, wake: wake}
+		config := process.Config{Owner: "one", LeaseTTL: runtimetest.ShortTTL, Logger: quietLogger(), Failpoint: func(point string) error {
 			if point == process.PointDispatch && paused.CompareAndSwap(false, true) {
 				close(asleep)
 				<-wake
 			}
 			return nil
 		}}
-		first := process.NewRunner(s.registry, s.log, s.newExecutor(t), frozen, s.bus, s.deadlines, config)
+		first := process.NewRunner(s.registry, s.Log, s.newExecutor(t), frozen, s.bus, s.deadlines, config)
 		stop := background(t, first.Run)
 		s.begin(t, "first", "a", "b", 1)
 		<-asleep
@@ -122,7 +123,7 @@ func TestProcessesWithoutTheirCheckpoints(t *testing.T) {
 		_, stop := s.runner(t, "one")
 		s.manyMoves(t, "x", 20, nil)
 		stop()
-		s.views = memory.NewViews() // another store has none
+		s.Views = memory.NewViews() // another store has none
 		var sent atomic.Int32
 		r, _ := s.runner(t, "two", func(c *process.Config) {
 			c.Failpoint = func(point string) error {
@@ -132,9 +133,9 @@ func TestProcessesWithoutTheirCheckpoints(t *testing.T) {
 				return nil
 			}
 		})
-		eventually(t, "the log is followed again", func() error {
+		runtimetest.Eventually(t, "the log is followed again", func() error {
 			for _, p := range r.Status() {
-				head, err := s.log.Head(t.Context(), p.Position.Partition)
+				head, err := s.Log.Head(t.Context(), p.Position.Partition)
 				if err != nil || p.Position != head.Position {
 					return fmt.Errorf("at %s of %s: %w", p.Position, head.Position, err)
 				}
@@ -154,7 +155,7 @@ func TestProcessesWithoutTheirCheckpoints(t *testing.T) {
 // Exactly-once effects rest on derived ids: with random ids, a command is executed twice after a failure.
 func TestRandomCommandIDsAreNotEnough(t *testing.T) {
 	t.Parallel()
-	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	s := newProcessStack(t, runtimetest.Stack{Log: memory.NewLog(1), Views: memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	s.execute(t, "purse", "a", "give", give{100})
 	cut := failOnce(process.PointSent)
 	var n atomic.Int32
@@ -163,7 +164,7 @@ func TestRandomCommandIDsAreNotEnough(t *testing.T) {
 		c.CommandID = func(string) string { return fmt.Sprint("random-", n.Add(1)) }
 	})
 	s.begin(t, "m", "a", "b", 10)
-	eventually(t, "the money is taken twice", func() error {
+	runtimetest.Eventually(t, "the money is taken twice", func() error {
 		if a := s.total(t, "a"); a != 80 {
 			return fmt.Errorf("a has %d", a)
 		}
@@ -174,7 +175,7 @@ func TestRandomCommandIDsAreNotEnough(t *testing.T) {
 // A program whose state type does not fit the recorded state parks the instance, with the reason.
 func TestProcessesThatChangedMeanwhile(t *testing.T) {
 	t.Parallel()
-	s := newProcessStack(t, stack{memory.NewLog(1), memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	s := newProcessStack(t, runtimetest.Stack{Log: memory.NewLog(1), Views: memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
 	_, stop := s.runner(t, "old")
 	s.execute(t, "purse", "a", "give", give{full})
 	s.begin(t, "m", "empty", "a", 7) // it fails with the result of its command
@@ -188,7 +189,7 @@ func TestProcessesThatChangedMeanwhile(t *testing.T) {
 	}}
 	module := moveModule()
 	module.Processes = []es.ProcessDef{changed}
-	registry := registered(t, module)
+	registry := runtimetest.NewRegistry(t, module)
 	p, _ := registry.ProcessOf("process-move")
 	state := s.instance(t, "m")
 	state.Sent = []processes.SentCommand{{ID: "c", Category: "purse", To: "a", Name: "take", Body: []byte(`{"N":1}`)}}

@@ -14,9 +14,9 @@ import (
 )
 
 // Send starts the span of a publication (messaging conventions: a producer, operation "send"). The message must carry the
-// context of this span, see [Of], so that its handler continues the trace. Send does nothing if the trace is not recorded.
+// context of this span, see [FromContext], so that its handler continues the trace. Send does nothing if the trace is not recorded.
 func Send(ctx context.Context, system, destination, messageID string) (context.Context, trace.Span) {
-	if !On(ctx) {
+	if !Recording(ctx) {
 		return ctx, NoSpan
 	}
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(scope).Start(ctx, "send "+destination, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(

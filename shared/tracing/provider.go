@@ -10,8 +10,8 @@ import (
 // on is set while spans are recorded.
 var on atomic.Bool
 
-// Use records all spans of this program with a provider from now on; nil stops recording.
-func Use(provider trace.TracerProvider) {
+// SetProvider records all spans of this program with a provider from now on; nil stops recording.
+func SetProvider(provider trace.TracerProvider) {
 	on.Store(provider != nil)
 	if provider != nil {
 		otel.SetTracerProvider(provider)

@@ -36,8 +36,8 @@ func (c carrier) Get(name string) string { return *c.field(name) }
 func (c carrier) Set(name, value string) { *c.field(name) = value }
 func (c carrier) Keys() []string         { return []string{"traceparent", "tracestate"} }
 
-// Of is the trace of ctx as headers and the log carry it; the zero Trace if there is none.
-func Of(ctx context.Context) core.Trace {
+// FromContext returns the trace of ctx in the form of headers and of the log; the zero Trace if there is none.
+func FromContext(ctx context.Context) core.Trace {
 	var t core.Trace
 	w3c.Inject(ctx, carrier{&t})
 	if len(t.State) > maxState {
@@ -66,15 +66,17 @@ func ID(ctx context.Context) string {
 	return ""
 }
 
-// On reports whether the trace of ctx is recorded. Expensive names and attributes are computed only then.
-func On(ctx context.Context) bool { return Enabled() && trace.SpanFromContext(ctx).IsRecording() }
+// Recording reports whether the trace of ctx is recorded. Expensive names and attributes are computed only then.
+func Recording(ctx context.Context) bool {
+	return Enabled() && trace.SpanFromContext(ctx).IsRecording()
+}
 
 // Sampled reports whether the trace of ctx is sampled.
 func Sampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
 
 // Step starts a span within the trace of ctx; it does nothing if the trace is not recorded. The caller must [End] the span.
 func Step(ctx context.Context, name string) (context.Context, trace.Span) {
-	if !On(ctx) {
+	if !Recording(ctx) {
 		return ctx, NoSpan
 	}
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(scope).Start(ctx, name)
@@ -103,7 +105,7 @@ const (
 	Version  = attribute.Key("orchestrix.stream.version")
 	Position = attribute.Key("orchestrix.position")
 	Command  = attribute.Key("orchestrix.command")
-	Outcome  = attribute.Key("orchestrix.outcome")
+	Result   = attribute.Key("orchestrix.outcome")
 	Source   = attribute.Key("orchestrix.load.source")
 	Events   = attribute.Key("orchestrix.events")
 	View     = attribute.Key("orchestrix.view")

@@ -16,12 +16,12 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// kept returns the recorder of a test's spans. The provider is global, so that these tests are not parallel.
-func kept(t *testing.T) *tracetest.SpanRecorder {
+// recordSpans returns the recorder of a test's spans. The provider is global, so that these tests are not parallel.
+func recordSpans(t *testing.T) *tracetest.SpanRecorder {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
-	tracing.Use(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
-	t.Cleanup(func() { tracing.Use(nil) })
+	tracing.SetProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder)))
+	t.Cleanup(func() { tracing.SetProvider(nil) })
 	return recorder
 }
 
@@ -52,11 +52,11 @@ func process(commits ...core.Commit) context.Context {
 func TestATraceGoesThroughTheLogUnchanged(t *testing.T) {
 	for _, parent := range []string{"00-" + first + "-00f067aa0ba902b7-01", "00-" + first + "-00f067aa0ba902b7-00"} {
 		want := core.Trace{Parent: parent, State: "vendor=1"}
-		if got := tracing.Of(tracing.Continue(t.Context(), want)); got != want {
+		if got := tracing.FromContext(tracing.Continue(t.Context(), want)); got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	if got := tracing.Of(tracing.Continue(t.Context(), core.Trace{Parent: "nonsense"})); got != (core.Trace{}) {
+	if got := tracing.FromContext(tracing.Continue(t.Context(), core.Trace{Parent: "nonsense"})); got != (core.Trace{}) {
 		t.Errorf("got %v from nonsense", got)
 	}
 	ctx := tracing.Continue(t.Context(), commitOf(first).Trace)
@@ -79,7 +79,7 @@ func TestWithoutAProviderNothingIsDone(t *testing.T) {
 }
 
 func TestOneCommitIsWorkedOnInItsOwnTrace(t *testing.T) {
-	recorder := kept(t)
+	recorder := recordSpans(t)
 	ctx := process(commitOf(first))
 	spans := recorder.Ended()
 	if len(spans) != 1 || spans[0].Name() != "process orders" || spans[0].SpanKind() != trace.SpanKindConsumer {
@@ -91,7 +91,7 @@ func TestOneCommitIsWorkedOnInItsOwnTrace(t *testing.T) {
 }
 
 func TestABatchIsLinkedToItsCommitsBothWays(t *testing.T) {
-	recorder := kept(t)
+	recorder := recordSpans(t)
 	old, unsampled := commitOf("33333333333333333333333333333333"), commitOf("44444444444444444444444444444444")
 	old.Time = old.Time.Add(-time.Hour)
 	unsampled.Trace.Parent = unsampled.Trace.Parent[:53] + "00"
@@ -122,7 +122,7 @@ func TestABatchIsLinkedToItsCommitsBothWays(t *testing.T) {
 }
 
 func TestAFailureShowsInTheSpan(t *testing.T) {
-	recorder := kept(t)
+	recorder := recordSpans(t)
 	ctx, span := work.Process(t.Context(), commitOf(first).Trace)
 	_, send := tracing.Send(ctx, "nats", "commands", "ship-1")
 	tracing.End(send, errors.New("no answer"))

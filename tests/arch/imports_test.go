@@ -41,7 +41,8 @@ var rules = []rule{
 	{"shared/schema", []string{"shared/core", "shared/clip"}},
 	{"shared/tracing", []string{"shared/core"}},
 	{"shared/runtime", vocabulary},
-	{"shared/runtime/*", and("shared/tracing", "shared/retry", "shared/clip", "shared/processes", "shared/runtime", "shared/runtime/*")}, // see floors
+	{"shared/runtime/runtimetest", and("shared/es", "shared/memory", "shared/jetstream", "shared/postgres", "shared/local/localtest", "shared/runtime", "shared/runtime/*")}, // fixtures of tests
+	{"shared/runtime/*", and("shared/tracing", "shared/retry", "shared/clip", "shared/processes", "shared/runtime", "shared/runtime/*")},                                     // see floors
 	{"shared/memory", vocabulary}, // adapters know no other adapter
 	{"shared/jetstream", and("shared/tracing", "shared/retry", "shared/clip")},
 	{"shared/postgres", and("shared/tracing", "shared/retry", "shared/clip")},

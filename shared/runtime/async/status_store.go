@@ -30,7 +30,7 @@ func NewStatusStore(values port.KeyValue) *StatusStore { return &StatusStore{val
 // statusRecord is a stored status, with the identity of its command.
 type statusRecord struct {
 	Path   string              `json:"path"` // of the aggregate
-	Hash   string              `json:"hash"` // es.HashCommand
+	Hash   string              `json:"hash"` // core.HashCommand
 	Status runtime.AsyncStatus `json:"outcome"`
 
 	revision uint64 // of the key; 0 if nothing is stored
@@ -96,9 +96,9 @@ func (s *StatusStore) register(ctx context.Context, m *runtime.AsyncMessage) (ru
 	}
 }
 
-// settle stores a status and returns the one that counts: the first final one. A worker that was interrupted and continues
-// later may have decided a second time. Then only an acceptance replaces a rejection, because the log holds the events.
-func (s *StatusStore) settle(ctx context.Context, m *runtime.AsyncMessage, status runtime.AsyncStatus) (runtime.AsyncStatus, error) {
+// record stores a status and returns the one that counts: the first final one. A worker that was interrupted and continues
+// later may have executed the command a second time. Then only an acceptance replaces a rejection, because the log holds the events.
+func (s *StatusStore) record(ctx context.Context, m *runtime.AsyncMessage, status runtime.AsyncStatus) (runtime.AsyncStatus, error) {
 	for {
 		r, err := s.find(ctx, m)
 		if err != nil {

@@ -52,7 +52,7 @@ type Refusal struct {
 	Problem json.RawMessage // RFC 9457
 }
 
-// AsyncConfig configures an [Worker].
+// Config configures a [Worker].
 type Config struct {
 	// Decode checks the body of a command and returns it decoded, as [core.CommandType.Decode] does.
 	Decode func(t *core.CommandType, body []byte) (any, error)
@@ -67,12 +67,12 @@ type Config struct {
 	Logger  *slog.Logger  // slog.Default()
 }
 
-// CommandExecutor executes commands; [command.Executor] implements it.
+// Executor executes commands; [command.Executor] implements it.
 type Executor interface {
 	Execute(ctx context.Context, c runtime.Command) (runtime.Result, error)
 }
 
-// AsyncWorker executes the commands that arrive over the bus, and stores and sends their results.
+// Worker executes the commands that arrive over the bus, and stores and sends their results.
 type Worker struct {
 	registry *core.Registry
 	executor Executor
@@ -81,25 +81,23 @@ type Worker struct {
 	config   Config
 }
 
-// NewAsyncWorker returns a worker whose commands go to executor.
+// NewWorker returns a worker whose commands go to executor.
 func NewWorker(registry *core.Registry, executor Executor, bus port.MessageBus, statuses *StatusStore, config Config) *Worker {
 	runtime.SetDefault(&config.Faults, 5)
-	if config.Timeout <= 0 {
-		config.Timeout = 30 * time.Second
-	}
+	runtime.SetDefault(&config.Timeout, 30*time.Second)
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
 	return &Worker{registry: registry, executor: executor, bus: bus, statuses: statuses, config: config}
 }
 
-// asyncGroup is the bus group that distributes the commands among the command services.
-const asyncGroup = "command"
+// workerGroup is the bus group that distributes the commands among the command services.
+const workerGroup = "command"
 
 // Run executes commands until ctx ends, and waits for those in flight.
 func (w *Worker) Run(ctx context.Context) error {
 	return w.bus.Subscribe(ctx, port.CommandTopic, port.Subscription{
-		Group: asyncGroup, Retry: core.RetryPolicy{Backoff: core.Exponential, First: 100 * time.Millisecond, Max: 10 * time.Second},
+		Group: workerGroup, Retry: core.RetryPolicy{Backoff: core.Exponential, First: 100 * time.Millisecond, Max: 10 * time.Second},
 	}, w.Handle)
 }
 
@@ -107,9 +105,9 @@ func (w *Worker) Run(ctx context.Context) error {
 // interrupted, the redelivered message continues at the first step that is not done. A final rejection is a status, not an
 // error.
 func (w *Worker) Handle(ctx context.Context, d port.Delivery) error {
-	m, err := runtime.DecodeAsync(d.Message)
+	m, err := runtime.DecodeAsyncMessage(d.Message)
 	if err != nil {
-		return port.Terminate(err) // the message does not say where to send a status
+		return port.Terminate(err) // it is unknown who waits for a status
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.config.Timeout)
 	defer cancel()
@@ -150,7 +148,7 @@ func (w *Worker) status(ctx context.Context, m *runtime.AsyncMessage) (runtime.A
 	if err != nil {
 		return runtime.AsyncStatus{}, err
 	}
-	return w.statuses.settle(ctx, m, status)
+	return w.statuses.record(ctx, m, status)
 }
 
 func (w *Worker) execute(ctx context.Context, m *runtime.AsyncMessage) (runtime.AsyncStatus, error) {
@@ -168,9 +166,9 @@ func (w *Worker) execute(ctx context.Context, m *runtime.AsyncMessage) (runtime.
 	}, nil
 }
 
-// decode returns the command with its type and payload. [runtime.DecodeAsync] has checked the ids.
+// decode returns the command with its type and payload. [runtime.DecodeAsyncMessage] has checked the ids.
 func (w *Worker) decode(m *runtime.AsyncMessage) (runtime.Command, error) {
-	t, err := runtime.CommandType(w.registry, m.Stream.Category, m.Name)
+	t, err := runtime.FindCommand(w.registry, m.Stream.Category, m.Name)
 	if err != nil {
 		return runtime.Command{}, err
 	}
@@ -211,7 +209,7 @@ func isTransient(err error) bool {
 func (w *Worker) deadLetter(ctx context.Context, m *runtime.AsyncMessage, attempts int, cause error) error {
 	w.config.Logger.ErrorContext(ctx, "a command can't be executed and becomes a dead letter",
 		"stream", m.Stream.String(), "command", m.Name, "command_id", m.ID, "attempts", attempts, "error", cause)
-	_, err := w.statuses.settle(ctx, m, runtime.AsyncStatus{
+	_, err := w.statuses.record(ctx, m, runtime.AsyncStatus{
 		CommandID: m.ID, Stream: m.Stream.String(), State: runtime.Pending, Code: runtime.CodeDeadLetter,
 		Detail: fmt.Sprintf("%d attempts failed by a fault of the service; an operator has to look at it", attempts),
 	})
@@ -223,7 +221,7 @@ func (w *Worker) deadLetter(ctx context.Context, m *runtime.AsyncMessage, attemp
 
 // publish sends the status to the receivers that the command names.
 func (w *Worker) publish(ctx context.Context, m *runtime.AsyncMessage, status *runtime.AsyncStatus) error {
-	if m.OutcomeTo != (core.Stream{}) {
+	if m.ResultTo != (core.Stream{}) {
 		message, err := status.Encode(m)
 		if err != nil {
 			return port.Terminate(err)

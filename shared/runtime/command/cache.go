@@ -27,12 +27,12 @@ type cache struct {
 
 // slot is one aggregate in the cache. All fields but users belong to the holder of turn.
 type slot struct {
-	state
+	State
 	turn   chan struct{} // holds one token while no command works on the aggregate; nil while the slot is idle
 	users  int           // commands that hold the slot or wait for it; guarded by cache.mu
-	loaded bool          // state holds the stream as it was at some moment
+	loaded bool          // State holds the stream up to some version
 	stale  bool          // another writer may have changed the stream since
-	// unconfirmed: state comes from a snapshot, and no append has confirmed yet that it is current.
+	// unconfirmed: State comes from a snapshot, and no append has confirmed yet that it is current.
 	unconfirmed bool
 }
 
@@ -83,7 +83,7 @@ func (c *cache) enqueue(stream core.Stream) (*slot, error) {
 			c.idle.Remove(stream)
 			s.users--
 		} else {
-			s = &slot{state: state{stream: stream}}
+			s = &slot{State: State{stream: stream}}
 		}
 		s.turn = c.newTurn()
 		c.active[stream] = s

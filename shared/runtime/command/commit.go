@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,15 +15,15 @@ import (
 // commit appends the events and advances the slot. A client that disconnects does not cancel the append: the log has its
 // own time budget, and the result has to be known.
 func (x *Executor) commit(ctx context.Context, slot *slot, c *call, events []core.Event) (runtime.Result, error) {
-	next, err := x.encode(&slot.state, c, events)
+	next, err := x.encode(&slot.State, c, events)
 	if err != nil {
 		return runtime.Result{}, err
 	}
-	value, err := FoldSafely(slot.aggregate, slot.Value, &next)
+	value, err := Fold(slot.aggregate, slot.Value, &next)
 	if err != nil {
 		return runtime.Result{}, err
 	}
-	revision, err := x.log.Append(context.WithoutCancel(ctx), slot.Revision, next)
+	revision, err := x.appender.Append(context.WithoutCancel(ctx), slot.Revision, next)
 	x.rateSnapshot(slot, err)
 	if err != nil {
 		slot.stale = true
@@ -45,7 +46,7 @@ func isLogError(err error) bool {
 }
 
 // encode builds the commit. The executor folds the encoded events, as every later reader does.
-func (x *Executor) encode(s *state, c *call, events []core.Event) (core.Commit, error) {
+func (x *Executor) encode(s *State, c *call, events []core.Event) (core.Commit, error) {
 	now := x.config.Clock().UTC().Truncate(time.Microsecond)
 	if now.Before(s.time) {
 		now = s.time // the time never decreases within a stream, even if this machine's clock is behind
@@ -53,7 +54,7 @@ func (x *Executor) encode(s *state, c *call, events []core.Event) (core.Commit, 
 	commit := core.Commit{
 		Stream: c.Stream, Version: s.Revision.Version + core.Version(len(events)), Time: now,
 		Command:       core.CommandRef{ID: c.ID, Hash: c.hash},
-		CorrelationID: runtime.OrElse(c.CorrelationID, c.ID), CausationID: runtime.OrElse(c.CausationID, c.ID),
+		CorrelationID: cmp.Or(c.CorrelationID, c.ID), CausationID: cmp.Or(c.CausationID, c.ID),
 		Events: make([]core.Recorded, len(events)),
 	}
 	for i, event := range events {
@@ -75,7 +76,7 @@ func (x *Executor) snapshotEvery(a *core.Aggregate) int {
 
 // save queues a snapshot of the slot's state. The caller holds the slot.
 func (x *Executor) save(slot *slot) {
-	if slot.loaded && slot.needsSnapshot() && x.writer.offer(slot.state) {
+	if slot.loaded && slot.needsSnapshot() && x.writer.offer(slot.State) {
 		slot.saved, slot.unsaved = slot.Revision.Version, 0
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// ExecutorConfig configures an [Executor]. Zero values take the defaults.
+// Config configures an [Executor]. Zero values take the defaults.
 type Config struct {
 	CacheSize     int              // aggregates kept in memory besides those in use; 100,000
 	SnapshotEvery int              // commits between two snapshots of an aggregate; 32
 	MaxWaiting    int              // commands that may wait for one aggregate; 512
 	MaxConflicts  int              // retries of one command after a conflict; 10
 	Clock         func() time.Time // time.Now
-	Observer      Observer         // default: none
+	Observer      Observer         // none
 	Logger        *slog.Logger     // slog.Default()
 }
 
@@ -36,7 +36,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default()
 	}
 	if c.Observer == nil {
-		c.Observer = Unobserved{}
+		c.Observer = noObserver{}
 	}
 	return c
 }
@@ -47,8 +47,9 @@ func (c Config) withDefaults() Config {
 type Executor struct {
 	config   Config
 	registry *core.Registry
-	log      port.Appender
-	steps    steps
+	appender port.Appender
+	log      port.Reader
+	loader   *Loader
 	cache    *cache
 	writer   *snapshotWriter
 	rate     *hitRate
@@ -58,14 +59,11 @@ type Executor struct {
 // log alone.
 func NewExecutor(registry *core.Registry, log port.EventStore, snapshots port.Snapshots, config Config) (*Executor, error) {
 	config = config.withDefaults()
-	rate := &hitRate{}
 	x := &Executor{
-		config: config, registry: registry, rate: rate,
-		log:    observedAppender{next: log, observer: config.Observer},
-		writer: newSnapshotWriter(snapshots, log, config.Logger, config.Observer),
-		steps: observedSteps{observer: config.Observer, next: storeSteps{
-			log: log, loader: NewLoader(log, snapshots, config.Logger, config.Observer), rate: rate,
-		}},
+		config: config, registry: registry, log: log, rate: &hitRate{},
+		appender: observedAppender{next: log, observer: config.Observer},
+		loader:   NewLoader(log, snapshots, config.Logger, config.Observer),
+		writer:   newSnapshotWriter(snapshots, log, config.Logger, config.Observer),
 	}
 	cache, err := newCache(config.CacheSize, config.MaxWaiting, x.save)
 	if err != nil {
@@ -82,14 +80,14 @@ func (x *Executor) Run(ctx context.Context) error {
 }
 
 // drain empties the cache and returns the states that need a snapshot.
-func (x *Executor) drain() []state {
-	var states []state
+func (x *Executor) drain() []State {
+	var states []State
 	if x.writer.snapshots == nil {
 		return nil
 	}
 	for _, slot := range x.cache.drain() {
 		if slot.needsSnapshot() {
-			states = append(states, slot.state)
+			states = append(states, slot.State)
 		}
 	}
 	return states
@@ -133,7 +131,7 @@ func (x *Executor) LoadState(ctx context.Context, a *core.Aggregate, s core.Stre
 	if fresh || !slot.loaded || slot.Revision.Version < version {
 		slot.stale = true
 	}
-	if _, err := x.steps.load(ctx, slot, a); err != nil {
+	if _, err := x.load(ctx, slot, a); err != nil {
 		return nil, err
 	}
 	return slot.Value, nil
@@ -169,11 +167,11 @@ func (x *Executor) attempt(ctx context.Context, slot *slot, c *call) (runtime.Re
 	var err error
 	if slot.current() {
 		c.cacheHits++
-	} else if load, err = x.steps.load(ctx, slot, c.Type.Aggregate); err != nil {
+	} else if load, err = x.load(ctx, slot, c.Type.Aggregate); err != nil {
 		return runtime.Result{}, err
 	}
 	for {
-		events, result, err := x.steps.decide(ctx, &slot.state, c)
+		events, result, err := x.decide(ctx, &slot.State, c)
 		if len(events) > 0 && err == nil {
 			if result, err = x.commit(ctx, slot, c, events); err == nil || isLogError(err) {
 				return result, err
@@ -183,7 +181,7 @@ func (x *Executor) attempt(ctx context.Context, slot *slot, c *call) (runtime.Re
 			return result, err
 		}
 		slot.stale = true
-		if load, err = x.steps.load(ctx, slot, c.Type.Aggregate); err != nil {
+		if load, err = x.load(ctx, slot, c.Type.Aggregate); err != nil {
 			return runtime.Result{}, err
 		}
 	}

@@ -20,7 +20,7 @@ const (
 	longReplay = 256
 )
 
-// loader folds aggregates from the log, with the help of snapshots if there are any.
+// Loader folds aggregates from the log, with the help of snapshots if there are any.
 type Loader struct {
 	log       port.Reader
 	snapshots port.Snapshots // nil: none
@@ -30,13 +30,19 @@ type Loader struct {
 	skipUntil atomic.Int64 // Unix time in nanoseconds before which no snapshot is read
 }
 
+// NewLoader returns a loader of the streams of log. snapshots may be nil: streams are then folded from the log alone. observer may
+// be nil.
 func NewLoader(log port.Reader, snapshots port.Snapshots, logger *slog.Logger, observer Observer) *Loader {
+	if observer == nil {
+		observer = noObserver{}
+	}
 	return &Loader{log: log, snapshots: snapshots, logger: logger, observer: observer}
 }
 
-// load folds a whole stream up to its newest commit, which newest reads, concurrently with the snapshot. If the snapshot is
-// current, nothing else is read. A stream without events returns the initial state.
-func (l *Loader) Load(ctx context.Context, a *core.Aggregate, stream core.Stream, newest func() (core.Commit, error)) (state, error) {
+// Load folds a whole stream up to its newest commit, which newest reads, concurrently with the snapshot. If the snapshot is
+// current, nothing else is read. A stream without events returns the initial state. Load returns the errors of newest except
+// [port.ErrNoStream], [core.ErrCorrupt], and [port.ErrUnavailable].
+func (l *Loader) Load(ctx context.Context, a *core.Aggregate, stream core.Stream, newest func() (core.Commit, error)) (State, error) {
 	found := make(chan *port.Snapshot, 1)
 	available := l.snapshotsAvailable()
 	if available {
@@ -68,7 +74,7 @@ func (l *Loader) Load(ctx context.Context, a *core.Aggregate, stream core.Stream
 
 // restoreNewest sets s to the newest snapshot without reading the log; s may be stale then. It reports false if there is no
 // usable snapshot.
-func (l *Loader) restoreNewest(ctx context.Context, s *state) bool {
+func (l *Loader) restoreNewest(ctx context.Context, s *State) bool {
 	if !l.snapshotsAvailable() {
 		return false
 	}
@@ -79,7 +85,7 @@ func (l *Loader) restoreNewest(ctx context.Context, s *state) bool {
 // snapshotsAvailable reports false during the pause after a failed read.
 func (l *Loader) snapshotsAvailable() bool { return time.Now().UnixNano() >= l.skipUntil.Load() }
 
-func (l *Loader) restore(ctx context.Context, s *state, snapshot port.Snapshot) bool {
+func (l *Loader) restore(ctx context.Context, s *State, snapshot port.Snapshot) bool {
 	err := s.restore(snapshot)
 	if err != nil {
 		l.reject(ctx, snapshot, err)
@@ -94,7 +100,7 @@ func (l *Loader) reject(ctx context.Context, snapshot port.Snapshot, err error) 
 
 // fromSnapshot restores a snapshot and folds the commits after it. It reports false if the snapshot is not usable and the
 // whole log has to be replayed.
-func (l *Loader) fromSnapshot(ctx context.Context, s *state, snapshot port.Snapshot, last core.Commit) bool {
+func (l *Loader) fromSnapshot(ctx context.Context, s *State, snapshot port.Snapshot, last core.Commit) bool {
 	if !l.restore(ctx, s, snapshot) {
 		return false
 	}
@@ -114,7 +120,7 @@ func (l *Loader) fromSnapshot(ctx context.Context, s *state, snapshot port.Snaps
 }
 
 // replay folds the commits after s's version up to last.
-func (l *Loader) replay(ctx context.Context, s *state, last core.Commit) error {
+func (l *Loader) replay(ctx context.Context, s *State, last core.Commit) error {
 	for c, err := range l.log.Since(ctx, s.Revision.Version, last) {
 		if err != nil {
 			return err
@@ -131,7 +137,7 @@ func (l *Loader) replay(ctx context.Context, s *state, last core.Commit) error {
 
 // refresh folds the commits that other writers have appended after s. It returns [core.ErrCorrupt] if s does not fit the log,
 // which was replaced then.
-func (l *Loader) refresh(ctx context.Context, s *state) error {
+func (l *Loader) refresh(ctx context.Context, s *State) error {
 	last, err := l.log.LastConfirmed(ctx, s.stream)
 	if err != nil && !errors.Is(err, port.ErrNoStream) {
 		return err

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// CommandObserver receives events of an [Executor], for metrics. Goroutines call it concurrently; it must not block.
+// Observer receives the measurements of an [Executor] and a [Loader]. Its methods are called concurrently and must not block.
 type Observer interface {
 	// Executed reports a command of a known type, with its result and the time since its arrival.
 	Executed(ctx context.Context, t *core.CommandType, result ResultLabel, took time.Duration)
@@ -27,7 +28,7 @@ type Observer interface {
 	Snapshots(result SnapshotResult, count int)
 }
 
-// CommandResult classifies the end of a command. Its values are labels of metrics.
+// ResultLabel classifies the result of a command. Its values are labels of metrics.
 type ResultLabel string
 
 // The results of commands.
@@ -46,10 +47,10 @@ const (
 	Failed       ResultLabel = "failed"       // a fault of the domain, of the log's content or of this program
 )
 
-// commandResults maps errors to results; the first match counts.
-var commandResults = []struct {
-	is     error
-	result ResultLabel
+// errorLabels maps errors to labels; the first match counts.
+var errorLabels = []struct {
+	is    error
+	label ResultLabel
 }{
 	{core.ErrCorrupt, Failed},
 	{core.ErrUnknownEvent, Failed},
@@ -62,8 +63,8 @@ var commandResults = []struct {
 	{port.ErrConflict, Conflicted},
 }
 
-// CommandResultOf classifies what [Executor.Execute] has returned.
-func LabelOf(result runtime.Result, err error) ResultLabel {
+// labelOf classifies the result and the error of [Executor.Execute].
+func labelOf(result runtime.Result, err error) ResultLabel {
 	switch {
 	case err == nil && result.Repeated:
 		return Repeated
@@ -80,9 +81,9 @@ func LabelOf(result runtime.Result, err error) ResultLabel {
 	case errors.As(err, &precondition):
 		return Precondition
 	}
-	for _, r := range commandResults {
+	for _, r := range errorLabels {
 		if errors.Is(err, r.is) {
-			return r.result
+			return r.label
 		}
 	}
 	return Failed
@@ -93,11 +94,11 @@ type LoadSource string
 
 // The sources of states.
 const (
-	FromCache    LoadSource = "cache"
-	FromRefresh  LoadSource = "refresh" // the cache, and the commits that other writers have appended since
-	FromGuess    LoadSource = "guess"   // none: the aggregate was assumed to be new, and was
-	FromSnapshot LoadSource = "snapshot"
-	FromLog      LoadSource = "log"
+	FromCache      LoadSource = "cache"
+	FromRefresh    LoadSource = "refresh" // the cache, and the commits that other writers have appended since
+	FromAssumption LoadSource = "guess"   // nothing was read: the aggregate was assumed to be new, correctly
+	FromSnapshot   LoadSource = "snapshot"
+	FromLog        LoadSource = "log"
 )
 
 // SnapshotResult is the result of writing or reading a snapshot.
@@ -110,34 +111,34 @@ const (
 	SnapshotDropped  SnapshotResult = "dropped"  // not written: the store failed, or the queue was full
 )
 
-// traced executes a command in a span of its own and reports its result, unless err tells why it can't be executed.
+// traced executes a command in a span of its own and reports its result. A command that is not valid, by err, is only reported.
 func (x *Executor) traced(ctx context.Context, c *call, err error) (result runtime.Result, _ error) {
 	started := time.Now()
 	if core.RequestOf(ctx).CommandID == "" {
-		ctx = core.WithRequest(ctx, core.Request{Tenant: c.Stream.Tenant, CommandID: c.ID, CorrelationID: runtime.OrElse(c.CorrelationID, c.ID)})
+		ctx = core.WithRequest(ctx, core.Request{Tenant: c.Stream.Tenant, CommandID: c.ID, CorrelationID: cmp.Or(c.CorrelationID, c.ID)})
 	}
 	ctx, span := tracing.Step(tracing.Continue(ctx, c.Trace), "execute")
 	if err == nil {
 		result, err = x.execute(ctx, c)
 	}
-	outcome := LabelOf(result, err)
-	endCommand(span, c, outcome, result, err)
+	label := labelOf(result, err)
+	endCommand(span, c, label, result, err)
 	if c.Type != nil {
-		c.report(ctx, x.config.Observer, outcome, time.Since(started))
+		c.report(ctx, x.config.Observer, label, time.Since(started))
 	}
 	return result, err
 }
 
 // endCommand ends the span of a command. A rejection is a result, not an error of the span.
-func endCommand(span trace.Span, c *call, outcome ResultLabel, result runtime.Result, err error) {
+func endCommand(span trace.Span, c *call, label ResultLabel, result runtime.Result, err error) {
 	if span.IsRecording() {
 		span.SetAttributes(tracing.Category.String(c.Stream.Category), tracing.StreamID.String(c.Stream.ID),
-			tracing.Command.String(c.Name), tracing.Outcome.String(string(outcome)))
+			tracing.Command.String(c.Name), tracing.Result.String(string(label)))
 		if err == nil {
 			span.SetAttributes(tracing.Version.Int64(int64(result.Version)), tracing.Position.String(result.Position.String()))
 		}
 	}
-	switch outcome {
+	switch label {
 	case Failed, Unavailable, Overloaded:
 	default:
 		err = nil
@@ -145,46 +146,18 @@ func endCommand(span trace.Span, c *call, outcome ResultLabel, result runtime.Re
 	tracing.End(span, err)
 }
 
-// report tells the observer how the command ended.
-func (c *call) report(ctx context.Context, o Observer, outcome ResultLabel, took time.Duration) {
+// report passes the measurements of the command to the observer.
+func (c *call) report(ctx context.Context, o Observer, label ResultLabel, took time.Duration) {
 	for range c.cacheHits {
 		o.Loaded(ctx, c.Stream.Category, FromCache, 0)
 	}
 	if c.optimistic {
-		o.Loaded(ctx, c.Stream.Category, FromGuess, 0)
+		o.Loaded(ctx, c.Stream.Category, FromAssumption, 0)
 	}
 	for range c.conflicts {
 		o.Conflicted(c.Type)
 	}
-	o.Executed(ctx, c.Type, outcome, took)
-}
-
-// observedSteps decorates steps with spans and metrics.
-type observedSteps struct {
-	next     steps
-	observer Observer
-}
-
-func (o observedSteps) load(ctx context.Context, s *slot, a *core.Aggregate) (loadResult, error) {
-	if s.current() {
-		o.observer.Loaded(ctx, s.stream.Category, FromCache, 0)
-		return loadResult{source: FromCache}, nil
-	}
-	started := time.Now()
-	ctx, span := tracing.Step(ctx, "load")
-	defer span.End()
-	result, err := o.next.load(ctx, s, a)
-	if err == nil {
-		span.SetAttributes(tracing.Source.String(string(result.source)))
-		o.observer.Loaded(ctx, s.stream.Category, result.source, time.Since(started))
-	}
-	return result, err
-}
-
-func (o observedSteps) decide(ctx context.Context, s *state, c *call) ([]core.Event, runtime.Result, error) {
-	ctx, span := tracing.Step(ctx, "decide")
-	defer span.End()
-	return o.next.decide(ctx, s, c)
+	o.Executed(ctx, c.Type, label, took)
 }
 
 // observedAppender decorates a log with spans and metrics. A commit carries the trace under which it is appended.
@@ -197,7 +170,7 @@ type observedAppender struct {
 func (o observedAppender) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	started := time.Now()
 	ctx, span := tracing.Step(ctx, "append")
-	c.Trace = tracing.Of(ctx)
+	c.Trace = tracing.FromContext(ctx)
 	revision, err := o.next.Append(ctx, expected, c)
 	result := "stored"
 	switch {
@@ -211,13 +184,13 @@ func (o observedAppender) Append(ctx context.Context, expected core.Revision, c 
 	return revision, err
 }
 
-// unobserved ignores all events.
-type Unobserved struct{}
+// noObserver discards all measurements.
+type noObserver struct{}
 
-var _ Observer = Unobserved{}
+var _ Observer = noObserver{}
 
-func (Unobserved) Executed(context.Context, *core.CommandType, ResultLabel, time.Duration) {}
-func (Unobserved) Conflicted(*core.CommandType)                                            {}
-func (Unobserved) Appended(context.Context, string, string, time.Duration)                 {}
-func (Unobserved) Loaded(context.Context, string, LoadSource, time.Duration)               {}
-func (Unobserved) Snapshots(SnapshotResult, int)                                           {}
+func (noObserver) Executed(context.Context, *core.CommandType, ResultLabel, time.Duration) {}
+func (noObserver) Conflicted(*core.CommandType)                                            {}
+func (noObserver) Appended(context.Context, string, string, time.Duration)                 {}
+func (noObserver) Loaded(context.Context, string, LoadSource, time.Duration)               {}
+func (noObserver) Snapshots(SnapshotResult, int)                                           {}

@@ -20,12 +20,12 @@ import (
 //     to be read. An aggregate that leaves the cache gets a snapshot, so that the assumption holds until another service
 //     changes the aggregate, or a service ended without saving.
 type hitRate struct {
-	left sync.Map // *es.CommandType or *es.Aggregate → *atomic.Int32
+	left sync.Map // *core.CommandType or *core.Aggregate → *atomic.Int32
 }
 
 const (
 	maxMisses  = 8   // misses in a row after which the assumption is not made any more
-	retryAfter = 512 // uses after which it is tried again, once
+	retryAfter = 512 // uses after which it is made once more
 )
 
 func (h *hitRate) of(kind any) *atomic.Int32 {
@@ -66,8 +66,8 @@ func (x *Executor) tryOptimistic(ctx context.Context, slot *slot, c *call) (runt
 	if slot.loaded || slot.stale || c.IfMatch != nil && *c.IfMatch != 0 || !x.rate.try(c.Type) {
 		return runtime.Result{}, false, nil
 	}
-	slot.state = newState(c.Type.Aggregate, slot.stream)
-	events, _, err := x.steps.decide(ctx, &slot.state, c)
+	slot.State = newState(c.Type.Aggregate, slot.stream)
+	events, _, err := x.decide(ctx, &slot.State, c)
 	if err != nil || len(events) == 0 {
 		return runtime.Result{}, false, nil //nolint:nilerr // it is decided again on the actual state
 	}
@@ -86,16 +86,16 @@ func (x *Executor) tryOptimistic(ctx context.Context, slot *slot, c *call) (runt
 
 // fromUnconfirmedSnapshot fills the slot from the aggregate's snapshot without reading the log. As any cached state, it may
 // be stale. It reports false if there is no usable snapshot.
-func (w storeSteps) fromUnconfirmedSnapshot(ctx context.Context, s *slot, a *core.Aggregate) bool {
-	if w.loader.snapshots == nil || a.Snapshot.Every < 0 || !w.rate.try(a) {
+func (x *Executor) fromUnconfirmedSnapshot(ctx context.Context, s *slot, a *core.Aggregate) bool {
+	if x.loader.snapshots == nil || a.Snapshot.Every < 0 || !x.rate.try(a) {
 		return false
 	}
 	restored := newState(a, s.stream)
-	if !w.loader.restoreNewest(ctx, &restored) {
-		w.rate.miss(a)
+	if !x.loader.restoreNewest(ctx, &restored) {
+		x.rate.miss(a)
 		return false
 	}
-	s.state, s.loaded, s.unconfirmed = restored, true, true
+	s.State, s.loaded, s.unconfirmed = restored, true, true
 	return true
 }
 

@@ -23,16 +23,16 @@ type snapshotWriter struct {
 	log       port.Reader
 	logger    *slog.Logger
 	observer  Observer
-	queue     chan state
+	queue     chan State
 }
 
 func newSnapshotWriter(snapshots port.Snapshots, log port.Reader, logger *slog.Logger, observer Observer) *snapshotWriter {
-	return &snapshotWriter{snapshots: snapshots, log: log, logger: logger, observer: observer, queue: make(chan state, saveQueue)}
+	return &snapshotWriter{snapshots: snapshots, log: log, logger: logger, observer: observer, queue: make(chan State, saveQueue)}
 }
 
 // offer queues a state. It reports false if the queue is full or snapshots are off. The domain's value is not copied: evolve
-// functions don't change what an older state points to.
-func (w *snapshotWriter) offer(s state) bool {
+// functions don't change values that an older state refers to.
+func (w *snapshotWriter) offer(s State) bool {
 	if w.snapshots == nil {
 		return false
 	}
@@ -46,7 +46,7 @@ func (w *snapshotWriter) offer(s state) bool {
 }
 
 // run writes until ctx ends. Then it writes the queue and the states that rest returns.
-func (w *snapshotWriter) run(ctx context.Context, rest func() []state) error {
+func (w *snapshotWriter) run(ctx context.Context, rest func() []State) error {
 	for {
 		select {
 		case s := <-w.queue:
@@ -59,7 +59,7 @@ func (w *snapshotWriter) run(ctx context.Context, rest func() []state) error {
 }
 
 // finish writes the queue and these states, until a write fails or finishTimeout has passed.
-func (w *snapshotWriter) finish(ctx context.Context, states []state) {
+func (w *snapshotWriter) finish(ctx context.Context, states []State) {
 	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
 	for len(w.queue) > 0 {
@@ -74,8 +74,8 @@ func (w *snapshotWriter) finish(ctx context.Context, states []state) {
 }
 
 // gather collects the states that are queued within saveDelay after the first.
-func (w *snapshotWriter) gather(ctx context.Context, first state) []state {
-	states := append(make([]state, 0, maxSaved), first)
+func (w *snapshotWriter) gather(ctx context.Context, first State) []State {
+	states := append(make([]State, 0, maxSaved), first)
 	timer := time.NewTimer(saveDelay)
 	defer timer.Stop()
 	for len(states) < maxSaved {
@@ -92,7 +92,7 @@ func (w *snapshotWriter) gather(ctx context.Context, first state) []state {
 }
 
 // write reports whether the snapshots were saved.
-func (w *snapshotWriter) write(ctx context.Context, states []state) bool {
+func (w *snapshotWriter) write(ctx context.Context, states []State) bool {
 	snapshots := make([]port.Snapshot, 0, len(states))
 	for i := range states {
 		snapshot, err := states[i].snapshot(w.log.Created(states[i].stream))

@@ -12,28 +12,28 @@ import (
 	"orchestrix/shared/port"
 )
 
-// state is an aggregate, folded from its commits.
-type state struct {
+// State is an aggregate, folded from its commits.
+type State struct {
 	aggregate *core.Aggregate
 	stream    core.Stream
-	Value     any // the domain's own state
-	Revision  core.Revision
-	time      time.Time // of the newest commit
+	Value     any           // the domain's own state
+	Revision  core.Revision // of the newest commit; zero if the stream has no events
+	time      time.Time     // of the newest commit
 	recent    recentCommands
 	saved     core.Version // of the newest snapshot that is stored or queued
 	unsaved   int          // commits after it
 }
 
-func newState(a *core.Aggregate, stream core.Stream) state {
-	return state{aggregate: a, stream: stream, Value: a.Initial}
+func newState(a *core.Aggregate, stream core.Stream) State {
+	return State{aggregate: a, stream: stream, Value: a.Initial}
 }
 
 // apply folds the next commit of the stream. An error leaves s unchanged.
-func (s *state) apply(c *core.Commit) error {
+func (s *State) apply(c *core.Commit) error {
 	if c.First() != s.Revision.Version+1 {
 		return fmt.Errorf("%w: %s: version %d at %s follows version %d", core.ErrCorrupt, s.stream, c.First(), c.Position, s.Revision.Version)
 	}
-	value, err := FoldSafely(s.aggregate, s.Value, c)
+	value, err := Fold(s.aggregate, s.Value, c)
 	if err != nil {
 		return err
 	}
@@ -42,14 +42,15 @@ func (s *state) apply(c *core.Commit) error {
 }
 
 // advance moves s past a commit whose events are already folded into value.
-func (s *state) advance(value any, c *core.Commit) {
+func (s *State) advance(value any, c *core.Commit) {
 	s.Value, s.Revision, s.time = value, c.Revision(), c.Time
 	s.recent = s.recent.add(c)
 	s.unsaved++
 }
 
-// foldSafely turns a panic of the domain into an error, so that it fails this stream alone.
-func FoldSafely(a *core.Aggregate, value any, c *core.Commit) (result any, err error) {
+// Fold returns the aggregate's state after the events of a commit. A panic of the domain becomes an error, so that it fails this
+// stream alone.
+func Fold(a *core.Aggregate, value any, c *core.Commit) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("evolve of %q panicked on %s at %s: %v", a.Category, c.Stream, c.Position, p)
@@ -59,7 +60,7 @@ func FoldSafely(a *core.Aggregate, value any, c *core.Commit) (result any, err e
 }
 
 // snapshotSchema identifies the form of a snapshot. It changes with the type of the aggregate's state, with the encoding of
-// [state.snapshot], and with the log: a snapshot of another log is useless, whatever its version and position.
+// [State.snapshot], and with the log: a snapshot of another log is useless at any version and position.
 func snapshotSchema(a *core.Aggregate, created time.Time) string {
 	return a.StateHash + ".4@" + strconv.FormatInt(created.UnixNano(), 36)
 }
@@ -67,7 +68,7 @@ func snapshotSchema(a *core.Aggregate, created time.Time) string {
 // snapshot encodes s, of a log created at that time: one line with the position, the time, the back-pointers and the length
 // of the state in bytes; then the state as JSON; then the recent commands as they are in memory. The length lets a load find
 // the parts without parsing.
-func (s *state) snapshot(created time.Time) (port.Snapshot, error) {
+func (s *State) snapshot(created time.Time) (port.Snapshot, error) {
 	value, err := core.Marshal(s.Value)
 	if err != nil {
 		return port.Snapshot{}, fmt.Errorf("snapshot of %s: %w", s.stream, err)
@@ -93,7 +94,7 @@ func (s *state) snapshot(created time.Time) (port.Snapshot, error) {
 }
 
 // restore sets s to the content of a snapshot. An error, also from a panic of the domain, leaves s unchanged.
-func (s *state) restore(snapshot port.Snapshot) (err error) {
+func (s *State) restore(snapshot port.Snapshot) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("snapshot of %s: decoding its state panicked: %v", snapshot.Stream, p)
@@ -107,7 +108,7 @@ func (s *state) restore(snapshot port.Snapshot) (err error) {
 
 var errSnapshotForm = errors.New("it does not start with a position, a time, back-pointers and a length")
 
-func (s *state) decode(snapshot port.Snapshot) error {
+func (s *State) decode(snapshot port.Snapshot) error {
 	head, rest, _ := bytes.Cut(snapshot.State, []byte("\n"))
 	words := strings.Split(string(head), " ")
 	if len(words) != 4 {
@@ -149,6 +150,6 @@ func parsePrevious(word string) (previous []uint64, err error) {
 
 // needsSnapshot reports whether a snapshot would save a later load any work. A stream of one commit is read with its last
 // message anyway.
-func (s *state) needsSnapshot() bool {
+func (s *State) needsSnapshot() bool {
 	return s.aggregate.Snapshot.Every >= 0 && s.Revision.Version > s.saved && len(s.Revision.Previous) > 0
 }

@@ -105,7 +105,7 @@ func (f *Follower) prepareBuild(ctx context.Context, c Consumer, b core.Build) e
 	if done {
 		return nil
 	}
-	if err := f.store.Prepare(ctx, SpecOf(c.Spec, b)); err != nil {
+	if err := f.store.Prepare(ctx, BuildSpec(c.Spec, b)); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -114,8 +114,8 @@ func (f *Follower) prepareBuild(ctx context.Context, c Consumer, b core.Build) e
 	return nil
 }
 
-// specOf returns the spec of one build.
-func SpecOf(spec core.ViewSpec, b core.Build) core.ViewSpec {
+// BuildSpec returns the spec of one build of a view.
+func BuildSpec(spec core.ViewSpec, b core.Build) core.ViewSpec {
 	spec.Rebuild = b.Rebuild
 	return spec
 }
@@ -128,7 +128,7 @@ func (f *Follower) start(ctx context.Context, c Consumer, key partitionKey) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := &partitionFollower{
-		follower: f, consumer: c, spec: SpecOf(c.Spec, key.Build), reader: f.readers[key.partition], cancel: cancel,
+		follower: f, consumer: c, spec: BuildSpec(c.Spec, key.Build), reader: f.readers[key.partition], cancel: cancel,
 		position: core.Position{Partition: key.partition}, state: Elsewhere,
 	}
 	f.partitions[key] = p
@@ -142,7 +142,7 @@ func (f *Follower) activateBuilds(ctx context.Context) {
 		if !ok || b.State != port.Building || !isCurrent(consumer, b) {
 			continue
 		}
-		active, err := f.store.Activate(ctx, SpecOf(consumer.Spec, b.Build), f.feed.Partitions())
+		active, err := f.store.Activate(ctx, BuildSpec(consumer.Spec, b.Build), f.feed.Partitions())
 		if err != nil {
 			f.config.Logger.WarnContext(ctx, "readers can't be switched to a new build", "view", b.View, "build", b.Number(), "error", err)
 			continue

@@ -15,14 +15,15 @@ type DecodedCommit struct {
 	registry *core.Registry
 }
 
-func NewDecodedCommit(registry *core.Registry, c core.Commit) DecodedCommit {
+// DecodeCommit decodes the events of a commit with the types of registry. Events that can't be decoded are in Errs.
+func DecodeCommit(registry *core.Registry, c core.Commit) DecodedCommit {
 	d := DecodedCommit{Commit: c, registry: registry}
 	if c.Err != nil {
 		return d
 	}
 	d.Decoded = make([]core.Event, len(c.Events))
 	for i, recorded := range c.Events {
-		event, err := DecodeSafely(registry, recorded)
+		event, err := DecodeEvent(registry, recorded)
 		if err != nil {
 			if d.Errs == nil {
 				d.Errs = make([]error, len(c.Events))
@@ -34,8 +35,8 @@ func NewDecodedCommit(registry *core.Registry, c core.Commit) DecodedCommit {
 	return d
 }
 
-// decodeSafely turns a panic of an upcaster into an error.
-func DecodeSafely(registry *core.Registry, recorded core.Recorded) (event core.Event, err error) {
+// DecodeEvent decodes one event. A panic of an upcaster becomes an error.
+func DecodeEvent(registry *core.Registry, recorded core.Recorded) (event core.Event, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("an upcaster of %s panicked: %v", recorded.Type, p)

@@ -13,7 +13,7 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// FollowerConfig configures a [Follower]. Zero values take the defaults.
+// Config configures a [Follower]. Zero values take the defaults.
 type Config struct {
 	Owner    string        // names this worker in the leases; random
 	Batch    int           // maximum number of commits in a batch; 500
@@ -35,12 +35,8 @@ func (c Config) withDefaults(consumers []Consumer) Config {
 		c.Owner = rand.Text()
 	}
 	runtime.SetDefault(&c.Batch, 500)
-	if c.LeaseTTL <= 0 {
-		c.LeaseTTL = 3 * time.Second
-	}
-	if c.KeepOld <= 0 {
-		c.KeepOld = 24 * time.Hour
-	}
+	runtime.SetDefault(&c.LeaseTTL, 3*time.Second)
+	runtime.SetDefault(&c.KeepOld, 24*time.Hour)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -119,7 +115,7 @@ type partitionKey struct {
 	partition int
 }
 
-// NewFollower returns a follower of feed. The events of its commits are decoded with registry.
+// New returns a follower of feed. The events of its commits are decoded with registry.
 func New(registry *core.Registry, feed port.Feed, store CheckpointStore, consumers []Consumer, config Config) *Follower {
 	f := &Follower{
 		config: config.withDefaults(consumers), feed: feed, store: store, consumers: consumers,
@@ -310,5 +306,5 @@ func (f *Follower) yieldExcess() {
 	}
 }
 
-// retryPolicy paces what is repeated until it succeeds.
+// RetryPolicy is that of followers and of their consumers' other work: it is repeated until it succeeds.
 var RetryPolicy = core.RetryPolicy{Backoff: core.Exponential, First: 50 * time.Millisecond, Max: 5 * time.Second}

@@ -27,9 +27,9 @@ type Checkpointer interface {
 
 // BatchListener is a [CommitHandler] that learns of batches before it is called with them. Its methods must not block.
 type BatchListener interface {
-	// ExpectBatch says that Handle will be called with a batch of so many commits; 0 is not known yet.
+	// ExpectBatch announces a call of Handle with a batch of this many commits; 0 is unknown.
 	ExpectBatch(commits int)
-	// ExpectNoBatch says that no batch is ready: the follower waits for new commits, or has stopped.
+	// ExpectNoBatch announces that no batch is ready: the follower waits for new commits, or has stopped.
 	ExpectNoBatch()
 }
 

@@ -70,7 +70,7 @@ func (p *partitionFollower) handleFailure(ctx context.Context, err error, failur
 	case errors.Is(err, errYield):
 		p.releaseLease(ctx)
 		p.setState(Elsewhere, nil)
-		return tick // other workers claim first
+		return tick // so that other workers claim first
 	case errors.Is(err, port.ErrLeased), errors.Is(err, port.ErrFenced):
 		p.forgetLease()
 		p.setState(Elsewhere, nil)
@@ -140,13 +140,13 @@ func (p *partitionFollower) claim(ctx context.Context, yield context.CancelCause
 	p.mu.Lock()
 	held := p.lease != nil
 	p.mu.Unlock()
-	if !held && !p.follower.quota.take() {
+	if !held && !p.follower.quota.acquire() {
 		return claimed, port.ErrLeased
 	}
 	c, err := p.follower.store.Claim(ctx, p.spec, p.reader.partition, p.follower.config.Owner, p.follower.config.LeaseTTL)
 	if err != nil {
 		if !held {
-			p.follower.quota.giveBack()
+			p.follower.quota.release()
 		}
 		return claimed, err
 	}
@@ -186,7 +186,7 @@ func (p *partitionFollower) forgetLease() {
 	defer p.mu.Unlock()
 	if p.lease != nil {
 		p.lease, p.yield = nil, nil
-		p.follower.quota.giveBack()
+		p.follower.quota.release()
 	}
 }
 

@@ -150,7 +150,7 @@ func (r *sharedReader) extend(ctx context.Context, l *logRead, b port.Batch) err
 	commits := make([]*DecodedCommit, len(b.Commits))
 	size := 0
 	for i, commit := range b.Commits {
-		c := NewDecodedCommit(r.registry, commit)
+		c := DecodeCommit(r.registry, commit)
 		if c.Errs != nil {
 			r.undecodable(ctx, &c)
 		}

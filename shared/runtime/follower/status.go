@@ -24,7 +24,7 @@ type PartitionReport struct {
 	Err      error  // why State is Halted or Retrying
 }
 
-// ProjectionState is what a worker does with a partition of a build.
+// State is what a worker does with a partition of a build.
 type State string
 
 // The states of a partition of a build.
@@ -52,7 +52,7 @@ func (f *Follower) Status() []BuildReport {
 	return reports
 }
 
-// partitionReport combines what the store and the log said last with the more recent state of this worker's own follower.
+// partitionReport combines what was read last from the store and the log with the more recent state of this worker's own follower.
 func (f *Follower) partitionReport(b port.BuildStatus, partition int, head *port.Head) PartitionReport {
 	r := PartitionReport{Position: core.Position{Partition: partition}, State: Idle}
 	if !b.Paused && (b.State == port.Active || b.State == port.Building) {

@@ -9,7 +9,7 @@ type workerQuota struct {
 	taken int
 }
 
-// set divides so many leases among so many workers.
+// set divides this number of leases among the workers.
 func (q *workerQuota) set(leases, workers int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -17,8 +17,8 @@ func (q *workerQuota) set(leases, workers int) {
 	q.limit = (leases + workers - 1) / workers
 }
 
-// take reserves one more lease and reports whether the quota allows it.
-func (q *workerQuota) take() bool {
+// acquire reserves one more lease and reports whether the quota allows it.
+func (q *workerQuota) acquire() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.taken >= q.limit {
@@ -28,7 +28,7 @@ func (q *workerQuota) take() bool {
 	return true
 }
 
-func (q *workerQuota) giveBack() {
+func (q *workerQuota) release() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken--

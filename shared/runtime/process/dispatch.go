@@ -89,7 +89,7 @@ func (d *dispatch) setDeadline(ctx context.Context, set processes.SetDeadline) e
 
 // sendCommand publishes a command. One that the bus can never take gets a result that says so, which parks the instance.
 func (d *dispatch) sendCommand(ctx context.Context, send processes.SentCommand) error {
-	m := runtime.AsyncMessage{Command: origin(d.commit), OutcomeTo: d.commit.Stream}
+	m := runtime.AsyncMessage{Command: origin(d.commit), ResultTo: d.commit.Stream}
 	m.Stream = core.Stream{Tenant: d.commit.Stream.Tenant, Category: send.Category, ID: send.To}
 	m.Name, m.ID, m.Body = send.Name, d.runner.config.CommandID(send.ID), send.Body
 	message, err := m.Encode()

@@ -41,7 +41,7 @@ func (r *Runner) handleCommits(ctx context.Context, b follower.CommitBatch) erro
 		}
 		if p, ok := r.registry.ProcessOf(c.Stream.Category); ok {
 			handledBefore := c.Position.Sequence <= b.Claimed.Sequence
-			work.add(c.Stream, func(ctx context.Context) error {
+			work.addTask(c.Stream, func(ctx context.Context) error {
 				return r.traced(ctx, p.Name+" effects", c, func(ctx context.Context) error { return r.dispatchCommit(ctx, p, c, handledBefore) })
 			})
 			continue
@@ -74,7 +74,7 @@ func (r *Runner) route(work *instanceWork, p *core.ProcessType, c *follower.Deco
 		return
 	}
 	instance := core.Stream{Tenant: c.Stream.Tenant, Category: p.Aggregate.Category, ID: id}
-	work.add(instance, func(ctx context.Context) error {
+	work.addTask(instance, func(ctx context.Context) error {
 		return r.traced(ctx, p.Name, c, func(ctx context.Context) error {
 			if err := r.config.Failpoint(PointTriggered); err != nil {
 				return err
@@ -87,11 +87,11 @@ func (r *Runner) route(work *instanceWork, p *core.ProcessType, c *follower.Deco
 	})
 }
 
-// parkUnroutable adds to the work that an event is parked in an instance of its own, as its instance is unknown.
+// parkUnroutable adds work that parks an event in an instance of its own, because the event's instance is unknown.
 func (r *Runner) parkUnroutable(work *instanceWork, p *core.ProcessType, tenant string, t processes.Trigger, from runtime.Command, cause error) {
 	instance, command := processes.ParkLostCommand(p, tenant, t)
 	from.Stream = instance
-	work.add(instance, func(ctx context.Context) error {
+	work.addTask(instance, func(ctx context.Context) error {
 		r.config.Logger.ErrorContext(ctx, "the instance of an event can't be found, the event is parked", "parked", instance.String(), "event", t.ID, "error", cause)
 		_, err := r.instances.ExecuteInternal(ctx, from, command)
 		if errors.Is(err, port.ErrTooLarge) {
@@ -134,7 +134,7 @@ func (r *Runner) traced(ctx context.Context, name string, c *follower.DecodedCom
 	return err
 }
 
-// origin returns what the commands and deadlines that a commit causes carry on from it.
+// origin returns a command with the correlation, causation and trace that the commands and deadlines of a commit continue.
 func origin(c *follower.DecodedCommit) runtime.Command {
 	return runtime.Command{CorrelationID: c.CorrelationID, CausationID: c.Command.ID, Trace: c.Trace}
 }

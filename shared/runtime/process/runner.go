@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/runtime/follower"
 )
 
-// ProcessConfig configures a [Runner]. Zero values take the defaults.
+// Config configures a [Runner]. Zero values take the defaults.
 type Config struct {
 	Owner    string        // see [follower.Config]
 	Batch    int           // maximum number of commits between two moves of a checkpoint; 128
@@ -43,16 +43,16 @@ const (
 	PointScheduled  = "scheduled"  // a deadline is set
 	PointSent       = "sent"       // a command is sent
 	PointDispatched = "dispatched" // all effects of a batch are done, the checkpoint has not moved
-	PointOutcome    = "outcome"    // the result of a command was received
+	PointResult     = "result"     // the result of a command was received
 	PointAnswered   = "answered"   // the reaction to it is recorded, the message is not acknowledged
 	PointDue        = "due"        // a deadline has passed
 	PointWoken      = "woken"      // the reaction to it is recorded, the deadline is not acknowledged
 )
 
-// ProcessPoints are all boundaries between two steps.
+// Points are all boundaries between two steps.
 var Points = []string{
 	PointTriggered, PointReacted, PointDispatch, PointCancelled, PointScheduled, PointSent, PointDispatched,
-	PointOutcome, PointAnswered, PointDue, PointWoken,
+	PointResult, PointAnswered, PointDue, PointWoken,
 }
 
 func (c Config) withDefaults(partitions int) Config {
@@ -72,7 +72,7 @@ func (c Config) withDefaults(partitions int) Config {
 	return c
 }
 
-// ProcessInstances writes and reads the streams of process instances. [command.Executor] implements it.
+// Instances writes and reads the streams of process instances. [command.Executor] implements it.
 type Instances interface {
 	// ExecuteInternal executes a command on the instance c.Stream. The commit carries the correlation, causation and trace of
 	// c. The command's id makes it idempotent. It returns the errors of [command.Executor.Execute].
@@ -82,19 +82,19 @@ type Instances interface {
 	LoadState(ctx context.Context, a *core.Aggregate, s core.Stream, version core.Version, fresh bool) (any, error)
 }
 
-// ProcessCheckpoints stores the checkpoints of process runners.
+// Checkpoints stores the checkpoints of process runners.
 type Checkpoints interface {
 	follower.CheckpointStore
 	Apply(ctx context.Context, build core.ViewSpec, u port.Update, fold port.FoldFunc) error
 }
 
-// FollowerView returns the view of which process runners store the checkpoints. It has no documents. A rebuild makes the
+// CheckpointView returns the view under whose name process runners store their checkpoints. It has no documents. A rebuild makes the
 // runners read the whole log again; the instances then ignore what they have reacted to before.
-func FollowerView() *core.ViewType {
+func CheckpointView() *core.ViewType {
 	return &core.ViewType{ViewSpec: core.ViewSpec{Name: runtime.ProcessFollower, Version: 1}}
 }
 
-// ProcessRunner runs the processes of a registry. It follows the log. An event makes the instances react that it is for, and
+// Runner runs the processes of a registry. It follows the log. An event makes the instances react that it is for, and
 // the reactions are recorded in the streams of the instances. When the runner reads such a record, it carries out the effects:
 // commands and deadlines. The checkpoint moves after that. After a crash, the same steps are repeated with the same ids, and
 // those that were done have no effect.
@@ -111,7 +111,7 @@ type Runner struct {
 	triggers  map[string][]*core.ProcessType // by full event name
 }
 
-// NewProcessRunner returns a runner. instances, an [command.Executor], has the same registry and writes to log.
+// NewRunner returns a runner. instances, an [command.Executor], has the same registry and writes to log.
 func NewRunner(registry *core.Registry, log port.Feed, instances Instances, checkpoints Checkpoints, bus port.MessageBus, deadlines port.Deadlines, config Config) *Runner {
 	config = config.withDefaults(log.Partitions())
 	r := &Runner{
@@ -123,7 +123,7 @@ func NewRunner(registry *core.Registry, log port.Feed, instances Instances, chec
 			r.triggers[name] = append(r.triggers[name], p)
 		}
 	}
-	consumer := follower.Consumer{Spec: FollowerView().ViewSpec, Open: func(build core.ViewSpec, _ int) follower.CommitHandler {
+	consumer := follower.Consumer{Spec: CheckpointView().ViewSpec, Open: func(build core.ViewSpec, _ int) follower.CommitHandler {
 		return &processHandler{runner: r, build: build}
 	}}
 	r.follower = follower.New(registry, log, checkpoints, []follower.Consumer{consumer}, follower.Config{

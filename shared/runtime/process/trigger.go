@@ -15,7 +15,7 @@ import (
 
 // handleResult passes the result of a command to the instance that has sent it.
 func (r *Runner) handleResult(ctx context.Context, d port.Delivery) error {
-	decoded, err := runtime.DecodeStatus(d.Message)
+	decoded, err := runtime.DecodeAsyncStatus(d.Message)
 	if err != nil {
 		return port.Terminate(err)
 	}
@@ -32,13 +32,10 @@ func (r *Runner) handleResult(ctx context.Context, d port.Delivery) error {
 	if err != nil {
 		return port.Terminate(err)
 	}
-	if err := r.config.Failpoint(PointOutcome); err != nil {
+	if err := r.config.Failpoint(PointResult); err != nil {
 		return err
 	}
-	err = r.react(ctx, p, d.To, processes.ResultTrigger(result), runtime.Command{
-		CorrelationID: d.Header[runtime.HeaderCorrelation], CausationID: d.Header[runtime.HeaderCausation],
-		Trace: core.Trace{Parent: d.Header[runtime.HeaderTraceParent], State: d.Header[runtime.HeaderTraceState]},
-	})
+	err = r.react(ctx, p, d.To, processes.ResultTrigger(result), runtime.OriginOf(d.Message))
 	if err != nil {
 		return err
 	}

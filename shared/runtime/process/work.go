@@ -15,7 +15,7 @@ type instanceWork struct {
 	tasks map[core.Stream][]func(context.Context) error
 }
 
-func (w *instanceWork) add(instance core.Stream, task func(context.Context) error) {
+func (w *instanceWork) addTask(instance core.Stream, task func(context.Context) error) {
 	if w.tasks == nil {
 		w.tasks = map[core.Stream][]func(context.Context) error{}
 	}

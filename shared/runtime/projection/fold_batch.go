@@ -13,7 +13,7 @@ import (
 // batchFold folds one batch of commits into a view.
 type batchFold struct {
 	view  *core.ViewType
-	steps []step
+	steps []Step
 }
 
 func newBatchFold(view *core.ViewType, commits []*follower.DecodedCommit) *batchFold {
@@ -21,7 +21,7 @@ func newBatchFold(view *core.ViewType, commits []*follower.DecodedCommit) *batch
 	for _, c := range commits {
 		events += max(1, len(c.Events))
 	}
-	b := &batchFold{view: view, steps: make([]step, 0, events)}
+	b := &batchFold{view: view, steps: make([]Step, 0, events)}
 	for _, c := range commits {
 		b.steps = AppendSteps(b.steps, view, c)
 	}
@@ -74,7 +74,7 @@ func compareLanes(a, b port.Lane) int {
 func (b *batchFold) fold(current port.Current) (port.FoldResult, error) {
 	f := foldRun{
 		batchFold: b, current: current, waiting: map[port.Lane]bool{},
-		documents: make(map[port.DocumentKey]*Document, len(b.steps)), order: make([]*Document, 0, len(b.steps)),
+		documents: make(map[port.DocumentKey]*DocumentFold, len(b.steps)), order: make([]*DocumentFold, 0, len(b.steps)),
 	}
 	for lane := range current.Waiting {
 		f.waiting[lane] = true
@@ -101,8 +101,8 @@ type foldRun struct {
 	*batchFold
 	current   port.Current
 	waiting   map[port.Lane]bool
-	documents map[port.DocumentKey]*Document
-	order     []*Document
+	documents map[port.DocumentKey]*DocumentFold
+	order     []*DocumentFold
 	parked    []parkedStep
 }
 
@@ -136,7 +136,7 @@ func (f *foldRun) applyTo(i int, key port.DocumentKey) {
 	}
 	d := f.documents[key]
 	if d == nil {
-		d = NewDocument(f.view, key, f.current.Documents[key])
+		d = NewDocumentFold(f.view, key, f.current.Documents[key])
 		if err := d.open(); err != nil {
 			f.park(i, lane(), err)
 			return
@@ -182,7 +182,7 @@ func (f *foldRun) result() (r port.FoldResult) {
 }
 
 // undoLast undoes and parks the last event of a document that can't be stored.
-func (f *foldRun) undoLast(d *Document, err error) {
+func (f *foldRun) undoLast(d *DocumentFold, err error) {
 	s := d.undo()
 	for i := range f.steps {
 		if &f.steps[i] == s {

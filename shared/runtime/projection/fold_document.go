@@ -9,24 +9,25 @@ import (
 	"orchestrix/shared/port"
 )
 
-// document holds a document while events are folded into it.
-type Document struct {
+// DocumentFold folds events into one document of a view, in memory.
+type DocumentFold struct {
 	view    *core.ViewType
 	key     port.DocumentKey
 	base    json.RawMessage // as stored; nil if it did not exist
 	Value   any             // nil if it does not exist
-	applied []*step
-	first   [1]*step // backs applied: most often one event is applied
+	applied []*Step
+	first   [1]*Step // backs applied: most often one event is applied
 }
 
-func NewDocument(view *core.ViewType, key port.DocumentKey, base json.RawMessage) *Document {
-	d := &Document{view: view, key: key, base: base}
+// NewDocumentFold returns the fold of a document. base is the document as stored, in JSON; nil if it does not exist.
+func NewDocumentFold(view *core.ViewType, key port.DocumentKey, base json.RawMessage) *DocumentFold {
+	d := &DocumentFold{view: view, key: key, base: base}
 	d.applied = d.first[:0]
 	return d
 }
 
 // open decodes the document as stored.
-func (d *Document) open() error {
+func (d *DocumentFold) open() error {
 	d.Value = nil
 	if d.base == nil {
 		return nil
@@ -40,7 +41,7 @@ func (d *Document) open() error {
 }
 
 // apply folds an event. If that fails, the document is unchanged.
-func (d *Document) apply(s *step) error {
+func (d *DocumentFold) apply(s *Step) error {
 	value, err := d.Fold(s)
 	if err != nil {
 		d.restore()
@@ -51,7 +52,9 @@ func (d *Document) apply(s *step) error {
 	return nil
 }
 
-func (d *Document) Fold(s *step) (value any, err error) {
+// Fold returns the document's value after one more event; nil if the event deletes the document. It may change d.Value in place,
+// also if it fails; d.Value = value completes the step. A panic of the fold becomes an error.
+func (d *DocumentFold) Fold(s *Step) (value any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the fold of %s panicked: %v", s.name, p)
@@ -70,7 +73,7 @@ func (d *Document) Fold(s *step) (value any, err error) {
 }
 
 // restore rebuilds the value from the events that were applied: a fold that failed may have changed it in part.
-func (d *Document) restore() {
+func (d *DocumentFold) restore() {
 	if d.open() != nil {
 		return // it was never opened
 	}
@@ -80,15 +83,15 @@ func (d *Document) restore() {
 }
 
 // undo undoes the last event and returns it.
-func (d *Document) undo() *step {
+func (d *DocumentFold) undo() *Step {
 	last := d.applied[len(d.applied)-1]
 	d.applied = d.applied[:len(d.applied)-1]
 	d.restore()
 	return last
 }
 
-// write returns the document as it is to be stored, or why it can't be stored.
-func (d *Document) write() (port.DocumentWrite, error) {
+// write returns the document in the form to be stored, or an error if it can't be stored.
+func (d *DocumentFold) write() (port.DocumentWrite, error) {
 	w := port.DocumentWrite{DocumentKey: d.key, Position: d.applied[len(d.applied)-1].commit.Position}
 	if d.Value == nil {
 		return w, nil

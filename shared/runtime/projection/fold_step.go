@@ -11,27 +11,27 @@ import (
 // wholeCommit is the event index of a step for a commit that can't be read.
 const wholeCommit = -1
 
-// step is one event as one view folds it.
-type step struct {
+// Step is one event, with the documents of one view into which it is folded.
+type Step struct {
 	commit *core.Commit
 	event  core.Event
 	index  int // of the event in its commit, or wholeCommit
 	name   string
 	meta   core.Meta
-	Keys   []port.DocumentKey
-	Err    error // why keys are unknown
+	Keys   []port.DocumentKey // the documents
+	Err    error              // why Keys are unknown: the event can't be decoded, or the key function has failed
 }
 
-// appendSteps appends the events of a commit that the view folds, and those that can't be read and that it may have to fold.
-func AppendSteps(steps []step, view *core.ViewType, c *follower.DecodedCommit) []step {
+// AppendSteps appends the events of a commit that the view folds, and those that can't be read and that it may have to fold.
+func AppendSteps(steps []Step, view *core.ViewType, c *follower.DecodedCommit) []Step {
 	if c.Err != nil {
-		return append(steps, step{commit: &c.Commit, index: wholeCommit, Err: c.Err})
+		return append(steps, Step{commit: &c.Commit, index: wholeCommit, Err: c.Err})
 	}
 	for i, recorded := range c.Events {
 		if !mayFold(view, c, i) {
 			continue
 		}
-		s := step{commit: &c.Commit, index: i, event: c.Decoded[i], name: recorded.Type}
+		s := Step{commit: &c.Commit, index: i, event: c.Decoded[i], name: recorded.Type}
 		if s.Err = c.DecodeError(i); s.Err == nil {
 			s.meta = c.Meta(i)
 			s.Keys, s.Err = s.findKeys(view)
@@ -48,7 +48,7 @@ func mayFold(view *core.ViewType, c *follower.DecodedCommit, i int) bool {
 }
 
 // findKeys turns a panic of a key function into an error.
-func (s *step) findKeys(view *core.ViewType) (keys []port.DocumentKey, err error) {
+func (s *Step) findKeys(view *core.ViewType) (keys []port.DocumentKey, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the key function of %s panicked: %v", s.name, p)
@@ -65,10 +65,11 @@ func (s *step) findKeys(view *core.ViewType) (keys []port.DocumentKey, err error
 	return keys, nil
 }
 
-func (s *step) StreamLane() port.Lane { return port.StreamLane(s.commit.Stream) }
+// StreamLane returns the lane of the event's stream. Events wait there behind one of which the documents are unknown.
+func (s *Step) StreamLane() port.Lane { return port.StreamLane(s.commit.Stream) }
 
 // parking puts the event into a lane; a nil failure waits for the events before it.
-func (s *step) parking(lane port.Lane, failure *port.Failure) port.Parking {
+func (s *Step) parking(lane port.Lane, failure *port.Failure) port.Parking {
 	return port.Parking{
 		Lane: lane, Stream: s.commit.Stream, Position: s.commit.Position, Event: s.index, Type: printable(s.name), Failure: failure,
 	}

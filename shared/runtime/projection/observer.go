@@ -7,7 +7,7 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// ProjectionObserver receives the measurements of a [Projector]. Its methods are called concurrently and must not block.
+// Observer receives the measurements of a [Projector]. Its methods are called concurrently and must not block.
 type Observer interface {
 	// Applied reports a transaction of a view: how many commits it covered, its duration, and its error. A failed
 	// transaction is retried.
@@ -25,9 +25,9 @@ func (h *viewHandler) observed(ctx context.Context, commits int, batch *batchFol
 	return err
 }
 
-// noProjectionObserver discards measurements.
-type noProjectionObserver struct{}
+// noObserver discards measurements.
+type noObserver struct{}
 
-var _ Observer = noProjectionObserver{}
+var _ Observer = noObserver{}
 
-func (noProjectionObserver) Applied(context.Context, string, int, time.Duration, error) {}
+func (noObserver) Applied(context.Context, string, int, time.Duration, error) {}

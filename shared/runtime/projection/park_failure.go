@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/core"
 	"orchestrix/shared/port"
 )
@@ -17,7 +18,7 @@ const (
 )
 
 // newFailure describes why a view could not apply an event; nil if err is nil.
-func newFailure(view *core.ViewType, s *step, err error) *port.Failure {
+func newFailure(view *core.ViewType, s *Step, err error) *port.Failure {
 	if err == nil {
 		return nil
 	}
@@ -31,7 +32,7 @@ func newFailure(view *core.ViewType, s *step, err error) *port.Failure {
 func causesOf(err error) (causes []string) {
 	for pending := []error{err}; len(pending) > 0 && len(causes) < maxCauses; {
 		err, pending = pending[0], pending[1:]
-		causes = append(causes, printable(cut(err.Error(), maxFailureText)))
+		causes = append(causes, printable(clip.Text(err.Error(), maxFailureText)))
 		switch wrapper := err.(type) { //nolint:errorlint // it is unwrapped here
 		case interface{ Unwrap() error }:
 			if inner := wrapper.Unwrap(); inner != nil {
@@ -42,13 +43,6 @@ func causesOf(err error) (causes []string) {
 		}
 	}
 	return causes
-}
-
-func cut(text string, limit int) string {
-	if len(text) > limit {
-		return text[:limit] + "…"
-	}
-	return text
 }
 
 // printable replaces what some store rejects in a text. The text may be a part of data that could not be read.

@@ -11,63 +11,63 @@ import (
 	"orchestrix/shared/runtime/follower"
 )
 
-// Parking retries and skips events that views could not apply, for operators.
-type Parking struct {
+// ParkedEvents retries and skips events that views could not apply, for operators.
+type ParkedEvents struct {
 	registry *core.Registry
 	feed     port.Feed
 	views    Store
 }
 
-// NewParking returns the Parking of a registry's views.
-func NewParking(registry *core.Registry, feed port.Feed, views Store) *Parking {
-	return &Parking{registry: registry, feed: feed, views: views}
+// NewParkedEvents returns the parked events of a registry's views.
+func NewParkedEvents(registry *core.Registry, feed port.Feed, views Store) *ParkedEvents {
+	return &ParkedEvents{registry: registry, feed: feed, views: views}
 }
 
-// Retried is the result of a retry.
-type Retried struct {
+// RetryResult is the result of a retry.
+type RetryResult struct {
 	Applied int           // number of events that have left the lane
 	Failed  *port.Failure // why the next event could not be applied; nil if the lane is empty
 }
 
 const (
 	maxDrained    = 100 // maximum number of events in one transaction
-	drainAttempts = 10  // to read a lane that changes meanwhile
+	drainAttempts = 10  // to read a lane that changes while it is read
 )
 
 // Retry applies a failed event again and, if that succeeds, the events that wait behind it. It returns [core.ErrNotFound],
 // [port.ErrMoved] if other events wait before this one, [port.ErrOtherVersion] or [port.ErrUnavailable].
-func (p *Parking) Retry(ctx context.Context, id int64, by core.Action) (Retried, error) {
+func (p *ParkedEvents) Retry(ctx context.Context, id int64, by core.Action) (RetryResult, error) {
 	parked, err := p.views.ParkedEvent(ctx, id)
 	if err != nil {
-		return Retried{}, err
+		return RetryResult{}, err
 	}
 	first, err := p.views.Waiting(ctx, parked.Build, parked.Lane, 1)
 	if err != nil {
-		return Retried{}, err
+		return RetryResult{}, err
 	}
 	if len(first) == 0 || first[0].ID != id {
-		return Retried{}, fmt.Errorf("%w: other events wait before event %d", port.ErrMoved, id)
+		return RetryResult{}, fmt.Errorf("%w: other events wait before event %d", port.ErrMoved, id)
 	}
 	by.Did = "retry"
 	return p.drain(ctx, parked.Build, parked.Lane, &by)
 }
 
 // Skip removes a failed event permanently and applies the events that wait behind it. Its errors are those of
-// [Parking.Retry].
-func (p *Parking) Skip(ctx context.Context, id int64, by core.Action) (Retried, error) {
+// [ParkedEvents.Retry].
+func (p *ParkedEvents) Skip(ctx context.Context, id int64, by core.Action) (RetryResult, error) {
 	parked, err := p.views.ParkedEvent(ctx, id)
 	if err != nil {
-		return Retried{}, err
+		return RetryResult{}, err
 	}
 	by.Did = "skip"
 	if err := p.views.Skip(ctx, id, by); err != nil {
-		return Retried{}, err
+		return RetryResult{}, err
 	}
 	return p.drain(ctx, parked.Build, parked.Lane, nil)
 }
 
 // drain applies the events of a lane in order, until it is empty or an event fails.
-func (p *Parking) drain(ctx context.Context, b core.Build, lane port.Lane, by *core.Action) (r Retried, err error) {
+func (p *ParkedEvents) drain(ctx context.Context, b core.Build, lane port.Lane, by *core.Action) (r RetryResult, err error) {
 	view, ok := p.registry.View(b.View)
 	if !ok || view.Version != b.Version {
 		return r, fmt.Errorf("%w: the event is parked in %s", port.ErrOtherVersion, b)
@@ -95,9 +95,9 @@ func (p *Parking) drain(ctx context.Context, b core.Build, lane port.Lane, by *c
 }
 
 // drainBatch applies the first events of a lane in one transaction.
-func (p *Parking) drainBatch(ctx context.Context, view *core.ViewType, b core.Build, lane port.Lane, waiting []port.Parked, by *core.Action) (applied int, failure *port.Failure, err error) {
+func (p *ParkedEvents) drainBatch(ctx context.Context, view *core.ViewType, b core.Build, lane port.Lane, waiting []port.Parked, by *core.Action) (applied int, failure *port.Failure, err error) {
 	d := port.Drain{Lane: lane, By: by}
-	var events [][]step
+	var events [][]Step
 	for _, w := range waiting {
 		steps, err := p.steps(ctx, view, w)
 		if err != nil {
@@ -111,8 +111,8 @@ func (p *Parking) drainBatch(ctx context.Context, view *core.ViewType, b core.Bu
 	}
 	slices.SortFunc(d.Keys, port.DocumentKey.Compare)
 	d.Keys = slices.Compact(d.Keys)
-	err = p.views.Drain(ctx, follower.SpecOf(view.ViewSpec, b), d, func(current port.Current) (port.FoldResult, int, *port.Failure, error) {
-		run := drainRun{view: view, lane: lane, current: current, documents: map[port.DocumentKey]*Document{}}
+	err = p.views.Drain(ctx, follower.BuildSpec(view.ViewSpec, b), d, func(current port.Current) (port.FoldResult, int, *port.Failure, error) {
+		run := drainRun{view: view, lane: lane, current: current, documents: map[port.DocumentKey]*DocumentFold{}}
 		var result port.FoldResult
 		result, applied, failure = run.applyAll(events)
 		return result, applied, failure, nil
@@ -122,15 +122,15 @@ func (p *Parking) drainBatch(ctx context.Context, view *core.ViewType, b core.Bu
 
 // steps reads the event from the log again and returns what this program folds of it. In the lane of a document, these are
 // the changes of that document only.
-func (p *Parking) steps(ctx context.Context, view *core.ViewType, w port.Parked) ([]step, error) {
+func (p *ParkedEvents) steps(ctx context.Context, view *core.ViewType, w port.Parked) ([]Step, error) {
 	commit, err := port.CommitAt(ctx, p.feed, w.Position)
 	if err != nil {
 		return nil, fmt.Errorf("read parked event %d: %w", w.ID, err)
 	}
-	decoded := follower.NewDecodedCommit(p.registry, commit)
+	decoded := follower.DecodeCommit(p.registry, commit)
 	steps := AppendSteps(nil, view, &decoded)
 	if w.Event != wholeCommit {
-		steps = slices.DeleteFunc(steps, func(s step) bool { return s.index != w.Event && s.index != wholeCommit })
+		steps = slices.DeleteFunc(steps, func(s Step) bool { return s.index != w.Event && s.index != wholeCommit })
 	}
 	if key, ok := w.Lane.Document(); ok {
 		for i := range steps {
@@ -145,12 +145,12 @@ type drainRun struct {
 	view      *core.ViewType
 	lane      port.Lane
 	current   port.Current
-	documents map[port.DocumentKey]*Document
+	documents map[port.DocumentKey]*DocumentFold
 	parked    []port.Parking
 }
 
 // applyAll applies events until one fails.
-func (r *drainRun) applyAll(events [][]step) (result port.FoldResult, done int, failure *port.Failure) {
+func (r *drainRun) applyAll(events [][]Step) (result port.FoldResult, done int, failure *port.Failure) {
 	for _, steps := range events {
 		if failure = r.applyEvent(steps); failure != nil {
 			break
@@ -169,10 +169,10 @@ func (r *drainRun) applyAll(events [][]step) (result port.FoldResult, done int, 
 }
 
 // applyEvent applies one event to all of its documents or to none.
-func (r *drainRun) applyEvent(steps []step) *port.Failure {
-	var changed []*Document
+func (r *drainRun) applyEvent(steps []Step) *port.Failure {
+	var changed []*DocumentFold
 	parkedBefore := len(r.parked)
-	fail := func(s *step, err error) *port.Failure {
+	fail := func(s *Step, err error) *port.Failure {
 		for _, d := range slices.Backward(changed) {
 			d.undo()
 		}
@@ -206,11 +206,11 @@ func (r *drainRun) applyEvent(steps []step) *port.Failure {
 	return nil
 }
 
-func (r *drainRun) document(key port.DocumentKey) (*Document, error) {
+func (r *drainRun) document(key port.DocumentKey) (*DocumentFold, error) {
 	if d := r.documents[key]; d != nil {
 		return d, nil
 	}
-	d := NewDocument(r.view, key, r.current.Documents[key])
+	d := NewDocumentFold(r.view, key, r.current.Documents[key])
 	if err := d.open(); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/runtime/follower"
 )
 
-// ProjectorConfig configures a [Projector]. Zero values take the defaults.
+// Config configures a [Projector]. Zero values take the defaults.
 type Config struct {
 	Owner    string        // see [follower.Config]
 	Batch    int           // maximum number of commits in one transaction; see [follower.Config]
@@ -28,12 +28,12 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default()
 	}
 	if c.Observer == nil {
-		c.Observer = noProjectionObserver{}
+		c.Observer = noObserver{}
 	}
 	return c
 }
 
-// ProjectionStore is what a projector and the parked events of its views need of a store.
+// Store is what a projector and the parked events of its views need of a store.
 type Store interface {
 	port.ViewWriter
 	port.BuildStore
@@ -53,7 +53,7 @@ type Projector struct {
 	skipped map[string]bool // types of undecodable events that were logged
 }
 
-// NewProjector returns a projector that follows feed.
+// New returns a projector that follows feed.
 func New(registry *core.Registry, feed port.Feed, views Store, config Config) *Projector {
 	config = config.withDefaults()
 	p := &Projector{
@@ -68,8 +68,9 @@ func New(registry *core.Registry, feed port.Feed, views Store, config Config) *P
 	}
 	p.Follower = follower.New(registry, feed, views, consumers, follower.Config{
 		Owner: config.Owner, Batch: config.Batch, LeaseTTL: config.LeaseTTL, KeepOld: config.KeepOld, Logger: config.Logger,
-		// Also the builds of views that no program has any more. In the database, the process runner may have a role of its own.
-		Kind: port.ProjectionWorker, Owns: func(name string) bool { return !runtime.IsReserved(name) },
+		// It also drops the builds of views that no program has any more. Those of process runners are not its own: in the database,
+		// process runners may have another role.
+		Kind: port.ProjectionWorker, Owns: func(name string) bool { return !runtime.IsReservedName(name) },
 		Undecodable: p.logUndecodable,
 	})
 	return p

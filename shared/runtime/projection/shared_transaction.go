@@ -105,7 +105,7 @@ func (t *txBatcher) start() {
 // apply applies an update in a transaction with those of other participants, or in one of its own if that fails.
 func (p *participant) apply(ctx context.Context, a port.Application) error {
 	t := p.batcher
-	u := &pendingUpdate{Application: a, participant: p, traced: tracing.On(ctx), lead: make(chan []*pendingUpdate, 1), done: make(chan txResult, 1)}
+	u := &pendingUpdate{Application: a, participant: p, traced: tracing.Recording(ctx), lead: make(chan []*pendingUpdate, 1), done: make(chan txResult, 1)}
 	t.mu.Lock()
 	t.dismiss(p)
 	solo := time.Now().Before(p.solo)

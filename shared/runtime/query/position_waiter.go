@@ -55,8 +55,8 @@ func newPositionWaiter(views port.ViewReader) *positionWaiter {
 // returns [*runtime.NotReachedError].
 func (p *positionWaiter) wait(ctx context.Context, view string, position core.Position, timeout time.Duration) error {
 	w := &waiter{position: position, done: make(chan struct{}), polled: make(chan struct{})}
-	p.add(view, w)
-	defer p.remove(view, w)
+	p.addWaiter(view, w)
+	defer p.removeWaiter(view, w)
 	end, pollEnd := time.NewTimer(timeout), time.NewTimer(max(timeout, pollTimeout))
 	defer end.Stop()
 	defer pollEnd.Stop()
@@ -87,7 +87,7 @@ func (p *positionWaiter) checkReached(view string, w *waiter) error {
 	return &runtime.NotReachedError{View: view, Wanted: w.position, Reached: core.Position{Partition: w.position.Partition, Sequence: w.reached}}
 }
 
-func (p *positionWaiter) add(view string, w *waiter) {
+func (p *positionWaiter) addWaiter(view string, w *waiter) {
 	p.mu.Lock()
 	if p.waiting[view] == nil {
 		p.waiting[view] = map[*waiter]struct{}{}
@@ -100,7 +100,7 @@ func (p *positionWaiter) add(view string, w *waiter) {
 	}
 }
 
-func (p *positionWaiter) remove(view string, w *waiter) {
+func (p *positionWaiter) removeWaiter(view string, w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.waiting[view], w)

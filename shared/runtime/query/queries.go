@@ -29,11 +29,11 @@ type LogReader interface {
 	Partitions() int
 }
 
-// NewQueries returns queries over a log and its views. snapshots may be nil.
+// New returns queries over a log and its views. snapshots may be nil.
 func New(registry *core.Registry, log LogReader, views port.ViewReader, snapshots port.Snapshots, logger *slog.Logger) *Queries {
 	return &Queries{
 		registry: registry, log: log, views: views,
-		loader: command.NewLoader(log, snapshots, logger, command.Unobserved{}),
+		loader: command.NewLoader(log, snapshots, logger, nil),
 		waiter: newPositionWaiter(views),
 	}
 }
@@ -193,7 +193,7 @@ func (q *Queries) stateAt(ctx context.Context, a *core.Aggregate, s core.Stream,
 		if !m.includes(&c) {
 			break
 		}
-		if state.State, err = command.FoldSafely(a, state.State, &c); err != nil {
+		if state.State, err = command.Fold(a, state.State, &c); err != nil {
 			return State{}, err
 		}
 		state.Version, state.Position = c.Version, c.Position

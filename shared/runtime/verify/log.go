@@ -85,7 +85,7 @@ func (l *logCheck) checkCommit(c *core.Commit) {
 	}
 	l.commands[command] = struct{}{}
 	for _, e := range c.Events {
-		if _, err := follower.DecodeSafely(l.registry, e); err != nil {
+		if _, err := follower.DecodeEvent(l.registry, e); err != nil {
 			l.report(where, "%s: %v", c.Stream, err)
 		}
 	}

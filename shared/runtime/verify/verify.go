@@ -9,14 +9,14 @@ import (
 	"orchestrix/shared/runtime/follower"
 )
 
-// VerifyOptions selects what [Run] checks.
+// Options selects what [Run] checks.
 type Options struct {
-	Sample   int  // number of documents of each view; 0 is all
-	LogOnly  bool // do not check views
-	Progress func(done, total uint64)
+	Sample   int                      // number of documents of each view; 0 is all
+	LogOnly  bool                     // do not check views
+	Progress func(done, total uint64) // called with numbers of commits; nil ignores them
 }
 
-// Verified is the result of [Run].
+// Report is the result of [Run].
 type Report struct {
 	Commits, Events uint64
 	Streams         int
@@ -27,7 +27,7 @@ type Report struct {
 	Count           int // number of findings; Findings holds the first of them
 }
 
-// Verify reads the log once and checks that the versions of each stream are contiguous, that back-pointers are right, that no
+// Run reads the log once and checks that the versions of each stream are contiguous, that back-pointers are right, that no
 // commit is missing, that no command was committed twice, and that every event can be decoded. It also folds documents of each
 // view from the log and compares them with the store. Views may change meanwhile. An error means that the check was not
 // completed; faults are in the result.

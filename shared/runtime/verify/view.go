@@ -21,7 +21,7 @@ type viewCheck struct {
 	until     []uint64 // sequence of the checkpoint, by partition
 	limit     int      // maximum number of documents; 0 is all
 	only      map[port.DocumentKey]bool
-	documents map[port.DocumentKey]*projection.Document
+	documents map[port.DocumentKey]*projection.DocumentFold
 	blocked   map[port.Lane]bool
 	doubtful  map[port.DocumentKey]bool // with events that wait, or waited, in the lane of their stream
 	threshold uint64                    // keys with a greater hash are not checked
@@ -33,7 +33,7 @@ type viewCheck struct {
 func newViewCheck(view *core.ViewType, checkpoints []port.Checkpoint, partitions, limit int) *viewCheck {
 	v := &viewCheck{
 		view: view, until: make([]uint64, partitions), limit: limit, threshold: ^uint64(0),
-		documents: map[port.DocumentKey]*projection.Document{}, blocked: map[port.Lane]bool{}, doubtful: map[port.DocumentKey]bool{}, moved: map[port.DocumentKey]bool{},
+		documents: map[port.DocumentKey]*projection.DocumentFold{}, blocked: map[port.Lane]bool{}, doubtful: map[port.DocumentKey]bool{}, moved: map[port.DocumentKey]bool{},
 	}
 	for _, c := range checkpoints {
 		if c.Position.Partition < partitions {
@@ -75,7 +75,7 @@ func (v *viewCheck) fold(c *follower.DecodedCommit) {
 
 // document returns the document of a key, or nil if it is not checked. If there are too many, the documents whose keys have the
 // smallest hashes are checked. This is an even sample, and each of its documents is folded from its first event.
-func (v *viewCheck) document(key port.DocumentKey) *projection.Document {
+func (v *viewCheck) document(key port.DocumentKey) *projection.DocumentFold {
 	if d := v.documents[key]; d != nil {
 		return d
 	}
@@ -86,7 +86,7 @@ func (v *viewCheck) document(key port.DocumentKey) *projection.Document {
 	if hash > v.threshold {
 		return nil
 	}
-	d := projection.NewDocument(v.view, key, nil)
+	d := projection.NewDocumentFold(v.view, key, nil)
 	v.documents[key] = d
 	if v.limit > 0 && len(v.documents) >= 2*v.limit {
 		v.thin()
@@ -102,7 +102,7 @@ func (v *viewCheck) thin() {
 	}
 	slices.Sort(hashes)
 	v.threshold = hashes[v.limit-1]
-	maps.DeleteFunc(v.documents, func(key port.DocumentKey, _ *projection.Document) bool {
+	maps.DeleteFunc(v.documents, func(key port.DocumentKey, _ *projection.DocumentFold) bool {
 		return hashText(key.Tenant+"/"+key.Key) > v.threshold
 	})
 }
@@ -117,7 +117,7 @@ func (v *viewCheck) compare(ctx context.Context, views port.ViewStore) error {
 	return nil
 }
 
-func (v *viewCheck) compareOne(ctx context.Context, views port.ViewStore, key port.DocumentKey, d *projection.Document) error {
+func (v *viewCheck) compareOne(ctx context.Context, views port.ViewStore, key port.DocumentKey, d *projection.DocumentFold) error {
 	if v.blocked[port.DocumentLane(key)] {
 		return nil // it has parked events
 	}

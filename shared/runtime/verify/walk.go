@@ -27,7 +27,7 @@ func (v *verifier) walk(ctx context.Context, fn func(*follower.DecodedCommit)) e
 		if err != nil || earliest == nil {
 			return err
 		}
-		decoded := follower.NewDecodedCommit(v.registry, earliest.current[0])
+		decoded := follower.DecodeCommit(v.registry, earliest.current[0])
 		earliest.current = earliest.current[1:]
 		fn(&decoded)
 		v.done++

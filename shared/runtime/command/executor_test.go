@@ -1,9 +1,10 @@
-package runtime_test
+package command_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,12 +19,12 @@ import (
 func TestACommandBecomesACommit(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	x := newExecutor(t, log, nil, command.Config{})
-	result, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+	x := runtimetest.NewExecutor(t, log, nil, command.Config{})
+	result, err := x.Execute(t.Context(), runtimetest.AddCommand("a", "c1", 5))
 	if err != nil {
 		t.Fatal(err)
 	}
-	last, err := log.Last(t.Context(), counterStream("a"))
+	last, err := log.Last(t.Context(), runtimetest.CounterStream("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,20 +32,20 @@ func TestACommandBecomesACommit(t *testing.T) {
 		t.Errorf("result is %+v, the log holds %+v", result, last)
 	}
 	if last.Command.ID != "c1" || last.CorrelationID != "c1" || last.CausationID != "c1" || last.Command.Hash == "" {
-		t.Errorf("the commit does not tell its command: %+v", last)
+		t.Errorf("the commit does not name its command: %+v", last)
 	}
 }
 
 func TestARepeatedCommandGetsItsFirstResult(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	first, err := newExecutor(t, log, nil, command.Config{}).Execute(t.Context(), addCommand("a", "c1", 5))
+	first, err := runtimetest.NewExecutor(t, log, nil, command.Config{}).Execute(t.Context(), runtimetest.AddCommand("a", "c1", 5))
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := newExecutor(t, log, nil, command.Config{}) // as after a restart
-	mustExecute(t, x, addCommand("a", "c2", 1))
-	again, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+	x := runtimetest.NewExecutor(t, log, nil, command.Config{}) // as after a restart
+	runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c2", 1))
+	again, err := x.Execute(t.Context(), runtimetest.AddCommand("a", "c1", 5))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,12 +53,12 @@ func TestARepeatedCommandGetsItsFirstResult(t *testing.T) {
 		t.Errorf("got %+v, first it was %+v", again, first)
 	}
 	expected := core.Version(0)
-	withMatch := addCommand("a", "c1", 5)
+	withMatch := runtimetest.AddCommand("a", "c1", 5)
 	withMatch.IfMatch = &expected
 	if again, err = x.Execute(t.Context(), withMatch); err != nil || !again.Repeated {
 		t.Errorf("a repeated command with If-Match got %+v, %v", again, err)
 	}
-	if _, err = x.Execute(t.Context(), addCommand("a", "c1", 6)); !errors.Is(err, runtime.ErrCommandReused) {
+	if _, err = x.Execute(t.Context(), runtimetest.AddCommand("a", "c1", 6)); !errors.Is(err, runtime.ErrCommandReused) {
 		t.Errorf("the id with another body got %v", err)
 	}
 	if got := total(t, log, "a"); got != 6 {
@@ -67,8 +68,8 @@ func TestARepeatedCommandGetsItsFirstResult(t *testing.T) {
 
 func TestWhatIsRefused(t *testing.T) {
 	t.Parallel()
-	x := newExecutor(t, memory.NewLog(4), nil, command.Config{})
-	mustExecute(t, x, addCommand("a", "c0", 1))
+	x := runtimetest.NewExecutor(t, memory.NewLog(4), nil, command.Config{})
+	runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c0", 1))
 	two := core.Version(2)
 	cases := map[string]struct {
 		change func(*runtime.Command)
@@ -85,22 +86,22 @@ func TestWhatIsRefused(t *testing.T) {
 		"a panic":          {func(c *runtime.Command) { c.Name, c.Body = "stumble", []byte(`{}`) }, func(err error) bool { return err != nil }},
 	}
 	for name, test := range cases {
-		c := addCommand("a", "c1", 1)
+		c := runtimetest.AddCommand("a", "c1", 1)
 		test.change(&c)
 		if _, err := x.Execute(t.Context(), c); !test.is(err) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if result := mustExecute(t, x, addCommand("a", "c1", 1)); result.Version != 2 {
+	if result := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c1", 1)); result.Version != 2 {
 		t.Errorf("after what was refused, the next version is %d, not 2", result.Version)
 	}
 }
 
 func TestACommandMayChangeNothing(t *testing.T) {
 	t.Parallel()
-	x := newExecutor(t, memory.NewLog(4), nil, command.Config{})
-	before := mustExecute(t, x, addCommand("a", "c1", 1))
-	result := mustExecute(t, x, addCommand("a", "c2", 0))
+	x := runtimetest.NewExecutor(t, memory.NewLog(4), nil, command.Config{})
+	before := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c1", 1))
+	result := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c2", 0))
 	if result.Version != 1 || result.Position != before.Position || len(result.Events) != 0 || result.Events == nil {
 		t.Errorf("got %+v", result)
 	}
@@ -113,11 +114,11 @@ func TestExecutorsRaceOnOneLog(t *testing.T) {
 	log := memory.NewLog(4)
 	var workers sync.WaitGroup
 	for e := range executors {
-		x := newExecutor(t, log, nil, command.Config{MaxConflicts: 1000})
+		x := runtimetest.NewExecutor(t, log, nil, command.Config{MaxConflicts: 1000})
 		for c := range clients {
 			workers.Go(func() {
 				for n := range commands {
-					mustExecute(t, x, addCommand("hot", fmt.Sprintf("%d-%d-%d", e, c, n), 1))
+					runtimetest.MustExecute(t, x, runtimetest.AddCommand("hot", fmt.Sprintf("%d-%d-%d", e, c, n), 1))
 				}
 			})
 		}
@@ -132,13 +133,13 @@ func TestExecutorsRaceOnOneLog(t *testing.T) {
 func TestExecutorsRaceWithOneCommand(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	a, b := newExecutor(t, log, nil, command.Config{}), newExecutor(t, log, nil, command.Config{})
+	a, b := runtimetest.NewExecutor(t, log, nil, command.Config{}), runtimetest.NewExecutor(t, log, nil, command.Config{})
 	for n := range 200 {
 		id := fmt.Sprintf("c%d", n)
 		var race sync.WaitGroup
 		results := [2]runtime.Result{}
 		for i, x := range []*command.Executor{a, b} {
-			race.Go(func() { results[i] = mustExecute(t, x, addCommand("one", id, 1)) })
+			race.Go(func() { results[i] = runtimetest.MustExecute(t, x, runtimetest.AddCommand("one", id, 1)) })
 		}
 		race.Wait()
 		if results[0].Version != results[1].Version || results[0].Position != results[1].Position {
@@ -154,10 +155,10 @@ func TestExecutorsRaceWithOneCommand(t *testing.T) {
 func TestARejectionIsNeverStale(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
-	a, b := newExecutor(t, log, nil, command.Config{}), newExecutor(t, log, nil, command.Config{})
-	mustExecute(t, a, addCommand("a", "c1", 1))
-	mustExecute(t, b, addCommand("a", "c2", 10)) // a doesn't see it happen
-	result := mustExecute(t, a, addCommand("a", "c3", -5))
+	a, b := runtimetest.NewExecutor(t, log, nil, command.Config{}), runtimetest.NewExecutor(t, log, nil, command.Config{})
+	runtimetest.MustExecute(t, a, runtimetest.AddCommand("a", "c1", 1))
+	runtimetest.MustExecute(t, b, runtimetest.AddCommand("a", "c2", 10)) // a doesn't see it happen
+	result := runtimetest.MustExecute(t, a, runtimetest.AddCommand("a", "c3", -5))
 	if result.Version != 3 {
 		t.Errorf("got %+v", result)
 	}
@@ -180,13 +181,13 @@ func (l *lossy) Append(ctx context.Context, expected core.Revision, c core.Commi
 func TestAnUnknownOutcomeIsResolvedByTryingAgain(t *testing.T) {
 	t.Parallel()
 	log := &lossy{Log: memory.NewLog(4)}
-	x := newExecutor(t, log, nil, command.Config{})
-	mustExecute(t, x, addCommand("a", "c1", 1))
+	x := runtimetest.NewExecutor(t, log, nil, command.Config{})
+	runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c1", 1))
 	log.lose.Store(true)
-	if _, err := x.Execute(t.Context(), addCommand("a", "c2", 1)); !errors.Is(err, port.ErrUnavailable) {
+	if _, err := x.Execute(t.Context(), runtimetest.AddCommand("a", "c2", 1)); !errors.Is(err, port.ErrUnavailable) {
 		t.Fatalf("got %v", err)
 	}
-	again := mustExecute(t, x, addCommand("a", "c2", 1))
+	again := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c2", 1))
 	if again.Version != 2 || total(t, log.Log, "a") != 2 {
 		t.Errorf("got %+v, total %d", again, total(t, log.Log, "a"))
 	}
@@ -195,17 +196,17 @@ func TestAnUnknownOutcomeIsResolvedByTryingAgain(t *testing.T) {
 func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 	t.Parallel()
 	log := &blocked{Log: memory.NewLog(1), entered: make(chan struct{}), open: make(chan struct{})}
-	x := newExecutor(t, log, nil, command.Config{MaxWaiting: 1})
+	x := runtimetest.NewExecutor(t, log, nil, command.Config{MaxWaiting: 1})
 	var first sync.WaitGroup
-	first.Go(func() { mustExecute(t, x, addCommand("a", "c1", 1)) })
+	first.Go(func() { runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c1", 1)) })
 	<-log.entered
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var second sync.WaitGroup
 	second.Go(func() {
-		_, err := x.Execute(ctx, addCommand("a", "c2", 1))
-		for errors.Is(err, runtime.ErrOverloaded) { // the third command took the only place in the queue just then
-			_, err = x.Execute(ctx, addCommand("a", "c2", 1))
+		_, err := x.Execute(ctx, runtimetest.AddCommand("a", "c2", 1))
+		for errors.Is(err, runtime.ErrOverloaded) { // the third command had the only slot of the queue at that moment
+			_, err = x.Execute(ctx, runtimetest.AddCommand("a", "c2", 1))
 		}
 		if !errors.Is(err, port.ErrUnavailable) {
 			t.Errorf("a command whose client left while it waited got %v", err)
@@ -214,7 +215,7 @@ func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 	for {
 		short, stop := context.WithCancel(t.Context())
 		stop()
-		_, err := x.Execute(short, addCommand("a", "c3", 1))
+		_, err := x.Execute(short, runtimetest.AddCommand("a", "c3", 1))
 		if errors.Is(err, runtime.ErrOverloaded) {
 			break // the second one waits now
 		}
@@ -223,7 +224,7 @@ func TestOneAggregateIsNoBottomlessQueue(t *testing.T) {
 	second.Wait()
 	close(log.open)
 	first.Wait()
-	if got := mustExecute(t, x, addCommand("a", "c4", 1)); got.Version != 2 {
+	if got := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "c4", 1)); got.Version != 2 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -241,15 +242,6 @@ func (b *blocked) Append(ctx context.Context, expected core.Revision, c core.Com
 	return b.Log.Append(ctx, expected, c)
 }
 
-func mustExecute(t testing.TB, x *command.Executor, c runtime.Command) runtime.Result {
-	t.Helper()
-	result, err := x.Execute(t.Context(), c)
-	if err != nil {
-		t.Errorf("%s %s: %v", c.Name, c.ID, err)
-	}
-	return result
-}
-
 func isErr(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
 }
@@ -262,9 +254,9 @@ func isType[E error](err error) bool {
 // total folds the stream from the log alone.
 func total(t testing.TB, log port.Reader, id string) int {
 	t.Helper()
-	a, _ := counterRegistry(t).Aggregate("counter")
+	a, _ := runtimetest.CounterRegistry(t).Aggregate("counter")
 	state, err := a.Initial, error(nil)
-	for c, errRead := range port.Read(t.Context(), log, counterStream(id), 0) {
+	for c, errRead := range port.Read(t.Context(), log, runtimetest.CounterStream(id), 0) {
 		if errRead != nil {
 			t.Fatal(errRead)
 		}
@@ -272,5 +264,5 @@ func total(t testing.TB, log port.Reader, id string) int {
 			t.Fatal(err)
 		}
 	}
-	return state.(counter).Total
+	return state.(runtimetest.Counter).Total
 }

@@ -1,10 +1,11 @@
-package runtime_test
+package command_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"testing"
 	"time"
@@ -36,13 +37,13 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	snapshots := memory.NewSnapshots()
-	x := newExecutor(t, log, snapshots, command.Config{SnapshotEvery: 4})
-	first, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+	x := runtimetest.NewExecutor(t, log, snapshots, command.Config{SnapshotEvery: 4})
+	first, err := x.Execute(t.Context(), runtimetest.AddCommand("a", "c1", 5))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 20 {
-		mustExecute(t, x, addCommand("a", fmt.Sprint("more-", n), 1))
+		runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", fmt.Sprint("more-", n), 1))
 	}
 	// Once the server has forgotten the command, it would store its message a second time.
 	message := &nats.Msg{Subject: "probe", Header: nats.Header{natsjs.MsgIDHeader: {"probe"}}}
@@ -56,21 +57,21 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 	if _, err := stream.PublishMsg(t.Context(), message); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the server forgets", func() error {
+	runtimetest.Eventually(t, "the server forgets", func() error {
 		ack, err := stream.PublishMsg(t.Context(), message)
 		if err == nil && ack.Duplicate {
-			err = errors.New("it remembers")
+			err = errors.New("the server still has the id")
 		}
 		return err
 	})
 	for name, x := range map[string]*command.Executor{
-		"the same service": x, "a restarted one": newExecutor(t, log, snapshots, command.Config{}), "one without snapshots": newExecutor(t, log, nil, command.Config{}),
+		"the same service": x, "a restarted one": runtimetest.NewExecutor(t, log, snapshots, command.Config{}), "one without snapshots": runtimetest.NewExecutor(t, log, nil, command.Config{}),
 	} {
-		again, err := x.Execute(t.Context(), addCommand("a", "c1", 5))
+		again, err := x.Execute(t.Context(), runtimetest.AddCommand("a", "c1", 5))
 		if err != nil || !again.Repeated || again.Version != first.Version || again.Position != first.Position {
 			t.Errorf("%s answered %+v, %v; first it was %+v", name, again, err, first)
 		}
-		if _, err := x.Execute(t.Context(), addCommand("a", "c1", 6)); !errors.Is(err, runtime.ErrCommandReused) {
+		if _, err := x.Execute(t.Context(), runtimetest.AddCommand("a", "c1", 6)); !errors.Is(err, runtime.ErrCommandReused) {
 			t.Errorf("%s took the id with another body: %v", name, err)
 		}
 	}
@@ -79,9 +80,9 @@ func TestIdempotencyOutlivesTheDuplicateWindow(t *testing.T) {
 // Two services get the same command concurrently, many times: it takes effect once, and both return the same result.
 func TestTwoServicesRaceWithOneCommand(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
 		services := []*command.Executor{
-			newExecutor(t, s.log, nil, command.Config{}), newExecutor(t, s.log, nil, command.Config{}),
+			runtimetest.NewExecutor(t, s.Log, nil, command.Config{}), runtimetest.NewExecutor(t, s.Log, nil, command.Config{}),
 		}
 		const rounds, each = 30, 3
 		for round := range rounds {
@@ -90,7 +91,7 @@ func TestTwoServicesRaceWithOneCommand(t *testing.T) {
 			for i := range results {
 				racing.Go(func() {
 					var err error
-					results[i], err = services[i%len(services)].Execute(context.WithoutCancel(t.Context()), addCommand("raced", fmt.Sprint("c", round), 1))
+					results[i], err = services[i%len(services)].Execute(context.WithoutCancel(t.Context()), runtimetest.AddCommand("raced", fmt.Sprint("c", round), 1))
 					if err != nil {
 						t.Errorf("Execute: %v", err)
 					}
@@ -110,7 +111,7 @@ func TestTwoServicesRaceWithOneCommand(t *testing.T) {
 				t.Errorf("round %d: no service reports the first execution", round)
 			}
 		}
-		if last, err := s.log.Last(t.Context(), counterStream("raced")); err != nil || last.Version != rounds {
+		if last, err := s.Log.Last(t.Context(), runtimetest.CounterStream("raced")); err != nil || last.Version != rounds {
 			t.Errorf("the stream ends at %d, %v", last.Version, err)
 		}
 	})

@@ -1,9 +1,10 @@
-package runtime_test
+package projection_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,12 +20,12 @@ import (
 
 func TestProjectorFollowsTheLog(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		before := feedCounters(t, s.log, "before", 8, 12)
-		p, _ := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
-		after := feedCounters(t, s.log, "after", 8, 12)
-		awaitTallies(t, s.views, merge(before, after))
-		eventually(t, "every partition is caught up and says so", func() error {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		before := runtimetest.FeedCounters(t, s.Log, "before", 8, 12)
+		p, _ := runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, s.Views, "one")
+		after := runtimetest.FeedCounters(t, s.Log, "after", 8, 12)
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.MergeTallies(before, after))
+		runtimetest.Eventually(t, "every partition is caught up in the status", func() error {
 			reports := p.Status()
 			if len(reports) != 2 {
 				return fmt.Errorf("%d reports", len(reports))
@@ -40,7 +41,7 @@ func TestProjectorFollowsTheLog(t *testing.T) {
 				}
 			}
 			for _, view := range []string{"by-id", "parity"} {
-				checkpoints, err := s.views.Checkpoints(t.Context(), view)
+				checkpoints, err := s.Views.Checkpoints(t.Context(), view)
 				if err != nil || len(checkpoints) != 4 {
 					return fmt.Errorf("the checkpoints are %v, %w", checkpoints, err)
 				}
@@ -75,17 +76,17 @@ func leasesOf(t testing.TB, views port.ViewStore) map[string]int {
 // Two workers have half of the leases each. When one stops, the other takes over its leases.
 func TestProjectorsShareTheWork(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		registry := counting(t, 1, nil)
-		startProjector(t, registry, s.log, s.views, "one")
-		eventually(t, "one has all", func() error { return wantLeases(leasesOf(t, s.views), map[string]int{"one": 8}) })
-		_, stop := startProjector(t, registry, s.log, s.views, "two")
-		eventually(t, "both have half", func() error { return wantLeases(leasesOf(t, s.views), map[string]int{"one": 4, "two": 4}) })
-		first := feedCounters(t, s.log, "first", 8, 12)
-		awaitTallies(t, s.views, first)
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		registry := runtimetest.TallyRegistry(t, 1, nil)
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		runtimetest.Eventually(t, "one has all", func() error { return wantLeases(leasesOf(t, s.Views), map[string]int{"one": 8}) })
+		_, stop := runtimetest.StartProjector(t, registry, s.Log, s.Views, "two")
+		runtimetest.Eventually(t, "both have half", func() error { return wantLeases(leasesOf(t, s.Views), map[string]int{"one": 4, "two": 4}) })
+		first := runtimetest.FeedCounters(t, s.Log, "first", 8, 12)
+		runtimetest.AwaitTallies(t, s.Views, first)
 		stop()
-		eventually(t, "one has all again", func() error { return wantLeases(leasesOf(t, s.views), map[string]int{"one": 8}) })
-		awaitTallies(t, s.views, merge(first, feedCounters(t, s.log, "second", 8, 12)))
+		runtimetest.Eventually(t, "one has all again", func() error { return wantLeases(leasesOf(t, s.Views), map[string]int{"one": 8}) })
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.MergeTallies(first, runtimetest.FeedCounters(t, s.Log, "second", 8, 12)))
 	})
 }
 
@@ -147,78 +148,78 @@ func (f *frozen) Join(ctx context.Context, kind port.WorkerKind, owner string, t
 // A worker that is paused, and resumes after another has taken over, commits nothing.
 func TestPausedProjectorCommitsNothing(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		registry := counting(t, 1, nil)
-		f := &frozen{ViewStore: s.views, asleep: make(chan struct{}), wake: make(chan struct{}), late: make(chan error, 1)}
-		startProjector(t, registry, s.log, f, "paused")
-		first := feedCounters(t, s.log, "first", 4, 6)
-		awaitTallies(t, s.views, first)
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		registry := runtimetest.TallyRegistry(t, 1, nil)
+		f := &frozen{ViewStore: s.Views, asleep: make(chan struct{}), wake: make(chan struct{}), late: make(chan error, 1)}
+		runtimetest.StartProjector(t, registry, s.Log, f, "paused")
+		first := runtimetest.FeedCounters(t, s.Log, "first", 4, 6)
+		runtimetest.AwaitTallies(t, s.Views, first)
 		f.freeze.Store(true)
-		second := feedCounters(t, s.log, "second", 4, 6)
+		second := runtimetest.FeedCounters(t, s.Log, "second", 4, 6)
 		<-f.asleep
-		startProjector(t, registry, s.log, s.views, "other")
-		all := merge(first, second)
-		awaitTallies(t, s.views, all)
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "other")
+		all := runtimetest.MergeTallies(first, second)
+		runtimetest.AwaitTallies(t, s.Views, all)
 		f.freeze.Store(false)
 		close(f.wake)
 		if err := <-f.late; !errors.Is(err, port.ErrFenced) {
 			t.Errorf("the late transaction: %v", err)
 		}
-		awaitTallies(t, s.views, merge(all, feedCounters(t, s.log, "third", 4, 6)))
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.MergeTallies(all, runtimetest.FeedCounters(t, s.Log, "third", 4, 6)))
 	})
 }
 
 // An event that can't be applied is parked, later events of its document queue behind it, and all others are applied.
 func TestEventsAreParked(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
 		var bad atomic.Bool
 		bad.Store(true)
-		registry := counting(t, 1, &bad)
-		startProjector(t, registry, s.log, s.views, "one")
-		x := newExecutor(t, s.log, nil, command.Config{})
+		registry := runtimetest.TallyRegistry(t, 1, &bad)
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		x := runtimetest.NewExecutor(t, s.Log, nil, command.Config{})
 		for i, n := range []int{1, 13, 2, 13, 4} {
-			mustExecute(t, x, addCommand("stuck", fmt.Sprint("c", i), n))
+			runtimetest.MustExecute(t, x, runtimetest.AddCommand("stuck", fmt.Sprint("c", i), n))
 		}
-		others := feedCounters(t, s.log, "free", 4, 10)
+		others := runtimetest.FeedCounters(t, s.Log, "free", 4, 10)
 		delete(others, "odd") // it is stuck too
 		even := others["even"]
-		others["even"] = tally{even.Total + 6, even.Adds + 2}
-		others["stuck"] = tally{1, 1}
-		awaitTallies(t, s.views, others)
+		others["even"] = runtimetest.Tally{Total: even.Total + 6, Adds: even.Adds + 2}
+		others["stuck"] = runtimetest.Tally{Total: 1, Adds: 1}
+		runtimetest.AwaitTallies(t, s.Views, others)
 
-		failed, err := s.views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
+		failed, err := s.Views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
 		if err != nil || len(failed) != 1 || failed[0].Behind != 3 || failed[0].Stream.ID != "stuck" {
 			t.Fatalf("parked are %+v, %v", failed, err)
 		}
 		causes := failed[0].Failure.Causes
-		if len(causes) != 2 || causes[0] != "number 13: can't count this" || causes[1] != errCount.Error() {
+		if len(causes) != 2 || causes[0] != "number 13: can't count this" || causes[1] != runtimetest.ErrCount.Error() {
 			t.Errorf("the causes are %q", causes)
 		}
-		parking := projection.NewParking(registry, s.log, s.views)
+		parking := projection.NewParkedEvents(registry, s.Log, s.Views)
 		by := core.Action{Who: "ada"}
 		if r, err := parking.Retry(t.Context(), failed[0].ID, by); err != nil || r.Applied != 0 || r.Failed == nil {
 			t.Errorf("a retry without a change is %+v, %v", r, err)
 		}
-		if again, err := s.views.ParkedEvent(t.Context(), failed[0].ID); err != nil || again.Attempts != 2 {
+		if again, err := s.Views.ParkedEvent(t.Context(), failed[0].ID); err != nil || again.Attempts != 2 {
 			t.Errorf("after a retry it is %+v, %v", again, err)
 		}
 		// The first is skipped, the second succeeds after bad is reset.
 		if r, err := parking.Skip(t.Context(), failed[0].ID, by); err != nil || r.Applied != 1 || r.Failed == nil {
 			t.Errorf("skipping the first is %+v, %v", r, err)
 		}
-		others["stuck"] = tally{3, 2}
-		awaitTallies(t, s.views, map[string]tally{"stuck": others["stuck"]})
+		others["stuck"] = runtimetest.Tally{Total: 3, Adds: 2}
+		runtimetest.AwaitTallies(t, s.Views, map[string]runtimetest.Tally{"stuck": others["stuck"]})
 		bad.Store(false)
-		failed, err = s.views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
+		failed, err = s.Views.Parked(t.Context(), port.ParkedQuery{View: "by-id", Limit: 10})
 		if err != nil || len(failed) != 1 || failed[0].Behind != 1 {
 			t.Fatalf("now parked are %+v, %v", failed, err)
 		}
 		if r, err := parking.Retry(t.Context(), failed[0].ID, by); err != nil || r.Applied != 2 || r.Failed != nil {
 			t.Errorf("the retry is %+v, %v", r, err)
 		}
-		mustExecute(t, x, addCommand("stuck", "last", 8))
-		awaitTallies(t, s.views, map[string]tally{"stuck": {1 + 2 + 13 + 4 + 8, 5}})
+		runtimetest.MustExecute(t, x, runtimetest.AddCommand("stuck", "last", 8))
+		runtimetest.AwaitTallies(t, s.Views, map[string]runtimetest.Tally{"stuck": {Total: 1 + 2 + 13 + 4 + 8, Adds: 5}})
 		if _, err := parking.Retry(t.Context(), failed[0].ID, by); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("another retry: %v", err)
 		}
@@ -228,21 +229,21 @@ func TestEventsAreParked(t *testing.T) {
 // A rebuild serves the old documents until the new ones are complete.
 func TestRebuild(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		want := feedCounters(t, s.log, "a", 6, 20)
-		_, stop := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
-		awaitTallies(t, s.views, want)
-		if _, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), true, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		want := runtimetest.FeedCounters(t, s.Log, "a", 6, 20)
+		_, stop := runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, s.Views, "one")
+		runtimetest.AwaitTallies(t, s.Views, want)
+		if _, err := s.Views.Rebuild(t.Context(), runtimetest.CounterView(t, "by-id"), true, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
 			t.Fatal(err)
 		}
 		stop() // in the middle, or before it has begun
-		startProjector(t, counting(t, 1, nil), s.log, s.views, "two")
-		eventually(t, "the rebuild is active and the old build is gone", func() error {
-			d, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "a0")
+		runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, s.Views, "two")
+		runtimetest.Eventually(t, "the rebuild is active and the old build is gone", func() error {
+			d, err := s.Views.Get(t.Context(), "by-id", core.DefaultTenant, "a0")
 			if err != nil || string(d.Data) != `{"total":210,"adds":20}` {
 				t.Fatalf("a reader got %s, %v", d.Data, err)
 			}
-			builds, err := s.views.Builds(t.Context())
+			builds, err := s.Views.Builds(t.Context())
 			if err != nil {
 				return err
 			}
@@ -253,33 +254,24 @@ func TestRebuild(t *testing.T) {
 			}
 			return nil
 		})
-		awaitTallies(t, s.views, merge(want, feedCounters(t, s.log, "b", 4, 6)))
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.MergeTallies(want, runtimetest.FeedCounters(t, s.Log, "b", 4, 6)))
 	})
-}
-
-func counterView(t testing.TB, name string) core.ViewSpec {
-	t.Helper()
-	view, ok := counting(t, 1, nil).View(name)
-	if !ok {
-		t.Fatal("no view", name)
-	}
-	return view.ViewSpec
 }
 
 // A new version is built beside the old one, which is served until then.
 func TestNewVersion(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		want := feedCounters(t, s.log, "a", 6, 20)
-		_, stop := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
-		awaitTallies(t, s.views, want)
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		want := runtimetest.FeedCounters(t, s.Log, "a", 6, 20)
+		_, stop := runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, s.Views, "one")
+		runtimetest.AwaitTallies(t, s.Views, want)
 		stop()
-		startProjector(t, counting(t, 2, nil), s.log, s.views, "two")
-		eventually(t, "version 2 is active", func() error {
-			if _, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "a0"); err != nil {
+		runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 2, nil), s.Log, s.Views, "two")
+		runtimetest.Eventually(t, "version 2 is active", func() error {
+			if _, err := s.Views.Get(t.Context(), "by-id", core.DefaultTenant, "a0"); err != nil {
 				t.Fatalf("a reader got %v", err)
 			}
-			builds, err := s.views.Builds(t.Context())
+			builds, err := s.Views.Builds(t.Context())
 			if err != nil {
 				return err
 			}
@@ -290,7 +282,7 @@ func TestNewVersion(t *testing.T) {
 			}
 			return nil
 		})
-		awaitTallies(t, s.views, merge(want, feedCounters(t, s.log, "b", 4, 6)))
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.MergeTallies(want, runtimetest.FeedCounters(t, s.Log, "b", 4, 6)))
 	})
 }
 
@@ -298,33 +290,33 @@ func TestNewVersion(t *testing.T) {
 // though it is shorter and has partitions without a commit.
 func TestAnotherLog(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		registry, other := counting(t, 1, nil), memory.NewLog(4)
-		_, stop := startProjector(t, registry, s.log, s.views, "one")
-		old := feedCounters(t, s.log, "a", 8, 6)
-		awaitTallies(t, s.views, old)
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		registry, other := runtimetest.TallyRegistry(t, 1, nil), memory.NewLog(4)
+		_, stop := runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		old := runtimetest.FeedCounters(t, s.Log, "a", 8, 6)
+		runtimetest.AwaitTallies(t, s.Views, old)
 		stop()
 
-		fresh := feedCounters(t, other, "b", 1, 2)
-		p, _ := startProjector(t, registry, other, s.views, "two")
-		eventually(t, "the projections halt", func() error { return someHalted(p) })
-		if _, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "b0"); !errors.Is(err, core.ErrNotFound) {
+		fresh := runtimetest.FeedCounters(t, other, "b", 1, 2)
+		p, _ := runtimetest.StartProjector(t, registry, other, s.Views, "two")
+		runtimetest.Eventually(t, "the projections halt", func() error { return someHalted(p) })
+		if _, err := s.Views.Get(t.Context(), "by-id", core.DefaultTenant, "b0"); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("a document of the other log: %v", err)
 		}
-		_, stop = startProjector(t, registry, s.log, s.views, "three")
-		old = merge(old, feedCounters(t, s.log, "c", 8, 6))
-		awaitTallies(t, s.views, old)
+		_, stop = runtimetest.StartProjector(t, registry, s.Log, s.Views, "three")
+		old = runtimetest.MergeTallies(old, runtimetest.FeedCounters(t, s.Log, "c", 8, 6))
+		runtimetest.AwaitTallies(t, s.Views, old)
 		if err := someHalted(p); err != nil {
 			t.Errorf("the worker on the other log does not stay halted: %v", err)
 		}
 		stop()
 
 		for _, view := range []string{"by-id", "parity"} {
-			if _, err := s.views.Rebuild(t.Context(), counterView(t, view), false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
+			if _, err := s.Views.Rebuild(t.Context(), runtimetest.CounterView(t, view), false, core.Action{Who: "ada", Did: "rebuild"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		awaitTallies(t, s.views, fresh)
+		runtimetest.AwaitTallies(t, s.Views, fresh)
 	})
 }
 

@@ -1,8 +1,9 @@
-package runtime_test
+package async_test
 
 import (
 	"context"
 	"errors"
+	"orchestrix/shared/runtime/runtimetest"
 	"testing"
 	"time"
 
@@ -23,13 +24,13 @@ func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 		{most - 1, true, true}, {most, false, true}, {most + most/4 - 1, false, true}, {most + most/4, false, false},
 	} {
 		s := newWorkerStack(t)
-		known := runtime.AsyncMessage{Command: addCommand("a", "known", 1)}
+		known := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "known", 1)}
 		if _, err := s.submitter.Submit(t.Context(), known); err != nil {
 			t.Fatal(err)
 		}
 		asked := 0
 		s.statuses.LimitTo(most, func(context.Context) (uint64, error) { asked++; return c.used, nil })
-		_, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand("a", "new", 1)})
+		_, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "new", 1)})
 		if c.forClients != (err == nil) || !c.forClients && !errors.Is(err, runtime.ErrStatusesFull) {
 			t.Errorf("with %d bytes, a new command: %v", c.used, err)
 		}
@@ -41,7 +42,7 @@ func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 			t.Errorf("with %d bytes, deciding a known command: %v", c.used, err)
 		}
 		s.want("known", runtime.Accepted, 1, "")
-		err = q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "bus", 1)}, 99))
+		err = q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "bus", 1)}, 99))
 		if c.onTheBus != (err == nil) || !c.onTheBus && (!errors.Is(err, runtime.ErrStatusesFull) || port.IsTerminated(err)) {
 			t.Errorf("with %d bytes, a command over the bus: %v", c.used, err)
 		}
@@ -51,12 +52,12 @@ func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 	}
 	s := newWorkerStack(t)
 	s.statuses.LimitTo(most, func(context.Context) (uint64, error) { return 0, port.ErrUnavailable })
-	if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand("a", "new", 1)}); !errors.Is(err, port.ErrUnavailable) {
+	if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "new", 1)}); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("without a size: %v", err)
 	}
 }
 
-// read tells when a value has been read.
+// read signals each read of a value.
 type read struct {
 	port.KeyValue
 	done chan struct{}
@@ -81,7 +82,7 @@ func TestAWaitForTheSizeEndsWithItsContext(t *testing.T) {
 	submit := func(ctx context.Context, id string) <-chan error {
 		done := make(chan error, 1)
 		go func() {
-			_, err := submitter.Submit(ctx, runtime.AsyncMessage{Command: addCommand("a", id, 1)})
+			_, err := submitter.Submit(ctx, runtime.AsyncMessage{Command: runtimetest.AddCommand("a", id, 1)})
 			done <- err
 		}()
 		return done
@@ -103,7 +104,7 @@ func TestAWaitForTheSizeEndsWithItsContext(t *testing.T) {
 		t.Error("the cancelled caller still waits")
 	}
 	close(answer)
-	if err := errors.Join(<-first, <-third); err != nil { // the third uses what the first has learned
+	if err := errors.Join(<-first, <-third); err != nil { // the third uses the measurement of the first
 		t.Error(err)
 	}
 }

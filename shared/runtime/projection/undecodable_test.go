@@ -1,4 +1,4 @@
-package runtime_test
+package projection_test
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
 
@@ -29,15 +30,15 @@ func twoContexts(t testing.TB) *core.Registry {
 		es.Apply("Seen", func(bool, leftSeen) bool { return true }), es.Apply("Ignored", func(bool, leftIgnored) bool { return true }),
 	}}
 	right := es.Decider[bool]{Category: "right", Evolve: es.Events[bool]{es.Apply("Seen", func(bool, rightSeen) bool { return true })}}
-	onLeft := es.On(func(d *tally, _ leftSeen) { d.Adds++ })
-	onRight := es.On(func(d *tally, _ rightSeen) { d.Adds++ })
+	onLeft := es.On(func(d *runtimetest.Tally, _ leftSeen) { d.Adds++ })
+	onRight := es.On(func(d *runtimetest.Tally, _ rightSeen) { d.Adds++ })
 	registry, err := es.NewRegistry(
 		es.Module{Name: "left", Deciders: []es.DeciderDef{left}, Views: []es.ViewDef{
-			es.View[tally]{Name: "lefts", Version: 1, On: es.Folds[tally]{onLeft}},
+			es.View[runtimetest.Tally]{Name: "lefts", Version: 1, On: es.Folds[runtimetest.Tally]{onLeft}},
 		}},
 		es.Module{Name: "right", Deciders: []es.DeciderDef{right}, Views: []es.ViewDef{
-			es.View[tally]{Name: "rights", Version: 1, On: es.Folds[tally]{onRight}},
-			es.View[tally]{Name: "both", Version: 1, On: es.Folds[tally]{onLeft, onRight}},
+			es.View[runtimetest.Tally]{Name: "rights", Version: 1, On: es.Folds[runtimetest.Tally]{onRight}},
+			es.View[runtimetest.Tally]{Name: "both", Version: 1, On: es.Folds[runtimetest.Tally]{onLeft, onRight}},
 		}},
 	)
 	if err != nil {
@@ -71,11 +72,11 @@ func TestAnUnknownEventConcernsTheViewsOfItsStreams(t *testing.T) {
 		}
 	}
 	var lines bytes.Buffer
-	p := projection.New(registry, log, views, projection.Config{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	p := projection.New(registry, log, views, projection.Config{LeaseTTL: runtimetest.ShortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
-	eventually(t, "all views are at the end", func() error {
+	runtimetest.Eventually(t, "all views are at the end", func() error {
 		all := p.Status()
 		for _, r := range all {
 			if len(r.Partitions) != 1 || r.Partitions[0].Position.Sequence != 7 || r.State != port.Active {

@@ -1,8 +1,9 @@
-package runtime_test
+package projection_test
 
 import (
 	"errors"
 	"fmt"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -17,22 +18,22 @@ import (
 // An error may contain any bytes, such as a part of data that could not be read. What is valid text of it is stored.
 func TestAFailureMayHoldAnyText(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
 		failure := errors.New("it holds \x00 and \xff " + strings.Repeat("ü", 2000))
-		registry := registryOf(t, es.OnWith(func(d *tally, e added, _ core.Meta) error {
+		registry := runtimetest.FoldRegistry(t, es.OnWith(func(d *runtimetest.Tally, e runtimetest.Added, _ core.Meta) error {
 			if d.Total += e.N; e.N == 13 {
 				return failure
 			}
 			return nil
 		}))
-		startProjector(t, registry, s.log, s.views, "one")
-		x := newExecutor(t, s.log, nil, command.Config{})
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		x := runtimetest.NewExecutor(t, s.Log, nil, command.Config{})
 		for i, n := range []int{1, 13, 2} {
-			mustExecute(t, x, addCommand("stuck", fmt.Sprint("c", i), n))
+			runtimetest.MustExecute(t, x, runtimetest.AddCommand("stuck", fmt.Sprint("c", i), n))
 		}
 		var id int64
-		eventually(t, "the event is parked with its failure", func() error {
-			failed, err := s.views.Parked(t.Context(), port.ParkedQuery{Limit: 10})
+		runtimetest.Eventually(t, "the event is parked with its failure", func() error {
+			failed, err := s.Views.Parked(t.Context(), port.ParkedQuery{Limit: 10})
 			if err != nil || len(failed) != 1 || failed[0].Behind != 1 {
 				return fmt.Errorf("parked are %+v, %w", failed, err)
 			}
@@ -45,20 +46,8 @@ func TestAFailureMayHoldAnyText(t *testing.T) {
 			}
 			return nil
 		})
-		if r, err := projection.NewParking(registry, s.log, s.views).Retry(t.Context(), id, ada); err != nil || r.Failed == nil {
+		if r, err := projection.NewParkedEvents(registry, s.Log, s.Views).Retry(t.Context(), id, ada); err != nil || r.Failed == nil {
 			t.Errorf("the retry is %+v, %v", r, err)
 		}
 	})
-}
-
-// registryOf has the counters and one view of them by id.
-func registryOf(t testing.TB, fold es.Fold[tally]) *core.Registry {
-	t.Helper()
-	module := counterModule(core.SnapshotPolicy{})
-	module.Views = []es.ViewDef{es.View[tally]{Name: "by-id", Version: 1, On: es.Folds[tally]{fold}}}
-	registry, err := es.NewRegistry(module)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return registry
 }

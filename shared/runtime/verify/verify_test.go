@@ -1,10 +1,11 @@
-package runtime_test
+package verify_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"sync"
 	"testing"
@@ -17,9 +18,9 @@ import (
 	"orchestrix/shared/runtime/verify"
 )
 
-func verifyLog(t testing.TB, registry *core.Registry, s stack, sample int) verify.Report {
+func verifyLog(t testing.TB, registry *core.Registry, s runtimetest.Stack, sample int) verify.Report {
 	t.Helper()
-	v, err := verify.Run(t.Context(), registry, s.log, s.views, verify.Options{Sample: sample})
+	v, err := verify.Run(t.Context(), registry, s.Log, s.Views, verify.Options{Sample: sample})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,13 +29,13 @@ func verifyLog(t testing.TB, registry *core.Registry, s stack, sample int) verif
 
 func TestVerifyFindsNothingWrong(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		registry := counting(t, 1, nil)
-		startProjector(t, registry, s.log, s.views, "one")
-		want := feedCounters(t, s.log, "a", 10, 10)
-		awaitTallies(t, s.views, want)
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		registry := runtimetest.TallyRegistry(t, 1, nil)
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		want := runtimetest.FeedCounters(t, s.Log, "a", 10, 10)
+		runtimetest.AwaitTallies(t, s.Views, want)
 		var writing sync.WaitGroup
-		writing.Go(func() { feedCounters(t, s.log, "a-while", 4, 20) }) // while it is being checked
+		writing.Go(func() { runtimetest.FeedCounters(t, s.Log, "a-while", 4, 20) }) // while it is being checked
 		for _, sample := range []int{0, 3} {
 			v := verifyLog(t, registry, s, sample)
 			if v.Count != 0 || v.Commits < 100 || v.Documents == 0 {
@@ -87,7 +88,7 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*core.Commit) bool
-		says   []string
+		want   []string
 	}{
 		"a commit is missing": {
 			func(c *core.Commit) bool { return c.Position.Sequence != 3 },
@@ -133,29 +134,29 @@ func TestVerifyFindsWhatIsWrongWithTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			log := memory.NewLog(1)
-			x := newExecutor(t, log, nil, command.Config{})
+			x := runtimetest.NewExecutor(t, log, nil, command.Config{})
 			for _, id := range []string{"1", "2", "3", "4", "5"} {
-				mustExecute(t, x, addCommand("a", id, 1))
+				runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", id, 1))
 			}
-			v, err := verify.Run(t.Context(), counterRegistry(t), tampered{log, test.change}, memory.NewViews(), verify.Options{LogOnly: true})
+			v, err := verify.Run(t.Context(), runtimetest.CounterRegistry(t), tampered{log, test.change}, memory.NewViews(), verify.Options{LogOnly: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantFinding(t, v, test.says...)
+			wantFinding(t, v, test.want...)
 		})
 	}
 }
 
 func TestVerifyFindsWhatIsWrongWithViews(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		registry := counting(t, 1, nil)
-		_, stop := startProjector(t, registry, s.log, s.views, "one")
-		awaitTallies(t, s.views, feedCounters(t, s.log, "a", 4, 5))
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		registry := runtimetest.TallyRegistry(t, 1, nil)
+		_, stop := runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.FeedCounters(t, s.Log, "a", 4, 5))
 		stop()
-		tamper(t, s.views, counterView(t, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "stranger": `{"total":1,"adds":1}`})
+		tamper(t, s.Views, runtimetest.CounterView(t, "by-id"), map[string]string{"a1": `{"total":7,"adds":1}`, "a2": "", "unexpected": `{"total":1,"adds":1}`})
 		wantFinding(t, verifyLog(t, registry, s, 0), `"a1": from the log: {"total":15,"adds":5}`+"\n"+`in the store: {"total":7,"adds":1}`,
-			`"a2": from the log: {"total":15,"adds":5}`+"\nin the store: (none)", `"stranger": from the log: (none)`)
+			`"a2": from the log: {"total":15,"adds":5}`+"\nin the store: (none)", `"unexpected": from the log: (none)`)
 	})
 }
 
@@ -168,7 +169,7 @@ func tamper(t testing.TB, views port.ViewStore, view core.ViewSpec, documents ma
 	}
 	var result port.FoldResult
 	var keys []port.DocumentKey
-	for _, key := range []string{"a1", "a2", "stranger"} {
+	for _, key := range []string{"a1", "a2", "unexpected"} {
 		k := port.DocumentKey{Tenant: core.DefaultTenant, Key: key}
 		keys = append(keys, k)
 		w := port.DocumentWrite{DocumentKey: k}
@@ -186,25 +187,25 @@ func tamper(t testing.TB, views port.ViewStore, view core.ViewSpec, documents ma
 // Events that wait behind one that can't be decoded are missing in the views. That is no finding.
 func TestVerifyKnowsWhatWaitsBehindAnUnreadableEvent(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		registry := counting(t, 1, nil)
-		stream, revision := counterStream("stuck"), core.Revision{}
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		registry := runtimetest.TallyRegistry(t, 1, nil)
+		stream, revision := runtimetest.CounterStream("stuck"), core.Revision{}
 		for i, e := range []core.Recorded{
 			{Type: "counting.Added", Schema: 1, Data: json.RawMessage(`{"N":2}`)},
 			{Type: "counting.Forgotten", Schema: 1, Data: json.RawMessage(`{}`)},
 			{Type: "counting.Added", Schema: 1, Data: json.RawMessage(`{"N":4}`)},
 		} {
 			var err error
-			revision, err = s.log.Append(t.Context(), revision, core.Commit{
+			revision, err = s.Log.Append(t.Context(), revision, core.Commit{
 				Stream: stream, Version: core.Version(i + 1), Command: core.CommandRef{ID: fmt.Sprint("c", i)}, Events: []core.Recorded{e},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		startProjector(t, registry, s.log, s.views, "one")
-		eventually(t, "the events wait", func() error {
-			parked, err := s.views.Parked(t.Context(), port.ParkedQuery{Limit: 10})
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		runtimetest.Eventually(t, "the events wait", func() error {
+			parked, err := s.Views.Parked(t.Context(), port.ParkedQuery{Limit: 10})
 			if err != nil || len(parked) != 2 || parked[0].Behind != 1 || parked[1].Behind != 1 {
 				return fmt.Errorf("parked are %+v, %w", parked, err)
 			}
@@ -235,26 +236,26 @@ func (m meddling) Get(ctx context.Context, view, tenant, key string) (core.Docum
 // A document that is deleted during the check is not reported as missing.
 func TestVerifyWhileADocumentIsRemoved(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		registry := registryOf(t, es.OnWith(func(d *tally, e added, _ core.Meta) error {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		registry := runtimetest.FoldRegistry(t, es.OnWith(func(d *runtimetest.Tally, e runtimetest.Added, _ core.Meta) error {
 			if d.Total += e.N; e.N == 99 {
 				return core.Delete
 			}
 			return nil
 		}))
-		startProjector(t, registry, s.log, s.views, "one")
-		x := newExecutor(t, s.log, nil, command.Config{})
-		mustExecute(t, x, addCommand("a", "1", 1))
-		awaitTallies(t, s.views, map[string]tally{"a": {Total: 1}})
-		views := meddling{s.views, new(sync.Once), func() {
-			mustExecute(t, x, addCommand("a", "2", 99))
-			eventually(t, "the document is gone", func() error {
-				if _, err := s.views.Get(t.Context(), "by-id", core.DefaultTenant, "a"); !errors.Is(err, core.ErrNotFound) {
+		runtimetest.StartProjector(t, registry, s.Log, s.Views, "one")
+		x := runtimetest.NewExecutor(t, s.Log, nil, command.Config{})
+		runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "1", 1))
+		runtimetest.AwaitTallies(t, s.Views, map[string]runtimetest.Tally{"a": {Total: 1}})
+		views := meddling{s.Views, new(sync.Once), func() {
+			runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "2", 99))
+			runtimetest.Eventually(t, "the document is gone", func() error {
+				if _, err := s.Views.Get(t.Context(), "by-id", core.DefaultTenant, "a"); !errors.Is(err, core.ErrNotFound) {
 					return fmt.Errorf("got %w", err)
 				}
 				return nil
 			})
 		}}
-		wantFinding(t, verifyLog(t, registry, stack{s.log, views}, 0))
+		wantFinding(t, verifyLog(t, registry, runtimetest.Stack{Log: s.Log, Views: views}, 0))
 	})
 }

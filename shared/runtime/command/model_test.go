@@ -1,4 +1,4 @@
-package runtime_test
+package command_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"orchestrix/shared/runtime/runtimetest"
 	"os"
 	"slices"
 	"strconv"
@@ -99,7 +100,7 @@ func newMachine(t testing.TB) *machine {
 // restart stops a service, which then saves its snapshots, and starts it with an empty and very small cache.
 func (m *machine) restart(i int) {
 	m.stops[i]()
-	x := newExecutor(m.t, m.log, m.snapshots, command.Config{CacheSize: 2, SnapshotEvery: 3})
+	x := runtimetest.NewExecutor(m.t, m.log, m.snapshots, command.Config{CacheSize: 2, SnapshotEvery: 3})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = x.Run(ctx) }()
@@ -109,7 +110,7 @@ func (m *machine) restart(i int) {
 
 // execute sends a command and compares its result with the model's.
 func (m *machine) execute(service int, c sentCommand) error {
-	result, err := m.services[service].Execute(context.Background(), addCommand(c.stream, c.id, c.n))
+	result, err := m.services[service].Execute(context.Background(), runtimetest.AddCommand(c.stream, c.id, c.n))
 	key := c.stream + " " + c.id
 	first, known := m.model.answers[key]
 	total := m.model.totals[c.stream] + c.n
@@ -152,12 +153,12 @@ type step struct {
 
 const (
 	sendNew        = "a new command"
-	sendAgain      = "a command comes twice"
-	sendOther      = "its id comes with another body"
+	sendAgain      = "a command is sent twice"
+	sendOther      = "its id is sent with another body"
 	restartService = "a service restarts"
 	loseSnapshots  = "snapshots are lost"
-	loseAppend     = "an append gets lost"
-	loseAnswer     = "an answer gets lost"
+	loseAppend     = "an append is lost"
+	loseAnswer     = "an answer is lost"
 )
 
 var actions = []string{sendNew, sendAgain, sendOther, restartService, loseSnapshots, loseAppend, loseAnswer}
@@ -241,7 +242,7 @@ func shorten(steps []step, play func([]step) error) []step {
 	return steps
 }
 
-// Whatever happens to services, caches, snapshots and answers, the results of commands are those of a simple model.
+// With faults of services, caches, snapshots and answers, the results of commands are those of a simple model.
 func TestExecutorsDoWhatTheModelSays(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -270,13 +271,13 @@ func TestExecutorsDoWhatTheModelSays(t *testing.T) {
 func (m *machine) compare() error {
 	for stream, version := range m.model.versions {
 		total, last := 0, core.Version(0)
-		for c, err := range port.Read(context.Background(), m.log, counterStream(stream), 0) {
+		for c, err := range port.Read(context.Background(), m.log, runtimetest.CounterStream(stream), 0) {
 			if err != nil {
 				return err
 			}
 			last = c.Version
 			for _, e := range c.Events {
-				var payload added
+				var payload runtimetest.Added
 				if err := json.Unmarshal(e.Data, &payload); err != nil {
 					return err
 				}

@@ -1,4 +1,4 @@
-package runtime_test
+package async_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"slices"
 	"strings"
 	"sync"
@@ -54,7 +55,7 @@ func explain(err error) (async.Refusal, bool) {
 }
 
 func (s *workerStack) worker(executor async.Executor) *async.Worker {
-	return async.NewWorker(counterRegistry(s.t), executor, s.bus, s.statuses, async.Config{
+	return async.NewWorker(runtimetest.CounterRegistry(s.t), executor, s.bus, s.statuses, async.Config{
 		Decode:  (*core.CommandType).Decode,
 		Explain: explain, Logger: slog.New(slog.DiscardHandler),
 		Reply: func(_ context.Context, subject string, body []byte) error {
@@ -67,7 +68,7 @@ func (s *workerStack) worker(executor async.Executor) *async.Worker {
 }
 
 func (s *workerStack) executor() *command.Executor {
-	return newExecutor(s.t, s.log, nil, command.Config{})
+	return runtimetest.NewExecutor(s.t, s.log, nil, command.Config{})
 }
 
 func (s *workerStack) delivery(m runtime.AsyncMessage, attempt int) port.Delivery {
@@ -104,7 +105,7 @@ func (s *workerStack) want(id string, state runtime.AsyncState, version core.Ver
 
 func (s *workerStack) wantVersion(stream string, version core.Version) {
 	s.t.Helper()
-	last, err := s.log.Last(s.t.Context(), counterStream(stream))
+	last, err := s.log.Last(s.t.Context(), runtimetest.CounterStream(stream))
 	if err != nil && !errors.Is(err, port.ErrNoStream) || last.Version != version {
 		s.t.Errorf("counter %s has version %d, %v; not %d", stream, last.Version, err, version)
 	}
@@ -117,9 +118,9 @@ func (s *workerStack) published(count int) []runtime.AsyncStatus {
 	defer stop()
 	var got []runtime.AsyncStatus
 	err := s.bus.Subscribe(ctx, port.ResultTopic, port.Subscription{Group: "test", MaxInFlight: 1}, func(_ context.Context, d port.Delivery) error {
-		o, err := runtime.DecodeStatus(d.Message)
+		o, err := runtime.DecodeAsyncStatus(d.Message)
 		if err != nil || d.To != asker("p") {
-			s.t.Errorf("outcome for %s: %v", d.To, err)
+			s.t.Errorf("result for %s: %v", d.To, err)
 		}
 		if got = append(got, o); len(got) == count {
 			stop()
@@ -152,8 +153,8 @@ func (s *workerStack) run(queues ...*async.Worker) {
 func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	good := runtime.AsyncMessage{Command: addCommand("a", "good", 5), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
-	bad := runtime.AsyncMessage{Command: addCommand("a", "bad", -6), OutcomeTo: asker("p"), ReplyTo: "_INBOX.2"}
+	good := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "good", 5), ResultTo: asker("p"), ReplyTo: "_INBOX.1"}
+	bad := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "bad", -6), ResultTo: asker("p"), ReplyTo: "_INBOX.2"}
 	for _, m := range []runtime.AsyncMessage{good, bad} {
 		if o, err := s.submitter.Submit(t.Context(), m); err != nil || o.State != runtime.Pending || o.CommandID != m.ID || o.Stream != "counter-a" {
 			t.Fatalf("submitted: %+v, %v", o, err)
@@ -163,10 +164,10 @@ func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	s.run(s.worker(s.executor()))
 	s.want("good", runtime.Accepted, 1, "")
 	s.want("bad", runtime.Rejected, 0, "counter-negative")
-	told := s.published(2)
-	if told[0].CommandID != "good" || told[0].State != runtime.Accepted || told[0].Position == "" || !slices.Equal(told[0].Events, []string{"Added"}) ||
-		told[1].CommandID != "bad" || told[1].State != runtime.Rejected || told[1].Code != "counter-negative" || string(told[1].Problem) != `{"status":422}` {
-		t.Errorf("told: %+v", told)
+	sent := s.published(2)
+	if sent[0].CommandID != "good" || sent[0].State != runtime.Accepted || sent[0].Position == "" || !slices.Equal(sent[0].Events, []string{"Added"}) ||
+		sent[1].CommandID != "bad" || sent[1].State != runtime.Rejected || sent[1].Code != "counter-negative" || string(sent[1].Problem) != `{"status":422}` {
+		t.Errorf("statuses: %+v", sent)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,9 +186,9 @@ func TestARejectionIsFinal(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
 	q := s.worker(s.executor())
-	no := runtime.AsyncMessage{Command: addCommand("a", "take", -1), OutcomeTo: asker("p")}
+	no := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "take", -1), ResultTo: asker("p")}
 	s.handle(q, no)
-	s.handle(q, runtime.AsyncMessage{Command: addCommand("a", "give", 1)})
+	s.handle(q, runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "give", 1)})
 	s.handle(q, no) // its acknowledgement was lost, and by now it would be accepted
 	s.want("take", runtime.Rejected, 0, "counter-negative")
 	s.wantVersion("a", 1)
@@ -222,10 +223,10 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 	cut := fmt.Errorf("%w: interrupted", port.ErrUnavailable)
 	for i, breakOff := range []func(){
 		func() { flaky.before = cut }, // executed, but not stored
-		func() { flaky.after = cut },  // stored, but the worker doesn't know
+		func() { flaky.after = cut },  // stored, but the worker has got an error
 		func() { s.broken = cut },     // not all are sent
 	} {
-		m := runtime.AsyncMessage{Command: addCommand("a", fmt.Sprint("c", i), 1), OutcomeTo: asker("p"), ReplyTo: "_INBOX.1"}
+		m := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", fmt.Sprint("c", i), 1), ResultTo: asker("p"), ReplyTo: "_INBOX.1"}
 		breakOff()
 		if err := q.Handle(t.Context(), s.delivery(m, 1)); !errors.Is(err, port.ErrUnavailable) || port.IsTerminated(err) {
 			t.Errorf("step %d: %v", i, err)
@@ -235,8 +236,8 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 		s.want(m.ID, runtime.Accepted, core.Version(i+1), "")
 	}
 	s.wantVersion("a", 3)
-	if told := s.published(3); told[2].Version != 3 {
-		t.Errorf("told %+v", told)
+	if sent := s.published(3); sent[2].Version != 3 {
+		t.Errorf("statuses %+v", sent)
 	}
 }
 
@@ -254,7 +255,7 @@ func TestATransientErrorIsNoRejection(t *testing.T) {
 		q := s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) {
 			return runtime.Result{}, fmt.Errorf("x: %w", failure)
 		}))
-		err := q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}, 1000))
+		err := q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "c", 1), ResultTo: asker("p")}, 1000))
 		if !errors.Is(err, failure) || port.IsTerminated(err) {
 			t.Errorf("%v became %v", failure, err)
 		}
@@ -267,9 +268,9 @@ func TestATransientErrorIsNoRejection(t *testing.T) {
 func TestAPoisonedCommandBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	poison := addCommand("a", "poison", 1)
+	poison := runtimetest.AddCommand("a", "poison", 1)
 	poison.Name, poison.Body = "stumble", json.RawMessage(`{}`)
-	for _, c := range []runtime.Command{poison, addCommand("a", "next", 1)} {
+	for _, c := range []runtime.Command{poison, runtimetest.AddCommand("a", "next", 1)} {
 		if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: c}); err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +288,7 @@ func TestMessagesThatAreNotCommands(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
 	q := s.worker(s.executor())
-	if err := q.Handle(t.Context(), port.Delivery{Message: port.Message{ID: "m", To: counterStream("a"), Data: []byte(`{}`)}, Attempt: 1}); !port.IsTerminated(err) || !errors.Is(err, core.ErrBadToken) {
+	if err := q.Handle(t.Context(), port.Delivery{Message: port.Message{ID: "m", To: runtimetest.CounterStream("a"), Data: []byte(`{}`)}, Attempt: 1}); !port.IsTerminated(err) || !errors.Is(err, core.ErrBadToken) {
 		t.Errorf("a message without a command: %v", err)
 	}
 	for id, spoil := range map[string]func(*runtime.Command){
@@ -295,7 +296,7 @@ func TestMessagesThatAreNotCommands(t *testing.T) {
 		"name":     func(c *runtime.Command) { c.Name = "explode" },
 		"body":     func(c *runtime.Command) { c.Body = json.RawMessage(`{"N":`) },
 	} {
-		c := addCommand("a", id, 1)
+		c := runtimetest.AddCommand("a", id, 1)
 		spoil(&c)
 		s.handle(q, runtime.AsyncMessage{Command: c})
 		s.want(id, runtime.Rejected, 0, "other")
@@ -305,23 +306,23 @@ func TestMessagesThatAreNotCommands(t *testing.T) {
 func TestACommandIDOnTheBusBelongsToOneCommand(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	first := runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
+	first := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "c", 1), ResultTo: asker("p")}
 	if _, err := s.submitter.Submit(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	q := s.worker(s.executor())
-	for _, other := range []runtime.Command{addCommand("a", "c", 2), addCommand("b", "c", 1)} {
+	for _, other := range []runtime.Command{runtimetest.AddCommand("a", "c", 2), runtimetest.AddCommand("b", "c", 1)} {
 		if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: other}); !errors.Is(err, runtime.ErrCommandReused) {
 			t.Errorf("submit: %v", err)
 		}
-		s.handle(q, runtime.AsyncMessage{Command: other, OutcomeTo: asker("p")})
+		s.handle(q, runtime.AsyncMessage{Command: other, ResultTo: asker("p")})
 	}
 	s.want("c", runtime.Pending, 0, "")
 	s.handle(q, first)
 	s.want("c", runtime.Accepted, 1, "")
 	s.wantVersion("b", 0)
-	if told := s.published(3); told[0].State != runtime.Rejected || told[1].State != runtime.Rejected || told[2].State != runtime.Accepted {
-		t.Errorf("told %+v", told)
+	if sent := s.published(3); sent[0].State != runtime.Rejected || sent[1].State != runtime.Rejected || sent[2].State != runtime.Accepted {
+		t.Errorf("statuses %+v", sent)
 	}
 }
 
@@ -338,22 +339,22 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		first, second decide // in the order in which they are kept
-		told          []runtime.AsyncState
+		sent          []runtime.AsyncState
 	}{
 		{"accepted first", yes, no, []runtime.AsyncState{runtime.Accepted}},
 		{"rejected first", no, yes, []runtime.AsyncState{runtime.Rejected, runtime.Accepted}},
 	} {
 		s := newWorkerStack(t)
-		m := runtime.AsyncMessage{Command: addCommand("a", "c", 1), OutcomeTo: asker("p")}
+		m := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "c", 1), ResultTo: asker("p")}
 		slow := s.worker(executorFunc(func(_ context.Context, command runtime.Command) (runtime.Result, error) {
 			s.handle(s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) { return c.first(command) })), m)
 			return c.second(command)
 		}))
 		s.handle(slow, m)
 		s.want("c", runtime.Accepted, 1, "")
-		for i, o := range s.published(len(c.told)) {
-			if o.State != c.told[i] {
-				t.Errorf("%s: told %s as number %d", c.name, o.State, i)
+		for i, o := range s.published(len(c.sent)) {
+			if o.State != c.sent[i] {
+				t.Errorf("%s: %s was sent as number %d", c.name, o.State, i)
 			}
 		}
 	}
@@ -366,7 +367,7 @@ func TestCommandsOfAnAggregateKeepTheirOrder(t *testing.T) {
 	const aggregates, each = 5, 40
 	for i := range each {
 		for a := range aggregates {
-			if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: addCommand(fmt.Sprint(a), fmt.Sprintf("c%d-%d", a, i), i+1)}); err != nil {
+			if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: runtimetest.AddCommand(fmt.Sprint(a), fmt.Sprintf("c%d-%d", a, i), i+1)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -374,9 +375,9 @@ func TestCommandsOfAnAggregateKeepTheirOrder(t *testing.T) {
 	for a := range aggregates {
 		s.want(fmt.Sprintf("c%d-%d", a, each-1), runtime.Accepted, each, "")
 		i := 0
-		for c, err := range port.Read(t.Context(), s.log, counterStream(fmt.Sprint(a)), 0) {
+		for c, err := range port.Read(t.Context(), s.log, runtimetest.CounterStream(fmt.Sprint(a)), 0) {
 			if want := fmt.Sprintf("c%d-%d", a, i); err != nil || c.Command.ID != want {
-				t.Fatalf("%s comes in place of %s: %v", c.Command.ID, want, err)
+				t.Fatalf("%s was delivered in place of %s: %v", c.Command.ID, want, err)
 			}
 			i++
 		}

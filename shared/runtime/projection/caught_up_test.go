@@ -1,7 +1,8 @@
-package runtime_test
+package projection_test
 
 import (
 	"context"
+	"orchestrix/shared/runtime/runtimetest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"orchestrix/shared/runtime/command"
 )
 
-// heldUp is longer than a request to the store may take: the store can't tell how long it was in flight.
+// heldUp is longer than a request to the store may take: the store does not see how long it was in flight.
 const heldUp = time.Second
 
 // stalling is a store that delays a worker between its read of the heads and its next request, and applies nothing meanwhile.
@@ -64,21 +65,21 @@ func (s *stalling) stall() {
 // delayed between its read of the heads and its request to the store.
 func TestCaughtUpIsAsOfTheLook(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
 		views := &stalling{
-			ViewStore: s.views, headsRead: make(chan struct{}), proceed: make(chan struct{}), next: make(chan struct{}), end: make(chan struct{}),
+			ViewStore: s.Views, headsRead: make(chan struct{}), proceed: make(chan struct{}), next: make(chan struct{}), end: make(chan struct{}),
 		}
-		startProjector(t, counting(t, 1, nil), s.log, views, "one")
+		runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, views, "one")
 		t.Cleanup(func() { close(views.end) })
-		awaitTallies(t, s.views, feedCounters(t, s.log, "a", 1, 1))
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.FeedCounters(t, s.Log, "a", 1, 1))
 		views.stalls.Store(true)
 		<-views.headsRead
 		time.Sleep(heldUp)
-		mustExecute(t, newExecutor(t, s.log, nil, command.Config{}), addCommand("a0", "later", 2))
+		runtimetest.MustExecute(t, runtimetest.NewExecutor(t, s.Log, nil, command.Config{}), runtimetest.AddCommand("a0", "later", 2))
 		acknowledged := time.Now()
 		close(views.proceed)
 		<-views.next // the round has ended
-		checkpoints, err := s.views.Checkpoints(t.Context(), "by-id")
+		checkpoints, err := s.Views.Checkpoints(t.Context(), "by-id")
 		if err != nil {
 			t.Fatal(err)
 		}

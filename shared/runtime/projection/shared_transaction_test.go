@@ -1,9 +1,10 @@
-package runtime_test
+package projection_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"orchestrix/shared/runtime/runtimetest"
 	"sync/atomic"
 	"testing"
 
@@ -34,13 +35,13 @@ func TestViewsShareTransactions(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		t.Run(fmt.Sprint("refused ", refuse), func(t *testing.T) {
 			t.Parallel()
-			onStacks(t, func(t *testing.T, s stack) {
-				views := &joint{ViewStore: s.views, refuse: refuse}
-				startProjector(t, counting(t, 1, nil), s.log, views, "one")
-				want := map[string]tally{}
+			runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+				views := &joint{ViewStore: s.Views, refuse: refuse}
+				runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, views, "one")
+				want := map[string]runtimetest.Tally{}
 				for n := 0; n == 0 || !refuse && views.applied.Load() == 0; n++ {
-					want = merge(want, feedCounters(t, s.log, fmt.Sprint("round", n, "-"), 3, 5))
-					awaitTallies(t, s.views, want)
+					want = runtimetest.MergeTallies(want, runtimetest.FeedCounters(t, s.Log, fmt.Sprint("round", n, "-"), 3, 5))
+					runtimetest.AwaitTallies(t, s.Views, want)
 				}
 			})
 		})

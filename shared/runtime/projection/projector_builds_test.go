@@ -1,4 +1,4 @@
-package runtime_test
+package projection_test
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
 	"time"
@@ -22,20 +23,20 @@ var ada = core.Action{Who: "ada", Did: "test"}
 // A build that was cancelled and dropped stays cancelled and does not prevent the next one.
 func TestRebuildAfterACancelledOneWasDropped(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		want := feedCounters(t, s.log, "a", 4, 5)
-		p, _ := startProjector(t, counting(t, 1, nil), s.log, s.views, "one")
-		awaitTallies(t, s.views, want)
-		cancelARebuild(t, p, s.views)
-		if _, err := s.views.Drop(t.Context(), "by-id", time.Now().Add(time.Minute), ada); err != nil {
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		want := runtimetest.FeedCounters(t, s.Log, "a", 4, 5)
+		p, _ := runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 1, nil), s.Log, s.Views, "one")
+		runtimetest.AwaitTallies(t, s.Views, want)
+		cancelARebuild(t, p, s.Views)
+		if _, err := s.Views.Drop(t.Context(), "by-id", time.Now().Add(time.Minute), ada); err != nil {
 			t.Fatal(err)
 		}
-		again, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), true, ada)
+		again, err := s.Views.Rebuild(t.Context(), runtimetest.CounterView(t, "by-id"), true, ada)
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the second rebuild is active", func() error { return wantBuild(s.views, again, port.Active) })
-		awaitTallies(t, s.views, merge(want, feedCounters(t, s.log, "b", 4, 6)))
+		runtimetest.Eventually(t, "the second rebuild is active", func() error { return wantBuild(s.Views, again, port.Active) })
+		runtimetest.AwaitTallies(t, s.Views, runtimetest.MergeTallies(want, runtimetest.FeedCounters(t, s.Log, "b", 4, 6)))
 	})
 }
 
@@ -45,11 +46,11 @@ func cancelARebuild(t *testing.T, p *projection.Projector, views port.ViewStore)
 	if err := views.Pause(t.Context(), "by-id", true, ada); err != nil {
 		t.Fatal(err)
 	}
-	b, err := views.Rebuild(t.Context(), counterView(t, "by-id"), false, ada)
+	b, err := views.Rebuild(t.Context(), runtimetest.CounterView(t, "by-id"), false, ada)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the projector knows the rebuild", func() error {
+	runtimetest.Eventually(t, "the projector has read the rebuild", func() error {
 		for _, report := range p.Status() {
 			if report.Build == b {
 				return nil
@@ -84,16 +85,16 @@ func wantBuild(views port.ViewStore, b core.Build, state port.BuildState) error 
 // projector has no permission to, and the failure must not prevent it from dropping the rest.
 func TestProjectorsDropTheirOwnBuilds(t *testing.T) {
 	t.Parallel()
-	views, registry := memory.NewViews(), counting(t, 1, nil)
-	own, other := counterView(t, "by-id").Build(), process.FollowerView().Build()
+	views, registry := memory.NewViews(), runtimetest.TallyRegistry(t, 1, nil)
+	own, other := runtimetest.CounterView(t, "by-id").Build(), process.CheckpointView().Build()
 	for _, b := range []core.Build{own, other} {
 		retire(t, views, core.ViewSpec{Name: b.View, Version: b.Version})
 	}
-	p := projection.New(registry, memory.NewLog(1), views, projection.Config{KeepOld: 1, LeaseTTL: shortTTL, Logger: slog.New(slog.DiscardHandler)})
+	p := projection.New(registry, memory.NewLog(1), views, projection.Config{KeepOld: 1, LeaseTTL: runtimetest.ShortTTL, Logger: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
-	eventually(t, "the old build is gone", func() error {
+	runtimetest.Eventually(t, "the old build is gone", func() error {
 		if wantBuild(views, own, port.Retired) == nil {
 			return fmt.Errorf("%s is there", own)
 		}
@@ -131,19 +132,19 @@ func retire(t *testing.T, views port.ViewStore, spec core.ViewSpec) {
 // build: readers never go back to an older version.
 func TestAnOlderProgramSwitchesNoReaders(t *testing.T) {
 	t.Parallel()
-	onStacks(t, func(t *testing.T, s stack) {
-		want := feedCounters(t, s.log, "a", 2, 2)
-		_, stop := startProjector(t, counting(t, 2, nil), s.log, s.views, "newer")
-		awaitTallies(t, s.views, want)
+	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
+		want := runtimetest.FeedCounters(t, s.Log, "a", 2, 2)
+		_, stop := runtimetest.StartProjector(t, runtimetest.TallyRegistry(t, 2, nil), s.Log, s.Views, "newer")
+		runtimetest.AwaitTallies(t, s.Views, want)
 		stop()
-		_, err := s.views.Rebuild(t.Context(), counterView(t, "by-id"), false, ada)
+		_, err := s.Views.Rebuild(t.Context(), runtimetest.CounterView(t, "by-id"), false, ada)
 		if !errors.Is(err, port.ErrOtherVersion) {
 			t.Errorf("a rebuild of the older version: %v", err)
 		}
 		var lines bytes.Buffer
 		rounds := make(chan struct{})
-		views := &stalling{ViewStore: s.views, next: rounds}
-		p := projection.New(counting(t, 1, nil), s.log, views, projection.Config{LeaseTTL: shortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+		views := &stalling{ViewStore: s.Views, next: rounds}
+		p := projection.New(runtimetest.TallyRegistry(t, 1, nil), s.Log, views, projection.Config{LeaseTTL: runtimetest.ShortTTL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx) }()

@@ -1,4 +1,4 @@
-package runtime_test
+package command_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"slices"
 	"sync"
 	"testing"
@@ -49,18 +50,18 @@ func (c *counted) Since(ctx context.Context, after core.Version, last core.Commi
 func TestASnapshotSparesTheReplay(t *testing.T) {
 	t.Parallel()
 	log, snapshots := &counted{Log: memory.NewLog(4)}, memory.NewSnapshots()
-	x := newExecutor(t, log, snapshots, command.Config{})
+	x := runtimetest.NewExecutor(t, log, snapshots, command.Config{})
 	runAndStop(t, x, func() {
 		for n := range 40 {
-			mustExecute(t, x, addCommand("a", fmt.Sprint(n), 1))
+			runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", fmt.Sprint(n), 1))
 		}
 	})
 	log.after = nil
-	x = newExecutor(t, log, snapshots, command.Config{})
-	if got := mustExecute(t, x, addCommand("a", "0", 1)); !got.Repeated || got.Version != 1 {
+	x = runtimetest.NewExecutor(t, log, snapshots, command.Config{})
+	if got := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "0", 1)); !got.Repeated || got.Version != 1 {
 		t.Errorf("the first command, repeated after a restart, got %+v", got)
 	}
-	if got := mustExecute(t, x, addCommand("a", "next", 1)); got.Version != 41 {
+	if got := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "next", 1)); got.Version != 41 {
 		t.Errorf("got %+v", got)
 	}
 	if len(log.after) != 0 {
@@ -71,11 +72,11 @@ func TestASnapshotSparesTheReplay(t *testing.T) {
 func TestAnEvictedAggregateIsSavedAndComesBack(t *testing.T) {
 	t.Parallel()
 	log, snapshots := memory.NewLog(4), memory.NewSnapshots()
-	x := newExecutor(t, log, snapshots, command.Config{CacheSize: 2})
+	x := runtimetest.NewExecutor(t, log, snapshots, command.Config{CacheSize: 2})
 	runAndStop(t, x, func() {
 		for n := range 3 {
 			for id := range 10 {
-				mustExecute(t, x, addCommand(fmt.Sprint(id), fmt.Sprint(n), 1))
+				runtimetest.MustExecute(t, x, runtimetest.AddCommand(fmt.Sprint(id), fmt.Sprint(n), 1))
 			}
 		}
 	})
@@ -85,7 +86,7 @@ func TestAnEvictedAggregateIsSavedAndComesBack(t *testing.T) {
 		}
 	}
 	unread := &counted{Log: log}
-	if got := mustExecute(t, newExecutor(t, unread, snapshots, command.Config{}), addCommand("0", "next", 1)); got.Version != 4 || len(unread.after) > 0 {
+	if got := runtimetest.MustExecute(t, runtimetest.NewExecutor(t, unread, snapshots, command.Config{}), runtimetest.AddCommand("0", "next", 1)); got.Version != 4 || len(unread.after) > 0 {
 		t.Errorf("the aggregate that left the cache first has no snapshot: got %+v, and the log was read after versions %v", got, unread.after)
 	}
 }
@@ -104,11 +105,11 @@ func (s silent) LastConfirmed(ctx context.Context, stream core.Stream) (core.Com
 // saveCounters appends commits to counters and saves their snapshots.
 func saveCounters(t *testing.T, log port.EventStore, snapshots port.Snapshots, commits int, ids ...string) {
 	t.Helper()
-	x := newExecutor(t, log, snapshots, command.Config{})
+	x := runtimetest.NewExecutor(t, log, snapshots, command.Config{})
 	runAndStop(t, x, func() {
 		for n := range commits {
 			for _, id := range ids {
-				mustExecute(t, x, addCommand(id, fmt.Sprint("c", n), 1))
+				runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, fmt.Sprint("c", n), 1))
 			}
 		}
 	})
@@ -124,21 +125,21 @@ func TestACommandTrustsASnapshotUntilTheLogContradicts(t *testing.T) {
 	}
 	saveCounters(t, log, snapshots, 3, ids...)
 
-	// A new counter rejects a subtraction: the optimistic attempt on a new counter comes to nothing.
-	x := newExecutor(t, silent{log}, snapshots, command.Config{})
+	// A new counter rejects a subtraction: the optimistic attempt on a new counter fails.
+	x := runtimetest.NewExecutor(t, silent{log}, snapshots, command.Config{})
 	for _, id := range ids[:50] {
-		if got := mustExecute(t, x, addCommand(id, "next", -1)); got.Version != 4 {
+		if got := runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, "next", -1)); got.Version != 4 {
 			t.Errorf("got %+v", got)
 		}
 	}
-	plain := newExecutor(t, log, nil, command.Config{})
+	plain := runtimetest.NewExecutor(t, log, nil, command.Config{})
 	for _, id := range ids {
-		mustExecute(t, plain, addCommand(id, "meanwhile", 10))
+		runtimetest.MustExecute(t, plain, runtimetest.AddCommand(id, "meanwhile", 10))
 	}
-	x = newExecutor(t, log, snapshots, command.Config{})
+	x = runtimetest.NewExecutor(t, log, snapshots, command.Config{})
 	for _, id := range ids {
-		mustExecute(t, x, addCommand(id, "late", -1))
-		if _, err := x.Execute(t.Context(), addCommand(id, "too-much", -100)); !isType[*core.Rejection](err) {
+		runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, "late", -1))
+		if _, err := x.Execute(t.Context(), runtimetest.AddCommand(id, "too-much", -100)); !isType[*core.Rejection](err) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -159,12 +160,12 @@ func TestASnapshotOfAnotherLogIsNotTrusted(t *testing.T) {
 	snapshots := memory.NewSnapshots()
 	saveCounters(t, memory.NewLog(1), snapshots, 3, "a") // version 3 at sequence 3
 	log := memory.NewLog(1)
-	plain := newExecutor(t, log, nil, command.Config{})
-	mustExecute(t, plain, addCommand("b", "first", 1))
-	mustExecute(t, plain, addCommand("a", "second", 1))
-	mustExecute(t, plain, addCommand("a", "third", 1)) // version 2 at sequence 3
-	x := newExecutor(t, log, snapshots, command.Config{})
-	if got := mustExecute(t, x, addCommand("a", "next", -1)); got.Version != 3 {
+	plain := runtimetest.NewExecutor(t, log, nil, command.Config{})
+	runtimetest.MustExecute(t, plain, runtimetest.AddCommand("b", "first", 1))
+	runtimetest.MustExecute(t, plain, runtimetest.AddCommand("a", "second", 1))
+	runtimetest.MustExecute(t, plain, runtimetest.AddCommand("a", "third", 1)) // version 2 at sequence 3
+	x := runtimetest.NewExecutor(t, log, snapshots, command.Config{})
+	if got := runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", "next", -1)); got.Version != 3 {
 		t.Errorf("got %+v", got)
 	}
 	if got := total(t, log, "a"); got != 1 {
@@ -176,21 +177,21 @@ func TestASnapshotOfAnotherLogIsNotTrusted(t *testing.T) {
 func TestASnapshotOfAnotherLogIsIgnored(t *testing.T) {
 	t.Parallel()
 	snapshots := memory.NewSnapshots()
-	old := newExecutor(t, memory.NewLog(1), snapshots, command.Config{})
+	old := runtimetest.NewExecutor(t, memory.NewLog(1), snapshots, command.Config{})
 	runAndStop(t, old, func() {
-		mustExecute(t, old, addCommand("other", "x", 1))
+		runtimetest.MustExecute(t, old, runtimetest.AddCommand("other", "x", 1))
 		for n := range 3 {
-			mustExecute(t, old, addCommand("a", fmt.Sprintf("old-%d", n), 100))
+			runtimetest.MustExecute(t, old, runtimetest.AddCommand("a", fmt.Sprintf("old-%d", n), 100))
 		}
 	})
 	for _, commits := range []int{2, 3, 4} { // the snapshot is ahead, level, behind
 		log := memory.NewLog(1)
-		plain := newExecutor(t, log, nil, command.Config{})
+		plain := runtimetest.NewExecutor(t, log, nil, command.Config{})
 		for n := range commits {
-			mustExecute(t, plain, addCommand("a", fmt.Sprintf("new-%d", n), 1))
+			runtimetest.MustExecute(t, plain, runtimetest.AddCommand("a", fmt.Sprintf("new-%d", n), 1))
 		}
-		x := newExecutor(t, log, snapshots, command.Config{})
-		down := addCommand("a", "down", -commits-1)
+		x := runtimetest.NewExecutor(t, log, snapshots, command.Config{})
+		down := runtimetest.AddCommand("a", "down", -commits-1)
 		if _, err := x.Execute(t.Context(), down); !isType[*core.Rejection](err) {
 			t.Errorf("with %d commits, a command that the log's own state rejects got %v", commits, err)
 		}
@@ -209,10 +210,10 @@ func TestCommandsGoOnWithoutSnapshots(t *testing.T) {
 	t.Parallel()
 	log := memory.NewLog(4)
 	for restart := range 3 {
-		x := newExecutor(t, log, broken{}, command.Config{SnapshotEvery: 2})
+		x := runtimetest.NewExecutor(t, log, broken{}, command.Config{SnapshotEvery: 2})
 		runAndStop(t, x, func() {
 			for n := range 5 {
-				mustExecute(t, x, addCommand("a", fmt.Sprintf("%d-%d", restart, n), 1))
+				runtimetest.MustExecute(t, x, runtimetest.AddCommand("a", fmt.Sprintf("%d-%d", restart, n), 1))
 			}
 		})
 	}
@@ -225,7 +226,7 @@ func TestCommandsGoOnWithoutSnapshots(t *testing.T) {
 type late struct {
 	*memory.Snapshots
 	mu       sync.Mutex
-	failures int // still to come
+	failures int // that remain
 	asked    []string
 }
 
@@ -244,18 +245,18 @@ func (l *late) Load(ctx context.Context, s core.Stream, schema string) (port.Sna
 func TestAfterAFailedReadOnlyLongStreamsAskForSnapshots(t *testing.T) {
 	t.Parallel()
 	log, snapshots := &counted{Log: memory.NewLog(4)}, &late{Snapshots: memory.NewSnapshots()}
-	x := newExecutor(t, log, snapshots, command.Config{})
+	x := runtimetest.NewExecutor(t, log, snapshots, command.Config{})
 	runAndStop(t, x, func() {
 		for id, commits := range map[string]int{"first": 2, "short": 3, "long": 300} {
 			for n := range commits {
-				mustExecute(t, x, addCommand(id, fmt.Sprint(n), 1))
+				runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, fmt.Sprint(n), 1))
 			}
 		}
 	})
 	log.after, snapshots.asked, snapshots.failures = nil, nil, 1
-	x = newExecutor(t, log, snapshots, command.Config{})
+	x = runtimetest.NewExecutor(t, log, snapshots, command.Config{})
 	for _, id := range []string{"first", "short", "long"} {
-		mustExecute(t, x, addCommand(id, "0", 1)) // a repeated command, so that the optimistic attempt fails
+		runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, "0", 1)) // a repeated command, so that the optimistic attempt fails
 	}
 	if want := []string{"first", "long"}; !slices.Equal(snapshots.asked, want) {
 		t.Errorf("snapshots of %v were asked for, not of %v", snapshots.asked, want)
@@ -293,10 +294,10 @@ func (k *kept) Save(ctx context.Context, snapshots []port.Snapshot) error {
 // A state whose encoder panics gets no snapshot, and one whose decoder panics is folded from the log. The service continues.
 func TestAStateWhoseCodecPanics(t *testing.T) {
 	t.Parallel()
-	registry := registered(t, es.Module{Name: "counting", Deciders: []es.DeciderDef{es.Decider[brittle]{
+	registry := runtimetest.NewRegistry(t, es.Module{Name: "counting", Deciders: []es.DeciderDef{es.Decider[brittle]{
 		Category: "counter",
-		Decide:   es.Commands[brittle]{es.Handle("add", func(_ brittle, c add) ([]core.Event, error) { return es.Accept(added(c)) })},
-		Evolve:   es.Events[brittle]{es.Apply("Added", func(b brittle, e added) brittle { return brittle{b.Total + e.N} })},
+		Decide:   es.Commands[brittle]{es.Handle("add", func(_ brittle, c runtimetest.Add) ([]core.Event, error) { return es.Accept(runtimetest.Added(c)) })},
+		Evolve:   es.Events[brittle]{es.Apply("Added", func(b brittle, e runtimetest.Added) brittle { return brittle{b.Total + e.N} })},
 	}}})
 	log, snapshots := memory.NewLog(1), &kept{Snapshots: memory.NewSnapshots()}
 	start := func() *command.Executor {
@@ -309,14 +310,14 @@ func TestAStateWhoseCodecPanics(t *testing.T) {
 	x := start()
 	runAndStop(t, x, func() {
 		for id, second := range map[string]int{"bad": 12, "good": 13} {
-			mustExecute(t, x, addCommand(id, "1", 1))
-			mustExecute(t, x, addCommand(id, "2", second))
+			runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, "1", 1))
+			runtimetest.MustExecute(t, x, runtimetest.AddCommand(id, "2", second))
 		}
 	})
 	if !slices.Equal(snapshots.ids, []string{"good"}) {
 		t.Errorf("snapshots of %v are kept", snapshots.ids)
 	}
-	if got := mustExecute(t, start(), addCommand("good", "2", 13)); !got.Repeated {
+	if got := runtimetest.MustExecute(t, start(), runtimetest.AddCommand("good", "2", 13)); !got.Repeated {
 		t.Errorf("a repeated command got %+v", got)
 	}
 }

@@ -1,9 +1,10 @@
-package runtime_test
+package query_test
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"orchestrix/shared/runtime/runtimetest"
 	"testing"
 
 	"orchestrix/shared/memory"
@@ -16,9 +17,9 @@ import (
 func BenchmarkLoad(b *testing.B) {
 	const commits = 100
 	log, snapshots := memory.NewLog(1), memory.NewSnapshots()
-	x := newExecutor(b, log, snapshots, command.Config{})
+	x := runtimetest.NewExecutor(b, log, snapshots, command.Config{})
 	for n := range commits {
-		mustExecute(b, x, addCommand("a", fmt.Sprint("c", n), 1))
+		runtimetest.MustExecute(b, x, runtimetest.AddCommand("a", fmt.Sprint("c", n), 1))
 	}
 	ended, end := context.WithCancel(b.Context())
 	end()
@@ -27,10 +28,10 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	for name, from := range map[string]port.Snapshots{"commits": nil, "snapshot": snapshots} {
 		b.Run(name, func(b *testing.B) {
-			queries := query.New(counterRegistry(b), log, nil, from, slog.Default())
+			queries := query.New(runtimetest.CounterRegistry(b), log, nil, from, slog.Default())
 			b.ReportAllocs()
 			for b.Loop() {
-				state, err := queries.State(b.Context(), counterStream("a"), query.Moment{}, query.Wait{})
+				state, err := queries.State(b.Context(), runtimetest.CounterStream("a"), query.Moment{}, query.Wait{})
 				if err != nil || state.Version != commits {
 					b.Fatalf("%+v, %v", state, err)
 				}

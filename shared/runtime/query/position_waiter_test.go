@@ -1,9 +1,10 @@
-package runtime_test
+package query_test
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"orchestrix/shared/runtime/runtimetest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,14 +43,14 @@ func (v slowly) Get(_ context.Context, _, _, key string) (core.Document, error) 
 // twice is a module with a query that reads two views.
 func twice(t testing.TB) *core.Registry {
 	t.Helper()
-	module := counterModule(core.SnapshotPolicy{})
-	fold := es.On(func(*tally, added) {})
+	module := runtimetest.CounterModule(core.SnapshotPolicy{})
+	fold := es.On(func(*runtimetest.Tally, runtimetest.Added) {})
 	module.Views = []es.ViewDef{
-		es.View[tally]{Name: "one", Version: 1, On: es.Folds[tally]{fold}}, es.View[tally]{Name: "two", Version: 1, On: es.Folds[tally]{fold}},
+		es.View[runtimetest.Tally]{Name: "one", Version: 1, On: es.Folds[runtimetest.Tally]{fold}}, es.View[runtimetest.Tally]{Name: "two", Version: 1, On: es.Folds[runtimetest.Tally]{fold}},
 	}
-	module.Queries = []es.QueryDef{es.Query[struct{}, tally]{Name: "both", Run: func(ctx context.Context, views core.Views, _ struct{}) (tally, error) {
-		_, _ = es.Get[tally](ctx, views, "one", "a")
-		return es.Get[tally](ctx, views, "two", "a")
+	module.Queries = []es.QueryDef{es.Query[struct{}, runtimetest.Tally]{Name: "both", Run: func(ctx context.Context, views core.Views, _ struct{}) (runtimetest.Tally, error) {
+		_, _ = es.Get[runtimetest.Tally](ctx, views, "one", "a")
+		return es.Get[runtimetest.Tally](ctx, views, "two", "a")
 	}}}
 	registry, err := es.NewRegistry(module)
 	if err != nil {

@@ -1,10 +1,11 @@
-package runtime_test
+package command_test
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func (l ledger) report(report) ([]core.Event, error) {
 
 func ledgerExecutor(t *testing.T, log port.EventStore) *command.Executor {
 	t.Helper()
-	registry := registered(t, es.Module{Name: "ledgers", Deciders: []es.DeciderDef{es.Decider[ledger]{
+	registry := runtimetest.NewRegistry(t, es.Module{Name: "ledgers", Deciders: []es.DeciderDef{es.Decider[ledger]{
 		Category: "ledger",
 		Decide: es.Commands[ledger]{
 			es.Handle("open", func(ledger, open) ([]core.Event, error) { return es.Accept(opened{}) }),

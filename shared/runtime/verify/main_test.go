@@ -1,0 +1,9 @@
+package verify_test
+
+import (
+	"testing"
+
+	"orchestrix/shared/local/localtest"
+)
+
+func TestMain(m *testing.M) { localtest.Main(m) }
