@@ -150,12 +150,16 @@ func (p *ownPostgres) crash() {
 	if err != nil || pid < 2 {
 		p.t.Fatalf("%s says %q", files[0], first)
 	}
-	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
-		p.t.Fatalf("kill %d: %v", pid, err)
+	postmaster, err := os.FindProcess(pid)
+	if err == nil {
+		err = postmaster.Signal(syscall.SIGQUIT)
 	}
-	eventually(p.t, "Postgres is gone", func() error {
-		if syscall.Kill(pid, 0) == nil {
-			return fmt.Errorf("process %d is there", pid)
+	if err != nil {
+		p.t.Fatalf("SIGQUIT to %d: %v", pid, err)
+	}
+	eventually(p.t, "Postgres has ended", func() error {
+		if postmaster.Signal(syscall.Signal(0)) == nil {
+			return fmt.Errorf("process %d still runs", pid)
 		}
 		return nil
 	})

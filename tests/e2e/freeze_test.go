@@ -55,7 +55,7 @@ func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	if kind == "command" {
 		awake.urls = []string{b.urls[1-victim]}
 	}
-	b.signal(frozen, syscall.SIGSTOP)
+	b.signal(frozen, sigStop)
 	var probes []string
 	for n := range freezeProbes {
 		probes = append(probes, b.request(b.t.Context(), awake, random, first+n))
@@ -63,7 +63,7 @@ func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	if left := b.awaitEnds(probes); len(left) > 0 {
 		b.t.Fatalf("while a %s service was frozen, %v after they were requested, these transfers had not ended: %v", kind, patience, left)
 	}
-	b.signal(frozen, syscall.SIGCONT)
+	b.signal(frozen, sigContinue)
 	b.load.take(awake)
 }
 

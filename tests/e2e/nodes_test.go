@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -135,10 +134,10 @@ func (n *nodes) current(ctx context.Context, partition int) error {
 func (n *nodes) pause(node int) (resume func()) {
 	n.t.Helper()
 	process := n.servers[node].cmd.Process
-	if err := process.Signal(syscall.SIGSTOP); err != nil {
+	if err := process.Signal(sigStop); err != nil {
 		n.t.Fatal(err)
 	}
-	return sync.OnceFunc(func() { _ = process.Signal(syscall.SIGCONT) })
+	return sync.OnceFunc(func() { _ = process.Signal(sigContinue) })
 }
 
 // cut takes a node's routes away until heal is called.
