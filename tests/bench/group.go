@@ -24,7 +24,7 @@ type variant struct {
 	procs map[string]*process
 	// run measures once, for about so long. The first, shorter call warms up and does not count.
 	run func(ctx context.Context, d time.Duration) (sample, error)
-	// whole says that run does all of a task, however long it takes: a quick benchmark does without a first one.
+	// whole: run completes all of a task, however long it takes. A quick benchmark skips the warm-up of such a task.
 	whole bool
 }
 

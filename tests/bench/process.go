@@ -186,7 +186,7 @@ func (s *scope) tryNATS(ctx context.Context, sync string) (*process, error) {
 	return p, p.await(ctx, p.admin+"/healthz?js-enabled-only=true")
 }
 
-// service starts one of the platform's services as it is shipped.
+// service starts one of the platform's services with its shipped configuration.
 func (s *scope) service(ctx context.Context, name string, env ...string) (*process, error) {
 	return s.serve(ctx, name, filepath.Join(s.bench.bin, name), env)
 }

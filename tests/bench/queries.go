@@ -17,7 +17,7 @@ func loadOptions(d time.Duration) loadgen.Options {
 	return loadgen.Options{Concurrency: connections, Duration: d}
 }
 
-// platform is all of it, as it is shipped.
+// platform is all services with their shipped configuration.
 type platform struct {
 	nats, command, projection, query *process
 	url                              string // of the database

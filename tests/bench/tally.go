@@ -9,7 +9,7 @@ import (
 // those of real domains.
 
 type (
-	// Counted says that so many were added.
+	// Counted reports that n items were added.
 	Counted struct {
 		Amount int    `json:"amount"`
 		By     string `json:"by"`

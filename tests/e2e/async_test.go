@@ -15,7 +15,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// later sends a command with Prefer: respond-async and returns where its outcome is.
+// later sends a command with Prefer: respond-async and returns the path of its status.
 func later(t testing.TB, commandURL, path, id, body string) (location string) {
 	t.Helper()
 	a, err := request(t.Context(), http.MethodPost, commandURL+"/v1/commands/"+path, body, "Prefer", "respond-async", "Idempotency-Key", id)
@@ -25,10 +25,10 @@ func later(t testing.TB, commandURL, path, id, body string) (location string) {
 	return a.Header.Get("Location")
 }
 
-// outcomeAt waits until a command is decided.
-func outcomeAt(t testing.TB, commandURL, location string) (outcome answer) {
+// statusAt waits until a command is processed and returns its status.
+func statusAt(t testing.TB, commandURL, location string) (outcome answer) {
 	t.Helper()
-	eventually(t, "the outcome at "+location, func() error {
+	eventually(t, "the result at "+location, func() error {
 		a, err := request(t.Context(), http.MethodGet, commandURL+location, "")
 		outcome = a
 		if err == nil && a.Status == http.StatusOK && a.field("status") == "pending" && a.Header.Get("Retry-After") == "" {
@@ -46,22 +46,22 @@ const openAccount = `{"owner":"Ann","currency":"EUR"}`
 
 func depositOf(amount int) string { return fmt.Sprintf(`{"amount":"%d"}`, amount) }
 
-func TestDevTakesCommandsForLater(t *testing.T) {
+func TestDevAcceptsAsyncCommands(t *testing.T) {
 	t.Parallel()
 	p, b := startDev(t, "--memory")
-	if o := outcomeAt(t, b.CommandURL, later(t, b.CommandURL, "order/1/place", "c/1", smallOrder)); o.field("status") != "accepted" {
+	if o := statusAt(t, b.CommandURL, later(t, b.CommandURL, "order/1/place", "c/1", smallOrder)); o.field("status") != "accepted" {
 		t.Errorf("the outcome is %v", o)
 	}
 	p.stop()
 }
 
-// A file of commands is sent for later, and each line's outcome is reported. Sent again, it changes nothing.
-func TestAFileIsSentForLater(t *testing.T) {
+// The tool sends a file of asynchronous commands and reports the result of each line. Sending the file again changes nothing.
+func TestAFileIsSentAsync(t *testing.T) {
 	t.Parallel()
 	skipWithoutBus(t)
 	p, b := startDev(t, "--ephemeral")
 	var lines strings.Builder
-	for i := range 40 { // the deposits of an account come after it was opened, and the withdrawal after them
+	for i := range 40 { // per account: open, deposits, withdrawal
 		account := fmt.Sprint("later-", i)
 		fmt.Fprintf(&lines, "{\"category\":\"account\",\"id\":%q,\"command\":\"open\",\"data\":%s}\n", account, openAccount)
 		for range 10 {
@@ -87,8 +87,8 @@ func TestAFileIsSentForLater(t *testing.T) {
 	p.stop()
 }
 
-// What becomes of a command can be asked for, of every command service.
-func TestOutcomesOfCommandsForLater(t *testing.T) {
+// Every command service answers the status of a command that another one accepted.
+func TestStatusOfAsyncCommands(t *testing.T) {
 	t.Parallel()
 	skipWithoutBus(t)
 	p := startPlatform(t)
@@ -96,13 +96,13 @@ func TestOutcomesOfCommandsForLater(t *testing.T) {
 	if open != "/v1/commands/open%2Fa" {
 		t.Errorf("the outcome is at %q", open)
 	}
-	accepted := outcomeAt(t, p.commandURL, open)
+	accepted := statusAt(t, p.commandURL, open)
 	if accepted.field("status") != "accepted" || accepted.field("version") != 1.0 || accepted.field("stream") != "account-a" || accepted.Header.Get("Orchestrix-Position") != accepted.field("position") {
 		t.Errorf("accepted: %v", accepted)
 	}
 	p.get("/v1/views/account-balance/a", "Orchestrix-Position", accepted.Header.Get("Orchestrix-Position"))
 
-	rejected := outcomeAt(t, p.commandURL, later(t, p.commandURL, "account/a/withdraw", "w", depositOf(5)))
+	rejected := statusAt(t, p.commandURL, later(t, p.commandURL, "account/a/withdraw", "w", depositOf(5)))
 	if rejected.field("status") != "rejected" || rejected.field("problem.code") != "insufficient-funds" || rejected.field("problem.status") != 422.0 {
 		t.Errorf("rejected: %v", rejected)
 	}
@@ -127,8 +127,8 @@ func TestOutcomesOfCommandsForLater(t *testing.T) {
 	}
 }
 
-// When the outcomes take what they may, commands are still decided at once, and those that are known keep their outcome.
-func TestNoRoomForOutcomes(t *testing.T) {
+// When the store of results is full, synchronous commands are still processed, and known asynchronous commands keep their result.
+func TestResultStoreIsFull(t *testing.T) {
 	t.Parallel()
 	skipWithoutBus(t)
 	p := newPlatform(t, localtest.Postgres(t))
@@ -138,7 +138,7 @@ func TestNoRoomForOutcomes(t *testing.T) {
 	p.awaitReady()
 	open := later(t, p.commandURL, "account/a/open", "open", openAccount)
 	var refused answer
-	eventually(t, "there is no more room", func() error {
+	eventually(t, "the store of results is full", func() error {
 		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/account/b/open", openAccount, "Prefer", "respond-async")
 		if refused = a; err != nil || a.Status != http.StatusServiceUnavailable {
 			return fmt.Errorf("%v, %w", a, err)
@@ -148,13 +148,13 @@ func TestNoRoomForOutcomes(t *testing.T) {
 	if refused.field("code") != "outcomes-full" || refused.Header.Get("Retry-After") == "" || refused.Header.Get("Location") != "" {
 		t.Errorf("refused with %v, %v", refused, refused.Header)
 	}
-	if o := outcomeAt(t, p.commandURL, open); o.field("status") != "accepted" {
+	if o := statusAt(t, p.commandURL, open); o.field("status") != "accepted" {
 		t.Errorf("the outcome of what was taken: %v", o)
 	}
 	p.post("account/c/open", openAccount)
 }
 
-// A client of NATS that knows the subject and the headers sends a command, and is answered at its inbox.
+// A NATS client that knows the subject and the headers sends a command and gets the result at its inbox.
 func TestCommandsOverNATS(t *testing.T) {
 	t.Parallel()
 	skipWithoutBus(t)
@@ -183,7 +183,7 @@ func TestCommandsOverNATS(t *testing.T) {
 		}
 		return answer{Body: reply.Data}
 	}
-	for range 2 { // the second time it is known
+	for range 2 { // the second one is a duplicate
 		if o := ask("open", "n-open", openAccount); o.field("status") != "accepted" || o.field("version") != 1.0 || o.field("command_id") != "n-open" {
 			t.Errorf("opened: %v", o)
 		}
@@ -203,14 +203,14 @@ func TestCommandsOverNATS(t *testing.T) {
 	if o := ask("revoke", "n-revoke", `{"transfer":"t-1"}`); o.field("status") != "accepted" || o.field("version") != 2.0 {
 		t.Errorf("a step of a process: %v", o)
 	}
-	if o := outcomeAt(t, p.commandURL, "/v1/commands/n-open"); o.field("status") != "accepted" {
+	if o := statusAt(t, p.commandURL, "/v1/commands/n-open"); o.field("status") != "accepted" {
 		t.Errorf("over HTTP: %v", o)
 	}
 }
 
-// The command services are killed right after they have promised to execute commands, which are then executed, once and in
-// order.
-func TestCommandsForLaterOutliveTheirService(t *testing.T) {
+// The command services are killed right after they have accepted asynchronous commands. The commands are executed once and
+// in order after the restart.
+func TestAsyncCommandsOutliveTheirService(t *testing.T) {
 	t.Parallel()
 	skipWithoutBus(t)
 	p := startPlatform(t)
@@ -233,7 +233,7 @@ func TestCommandsForLaterOutliveTheirService(t *testing.T) {
 			}
 		}
 	}
-	if o := outcomeAt(t, otherURL, location); o.field("status") != "accepted" || o.field("version") != float64(count+1) {
+	if o := statusAt(t, otherURL, location); o.field("status") != "accepted" || o.field("version") != float64(count+1) {
 		t.Errorf("the last outcome is %v", o)
 	}
 	var history struct {
@@ -256,8 +256,8 @@ func TestCommandsForLaterOutliveTheirService(t *testing.T) {
 	}
 }
 
-// Without a bus nothing can be promised for later: the command is executed at once.
-func TestWithoutABusCommandsAreExecutedAtOnce(t *testing.T) {
+// Without a bus, Prefer: respond-async is ignored: the command is executed before the response.
+func TestWithoutABusCommandsAreSynchronous(t *testing.T) {
 	t.Parallel()
 	p := newPlatform(t, localtest.Postgres(t))
 	p.env = []string{"ORCHESTRIX_LOG=postgres"}

@@ -7,8 +7,8 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// A backup that was made while the system runs becomes a log with another number of partitions, from which fresh views
-// show the same.
+// A backup of a running system is restored to a log with another number of partitions. Views that are built from that log
+// hold the same documents.
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	path := generated(t, 200, 5)
@@ -35,7 +35,7 @@ func TestBackupAndRestore(t *testing.T) {
 	awaitTotals(t, grown, want)
 }
 
-// where are the flags that tell the tool where the log and the views are.
+// where returns the flags for the tool with the URLs of the log and of the views.
 func (p *platform) where() []string {
 	return []string{"--nats-url", p.natsURL, "--database-url", p.databaseURL}
 }

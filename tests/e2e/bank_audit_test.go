@@ -14,7 +14,7 @@ type auditor struct {
 	problems  []string
 }
 
-// audited is what the log says about one transfer.
+// audited is one transfer according to the log.
 type audited struct {
 	from, to                 string
 	amount                   int64
@@ -98,7 +98,7 @@ func tenThousandths(text string) (int64, error) {
 	return r.Num().Int64(), nil
 }
 
-// sum is what all accounts hold.
+// sum is the total of all accounts.
 func (a *auditor) sum() (sum int64) {
 	for _, balance := range a.balances {
 		sum += balance
@@ -106,8 +106,8 @@ func (a *auditor) sum() (sum int64) {
 	return sum
 }
 
-// finish checks what has to hold when it is quiet: everything is in an account, and each transfer has had its effects
-// once, or none.
+// finish checks the invariants after the last event: all money is in an account, and each transfer took effect once or
+// not at all.
 func (a *auditor) finish(transfers int) {
 	if sum := a.sum(); sum != a.deposited {
 		a.problem("all balances are %d ten-thousandths in all, %d were deposited", sum, a.deposited)
@@ -130,7 +130,7 @@ func (a *auditor) finish(transfers int) {
 	}
 }
 
-// compare looks whether the views say the same.
+// compare compares the views with the folded log.
 func (a *auditor) compare(p *platform) {
 	balances := p.list("account-balance", "")
 	if len(balances) != len(a.balances) {
@@ -157,7 +157,7 @@ func (a *auditor) compare(p *platform) {
 	}
 }
 
-// amountOf is an amount of a view's document; what is none is a number that no amount is.
+// amountOf returns an amount of a view's document, or a number that no amount has if the field holds none.
 func amountOf(item map[string]any, field string) int64 {
 	data, _ := item["data"].(map[string]any)
 	text, _ := data[field].(string)

@@ -27,10 +27,10 @@ import (
 // The services of the bank are this test's own binary, under names that start with this.
 const bankBinaries = "bank-"
 
-// What is wrong with the services of a bank.
+// Variants of the services of a bank, each with a fault.
 const (
 	bankVariant = "E2E_BANK"
-	forgetful   = "forgetful" // accounts move money as often as they are told to; and the process service breaks off at times
+	forgetful   = "forgetful" // accounts do not recognise a repeated transfer; and the process service breaks off at times
 	wild        = "wild"      // as above, and it sends each command under a new id every time
 )
 
@@ -82,8 +82,7 @@ func bankService(kind string) int {
 
 var errBrokenOff = errors.New("broken off on purpose")
 
-// breakOffAtTimes lets one in twenty commands be the last thing that a process service gets done for now: what it was at
-// is done again.
+// breakOffAtTimes makes a process service fail after one in twenty commands, so that it repeats the reaction.
 func breakOffAtTimes(point string) error {
 	if point == process.PointSent && mathrand.IntN(20) == 0 {
 		return errBrokenOff
@@ -91,8 +90,8 @@ func breakOffAtTimes(point string) error {
 	return nil
 }
 
-// forgetfulAccounts are accounts that don't know that they have debited or credited a transfer before: command ids alone
-// keep them from doing so twice.
+// forgetfulAccounts do not recognise a transfer that they have already debited or credited: only command ids prevent a
+// second debit.
 func forgetfulAccounts() es.DeciderDef {
 	forgetful := banking.AccountDecider
 	forgetful.Decide = es.Commands[banking.Account]{
@@ -119,7 +118,7 @@ func as[C any](name string, sees func(banking.Account, C) banking.Account) es.Co
 
 func same[C any](a banking.Account, _ C) banking.Account { return a }
 
-// forget leaves out what the account has moved for a transfer. That it must not move anything it still knows.
+// forget removes what the account has moved for a transfer from its state. A block of the transfer is kept.
 func forget(a banking.Account, transfer string) banking.Account {
 	if a.Entries[transfer].Kind != banking.Revoked {
 		a.Entries = maps.Clone(a.Entries)
@@ -128,7 +127,7 @@ func forget(a banking.Account, transfer string) banking.Account {
 	return a
 }
 
-// wildBus gives the outcome of a command back to the process under the id that the process knows.
+// wildBus returns the result of a command to the process under the id that the process knows.
 type wildBus struct{ port.MessageBus }
 
 func (b wildBus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscription, handle port.Handler) error {

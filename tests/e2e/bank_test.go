@@ -25,14 +25,14 @@ const (
 	quiet        = 5 * time.Minute
 )
 
-// bank is a platform whose clients transfer money, while what it stands on is killed.
+// bank is a platform whose clients transfer money while its services, NATS and Postgres are killed.
 type bank struct {
 	*cluster
 	load      *load
 	processes []*program
 	transfers int
-	probes    int          // how many of the transfers are left to the test
-	requested atomic.Int64 // how many requests have an answer
+	probes    int          // transfers that the test itself requests
+	requested atomic.Int64 // requests with an answer
 }
 
 // Clients move money between accounts, as in Jepsen's bank test, while every kind of process is killed. When it is quiet,
@@ -66,8 +66,8 @@ func TestBank(t *testing.T) {
 	t.Log(b.load.report(fmt.Sprintf("%d faults %v; %s; quiet after %v", faults, countOf(kinds), report, took.Round(time.Millisecond))))
 }
 
-// The last test can fail: where every command gets a new id each time that it is sent, what is sent again happens again.
-// These accounts know their transfers by nothing else; with ids that stay the same, that is enough.
+// TestBank can fail: where every command gets a new id each time that it is sent, a repeated command takes effect twice.
+// These accounts recognise a repetition by the command id only; with stable ids, that suffices.
 func TestBankNeedsItsCommandIDs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -87,7 +87,7 @@ func TestBankNeedsItsCommandIDs(t *testing.T) {
 				t.Error(problem)
 			}
 		} else if len(problems) == 0 {
-			t.Error("nothing has happened twice, or nobody has seen it")
+			t.Error("no command took effect twice, or the audit does not detect it")
 		}
 		t.Logf("%s: %s; %d problems", variant, report, len(problems))
 	}
@@ -119,7 +119,7 @@ func (b *bank) faults(random *rand.Rand, n int) []string {
 	return faults
 }
 
-// fault kills something, and starts it again at once.
+// fault kills one process and starts it again.
 func (b *bank) fault(kind string, random *rand.Rand) {
 	if kind == "process" {
 		p := b.processes[random.IntN(2)]
@@ -138,7 +138,7 @@ func countOf(kinds []string) map[string]int {
 	return count
 }
 
-// open opens the accounts and pays in what there is.
+// open opens the accounts and pays in the initial deposit.
 func (b *bank) open() {
 	for i := range bankAccounts {
 		account := fmt.Sprintf("account/a-%d/", i)
@@ -147,7 +147,7 @@ func (b *bank) open() {
 	}
 }
 
-// startClients begins to request transfers. Some are of more than the account has, some to an account that nobody has.
+// startClients starts the clients. Some of their transfers exceed the balance, some are to an account that does not exist.
 func (b *bank) startClients(seed uint64) *sync.WaitGroup {
 	var clients sync.WaitGroup
 	for c := range bankClients {
@@ -157,7 +157,7 @@ func (b *bank) startClients(seed uint64) *sync.WaitGroup {
 			for n := c; n < b.transfers-b.probes; n += bankClients {
 				open = append(open, b.request(b.t.Context(), b.load, random, n))
 				if len(open) == bankOpen {
-					b.awaitEnds(open) // or goes on without
+					b.awaitEnds(open) // up to its time limit
 					open = nil
 				}
 			}
@@ -171,7 +171,7 @@ func (b *bank) request(ctx context.Context, l *load, random *rand.Rand, n int) s
 	from := random.IntN(bankAccounts)
 	to := fmt.Sprintf("a-%d", (from+1+random.IntN(bankAccounts-1))%bankAccounts)
 	if random.IntN(40) == 0 {
-		to = "nobody"
+		to = "unknown"
 	}
 	body := fmt.Sprintf(`{"from":"a-%d","to":%q,"amount":"%d.%02d","currency":"EUR"}`, from, to, 1+random.IntN(bankMost), random.IntN(100))
 	id := fmt.Sprintf("t-%d", n)
@@ -180,8 +180,7 @@ func (b *bank) request(ctx context.Context, l *load, random *rand.Rand, n int) s
 	return id
 }
 
-// awaitEnds waits until transfers have ended, as far as a client can see that: at last it gives up, and returns what is
-// left.
+// awaitEnds waits until a client sees that the transfers have ended. At its time limit it returns those that have not.
 func (b *bank) awaitEnds(transfers []string) []string {
 	for deadline := time.Now().Add(patience); len(transfers) > 0 && time.Now().Before(deadline) && b.t.Context().Err() == nil; {
 		a, err := request(b.t.Context(), http.MethodGet, b.queryURL+"/v1/views/transfers/"+transfers[0], "")
@@ -194,10 +193,10 @@ func (b *bank) awaitEnds(transfers []string) []string {
 	return transfers
 }
 
-// awaitRequests waits until that many transfers are requested.
+// awaitRequests waits until n transfers are requested.
 func (b *bank) awaitRequests(n int) {
 	b.t.Helper()
-	eventually(b.t, "the clients get on", func() error {
+	eventually(b.t, "the clients make progress", func() error {
 		if got := b.requested.Load(); got < int64(n) {
 			return fmt.Errorf("%d of %d transfers are requested", got, n)
 		}
@@ -205,8 +204,7 @@ func (b *bank) awaitRequests(n int) {
 	})
 }
 
-// awaitQuiet waits until every transfer has ended and every account has forgotten all of them, and returns how long
-// that took.
+// awaitQuiet waits until every transfer has ended and no account holds an open one. It returns the time that this took.
 func (b *bank) awaitQuiet() time.Duration {
 	b.t.Helper()
 	start := time.Now()
@@ -245,7 +243,7 @@ func (b *bank) quiet() error {
 	return nil
 }
 
-// audit folds the log by itself and compares.
+// audit folds the log without the code of the product and compares the views with the result.
 func (b *bank) audit() (report string, problems []string) {
 	a := &auditor{balances: map[string]int64{}, transfers: map[string]*audited{}}
 	events := readLog(b.t, b.platform)

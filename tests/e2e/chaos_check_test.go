@@ -20,8 +20,8 @@ type logged struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// checkJournal compares what was acknowledged with the log: everything is there, where the answer said, and once; the
-// versions of each stream have no gap; and the views are what the log folds to.
+// checkJournal compares the acknowledged commands with the log: each is there once, at the acknowledged position; the
+// versions of each stream have no gap; and the views equal the folded log.
 func checkJournal(t testing.TB, p *platform, l *load) {
 	t.Helper()
 	for _, answer := range l.strange {
@@ -82,7 +82,7 @@ func readLog(t testing.TB, p *platform) (events []logged) {
 	return events
 }
 
-// report says in one line what a test with faults has seen.
+// report is a summary of a test with faults, in one line.
 func (l *load) report(faults string) string {
 	return fmt.Sprintf("%s; %d commands acknowledged, %d refused by the domain, %d sent again", faults, len(l.journal), l.refused.Load(), l.retried.Load())
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// acknowledged is a command that a service has said yes to.
+// acknowledged is a command with a success response.
 type acknowledged struct {
 	ID, Stream, Position string
 	Version              float64
@@ -28,11 +28,11 @@ type load struct {
 	stop    chan struct{}
 	clients sync.WaitGroup
 	retried atomic.Int64
-	refused atomic.Int64 // the domain said no
+	refused atomic.Int64 // rejected by the domain
 
 	mu      sync.Mutex
 	journal []acknowledged
-	strange []string // answers that nobody should get
+	strange []string // unexpected answers
 }
 
 const (
@@ -83,7 +83,7 @@ func (l *load) client(ctx context.Context, c int, random *rand.Rand) {
 	}
 }
 
-// send sends one command until it gets an answer that stays.
+// send sends one command until it gets a final answer.
 func (l *load) send(ctx context.Context, random *rand.Rand, path, body, id string) {
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		url := l.urls[random.IntN(len(l.urls))] + "/v1/commands/" + path
@@ -103,7 +103,7 @@ func (l *load) send(ctx context.Context, random *rand.Rand, path, body, id strin
 		}
 		l.retried.Add(1)
 		select {
-		case <-l.stop: // it may have happened, and nobody was told
+		case <-l.stop: // the command may have been executed without an answer
 			return
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -127,7 +127,7 @@ func (l *load) acknowledge(a answer, id string) {
 	l.journal = append(l.journal, acknowledged{ID: id, Stream: body.Stream, Position: body.Position, Version: body.Version, Events: len(body.Events)})
 }
 
-// take takes over what has become of another load, which has ended.
+// take adds the results of another load, which has ended.
 func (l *load) take(other *load) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,7 +137,7 @@ func (l *load) take(other *load) {
 	l.refused.Add(other.refused.Load())
 }
 
-// seedOf is the seed of a test that draws lots, which a failing run prints and ORCHESTRIX_SEED repeats.
+// seedOf is the seed of a randomised test. A failing run prints it; ORCHESTRIX_SEED sets it.
 func seedOf(t testing.TB) uint64 {
 	t.Helper()
 	seed := rand.Uint64()
@@ -150,7 +150,7 @@ func seedOf(t testing.TB) uint64 {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("ORCHESTRIX_SEED=%d draws the same lots", seed)
+			t.Logf("ORCHESTRIX_SEED=%d repeats the random choices", seed)
 		}
 	})
 	return seed

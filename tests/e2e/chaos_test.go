@@ -16,11 +16,11 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// recovery bounds how long the platform may take until it does everything again.
+// recovery limits the time from a kill until all services work again.
 const recovery = 30 * time.Second
 
-// Every process is killed again and again, at random moments under load. Nothing that was acknowledged is missing,
-// nothing is there twice, and the views are what the log folds to.
+// Every process is killed repeatedly, at random moments under load. No acknowledged command is missing, none is in the
+// log twice, and the views equal the folded log.
 func TestKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -87,7 +87,7 @@ func startCluster(t testing.TB, binaries string, env ...string) *cluster {
 
 func (c *cluster) commandURLs() []string { return c.urls }
 
-// victims are what can be killed, and started again at once.
+// victims are the processes that the test kills and starts again.
 func (c *cluster) victims() map[string]func(*rand.Rand) {
 	again := func(p *program) { p.kill(); p.start() }
 	return map[string]func(*rand.Rand){
@@ -99,7 +99,7 @@ func (c *cluster) victims() map[string]func(*rand.Rand) {
 	}
 }
 
-// awaitEverything waits until each command service acknowledges, and the query service shows what they did.
+// awaitEverything waits until each command service acknowledges a command and the query service shows its effect.
 func (c *cluster) awaitEverything(id, after string) {
 	c.t.Helper()
 	deadline := time.Now().Add(recovery)
@@ -150,12 +150,16 @@ func (p *ownPostgres) crash() {
 	if err != nil || pid < 2 {
 		p.t.Fatalf("%s says %q", files[0], first)
 	}
-	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
-		p.t.Fatalf("kill %d: %v", pid, err)
+	postmaster, err := os.FindProcess(pid)
+	if err == nil {
+		err = postmaster.Signal(syscall.SIGQUIT)
 	}
-	eventually(p.t, "Postgres is gone", func() error {
-		if syscall.Kill(pid, 0) == nil {
-			return fmt.Errorf("process %d is there", pid)
+	if err != nil {
+		p.t.Fatalf("SIGQUIT to %d: %v", pid, err)
+	}
+	eventually(p.t, "Postgres has ended", func() error {
+		if postmaster.Signal(syscall.Signal(0)) == nil {
+			return fmt.Errorf("process %d still runs", pid)
 		}
 		return nil
 	})

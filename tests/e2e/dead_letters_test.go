@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/core"
 )
 
-// What can't be a command is put aside; an operator sees it, tries it again, and drops it with a reason.
+// A message that is no command becomes a dead letter; an operator sees it, retries it, and drops it with a reason.
 func TestOperatorsDealWithDeadLetters(t *testing.T) {
 	t.Parallel()
 	if logInPostgres() {
@@ -35,7 +35,7 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 	if out := tool(t, append([]string{"dead-letters", "retry", "--topic", "cmd", "--by", "ada"}, admin...)...); !strings.Contains(out, "1 messages published again") {
 		t.Errorf("a retry prints\n%s", out)
 	}
-	again := awaitDeadLetter(t, admin, one.Number) // now it comes to where it belongs, and is no command there
+	again := awaitDeadLetter(t, admin, one.Number) // the retried message reaches its handler, which finds no command in it
 	if again.ID != one.ID || strings.Contains(again.Error, "it belongs into") {
 		t.Errorf("the dead letter is %+v", again)
 	}
@@ -58,7 +58,7 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 	}
 }
 
-// publishNonsense publishes what is no command, and where no message of the stream belongs.
+// publishNonsense publishes a message that is no command, to a subject that no command has.
 func publishNonsense(t testing.TB, url, id string, options ...nats.Option) {
 	t.Helper()
 	conn, err := nats.Connect(url, options...)

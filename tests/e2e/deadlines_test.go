@@ -39,7 +39,7 @@ func openDeadlines(t testing.TB, p *platform) *jetstream.Deadlines {
 	return deadlines
 }
 
-// NATS is killed, hard, between the setting of deadlines and their time, and is away at their time: every one comes, late,
+// NATS is killed between the setting of deadlines and their time, and is down at their time: every deadline arrives late,
 // and none that was cancelled or replaced.
 func TestDeadlinesOutliveAKillOfNATS(t *testing.T) {
 	t.Parallel()

@@ -88,7 +88,7 @@ func checkTools(t *testing.T, b box) {
 	})
 }
 
-// A second instance is told in one sentence why it can't start.
+// A second instance prints in one line why it cannot start.
 func checkInUse(t *testing.T, b box, dir string) {
 	t.Helper()
 	for what, args := range map[string][]string{

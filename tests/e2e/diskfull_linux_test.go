@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// smallDisk is a file system in memory of so many MiB, which a ballast can fill.
+// smallDisk is a small file system in memory, which a file of ballast can fill.
 type smallDisk struct {
 	t   testing.TB
 	dir string
@@ -36,7 +36,7 @@ func newSmallDisk(t testing.TB, dir string, megabytes int) *smallDisk {
 
 func (d *smallDisk) ballast() string { return filepath.Join(d.dir, "ballast") }
 
-// fill leaves so many KiB.
+// fill writes ballast until the given number of KiB is free.
 func (d *smallDisk) fill(leave int) {
 	d.t.Helper()
 	var stat unix.Statfs_t
@@ -57,8 +57,8 @@ func (d *smallDisk) makeRoom() {
 	}
 }
 
-// When NATS' disk is full, nothing is acknowledged that is not kept, readiness says so, and with room, and NATS started
-// anew, everything goes on.
+// While the disk of NATS is full, only stored commits are acknowledged and the services are not ready. With free space and a
+// restart of NATS, everything works again.
 func TestNATSDiskFull(t *testing.T) {
 	t.Parallel()
 	if logInPostgres() {
@@ -113,14 +113,14 @@ func TestNATSDiskFull(t *testing.T) {
 	t.Log(l.report("the disk of NATS was full"))
 }
 
-// acknowledged is how many commands were said yes to.
+// acknowledged is the number of commands with a success response.
 func (l *load) acknowledged() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.journal)
 }
 
-// When Postgres' disk is full, commands go on, the views wait, and with room they catch up exactly.
+// While the disk of Postgres is full, commands succeed and the views wait. With free space they catch up exactly.
 func TestPostgresDiskFull(t *testing.T) {
 	t.Parallel()
 	if logInPostgres() {
@@ -141,14 +141,14 @@ func TestPostgresDiskFull(t *testing.T) {
 	l := startLoad(t, []string{p.commandURL}, seedOf(t))
 	disk.fill(0)
 	n := l.acknowledged()
-	eventually(t, "commands go on, and the views don't", func() error {
+	eventually(t, "commands succeed, and the views do not advance", func() error {
 		if l.acknowledged() < n+300 {
 			return errors.New("too few commands")
 		}
 		return p.wantBehind()
 	})
 	disk.makeRoom()
-	postgres.crash() // it may have ended by itself
+	postgres.crash() // it may have ended already
 	postgres.start()
 	p.awaitReady()
 	p.awaitWorks("room")
@@ -157,7 +157,7 @@ func TestPostgresDiskFull(t *testing.T) {
 	t.Log(l.report("the disk of Postgres was full"))
 }
 
-// wantBehind expects that a projection says that it can't go on, or that the database is not ready.
+// wantBehind expects that a projection reports a failure, or that the database is not ready.
 func (p *platform) wantBehind() error {
 	ready, err := request(p.t.Context(), http.MethodGet, p.projectionAdmin+"/readyz", "")
 	if err != nil || ready.Status == http.StatusServiceUnavailable {
@@ -173,5 +173,5 @@ func (p *platform) wantBehind() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("nothing says so: %v", list)
+	return fmt.Errorf("no projection reports a failure: %v", list)
 }

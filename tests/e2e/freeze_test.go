@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// freezeProbes is how many transfers the others have to bring to their ends meanwhile: enough for each partition to have some.
+// freezeProbes is the number of transfers that the other services must complete meanwhile: enough for each partition to have some.
 const freezeProbes = 24
 
-// A service stops in its tracks under load, as a virtual machine does that is moved, and its work is taken over. When it
-// wakes up in the middle of what it did, it believes that all of it is still its own. No money is made or lost by that,
-// and no view has anything twice.
+// A service is suspended under load, as a virtual machine is during a migration, and the other services take over its
+// work. When it resumes, it still assumes that it holds its leases. No money is made or lost by that, and no view applies
+// an event twice.
 func TestFrozenServicesWakeUp(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -46,7 +46,7 @@ func TestFrozenServicesWakeUp(t *testing.T) {
 	t.Log(b.load.report(fmt.Sprintf("%d faults %v; %s; quiet after %v", len(kinds), countOf(kinds), report, took)))
 }
 
-// freeze stops one of two services until the other has brought transfers to their ends, those from this number on.
+// freeze suspends one of two services until the other has completed freezeProbes transfers, numbered from first.
 func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	b.t.Helper()
 	victim := random.IntN(2)
@@ -55,7 +55,7 @@ func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	if kind == "command" {
 		awake.urls = []string{b.urls[1-victim]}
 	}
-	b.signal(frozen, syscall.SIGSTOP)
+	b.signal(frozen, sigStop)
 	var probes []string
 	for n := range freezeProbes {
 		probes = append(probes, b.request(b.t.Context(), awake, random, first+n))
@@ -63,7 +63,7 @@ func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	if left := b.awaitEnds(probes); len(left) > 0 {
 		b.t.Fatalf("while a %s service was frozen, %v after they were requested, these transfers had not ended: %v", kind, patience, left)
 	}
-	b.signal(frozen, syscall.SIGCONT)
+	b.signal(frozen, sigContinue)
 	b.load.take(awake)
 }
 

@@ -24,8 +24,8 @@ import (
 	"orchestrix/shared/schema"
 )
 
-// The process service is killed at each of its steps in turn, while it fulfils an order. The end is always the same, and
-// nothing has happened twice.
+// The process service is killed at each of its steps in turn, while it fulfils an order. The result is always the same,
+// and no command takes effect twice.
 func TestFulfilmentIsCutAtEveryStep(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]struct {
@@ -46,10 +46,10 @@ func TestFulfilmentIsCutAtEveryStep(t *testing.T) {
 			for cut := 1; ; cut++ {
 				f := fulfil(t, place, s.stock, s.status, cut)
 				if got := f.history(); got != want {
-					t.Errorf("cut at step %d (%s), it came to\n%s\nwithout, to\n%s", cut, f.cutAt, got, want)
+					t.Errorf("cut at step %d (%s), the history is\n%s\nwithout a cut it is\n%s", cut, f.cutAt, got, want)
 				}
 				if f.cutAt == "" {
-					t.Logf("%d cuts; every time it came to\n%s", cut-1, want)
+					t.Logf("%d cuts; the history is always\n%s", cut-1, want)
 					return
 				}
 			}
@@ -70,8 +70,8 @@ type fulfilment struct {
 
 	mu    sync.Mutex
 	steps int
-	cut   int    // the step to be cut at; 0: none
-	cutAt string // its name, when it was
+	cut   int    // the number of the step at which to kill; 0: none
+	cutAt string // the name of that step
 }
 
 var errKilled = errors.New("the process service was killed")
@@ -108,7 +108,7 @@ func fulfil(t *testing.T, place string, stock int, status processes.Status, cut 
 	eventually(t, fmt.Sprintf("cut at step %d (%s)", cut, f.cutAt), func() error {
 		p, _ := f.state(instance).(processes.Instance)
 		if p.Status != status || len(p.Sent) > 0 {
-			return fmt.Errorf("the process is %q (%s%s), not %s; %d commands have no outcome", p.Status, p.Reason, p.Error, status, len(p.Sent))
+			return fmt.Errorf("the process is %q (%s%s), not %s; %d commands have no result", p.Status, p.Reason, p.Error, status, len(p.Sent))
 		}
 		return nil
 	})
@@ -119,7 +119,7 @@ func (f *fulfilment) newExecutor() (*command.Executor, error) {
 	return command.NewExecutor(f.registry, f.log, nil, command.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
-// runProcesses runs one process service after the other: a new one where the last was killed.
+// runProcesses runs a process service, and another one each time it was killed.
 func (f *fulfilment) runProcesses(ctx context.Context) {
 	for n := 0; ctx.Err() == nil; n++ {
 		executor, err := f.newExecutor()
@@ -182,7 +182,7 @@ func (f *fulfilment) state(stream core.Stream) any {
 	return state
 }
 
-// history is everything that has happened to the order, its goods and its payment.
+// history lists the events of the order, its goods and its payment.
 func (f *fulfilment) history() string {
 	f.t.Helper()
 	var text strings.Builder

@@ -115,7 +115,7 @@ func hostileReads() map[string]string {
 	return requests
 }
 
-// Whatever is sent, the answer is 4xx and says why, the services go on, and their memory stays bounded.
+// Every malformed request gets a 4xx response with the reason, the services continue, and their memory stays bounded.
 func TestHostileInput(t *testing.T) {
 	t.Parallel()
 	p := startPlatform(t)
@@ -129,7 +129,7 @@ func TestHostileInput(t *testing.T) {
 			}
 			plain := status == http.StatusRequestHeaderFieldsTooLarge || strings.Contains(name, "no HTTP") || strings.Contains(name, "length") ||
 				strings.Contains(name, "header's name") || strings.Contains(name, "bad escape")
-			if !problem && !plain { // what is not HTTP is refused before it gets to us
+			if !problem && !plain { // net/http refuses a request that is not HTTP
 				t.Errorf("%s: status %d without a problem document", name, status)
 			}
 		}
@@ -143,7 +143,7 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
-// peakMemory is the most that a process has used, in bytes; 0 where the system does not say.
+// peakMemory is the peak memory of a process in bytes; 0 where the system does not report it.
 func peakMemory(t testing.TB, p *program) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -162,7 +162,7 @@ func peakMemory(t testing.TB, p *program) int {
 	return 0
 }
 
-// Connections that trickle do not keep good requests from being served.
+// Connections that send a byte at a time do not block other requests.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	const slow = 2000
@@ -193,7 +193,7 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// trickle sends a request byte by byte, with or without its head, until the server has enough of it.
+// trickle sends a request byte by byte, with or without its head, until the server closes the connection.
 func trickle(conn net.Conn, stop <-chan struct{}, headAtOnce bool) {
 	defer conn.Close()
 	rest := []byte(post(placePath, "application/json", strings.Repeat(" ", 1000)))

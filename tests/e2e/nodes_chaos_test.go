@@ -17,8 +17,8 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// Three nodes with three replicas: leaders are killed and paused, each node is cut off in turn, all under load. What was
-// acknowledged is there, once; and who is cut off acknowledges nothing.
+// Three nodes with three replicas: leaders are killed and paused, each node is cut off in turn, all under load. Each
+// acknowledged command is in the log once, and a node that is cut off acknowledges none.
 func TestThreeNodes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes")
@@ -89,8 +89,8 @@ func (p *platform) awaitWorks(id string) {
 	})
 }
 
-// wantNoAcknowledgement publishes to a node that the others don't hear. What it publishes are commits as good as any: one
-// that nobody has acknowledged may be written all the same, when the node is back.
+// wantNoAcknowledgement publishes to a node that is cut off from the others. The messages are valid commits, since one
+// without an acknowledgement may still be written when the node is back.
 func (n *nodes) wantNoAcknowledgement(node int) {
 	n.t.Helper()
 	connection, err := nats.Connect("nats://"+n.clients[node], nats.Timeout(5*time.Second))

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -37,7 +36,7 @@ func startNodes(t testing.TB) *nodes {
 		n.clients = append(n.clients, localtest.FreeAddr(t))
 		routes = append(routes, localtest.FreeAddr(t))
 	}
-	nobody := localtest.FreeAddr(t) // what nodes tell each other of the others: they know no way but the links
+	unreachable := localtest.FreeAddr(t) // advertised to the other nodes, so that they connect through the links only
 	for i := range nodeCount {
 		var seeds []string
 		for j := range nodeCount {
@@ -51,7 +50,7 @@ func startNodes(t testing.TB) *nodes {
 listen: %s
 jetstream { store_dir: %q, sync_interval: always }
 cluster { name: orx, listen: %s, advertise: %s, no_advertise: true, pool_size: -1, routes: [%s] }
-`, i, n.clients[i], dir, routes[i], nobody, strings.Join(seeds, ", "))
+`, i, n.clients[i], dir, routes[i], unreachable, strings.Join(seeds, ", "))
 		file := filepath.Join(dir, "nats.conf")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
@@ -94,8 +93,8 @@ func (n *nodes) awaitLeader(partition int) (node int) {
 	return node
 }
 
-// awaitCurrent waits until every replica has everything. A leader that goes away before that takes with it what the others
-// have not got yet, and they wait for it: one fault at a time is what three nodes can bear.
+// awaitCurrent waits until every replica is current. If a leader is killed before, the others lack its last messages and
+// wait for it: three nodes tolerate one fault at a time.
 func (n *nodes) awaitCurrent() {
 	n.t.Helper()
 	for partition := range 4 {
@@ -131,17 +130,17 @@ func (n *nodes) current(ctx context.Context, partition int) error {
 	return nil
 }
 
-// pause stops a node in its tracks until resume is called.
+// pause suspends a node until resume is called.
 func (n *nodes) pause(node int) (resume func()) {
 	n.t.Helper()
 	process := n.servers[node].cmd.Process
-	if err := process.Signal(syscall.SIGSTOP); err != nil {
+	if err := process.Signal(sigStop); err != nil {
 		n.t.Fatal(err)
 	}
-	return sync.OnceFunc(func() { _ = process.Signal(syscall.SIGCONT) })
+	return sync.OnceFunc(func() { _ = process.Signal(sigContinue) })
 }
 
-// cut takes a node's routes away until heal is called.
+// cut disconnects a node's routes until heal is called.
 func (n *nodes) cut(node int) (heal func()) {
 	for ends, l := range n.links {
 		if ends[0] == node || ends[1] == node {

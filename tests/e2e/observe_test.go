@@ -19,7 +19,7 @@ import (
 const (
 	clientTrace  = "4bf92f3577b34da6a3ce929d0e0e4736"
 	clientSpan   = "00f067aa0ba902b7"
-	payloadMark  = "Zyzzyva Imports" // stands in the body of a command alone
+	payloadMark  = "Zyzzyva Imports" // only in the body of a command
 	natsPassword = "swordfish-77"    // the server asks for none, and takes any
 )
 
@@ -30,7 +30,7 @@ func observedPlatform(t testing.TB, r *receiver) *platform {
 	t.Helper()
 	p := newPlatform(t, localtest.Postgres(t))
 	p.startNATS()
-	p.natsURL = strings.Replace(p.natsURL, "nats://", "nats://somebody:"+natsPassword+"@", 1)
+	p.natsURL = strings.Replace(p.natsURL, "nats://", "nats://user:"+natsPassword+"@", 1)
 	p.env = []string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + r.url, "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test",
 		"ORCHESTRIX_LOG_LEVEL=debug", "ORCHESTRIX_LOG_FORMAT=json",
@@ -126,7 +126,7 @@ func checkTree(spans []span) error {
 	if err != nil {
 		return err
 	}
-	if _, err = child(spans, query, "batch*", read.id); err != nil { // it looks first where the view stands
+	if _, err = child(spans, query, "batch*", read.id); err != nil { // it reads the position of the view first
 		_, err = child(spans, query, "SELECT", read.id) // or the view was there already
 	}
 	return err
@@ -160,7 +160,7 @@ func checkLater(t *testing.T, p *platform, r *receiver) {
 	if err != nil || a.Status != http.StatusAccepted {
 		t.Fatalf("%v: %v", err, a)
 	}
-	eventually(t, "the trace goes on over the bus", func() error {
+	eventually(t, "the trace continues over the bus", func() error {
 		spans := r.of(trace)
 		server, err := child(spans, command, "POST /v1/commands/{category}/{id}/{command}", clientSpan)
 		if err != nil {
@@ -176,7 +176,7 @@ func checkLater(t *testing.T, p *platform, r *receiver) {
 	})
 }
 
-// checkLines checks that the lines of the rejected command lead to its spans, and that each says whose it is.
+// checkLines checks that the log lines of the rejected command name its spans and its stream.
 func checkLines(t *testing.T, p *platform, r *receiver) {
 	t.Helper()
 	const trace = "6bf92f3577b34da6a3ce929d0e0e4738"
@@ -234,7 +234,7 @@ func linesOf(t *testing.T, log, trace string) (found []map[string]any) {
 	return found
 }
 
-// checkMetrics checks that every service's metrics are of the contract, and that a time leads to its trace.
+// checkMetrics checks that every service's metrics are in the contract, and that a histogram has an exemplar with a trace.
 func checkMetrics(t *testing.T, p *platform) {
 	t.Helper()
 	labels := map[string][]string{}
@@ -275,7 +275,7 @@ func checkMetrics(t *testing.T, p *platform) {
 	}
 }
 
-// checkSecrets checks that neither lines nor spans nor metrics hold a password or what a command says.
+// checkSecrets checks that neither log lines nor spans nor metrics hold a password or the body of a command.
 func checkSecrets(t *testing.T, p *platform, r *receiver) {
 	t.Helper()
 	secrets := []string{payloadMark, "ZYZZY", natsPassword}

@@ -41,7 +41,7 @@ func sendAll(t testing.TB, p *platform, path, want string) {
 	}
 }
 
-// All services are killed while the orders come in, again and again, and the sender goes on each time.
+// All services are killed repeatedly while the orders are sent, and the sender continues each time.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	files := map[string]func(testing.TB) string{
@@ -55,7 +55,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 			want := expect(t, path)
 			p := startPlatform(t)
 			var sending sync.WaitGroup
-			sending.Go(func() { _, _ = p.send(path) }) // it goes on while the services are away, or gives up
+			sending.Go(func() { _, _ = p.send(path) }) // it retries while the services are down, or gives up
 			random := rand.New(rand.NewPCG(3, 4))
 			for range 3 {
 				time.Sleep(soon(random))

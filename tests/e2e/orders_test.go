@@ -32,7 +32,7 @@ func northwind(t testing.TB) string {
 		path = filepath.Join("..", "..", "..", "shared", "data", "northwind", "commands.ndjson")
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("the Northwind orders are not at %s; ORCHESTRIX_NORTHWIND may name another place", path)
+		t.Skipf("the Northwind orders are not at %s; ORCHESTRIX_NORTHWIND may name another path", path)
 	}
 	return path
 }
@@ -172,7 +172,7 @@ func checkProducts(p *platform, want totals) error {
 	return nil
 }
 
-// soon is a moment that a test lets pass while work goes on, to hit it somewhere in the middle.
+// soon is a random pause, so that a fault hits the work at a random point.
 func soon(random *rand.Rand) time.Duration {
 	return time.Duration(50+random.IntN(300)) * time.Millisecond
 }

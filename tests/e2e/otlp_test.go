@@ -18,16 +18,16 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// receiver is where the services send their spans: OTLP over HTTP.
+// receiver collects the spans of the services: OTLP over HTTP.
 type receiver struct {
 	url string
 
 	mu    sync.Mutex
 	spans []span
-	raw   bytes.Buffer // everything that has come in
+	raw   bytes.Buffer // all requests
 }
 
-// span is what a test wants to know of one.
+// span holds the parts of a span that the tests check.
 type span struct {
 	service, name, kind, trace, id, parent string
 	attributes                             map[string]string

@@ -17,7 +17,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// Services that start before what they need wait for it, say what is missing, and come up by themselves.
+// Services that start before NATS and Postgres wait for them, report what is missing, and become ready without a restart.
 func TestServicesStartInAnyOrder(t *testing.T) {
 	t.Parallel()
 	postgres := newOwnPostgres(t)
@@ -35,8 +35,8 @@ func TestServicesStartInAnyOrder(t *testing.T) {
 	p.awaitOrder("1", "placed")
 }
 
-// NATS goes away under the services and comes back: commands are refused meanwhile, views go on, and
-// afterwards everything works without a restart.
+// NATS is stopped and started under the services: commands are refused meanwhile, views are still served, and afterwards
+// everything works without a restart of the services.
 func TestNATSRestarts(t *testing.T) {
 	t.Parallel()
 	if logInPostgres() {
@@ -45,7 +45,7 @@ func TestNATSRestarts(t *testing.T) {
 	p := startPlatform(t)
 	p.post("order/1/place", smallOrder)
 	p.awaitOrder("1", "placed")
-	eventually(t, "every partition's first sign of life", func() error {
+	eventually(t, "a first heartbeat of every partition", func() error {
 		if p.get("/v1/views/order-summary/1").Header.Get("Orchestrix-As-Of") == "" {
 			return errors.New("it is not known yet how old the view is")
 		}
@@ -72,11 +72,11 @@ func TestNATSRestarts(t *testing.T) {
 	p.awaitOrder("1", "shipped")
 }
 
-// Postgres goes away under the services and comes back: commands go on, and the views catch up.
+// Postgres is stopped and started under the services: commands still succeed, and the views catch up.
 func TestPostgresRestarts(t *testing.T) {
 	t.Parallel()
 	if logInPostgres() {
-		t.Skip("with the log in Postgres, nothing goes on without it")
+		t.Skip("with the log in Postgres, no command succeeds without it")
 	}
 	postgres := newOwnPostgres(t)
 	p := newPlatform(t, postgres.url())
@@ -87,7 +87,7 @@ func TestPostgresRestarts(t *testing.T) {
 	p.awaitOrder("1", "placed")
 	postgres.stop()
 	awaitStatus(t, p.queryAdmin+"/readyz", http.StatusServiceUnavailable)
-	p.post("order/2/place", smallOrder) // a cold aggregate: its snapshot can't be had
+	p.post("order/2/place", smallOrder) // an aggregate that is not cached, without its snapshot
 	p.post("order/1/ship", `{"shipped_at":"2026-01-05","carrier":"c"}`)
 	refused, err := request(t.Context(), http.MethodGet, p.queryURL+"/v1/views/order-summary/1", "")
 	if err != nil || refused.Status != http.StatusServiceUnavailable {
@@ -184,7 +184,7 @@ func (p *ownPostgres) start() {
 	}
 	p.running, p.dsn = running, running.URL()
 	if p.options.Port == 0 {
-		p.options.Port = portOf(p.t, p.dsn) // the services know only this one
+		p.options.Port = portOf(p.t, p.dsn) // the services know only this port
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"orchestrix/shared/core"
 )
 
-// An event that nobody knows is parked in the views of such streams; an operator sees it, tries again, leaves it out with a reason, and all of that
-// is on record.
+// An event of an unknown type is parked in the views of its stream. An operator lists it, retries it and skips it with a
+// reason, and the actions are recorded.
 func TestOperatorsDealWithParkedEvents(t *testing.T) {
 	t.Parallel()
 	if logInPostgres() {
@@ -62,7 +62,7 @@ func TestOperatorsDealWithParkedEvents(t *testing.T) {
 	rebuildAndCancel(t, p, admin)
 }
 
-// rebuildAndCancel manages a view by the tool.
+// rebuildAndCancel rebuilds views with the tool and cancels a rebuild.
 func rebuildAndCancel(t *testing.T, p *platform, admin []string) {
 	t.Helper()
 	tool(t, append([]string{"projections", "pause", "sales-by-country"}, admin...)...)

@@ -26,12 +26,12 @@ type platform struct {
 	commandURL, queryURL       string
 	commandAdmin, queryAdmin   string
 	projectionAdmin            string
-	env                        []string            // of the services, besides where everything is
+	env                        []string            // of the services, besides the URLs
 	own                        map[string][]string // of each service alone
-	binaries                   string              // what the names of the services' binaries start with
+	binaries                   string              // prefix of the names of the services' binaries
 }
 
-// logInPostgres says that this run is about the log in Postgres: the services take it from the environment.
+// logInPostgres reports whether the log is in Postgres in this run: the services inherit the variable.
 func logInPostgres() bool { return os.Getenv("ORCHESTRIX_LOG") == "postgres" }
 
 // newPlatform describes a platform on free ports and starts nothing.
@@ -84,7 +84,7 @@ func (p *platform) startService(name, url, admin string) *program {
 		env = append(env, "ORCHESTRIX_ADDR="+strings.TrimPrefix(url, "http://"))
 	}
 	env = append(env, p.env...)
-	return start(p.t, p.binaries+name, append(env, p.own[name]...)) // the last of a name counts
+	return start(p.t, p.binaries+name, append(env, p.own[name]...)) // the last value of a name counts
 }
 
 func (p *platform) services() []*program { return []*program{p.command, p.projection, p.query} }
@@ -109,7 +109,7 @@ func (p *platform) send(file string) (string, error) {
 	return string(out), err
 }
 
-// answer is what a service said.
+// answer is the response of a service.
 type answer struct {
 	Status int
 	Header http.Header

@@ -58,7 +58,7 @@ func newDisk(t testing.TB) *disk {
 	return d
 }
 
-// cutPower stops everything from reaching the disk, from one moment to the next. What was not synced is lost.
+// cutPower stops all writes to the disk. Data that was not synced is lost.
 func (d *disk) cutPower() {
 	d.t.Helper()
 	const (
@@ -77,7 +77,7 @@ func (d *disk) cutPower() {
 	}
 }
 
-// again mounts the file system as after a restart of the machine.
+// again mounts the file system as a restart of the machine does.
 func (d *disk) again() {
 	d.t.Helper()
 	if out, err := exec.Command("umount", d.dir).CombinedOutput(); err != nil {
@@ -142,8 +142,8 @@ func cutWhileWriting(t *testing.T, syncInterval string) (acknowledged, lost int)
 			for n := 0; ; n++ {
 				next, err := log.Append(ctx, revision, thing(w, n))
 				if err != nil || cut.Load() {
-					// The power is cut. A machine without it answers nothing more; one that only lost its file system does, and
-					// an fsync that was under way just then may have been told that all was well.
+					// The power is cut. A machine without power does not answer; one that only lost its file system does, and
+					// an fsync that was in progress may have reported success.
 					return
 				}
 				revision = next
@@ -196,7 +196,7 @@ func TestPowerCut(t *testing.T) {
 	t.Logf("%d commits were acknowledged before the power was cut, %d are lost", acknowledged, lost)
 }
 
-// With relaxed sync it does, which shows that the test can fail.
+// With relaxed sync, a power cut loses acknowledged commits, which shows that the test can fail.
 func TestPowerCutWithRelaxedSync(t *testing.T) {
 	t.Parallel()
 	acknowledged, lost := cutWhileWriting(t, "2m")

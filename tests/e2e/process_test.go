@@ -51,7 +51,7 @@ func build(dir string) error {
 	return nil
 }
 
-// process is a running binary.
+// program is a running binary.
 type program struct {
 	t      testing.TB
 	name   string
@@ -107,7 +107,7 @@ func (p *program) start() {
 	go func() { _ = cmd.Wait(); close(exited) }()
 }
 
-// kill ends the process without a warning, and waits until it is gone.
+// kill kills the process and waits until it has ended.
 func (p *program) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited

@@ -12,7 +12,7 @@ import (
 const smallOrder = `{"customer_id":"C1","customer_name":"Customer","country":"Norway","ordered_at":"2026-01-02","required_at":"2026-02-02","freight":"1.00",
 	"lines":[{"product_id":"p1","product":"Product","unit_price":"10.00","quantity":2,"discount":"0.25"}]}`
 
-// A read that names the position of a command's answer sees the command's effect, every time.
+// A read with the position of a command's response always sees the command's effect.
 func TestReadsSeeWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	const workers, rounds = 4, 250

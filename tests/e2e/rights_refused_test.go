@@ -17,7 +17,7 @@ import (
 	"orchestrix/shared/core"
 )
 
-// checkNATS tries what must not work, and that trying shows what does.
+// checkNATS tries the operations that NATS must refuse, and an allowed one to show that the check can tell them apart.
 func (p *lockedPlatform) checkNATS(t *testing.T) {
 	if logInPostgres() {
 		t.Skip("the log is in Postgres")
@@ -62,7 +62,8 @@ func (p *lockedPlatform) checkNATS(t *testing.T) {
 	p.checkStrangers(t)
 }
 
-// checkAnswers has NATS put its answer to a reader into the log. That can't be forbidden; it must not be taken for a commit.
+// checkAnswers makes NATS publish its answer to a reader into the log. NATS cannot forbid that; no service may take the message
+// for a commit.
 func (p *lockedPlatform) checkAnswers(t *testing.T) {
 	if logInPostgres() {
 		t.Skip("the log is in Postgres")
@@ -75,7 +76,7 @@ func (p *lockedPlatform) checkAnswers(t *testing.T) {
 	if err := reader.PublishRequest("$JS.API.STREAM.INFO.ORX_EVENTS_0", fmt.Sprint("orx.evt.0.default.order.forged-", forged), nil); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the log shows what is no commit", func() error {
+	eventually(t, "the log holds the message that is no commit", func() error {
 		out, err := p.tryAs("operator", "verify", "--log-only")
 		if err == nil || !strings.Contains(out, fmt.Sprint("order-forged-", forged)) || !strings.Contains(out, "1 findings") {
 			return errors.New(out)
@@ -84,16 +85,16 @@ func (p *lockedPlatform) checkAnswers(t *testing.T) {
 	})
 	a, err := request(t.Context(), http.MethodGet, fmt.Sprint(p.queryURL, "/v1/streams/order/forged-", forged), "")
 	if err != nil || a.Status == http.StatusOK {
-		t.Errorf("the order that nobody has placed: %v, %v", a, err)
+		t.Errorf("the order that was never placed: %v, %v", a, err)
 	}
 }
 
-// checkStrangers tries to connect without a key, without TLS, and to a server that our authority does not vouch for.
+// checkStrangers tries to connect without a key, without TLS, and to a server with the certificate of another authority.
 func (p *lockedPlatform) checkStrangers(t *testing.T) {
 	ca := nats.RootCAs(filepath.Join(p.keys, "ca.crt"))
 	if conn, err := nats.Connect(p.natsURL, ca); !errors.Is(err, nats.ErrAuthorization) {
 		conn.Close()
-		t.Errorf("a stranger is told %v", err)
+		t.Errorf("a client without a key gets %v", err)
 	}
 	key, err := nats.NkeyOptionFromSeed(filepath.Join(p.keys, "command", "nats.nk"))
 	if err != nil {
@@ -111,7 +112,7 @@ func (p *lockedPlatform) checkStrangers(t *testing.T) {
 	}
 }
 
-// natsUser is a connection that tells what it is refused.
+// natsUser is a connection that reports the refusals of the server.
 type natsUser struct{ *nats.Conn }
 
 func (p *lockedPlatform) natsAs(t *testing.T, user string) natsUser {
@@ -129,7 +130,7 @@ func (p *lockedPlatform) natsAs(t *testing.T, user string) natsUser {
 	return natsUser{conn}
 }
 
-// refused returns the server's refusal of a subject. The server answers in order, so after a round trip all is said.
+// refused returns the server's refusal of a subject. The server answers in order, so after a round trip it has arrived.
 func (u natsUser) refused(subject string) error {
 	if err := u.FlushTimeout(patience); err != nil {
 		return err
@@ -153,11 +154,11 @@ func (u natsUser) subscribe(subject string) error {
 		return err
 	}
 	err = u.refused(subject)
-	_ = s.Unsubscribe() // the server knows none that it has refused
+	_ = s.Unsubscribe() // the server has not kept a refused subscription
 	return err
 }
 
-// checkPostgres tries what must not work.
+// checkPostgres tries the statements that Postgres must refuse.
 func (p *lockedPlatform) checkPostgres(t *testing.T) {
 	everybody := []string{
 		"create table public.mine (n int)", "create role mine", "drop table orchestrix.snapshots", "drop schema orchestrix cascade",

@@ -18,7 +18,7 @@ import (
 	"orchestrix/shared/local/localtest"
 )
 
-// lockedPlatform is a platform whose NATS and Postgres know each service, and let it do its own work alone.
+// lockedPlatform is a platform whose NATS and Postgres authenticate each service and grant it the rights for its own work only.
 type lockedPlatform struct {
 	*platform
 	keys   string // the directory that 'orchestrix keys init' made
@@ -51,7 +51,7 @@ func newLockedPlatform(t *testing.T) *lockedPlatform {
 	return p
 }
 
-// requireRoles skips the test where the database does not let us make roles, and removes them at the end.
+// requireRoles skips the test where the database user may not create roles, and drops the roles at the end.
 func (p *lockedPlatform) requireRoles() {
 	p.t.Helper()
 	conn := p.connect(p.admin)
@@ -81,7 +81,7 @@ func (p *lockedPlatform) requireRoles() {
 	})
 }
 
-// renameRoles gives the roles names of this test.
+// renameRoles prefixes the roles' names, so that tests that run concurrently do not share roles.
 func (p *lockedPlatform) renameRoles() {
 	p.t.Helper()
 	files := []string{"migrate/roles"}
@@ -115,7 +115,7 @@ func (p *lockedPlatform) roleURL(user string) string {
 	return parsed.String()
 }
 
-// startLockedNATS starts NATS as a deployment does, on the rights that were written for it.
+// startLockedNATS starts NATS as a deployment does, with the generated rights.
 func (p *lockedPlatform) startLockedNATS() {
 	p.t.Helper()
 	addr := strings.TrimPrefix(p.natsURL, "nats://")
@@ -135,7 +135,7 @@ include auth.conf
 	p.nats = start(p.t, "nats-server", nil, "-c", file)
 }
 
-// as runs the tool as a user.
+// as runs the tool with the keys of a user.
 func (p *lockedPlatform) as(user string, args ...string) string {
 	p.t.Helper()
 	out, err := p.tryAs(user, args...)
@@ -164,17 +164,17 @@ func (p *lockedPlatform) connect(dsn string) *pgx.Conn {
 	return conn
 }
 
-// Every service does its whole work with no more than its own rights, and is refused everything else.
+// Every service does its whole work with only its own rights, and every other operation is refused.
 func TestServicesWithTheirOwnRights(t *testing.T) {
 	t.Parallel()
 	path := generated(t, 200, 7)
 	want := expect(t, path)
 	p := newLockedPlatform(t)
-	p.startServices() // they wait for who migrates
+	p.startServices() // they wait for the migration
 	services, processAdmin := p.services(), "http://"+localtest.FreeAddr(t)
 	if !logInPostgres() { // processes need the bus
 		linkBank(t)
-		p.binaries = bankBinaries // it waits for an answer for seconds, and not for half a minute
+		p.binaries = bankBinaries // its transfers time out after seconds, not after half a minute
 		services = append(services, p.startService("process", "", processAdmin))
 		p.binaries = ""
 	}
@@ -213,14 +213,14 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	t.Run("an answer of NATS is no event", func(t *testing.T) { p.checkAnswers(t) })
 }
 
-// useBus sends a command for later, and deals with a message that is none.
+// useBus sends an asynchronous command, and drops a dead letter.
 func (p *lockedPlatform) useBus() {
 	p.t.Helper()
 	if logInPostgres() {
 		return
 	}
-	if o := outcomeAt(p.t, p.commandURL, later(p.t, p.commandURL, "account/later/open", "open-later", openAccount)); o.field("status") != "accepted" {
-		p.t.Errorf("the outcome of a command for later is %v", o)
+	if o := statusAt(p.t, p.commandURL, later(p.t, p.commandURL, "account/later/open", "open-later", openAccount)); o.field("status") != "accepted" {
+		p.t.Errorf("the result of an asynchronous command is %v", o)
 	}
 	key, err := nats.NkeyOptionFromSeed(filepath.Join(p.keys, "command", "nats.nk"))
 	if err != nil {
@@ -234,8 +234,8 @@ func (p *lockedPlatform) useBus() {
 	tool(p.t, append([]string{"dead-letters", "drop", fmt.Sprint(again.Number), "--by", "ada", "--reason", "nonsense"}, admin...)...)
 }
 
-// moveMoney has the process service use all that it has rights to: a transfer whose answers come, and one that no account
-// answers, so that its deadline passes and it is undone.
+// moveMoney makes the process service use all of its rights: one transfer with answers, and one that no account answers, so
+// that its deadline passes and the transfer is undone.
 func (p *lockedPlatform) moveMoney(processes *program, admin string) {
 	p.t.Helper()
 	p.post("account/from/open", openAccount)

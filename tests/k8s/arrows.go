@@ -21,13 +21,13 @@ type Arrow struct {
 
 func (a Arrow) String() string { return fmt.Sprintf("%s → %s:%d", a.From, a.To, a.Port) }
 
-// Arrows are a set of them.
+// Arrows are a set of connections.
 type Arrows map[Arrow]bool
 
 func (a Arrows) add(from, to string, port int32) { a[Arrow{from, to, port}] = true }
 
-// Outsiders are the parties outside the namespace that a policy may name: by their namespace, and by the labels of their
-// pods where the policy has to say that.
+// Outsiders are the parties outside the namespace that a policy may name, by their namespace and, where needed, by the
+// labels of their pods.
 var Outsiders = []Party{
 	{Name: "dns", Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}, Ports: ports(53)},
 	{Name: "prometheus", Namespace: "monitoring", Labels: map[string]string{"app.kubernetes.io/name": "prometheus"}},
@@ -43,7 +43,7 @@ const (
 	Network  = "network"
 )
 
-// Needed are the arrows that the programs use, as their configuration says.
+// Needed are the connections that the programs make according to their configuration.
 func Needed(in *Installation) Arrows {
 	need := Arrows{}
 	eachContainer(in, func(_ string, w Workload, container corev1.Container) {
@@ -134,8 +134,8 @@ func needNATS(in *Installation, need Arrows) {
 	}
 }
 
-// needPostgres adds what CloudNativePG's instances do: follow each other, answer the operator and each other about how
-// they are, and ask the API server who is the primary.
+// needPostgres adds what CloudNativePG's instances do: follow each other, report their state to the operator and each other,
+// and ask the API server for the primary.
 func needPostgres(in *Installation, need Arrows) {
 	for _, c := range all[*Cluster](in) {
 		need.add(c.Name, c.Name, 5432)
@@ -168,7 +168,7 @@ func checkArrows(in *Installation) (found []string) {
 	return found
 }
 
-// denies tells whether a policy denies a direction to every pod.
+// denies reports whether a policy denies a direction to every pod.
 func denies(p *policy, direction networkingv1.PolicyType) bool {
 	return len(p.Spec.PodSelector.MatchLabels)+len(p.Spec.PodSelector.MatchExpressions)+len(p.Spec.Ingress)+len(p.Spec.Egress) == 0 &&
 		slices.Contains(p.Spec.PolicyTypes, direction)

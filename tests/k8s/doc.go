@@ -1,3 +1,3 @@
-// Package k8s holds deploy/k8s to the types of Kubernetes and to rules of our own, without a cluster. The folder
-// cluster tries the same manifests on the real thing.
+// Package k8s checks deploy/k8s against the types of Kubernetes and rules of the project, without a cluster. The folder
+// cluster tests the same manifests on real Kubernetes.
 package k8s

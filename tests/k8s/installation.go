@@ -21,13 +21,13 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// Installation is what an overlay renders to, decoded.
+// Installation holds the decoded objects of a rendered overlay.
 type Installation struct {
 	Objects   []runtime.Object
 	Workloads []Workload
 }
 
-// Workload is whatever makes pods.
+// Workload is an object that creates pods.
 type Workload struct {
 	Kind, Name string
 	Selector   *metav1.LabelSelector // nil: a Job, which makes its own
@@ -84,7 +84,7 @@ func workload(object runtime.Object) *Workload {
 	case *batchv1.Job:
 		return &Workload{Kind: "Job", Name: o.Name, Pod: o.Spec.Template}
 	case *appsv1.DaemonSet, *appsv1.ReplicaSet, *batchv1.CronJob, *corev1.Pod:
-		panic(fmt.Sprintf("no rule looks at a %T", o)) // what makes pods must not slip by
+		panic(fmt.Sprintf("no rule looks at a %T", o)) // an object that creates pods must not be missed
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (in *Installation) configMap(name string) *corev1.ConfigMap {
 	return nil
 }
 
-// environment is what a container finds in its environment; a value that comes from a Secret is empty.
+// environment is the environment of a container by name; a value from a Secret is empty.
 func (in *Installation) environment(c corev1.Container) map[string]string {
 	found := map[string]string{}
 	for _, from := range c.EnvFrom {

@@ -8,9 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// What we use of two operators' types. Their own Go modules would bring hundreds of packages (KEDA), or can't be had
-// everywhere (CloudNativePG); a field that is missing here breaks the strict decoding, and is then added after a look
-// into the operator's reference.
+// The used fields of two operators' types. Their own Go modules bring hundreds of packages (KEDA) or are not available
+// everywhere (CloudNativePG). A field that is missing here breaks the strict decoding: add it from the operator's
+// reference.
 
 // ScaledObject is KEDA's.
 type ScaledObject struct {
@@ -40,7 +40,7 @@ type ScaleTarget struct {
 	Name string `json:"name"`
 }
 
-// ScaleTrigger is what a [ScaledObject] looks at.
+// ScaleTrigger is a metric that a [ScaledObject] scales by.
 type ScaleTrigger struct {
 	Type       string                         `json:"type"`
 	MetricType autoscalingv2.MetricTargetType `json:"metricType"`
@@ -94,7 +94,7 @@ type ClusterStorage struct {
 	Size string `json:"size"`
 }
 
-// DeepCopyObject is needed by the decoder; nothing here is ever changed, so the object itself will do.
+// DeepCopyObject is needed by the decoder. No object is modified, so it returns the object itself.
 func (s *ScaledObject) DeepCopyObject() runtime.Object { return s }
 
 // DeepCopyObject is as that of [ScaledObject].

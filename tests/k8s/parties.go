@@ -5,8 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// Party is what has pods that connect, or are connected to: a workload, a cluster of Postgres, or a client outside the
-// namespace.
+// Party is one end of connections: a workload, a cluster of Postgres, or a client outside the namespace.
 type Party struct {
 	Name, Namespace string
 	Labels          map[string]string

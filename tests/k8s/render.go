@@ -26,7 +26,7 @@ func (v Variant) String() string {
 	return strings.Join(append([]string{v.Overlay}, v.Components...), "+")
 }
 
-// Installations are the overlays, as they are and with each component that an operator may add.
+// Installations are the overlays, unchanged and with each component that an operator may add.
 var Installations = []Variant{
 	{"dev", nil},
 	{"dev", []string{"monitoring", "telemetry", "ingress"}},

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Rule is something that every installation must hold.
+// Rule is an invariant of every installation.
 type Rule struct {
 	Name string
 	// Check returns what breaks the rule, one sentence each, beginning with the object.
 	Check func(in *Installation) []string
 }
 
-// Rules are all of them.
+// Rules are all rules.
 var Rules = []Rule{
 	{"images are pinned", checkImages},
 	{"containers are bounded", checkResources},
@@ -29,7 +29,7 @@ var Rules = []Rule{
 	{"only needed arrows", checkArrows},
 }
 
-// Broken is what breaks the rules, one line each.
+// Broken returns the violations of the rules, one line each.
 func Broken(in *Installation) []string {
 	var broken []string
 	for _, rule := range Rules {
@@ -41,14 +41,14 @@ func Broken(in *Installation) []string {
 	return broken
 }
 
-// complaints gathers what a rule finds.
+// complaints collects the violations of a rule.
 type complaints []string
 
 func (c *complaints) add(subject any, format string, args ...any) {
 	*c = append(*c, fmt.Sprintf("%v %s", subject, fmt.Sprintf(format, args...)))
 }
 
-// require complains where a condition does not hold.
+// require adds a complaint where a condition does not hold.
 func (c *complaints) require(holds bool, subject any, format string, args ...any) {
 	if !holds {
 		c.add(subject, format, args...)

@@ -18,7 +18,7 @@ import (
 // foreign are the variables that libraries and the Go runtime read.
 var foreign = regexp.MustCompile(`^(OTEL_[A-Z0-9_]+|GOMEMLIMIT|PGUSER|PGPASSFILE)$`)
 
-// help asks a program of ours about itself, once.
+// help returns the output of a service's -h; it runs each service once.
 var help = func() func(program string) (string, error) {
 	var mu sync.Mutex
 	texts := map[string]func() (string, error){}
@@ -50,8 +50,8 @@ func askHelp(program string) (string, error) {
 
 var variableName = regexp.MustCompile(`\b[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\b`)
 
-// variables are the names that a program of ours reads, as its own help says. The Job that migrates shares the
-// configuration of the services, of which it may leave out what it has no use for.
+// variables are the environment variables that a service reads, from its help. The Job that migrates shares the
+// configuration of the services, and may leave out variables that it does not need.
 func variables(program string) ([]string, error) {
 	text, err := help(program)
 	if err != nil {
@@ -121,7 +121,7 @@ func checkSecrets(in *Installation) (found []string) {
 
 var metricName = regexp.MustCompile(`\borchestrix_[a-z_]+`)
 
-// checkMetrics: what an autoscaler asks Prometheus for is a metric that the services promise.
+// checkMetrics: an autoscaler queries Prometheus only for documented metrics.
 func checkMetrics(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	documented, err := os.ReadFile("../../docs/metrics.md")

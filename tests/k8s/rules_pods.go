@@ -111,7 +111,7 @@ func checkProbes(in *Installation) (found []string) {
 			probe      *corev1.Probe
 		}{
 			{"startup", "/healthz", container.StartupProbe},
-			{"liveness", "/healthz", container.LivenessProbe}, // a restart mends no dependency
+			{"liveness", "/healthz", container.LivenessProbe}, // a restart does not repair a dependency
 			{"readiness", "/readyz", container.ReadinessProbe},
 		} {
 			if p.probe == nil {
@@ -131,7 +131,7 @@ func checkProbes(in *Installation) (found []string) {
 	return found
 }
 
-// checkStopping: a pod has the time to say goodbye, do what is in hand, and end.
+// checkStopping: a pod has enough time to become unready, complete the work in flight, and end.
 func checkStopping(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	for _, w := range in.Workloads {

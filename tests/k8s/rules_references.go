@@ -11,7 +11,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// checkReferences: whatever an object names is there. Secrets are made by the operator, and not checked.
+// checkReferences: every object that another one names exists. Secrets are created by the operator, and not checked.
 func checkReferences(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	var accounts []string
@@ -98,7 +98,7 @@ func servicePort(s *corev1.Service, nameOrNumber string) (corev1.ServicePort, bo
 	return s.Spec.Ports[i], true
 }
 
-// checkSelectors: each selector means one workload, and each port is one of its ports.
+// checkSelectors: each selector selects one workload, and each port is one of its ports.
 func checkSelectors(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	one := func(subject any, selector *metav1.LabelSelector) (Workload, bool) {
@@ -137,7 +137,7 @@ func checkSelectors(in *Installation) (found []string) {
 	return append(found, checkPorts(in)...)
 }
 
-// checkPorts: a service listens where its container says that it does.
+// checkPorts: the address that a service listens on matches the port of its container.
 func checkPorts(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	eachContainer(in, func(where string, w Workload, container corev1.Container) {

@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// breaks are likely mistakes in a manifest. Each must be found, and reported in words that help.
+// breaks are likely mistakes in a manifest. Each must be found, with a message that explains it.
 var breaks = map[string]struct {
 	overlay        string
 	components     []string
 	file, old, new string
-	want           string // what must be said
+	want           string // part of the message
 }{
 	"no tag": {
 		"dev", nil, "overlays/dev/kustomization.yaml", "newTag: dev", "newName: orchestrix",
@@ -279,7 +279,7 @@ func TestEveryRuleCanBeBroken(t *testing.T) {
 	}
 }
 
-// A rule that no mistake in the table breaks might hold whatever is written.
+// A rule that no mistake in the table breaks may never fail.
 func TestEveryRuleIsBrokenOnce(t *testing.T) {
 	t.Parallel()
 	for _, rule := range Rules {

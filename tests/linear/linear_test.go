@@ -84,6 +84,7 @@ func history(t *testing.T, kind string, commands int, seed uint64, kills bool) [
 	var next atomic.Int64
 	var mu sync.Mutex
 	var operations []porcupine.Operation
+	answered := make(chan struct{}, commands)
 	began := time.Now()
 	var running sync.WaitGroup
 	for c := range clients {
@@ -104,26 +105,31 @@ func history(t *testing.T, kind string, commands int, seed uint64, kills bool) [
 				mu.Lock()
 				operations = append(operations, porcupine.Operation{ClientId: c, Input: in, Output: out, Call: int64(call), Return: int64(returned)})
 				mu.Unlock()
+				answered <- struct{}{}
 			}
 		})
 	}
-	stop := make(chan struct{})
 	var killing sync.WaitGroup
 	if kills {
-		killing.Go(func() { killRepeatedly(servers, stop, rand.New(rand.NewPCG(seed, clients))) })
+		killing.Go(func() {
+			n := killRepeatedly(servers, answered, rand.New(rand.NewPCG(seed, clients)))
+			t.Logf("%d kills", n)
+		})
 	}
 	running.Wait()
-	close(stop)
+	close(answered)
 	killing.Wait()
 	return operations
 }
 
-func killRepeatedly(servers []*commandService, stop <-chan struct{}, random *rand.Rand) {
-	for {
-		select {
-		case <-stop:
-			return
-		case <-time.After(time.Duration(100+random.IntN(200)) * time.Millisecond):
+// killRepeatedly kills and restarts a random service after every 50 to 149 answers, and returns the number of kills. It
+// counts answers, not time: otherwise a slow machine would kill each service before it is ready.
+func killRepeatedly(servers []*commandService, answered <-chan struct{}, random *rand.Rand) (kills int) {
+	for ; ; kills++ {
+		for range 50 + random.IntN(100) {
+			if _, ok := <-answered; !ok {
+				return kills
+			}
 		}
 		s := servers[random.IntN(len(servers))]
 		s.kill()
@@ -131,11 +137,11 @@ func killRepeatedly(servers []*commandService, stop <-chan struct{}, random *ran
 	}
 }
 
-const attempts = 400 // to send a command, before its client counts its answer as unknown
+const patience = time.Minute // with a command, before its client counts its answer as unknown
 
 // send sends a command to a random service, and retries with the same key where no answer comes.
 func send(ctx context.Context, servers []*commandService, random *rand.Rand, in input, id string) output {
-	for range attempts {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		s := servers[random.IntN(len(servers))]
 		if out, ok := try(ctx, s, in, id); ok {
 			return out
@@ -191,7 +197,7 @@ func seedOf(t *testing.T) uint64 {
 	return seed
 }
 
-// Whatever is killed, each counter behaves as if it had executed all commands one after the other.
+// Under kills of the services, each counter behaves as if it had executed all commands one after the other.
 func TestCommandsAreLinearizable(t *testing.T) {
 	t.Parallel()
 	const commands = 5200

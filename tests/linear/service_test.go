@@ -69,7 +69,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// carelessLog appends at the end of the stream, whatever the expected revision is: the check has to find that.
+// carelessLog appends at the end of the stream and ignores the expected revision: the check must detect that.
 type carelessLog struct{ port.Log }
 
 func (l carelessLog) Append(ctx context.Context, _ core.Revision, c core.Commit) (core.Revision, error) {

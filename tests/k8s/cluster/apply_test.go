@@ -24,8 +24,8 @@ var modules = map[string][]string{
 	"sigs.k8s.io/gateway-api@v1.4.1":                             {"config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"},
 }
 
-// defineResources applies the definitions: those of modules, and our own short one for an operator whose module can't be
-// had.
+// defineResources applies the definitions: those of modules, and a short one of this package for an operator without a Go
+// module.
 func defineResources(t *testing.T, s *server) {
 	t.Helper()
 	files, err := filepath.Glob("crds/*.yaml")
@@ -55,7 +55,7 @@ func defineResources(t *testing.T, s *server) {
 	s.must(t, "", "wait", "--for=condition=Established", "--timeout=120s", "crd", "--all")
 }
 
-// Every overlay with every component is accepted as it is, its pods too, and a second time changes nothing.
+// The API server accepts every overlay with every component unchanged, and its pods; a second apply changes nothing.
 func TestTheManifestsAreAccepted(t *testing.T) {
 	s := startServer(t)
 	defineResources(t, s)
@@ -83,7 +83,7 @@ func (s *server) apply(t *testing.T, in *k8s.Installation, objects [][]byte) {
 	manifests, inNamespace := joined(objects), joined(nil)
 	for i, o := range in.Objects {
 		if _, ok := o.(*corev1.Namespace); ok {
-			s.must(t, string(objects[i]), "apply", "--server-side", "-f", "-") // a dry run would not make it
+			s.must(t, string(objects[i]), "apply", "--server-side", "-f", "-") // a dry run does not create it
 			inNamespace = joined(slices.Delete(slices.Clone(objects), i, i+1))
 		}
 	}
@@ -97,7 +97,7 @@ func (s *server) apply(t *testing.T, in *k8s.Installation, objects [][]byte) {
 		t.Errorf("a second time changes something:\n%v\n%v", first, second)
 	}
 	for _, w := range in.Workloads {
-		// A Deployment is accepted whatever its pods are; so its pods are offered too.
+		// The API server accepts a Deployment with invalid pods, so the test applies a pod of its template too.
 		if _, err := s.kubectl(podOf(t, w), "apply", "--server-side", "--dry-run=server", "-f", "-"); err != nil {
 			t.Errorf("%s: %v", w, err)
 		}
@@ -105,7 +105,7 @@ func (s *server) apply(t *testing.T, in *k8s.Installation, objects [][]byte) {
 	s.refuses(t, in.Workloads[0])
 }
 
-// refuses proves that the namespace restricts its pods at all.
+// refuses checks that the namespace rejects pods without the restrictions of PodSecurity.
 func (s *server) refuses(t *testing.T, w k8s.Workload) {
 	t.Helper()
 	for what, spoil := range map[string]func(*corev1.PodSpec){

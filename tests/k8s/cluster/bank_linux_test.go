@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// bank is a load of transfers from one account to another, whose steps the process service takes: each is requested
-// again and again, with its key, until it is acknowledged.
+// bank is a load of transfers from one account to another, which the process service executes. The client repeats each
+// request, with its key, until it is acknowledged.
 type bank struct {
 	*load
 	requested []string // ids of transfers; guarded by the load's mutex
@@ -32,7 +32,7 @@ func openBank(t *testing.T, l *load) *bank {
 	return b
 }
 
-// start begins to request transfers; they end with the load.
+// start starts the requests for transfers; they end with the load.
 func (b *bank) start(ctx context.Context) {
 	b.clients.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
@@ -71,7 +71,7 @@ func (b *bank) view(t *testing.T, path string) map[string]any {
 
 func euros(n int) string { return fmt.Sprintf("%d.0000", n) }
 
-// check waits until every transfer has ended, and compares what the accounts hold with what was completed.
+// check waits until every transfer has ended, and compares the balances with the completed transfers.
 func (b *bank) check(t *testing.T) {
 	t.Helper()
 	completed := 0 // each moves one euro
@@ -87,14 +87,14 @@ func (b *bank) check(t *testing.T) {
 		}
 		return nil
 	})
-	// What an account did not answer in time is given back. That is right, and it must be rare.
+	// A transfer without an answer in time is refunded. That is correct, and must be rare.
 	if completed < len(b.requested)*9/10 {
 		t.Errorf("only %d of %d transfers were completed", completed, len(b.requested))
 	}
 	t.Logf("%d transfers were requested, %d completed; the accounts hold what was completed, once", len(b.requested), completed)
 }
 
-// killProcesses kills the process service as the kernel would, and waits until the node has started it again and it works.
+// killProcesses kills the process service with SIGKILL, and waits until the node has restarted it and it works.
 func (b *bank) killProcesses(t *testing.T, s *server) {
 	t.Helper()
 	pod := func(path string) string {

@@ -11,8 +11,9 @@ import (
 	"orchestrix/tests/k8s"
 )
 
-// The dev overlay comes up on a real node that enforces its policies, keeps strangers out, takes commands, and loses nothing while each of its pods is deleted, while the
-// process service is killed, and while its services are updated, all under load: orders, and transfers of money.
+// The dev overlay becomes ready on a real node that enforces its policies, refuses connections of other pods, and executes
+// commands. Under a load of orders and transfers, no acknowledged command is lost while each pod is deleted, the process
+// service is killed, and the services are updated.
 func TestTheDevOverlayLosesNothing(t *testing.T) {
 	inNamespaces(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -79,7 +80,7 @@ func sendNorthwind(t *testing.T, l *load, tool string) {
 	t.Logf("%d orders of Northwind are in the views", placed)
 }
 
-// installDev does what the README says.
+// installDev runs the commands of the README.
 func installDev(t *testing.T, s *server, dir string) *k8s.Installation {
 	t.Helper()
 	keys := filepath.Join(dir, "keys")
@@ -103,7 +104,7 @@ func installDev(t *testing.T, s *server, dir string) *k8s.Installation {
 	return in
 }
 
-// rolledOut waits until everything is as the manifests say, and ready.
+// rolledOut waits until every workload is updated and ready.
 func (s *server) rolledOut(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"statefulset/nats", "statefulset/postgres", "deployment/command", "deployment/query", "deployment/projection", "deployment/process"} {
@@ -111,7 +112,7 @@ func (s *server) rolledOut(t *testing.T) {
 	}
 }
 
-// tell shows what the cluster knows of what went wrong in a namespace.
+// tell logs the pods, events and logs of a namespace.
 func (s *server) tell(t *testing.T, namespace string) {
 	t.Helper()
 	for _, args := range []string{"get pods -o wide", "describe pods", "get events --sort-by=.lastTimestamp"} {

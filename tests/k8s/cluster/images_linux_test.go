@@ -15,8 +15,7 @@ import (
 	"testing"
 )
 
-// image is a container image that is made here, since no registry can be reached: files of this machine, and what to
-// run of them.
+// image is a container image that the test builds from files of this machine, since no registry can be reached.
 type image struct {
 	name       string
 	files      map[string]string // from the path in the image to the one here
@@ -74,7 +73,7 @@ func addTree(t *testing.T, w *tar.Writer, name, source string) {
 		}
 		content, err := os.ReadFile(path)
 		if os.IsNotExist(err) {
-			return nil // a link to what is not installed
+			return nil // a dangling link
 		}
 		if err == nil {
 			add(t, w, name+strings.TrimPrefix(path, root), content, 0o755)
@@ -103,7 +102,7 @@ func build(t *testing.T, module, dir string, packages ...string) {
 	}
 }
 
-// images builds what the dev overlay runs, and writes their archives into a directory.
+// images builds the images of the dev overlay, and writes their archives into a directory.
 func images(t *testing.T, dir string) []string {
 	t.Helper()
 	bin := filepath.Join(dir, "bin")
@@ -136,7 +135,7 @@ func archives(t *testing.T, dir string, all []image) []string {
 
 var library = regexp.MustCompile(`(/\S+) \(0x`)
 
-// postgresImage is Postgres as it is installed here, under the name of the official image.
+// postgresImage is the installed Postgres under the name of the official image.
 func postgresImage(t *testing.T, start string) image {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*")

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// load sends orders until it is checked: each again and again, with its key, until it is acknowledged.
+// load sends orders until check ends it. It repeats each request, with its key, until it is acknowledged.
 type load struct {
 	command, query       string // URLs
 	stop                 context.CancelFunc
@@ -22,7 +22,7 @@ type load struct {
 
 	mu        sync.Mutex
 	positions map[string]string // of acknowledged orders
-	last      string            // what failed last
+	last      string            // the last failure
 }
 
 const clients = 4
@@ -35,7 +35,7 @@ func newLoad(t *testing.T, s *server) *load {
 	return &load{command: url("command"), query: url("query"), positions: map[string]string{}}
 }
 
-// start begins to send. The context ends with the load.
+// start starts to send. The context ends with the load.
 func (l *load) start(t *testing.T) context.Context {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -75,12 +75,12 @@ func (l *load) sendUntilAcknowledged(ctx context.Context, command, body string) 
 		l.last = err.Error()
 		l.mu.Unlock()
 		l.failed.Add(1)
-		time.Sleep(100 * time.Millisecond) // not to flood what is down
+		time.Sleep(100 * time.Millisecond) // no flood of retries
 	}
 	return "", false
 }
 
-// post ends what it has begun, also when the load ends.
+// post completes its request also when the load ends.
 func (l *load) post(url, key, body string) (position string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -102,7 +102,7 @@ func (l *load) post(url, key, body string) (position string, err error) {
 	return response.Header.Get("Orchestrix-Position"), err
 }
 
-// progress waits until so many more commands have been acknowledged.
+// progress waits until the given number of further commands are acknowledged.
 func (l *load) progress(t *testing.T, more int64) {
 	t.Helper()
 	from := l.acknowledged.Load()
@@ -121,7 +121,7 @@ func (l *load) end() {
 	l.clients.Wait()
 }
 
-// check ends the load and compares the log and the view with what was acknowledged.
+// check ends the load and compares the log and the view with the acknowledged commands.
 func (l *load) check(t *testing.T) {
 	t.Helper()
 	l.end()

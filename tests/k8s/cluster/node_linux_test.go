@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// inNamespaces runs a test in namespaces of its own: outside it starts itself again there, and reports how that went.
+// inNamespaces runs a test in namespaces of its own: the process outside starts itself in new ones and reports the result.
 func inNamespaces(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	if os.Getenv("ORCHESTRIX_K8S") == "" {
@@ -55,7 +55,7 @@ const nodeAddr = "10.77.0.1"
 // enter makes the namespaces usable.
 func enter(t *testing.T) {
 	t.Helper()
-	must(t, syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SLAVE, "")) // nothing that is mounted here shows outside
+	must(t, syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SLAVE, "")) // no mount is visible outside
 	must(t, syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SHARED, ""))
 	must(t, syscall.Mount("proc", "/proc", "proc", 0, ""))
 	for _, args := range [][]string{
@@ -167,7 +167,7 @@ conf_dir = %q
 	return socket
 }
 
-// ctr tells a containerd to do something with what belongs to Kubernetes.
+// ctr runs the client of containerd in the namespace of Kubernetes.
 func ctr(ctx context.Context, socket string, args ...string) error {
 	out, err := exec.CommandContext(ctx, "ctr", append([]string{"-a", socket, "-n", "k8s.io"}, args...)...).CombinedOutput()
 	if err != nil {

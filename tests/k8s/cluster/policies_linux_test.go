@@ -22,17 +22,17 @@ import (
 
 const namespace = "orchestrix"
 
-// A stranger is in a namespace that no policy names, and nobody in ours without a label. The network is that of NATS and
-// Postgres where they are there already.
+// stranger is a pod in a namespace that no policy names; unlabelled is one in our namespace without a label. The network is that
+// of an existing NATS and Postgres.
 var (
-	stranger = k8s.Party{Name: "stranger", Namespace: "elsewhere", Ports: []corev1.ContainerPort{{ContainerPort: 443}, {ContainerPort: 8080}}}
-	nobody   = k8s.Party{Name: "nobody", Namespace: namespace}
-	network  = k8s.Party{Name: k8s.Network, Namespace: "beyond", Ports: []corev1.ContainerPort{{ContainerPort: 4222}, {ContainerPort: 5432}}}
+	stranger   = k8s.Party{Name: "stranger", Namespace: "elsewhere", Ports: []corev1.ContainerPort{{ContainerPort: 443}, {ContainerPort: 8080}}}
+	unlabelled = k8s.Party{Name: "unlabelled", Namespace: namespace}
+	network    = k8s.Party{Name: k8s.Network, Namespace: "beyond", Ports: []corev1.ContainerPort{{ContainerPort: 4222}, {ContainerPort: 5432}}}
 )
 
-// Where policies are enforced, a connection can be made if the configuration of the programs needs it, and no other: for
-// each overlay, alone and with all components, tried from each pod to each port. The pods stand in for the real ones, with
-// their labels and ports, and there are some of those that policies name outside.
+// Where policies are enforced, the connections that the configuration of the programs needs succeed, and all others fail: for
+// each overlay, alone and with all components, from each pod to each port. Substitutes with the labels and ports of the
+// real pods, and of clients outside that policies name, try the connections.
 func TestOnlyNeededConnectionsCanBeMade(t *testing.T) {
 	inNamespaces(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -42,7 +42,7 @@ func TestOnlyNeededConnectionsCanBeMade(t *testing.T) {
 		outsiders := append(slices.Clone(k8s.Outsiders), stranger, network)
 		for _, p := range outsiders {
 			if p.Name != "dns" { // which is there
-				s.standIn(t, p, p.Name)
+				s.startSubstitute(t, p, p.Name)
 			}
 		}
 		for _, i := range k8s.Installations {
@@ -56,7 +56,7 @@ func TestOnlyNeededConnectionsCanBeMade(t *testing.T) {
 func (s *server) tryPolicies(t *testing.T, i k8s.Variant, outsiders []k8s.Party) {
 	in, objects := render(t, i)
 	need := k8s.Needed(in)
-	insiders := append(k8s.Insiders(in), nobody)
+	insiders := append(k8s.Insiders(in), unlabelled)
 	for n, o := range in.Objects {
 		if _, ok := o.(*corev1.Namespace); ok {
 			s.must(t, string(objects[n]), "apply", "--server-side", "-f", "-")
@@ -66,13 +66,13 @@ func (s *server) tryPolicies(t *testing.T, i k8s.Variant, outsiders []k8s.Party)
 		s.must(t, "", "-n", namespace, "delete", "networkpolicies,pods", "--all", "--timeout=280s")
 	})
 	for _, p := range insiders {
-		s.standIn(t, p, p.Name)
+		s.startSubstitute(t, p, p.Name)
 		if slices.ContainsFunc(slices.Collect(maps.Keys(need)), func(a k8s.Arrow) bool { return a.From == p.Name && a.To == p.Name }) {
-			s.standIn(t, p, p.Name+"-2")
+			s.startSubstitute(t, p, p.Name+"-2")
 		}
 	}
 	parties := slices.Concat(insiders, outsiders)
-	s.checkConnections(t, parties, func(_, _ k8s.Party, _ int32) bool { return true }) // so it is the policies that deny
+	s.checkConnections(t, parties, func(_, _ k8s.Party, _ int32) bool { return true }) // without policies: a later refusal is theirs
 	there, err := s.members([]k8s.Party{network})
 	must(t, err)
 	networks := strings.NewReplacer("198.51.100.0/24", there[0].address+"/32", "203.0.113.0/24", there[0].address+"/32") // as in the overlay
@@ -84,8 +84,8 @@ func (s *server) tryPolicies(t *testing.T, i k8s.Variant, outsiders []k8s.Party)
 	s.checkConnections(t, parties, needs(need))
 }
 
-// needs tells whether a connection can be made where no other than the needed ones can be: what goes on outside the
-// namespace is not ours to deny.
+// needs reports whether a connection must succeed: a needed one, and one to a party outside the namespace that no policy of
+// the namespace controls.
 func needs(need k8s.Arrows) func(from, to k8s.Party, port int32) bool {
 	return func(from, to k8s.Party, port int32) bool {
 		outside := to.Namespace != namespace
@@ -94,28 +94,28 @@ func needs(need k8s.Arrows) func(from, to k8s.Party, port int32) bool {
 	}
 }
 
-// keepOut tries connections to the pods that are really there, from some that no policy knows.
+// keepOut tries connections to the real pods from pods that no policy allows.
 func (s *server) keepOut(t *testing.T, in *k8s.Installation) {
 	t.Helper()
-	s.standIn(t, stranger, stranger.Name)
-	s.standIn(t, nobody, nobody.Name)
-	s.checkConnections(t, slices.Concat(k8s.Insiders(in), k8s.Outsiders, []k8s.Party{stranger, nobody}), needs(k8s.Needed(in)))
+	s.startSubstitute(t, stranger, stranger.Name)
+	s.startSubstitute(t, unlabelled, unlabelled.Name)
+	s.checkConnections(t, slices.Concat(k8s.Insiders(in), k8s.Outsiders, []k8s.Party{stranger, unlabelled}), needs(k8s.Needed(in)))
 }
 
-// standsInFor is the label of a pod that tries connections in the name of a party.
-const standsInFor = "stands-in-for"
+// partyLabel is the label of a pod that tries connections for a party.
+const partyLabel = "party"
 
-// standIn starts a pod in the name of a party.
-func (s *server) standIn(t *testing.T, p k8s.Party, name string) {
+// startSubstitute starts a pod with the labels and ports of a party.
+func (s *server) startSubstitute(t *testing.T, p k8s.Party, name string) {
 	t.Helper()
 	args, no, user, grace := []string{"listen"}, false, int64(65532), int64(1)
 	if p.Namespace != namespace {
-		user = 0 // some listen where only root may
+		user = 0 // some listen on privileged ports
 	}
 	for _, port := range p.Ports {
 		args = append(args, strconv.Itoa(int(port.ContainerPort)))
 	}
-	labels := map[string]string{standsInFor: p.Name}
+	labels := map[string]string{partyLabel: p.Name}
 	maps.Copy(labels, p.Labels)
 	restricted := user != 0
 	pod := corev1.Pod{
@@ -144,11 +144,11 @@ func (s *server) standIn(t *testing.T, p k8s.Party, name string) {
 type member struct {
 	k8s.Party
 	pod, address string
-	tries        bool // it stands in, and so can try connections
+	tries        bool // it is a substitute, which can try connections
 }
 
-// checkConnections tries to connect from each pod that stands in for a party to each port of all others, until that can
-// be done exactly where it is allowed.
+// checkConnections tries to connect from each substitute to each port of all other parties, until exactly the allowed
+// connections succeed.
 func (s *server) checkConnections(t *testing.T, parties []k8s.Party, allowed func(from, to k8s.Party, port int32) bool) {
 	t.Helper()
 	var tried int
@@ -179,7 +179,7 @@ func (s *server) checkConnections(t *testing.T, parties []k8s.Party, allowed fun
 	t.Logf("%d connections were tried between pods; each is made or denied as it should be", tried)
 }
 
-// members are the pods of parties. Each party that stands in must have one.
+// members are the pods of parties. Each party with a substitute must have one.
 func (s *server) members(parties []k8s.Party) (found []member, err error) {
 	out, err := s.kubectl("", "get", "pods", "-A", "-o", "json")
 	var list corev1.PodList
@@ -187,7 +187,7 @@ func (s *server) members(parties []k8s.Party) (found []member, err error) {
 		err = json.Unmarshal([]byte(out), &list)
 	}
 	for _, pod := range list.Items {
-		name, tries := pod.Labels[standsInFor]
+		name, tries := pod.Labels[partyLabel]
 		i := slices.IndexFunc(parties, func(p k8s.Party) bool {
 			return p.Namespace == pod.Namespace && (tries && name == p.Name || !tries && len(p.Labels) > 0 && holds(pod.Labels, p.Labels))
 		})
@@ -230,7 +230,7 @@ func targets(from member, members []member, allowed func(from, to k8s.Party, por
 	return found
 }
 
-// try connects from a pod to addresses, and tells where that should not be possible, and is, or the other way round.
+// try connects from a pod to addresses, and returns those whose result is not the expected one.
 func (s *server) try(from member, want map[string]target) error {
 	addresses := slices.Sorted(maps.Keys(want))
 	out, err := s.kubectl("", append([]string{"-n", from.Namespace, "exec", from.pod, "--", "/reach", "to"}, addresses...)...)

@@ -62,10 +62,10 @@ func inCache(t *testing.T, name string) (path string, ok bool) {
 // that a node starts is in them and ends with them, and nothing else on this machine sees it.
 const inside = "ORCHESTRIX_K8S_INSIDE"
 
-// server is an API server that runs.
+// server is a running API server.
 type server struct {
-	kube, config     string // the binary, and the file that says how to reach the server
-	dir, accountsKey string // where everything is, and the key that signs the tokens of accounts
+	kube, config     string // the binary, and the kubeconfig
+	dir, accountsKey string // the data directory, and the key that signs the tokens of accounts
 }
 
 // startServer starts etcd and an API server, both on loopback and in a temporary directory, with further arguments for
@@ -137,7 +137,7 @@ func (s *server) must(t *testing.T, input string, args ...string) string {
 	return out
 }
 
-// start starts a program that is ended with the test. What it says is shown if the test fails.
+// start starts a program that is ended with the test. Its output is logged if the test fails.
 func start(t *testing.T, dir, name, binary string, args ...string) {
 	t.Helper()
 	logs, err := os.Create(filepath.Join(dir, name+".log"))

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// others are programs that a cluster needs besides those of Kubernetes, each built from its module as its makers left it.
+// others are programs that a cluster needs besides those of Kubernetes, each built from its unmodified module.
 var others = map[string]string{
 	"coredns":  "github.com/coredns/coredns@v1.14.7",
 	"policies": "sigs.k8s.io/kube-network-policies/cmd@v0.8.0",
 }
 
-// other returns the binary of one of them. It is built once, and kept in the user's cache.
+// other returns the binary of such a program. It is built once, and kept in the user's cache.
 func other(t *testing.T, name string) string {
 	t.Helper()
 	program, version, _ := strings.Cut(others[name], "@")
@@ -37,7 +37,7 @@ func other(t *testing.T, name string) string {
 	return file
 }
 
-// systemImages are the images of them, and those of stand-ins that are built already.
+// systemImages are the images of these programs, and of the substitutes that are built already.
 func systemImages(t *testing.T, bin string) (all []image) {
 	t.Helper()
 	one := func(name, file string) {
@@ -52,7 +52,7 @@ func systemImages(t *testing.T, bin string) (all []image) {
 	return all
 }
 
-// installSystem installs what is in the folder system, and waits until it is ready.
+// installSystem applies the manifests of the folder system, and waits until their pods are ready.
 func (s *server) installSystem(t *testing.T) {
 	t.Helper()
 	for _, file := range glob(t, "system/*.yaml") {

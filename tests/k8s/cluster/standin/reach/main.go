@@ -47,12 +47,12 @@ func listen(port string) error {
 	return nil
 }
 
-// to tries all addresses at once: one that a policy denies answers nothing, and takes the whole time.
+// to tries all addresses concurrently: one that a policy denies runs into the time limit.
 func to(addresses []string) {
 	var tries sync.WaitGroup
 	for _, address := range addresses {
 		tries.Go(func() {
-			connection, err := net.DialTimeout("tcp", address, 3*time.Second) //nolint:noctx,gosec // whatever the test says
+			connection, err := net.DialTimeout("tcp", address, 3*time.Second) //nolint:noctx,gosec // the test chooses the addresses
 			if err == nil {
 				fmt.Println(address)
 				_ = connection.Close()
