@@ -129,21 +129,21 @@ func TestAnotherProgramWithTheProcessIDIsNotStopped(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	stranger := exec.Command("sleep", "600")
-	if err := stranger.Start(); err != nil {
+	other := exec.Command("sleep", "600")
+	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = stranger.Process.Kill()
-		_ = stranger.Wait()
+		_ = other.Process.Kill()
+		_ = other.Wait()
 	})
 	pidFile := filepath.Join(dir, dataName, "postmaster.pid")
-	if err := os.WriteFile(pidFile, []byte(strconv.Itoa(stranger.Process.Pid)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(pidFile, []byte(strconv.Itoa(other.Process.Pid)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 
 	startPG(t, PostgresOptions{Dir: dir, Fast: true})
-	if !isAlive(stranger.Process.Pid) {
+	if !isAlive(other.Process.Pid) {
 		t.Error("the other program was stopped")
 	}
 }
