@@ -7,9 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
@@ -49,15 +47,6 @@ func spread(b *testing.B, workers int, do func(n int64) error) {
 	working.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
 	b.ReportMetric(float64((cpu()-before).Microseconds())/float64(b.N), "cpu-µs/op")
-}
-
-// cpu is the processor time of this process, with the embedded server: the load of the machine hardly changes it.
-func cpu() time.Duration {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // BenchmarkAppend compares an append with a synchronous and an asynchronous publish of the client library.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -150,11 +149,11 @@ func (p *ownPostgres) crash() {
 	if err != nil || pid < 2 {
 		p.t.Fatalf("%s says %q", files[0], first)
 	}
-	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil {
+	if err := quit(pid); err != nil {
 		p.t.Fatalf("kill %d: %v", pid, err)
 	}
 	eventually(p.t, "Postgres is gone", func() error {
-		if syscall.Kill(pid, 0) == nil {
+		if isRunning(pid) {
 			return fmt.Errorf("process %d is there", pid)
 		}
 		return nil

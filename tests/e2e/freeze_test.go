@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"syscall"
 	"testing"
 )
 
@@ -55,7 +54,9 @@ func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	if kind == "command" {
 		awake.urls = []string{b.urls[1-victim]}
 	}
-	b.signal(frozen, syscall.SIGSTOP)
+	if err := suspend(frozen.cmd.Process); err != nil {
+		b.t.Fatalf("suspend %s: %v", frozen.name, err)
+	}
 	var probes []string
 	for n := range freezeProbes {
 		probes = append(probes, b.request(b.t.Context(), awake, random, first+n))
@@ -63,13 +64,8 @@ func (b *bank) freeze(kind string, random *rand.Rand, first int) {
 	if left := b.awaitEnds(probes); len(left) > 0 {
 		b.t.Fatalf("while a %s service was frozen, %v after they were requested, these transfers had not ended: %v", kind, patience, left)
 	}
-	b.signal(frozen, syscall.SIGCONT)
-	b.load.take(awake)
-}
-
-func (b *bank) signal(p *program, s syscall.Signal) {
-	b.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		b.t.Fatalf("%v to %s: %v", s, p.name, err)
+	if err := resume(frozen.cmd.Process); err != nil {
+		b.t.Fatalf("resume %s: %v", frozen.name, err)
 	}
+	b.load.take(awake)
 }

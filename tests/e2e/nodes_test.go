@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -131,14 +130,14 @@ func (n *nodes) current(ctx context.Context, partition int) error {
 	return nil
 }
 
-// pause stops a node in its tracks until resume is called.
-func (n *nodes) pause(node int) (resume func()) {
+// pause freezes a node until unpause is called.
+func (n *nodes) pause(node int) (unpause func()) {
 	n.t.Helper()
 	process := n.servers[node].cmd.Process
-	if err := process.Signal(syscall.SIGSTOP); err != nil {
+	if err := suspend(process); err != nil {
 		n.t.Fatal(err)
 	}
-	return sync.OnceFunc(func() { _ = process.Signal(syscall.SIGCONT) })
+	return sync.OnceFunc(func() { _ = resume(process) })
 }
 
 // cut takes a node's routes away until heal is called.
