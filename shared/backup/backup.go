@@ -12,39 +12,39 @@ import (
 	"orchestrix/shared/port"
 )
 
-// ErrOtherLog says that the directory holds a backup of another log.
+// ErrOtherLog: the directory holds a backup of another log.
 var ErrOtherLog = errors.New("the directory holds a backup of another log")
 
-// Report says what was done.
+// Report is the result of a backup or a restore.
 type Report struct {
-	Commits    uint64   // now
-	Unreadable uint64   // entries that are no commits of any stream: they are named in the backup, and not restored
-	Named      []string // the first of them
+	Commits    uint64   // copied by this call
+	Unreadable uint64   // messages that are no valid commits: the backup lists them, a restore skips them
+	Named      []string // position and error of the first 20 of them
 	Manifest   Manifest
 }
 
-// leftOut are entries that can't be restored.
-type leftOut struct {
+// skipped counts the messages that can't be restored.
+type skipped struct {
 	count uint64
 	named []string
 }
 
 const maxNamed = 20
 
-func (l *leftOut) add(c *core.Commit, why error) {
+func (l *skipped) skip(c *core.Commit, why error) {
 	l.count++
 	if len(l.named) < maxNamed {
 		l.named = append(l.named, fmt.Sprintf("%s: %v", c.Position, why))
 	}
 }
 
-// Progress is told how far the work is. It may be nil.
+// Progress is called with the number of copied commits and their total. It may be nil.
 type Progress func(done, total uint64)
 
 const segmentCommits = 5000
 
-// Write copies what the log holds at this moment, and the directory does not hold yet. It can be interrupted: the next
-// run goes on. It returns [ErrOtherLog], or [port.ErrUnavailable].
+// Write copies the commits that the directory does not hold yet, up to the current end of the log. After an interruption the
+// next call continues. It returns [ErrOtherLog], or [port.ErrUnavailable].
 func Write(ctx context.Context, log port.Feed, dir string, progress Progress) (Report, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return Report{}, err
@@ -59,9 +59,9 @@ func Write(ctx context.Context, log port.Feed, dir string, progress Progress) (R
 	}
 	var errs []error
 	for partition, head := range heads {
-		errs = append(errs, w.partition(ctx, partition, head.Position.Sequence))
+		errs = append(errs, w.writePartition(ctx, partition, head.Position.Sequence))
 	}
-	return Report{Commits: w.done, Unreadable: w.leftOut.count, Named: w.leftOut.named, Manifest: w.manifest}, errors.Join(errs...)
+	return Report{Commits: w.done, Unreadable: w.skipped.count, Named: w.skipped.named, Manifest: w.manifest}, errors.Join(errs...)
 }
 
 type writer struct {
@@ -72,10 +72,10 @@ type writer struct {
 	mu          sync.Mutex
 	manifest    Manifest
 	done, total uint64
-	leftOut     leftOut
+	skipped     skipped
 }
 
-// prepare reads the manifest, or begins one, and makes sure that it is about this log.
+// prepare reads the manifest or creates it, and checks that it belongs to this log.
 func (w *writer) prepare(ctx context.Context) (heads []port.Head, err error) {
 	w.manifest, err = ReadManifest(w.dir)
 	isNew := errors.Is(err, ErrNoBackup)
@@ -97,11 +97,11 @@ func (w *writer) prepare(ctx context.Context) (heads []port.Head, err error) {
 		return heads, w.manifest.write(w.dir)
 	}
 	if len(w.manifest.Partitions) != len(heads) {
-		return nil, fmt.Errorf("%w: that has %d partitions, this one %d; name another directory", ErrOtherLog, len(w.manifest.Partitions), len(heads))
+		return nil, fmt.Errorf("%w: the backup has %d partitions, the log %d; use another directory", ErrOtherLog, len(w.manifest.Partitions), len(heads))
 	}
 	for partition, p := range w.manifest.Partitions {
 		if !p.Created.Equal(heads[partition].Created) || p.Last() > heads[partition].Position.Sequence {
-			return nil, fmt.Errorf("%w: its partition %d was created at %s and ends at %d, this one at %s and %d; name another directory",
+			return nil, fmt.Errorf("%w: partition %d of the backup was created at %s and ends at %d, that of the log at %s and %d; use another directory",
 				ErrOtherLog, partition, p.Created, p.Last(), heads[partition].Created, heads[partition].Position.Sequence)
 		}
 		if err := w.checkEnd(ctx, partition, p); err != nil {
@@ -111,32 +111,33 @@ func (w *writer) prepare(ctx context.Context) (heads []port.Head, err error) {
 	return heads, nil
 }
 
-// checkEnd makes sure that the log holds what the backup of a partition ends with: it may have been set back to an older
-// state, and have gone on with other commits since.
+// checkEnd checks that the log still holds the last commit in the backup of a partition: the log may have been reset to an
+// older state and have got other commits since.
 func (w *writer) checkEnd(ctx context.Context, partition int, p Partition) error {
 	if len(p.Segments) == 0 {
 		return nil
 	}
 	ours, err := p.Segments[len(p.Segments)-1].last(w.dir, partition)
 	if err != nil {
-		return fmt.Errorf("the directory holds a damaged backup, name another one: %w", err)
+		return fmt.Errorf("the backup in the directory is damaged, use another directory: %w", err)
 	}
 	theirs, err := port.CommitAt(ctx, w.log, core.Position{Partition: partition, Sequence: p.Last()})
 	if err == nil {
-		theirs, err = stored(theirs)
+		theirs, err = normalized(theirs)
 	}
 	if err != nil {
 		return err
 	}
 	if ours.Err == nil && theirs.Err == nil && !bytes.Equal(ours.Digest(), theirs.Digest()) {
-		return fmt.Errorf("%w: its partition %d ends at %d with version %d of %s, this one has version %d of %s there: the log was set back since; name another directory",
+		return fmt.Errorf("%w: partition %d of the backup ends at %d with version %d of %s, the log has version %d of %s there: it was reset after the backup; use another directory",
 			ErrOtherLog, partition, p.Last(), ours.Version, ours.Stream, theirs.Version, theirs.Stream)
 	}
 	return nil
 }
 
-// partition writes segment after segment, each of which counts as soon as the manifest names it.
-func (w *writer) partition(ctx context.Context, partition int, until uint64) error {
+// writePartition copies a partition up to a sequence, segment by segment. A segment belongs to the backup as soon as the
+// manifest lists it.
+func (w *writer) writePartition(ctx context.Context, partition int, until uint64) error {
 	var pending []core.Commit
 	after := core.Position{Partition: partition, Sequence: w.manifest.Partitions[partition].Last()}
 	err := port.Walk(ctx, w.log, after, until, func(commits []core.Commit) error {
@@ -144,12 +145,12 @@ func (w *writer) partition(ctx context.Context, partition int, until uint64) err
 		if len(pending) < segmentCommits {
 			return nil
 		}
-		err := w.segment(partition, pending)
+		err := w.addSegment(partition, pending)
 		pending = nil
 		return err
 	})
 	if err == nil && len(pending) > 0 {
-		err = w.segment(partition, pending)
+		err = w.addSegment(partition, pending)
 	}
 	if err != nil {
 		return fmt.Errorf("partition %d: %w", partition, err)
@@ -157,7 +158,7 @@ func (w *writer) partition(ctx context.Context, partition int, until uint64) err
 	return nil
 }
 
-func (w *writer) segment(partition int, commits []core.Commit) error {
+func (w *writer) addSegment(partition int, commits []core.Commit) error {
 	s, err := writeSegment(w.dir, partition, commits)
 	if err != nil {
 		return err
@@ -172,7 +173,7 @@ func (w *writer) segment(partition int, commits []core.Commit) error {
 	w.done += uint64(len(commits))
 	for i := range commits {
 		if commits[i].Err != nil {
-			w.leftOut.add(&commits[i], commits[i].Err)
+			w.skipped.skip(&commits[i], commits[i].Err)
 		}
 	}
 	if w.progress != nil {

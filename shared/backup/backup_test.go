@@ -50,7 +50,7 @@ func stream(n int) core.Stream {
 	return core.Stream{Tenant: core.DefaultTenant, Category: "thing", ID: fmt.Sprint("s", n)}
 }
 
-// history is a stream without what a restore may change.
+// history returns the commits of a stream without their positions and back-pointers, which a restore changes.
 func history(t testing.TB, log port.Log, s core.Stream) (commits []core.Commit) {
 	t.Helper()
 	for c, err := range port.Read(t.Context(), log, s, 0) {
@@ -96,7 +96,7 @@ func streamLog(t testing.TB, partitions int) port.Log {
 	return log
 }
 
-// A log goes into a backup and out of it again, also into one of another kind with another number of partitions.
+// A backup is restored into logs of the same and of another kind, with the same and another number of partitions.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	const streams = 12
@@ -129,13 +129,13 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// dying fails after so many appends.
-type dying struct {
+// failingLog rejects appends after left is empty.
+type failingLog struct {
 	port.Log
 	left chan struct{}
 }
 
-func (d dying) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
+func (d failingLog) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	select {
 	case <-d.left:
 		return d.Log.Append(ctx, expected, c)
@@ -144,7 +144,7 @@ func (d dying) Append(ctx context.Context, expected core.Revision, c core.Commit
 	}
 }
 
-func TestRestoreGoesOnAfterAnInterruption(t *testing.T) {
+func TestAnInterruptedRestoreIsContinued(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	log := memory.NewLog(4)
@@ -155,7 +155,7 @@ func TestRestoreGoesOnAfterAnInterruption(t *testing.T) {
 	for range cap(left) {
 		left <- struct{}{}
 	}
-	if _, err := backup.Restore(t.Context(), dir, dying{target, left}, backup.RestoreOptions{}); !errors.Is(err, port.ErrUnavailable) {
+	if _, err := backup.Restore(t.Context(), dir, failingLog{target, left}, backup.RestoreOptions{}); !errors.Is(err, port.ErrUnavailable) {
 		t.Fatalf("the interrupted restore: %v", err)
 	}
 	if _, err := backup.Restore(t.Context(), dir, target, backup.RestoreOptions{Continue: true}); err != nil {

@@ -16,7 +16,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// foreignLog is a log of one partition, and a way to publish into it as any client of NATS may.
+// foreignLog returns a log of one partition, and a function that publishes into it as any client of NATS may.
 func foreignLog(t testing.TB) (log port.Log, publish func(s core.Stream, version int, data string)) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
@@ -42,8 +42,8 @@ func foreignLog(t testing.TB) (log port.Log, publish func(s core.Stream, version
 	}
 }
 
-// Any client of NATS may write events, without a command id, and may write nonsense. The one is restored, and the other does not
-// keep the rest from being restored.
+// Any client of NATS may write events without a command id, and invalid messages. The events are restored, and the invalid
+// messages are skipped.
 func TestForeignCommitsAreRestored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -74,8 +74,8 @@ func TestForeignCommitsAreRestored(t *testing.T) {
 	}
 }
 
-// A client may use a command id again, long after it was forgotten: that is another command, though the new log gets both at
-// nearly the same time.
+// A client may use a command id again after a long time. That is another command, although a restore appends both within a
+// short time.
 func TestARepeatedCommandIDIsRestored(t *testing.T) {
 	t.Parallel()
 	dir, log := t.TempDir(), memory.NewLog(1)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Manifest says what a backup holds.
+// Manifest lists the content of a backup.
 type Manifest struct {
 	Format     int         `json:"format"` // 1
 	Partitions []Partition `json:"partitions"`
@@ -18,20 +18,20 @@ type Manifest struct {
 
 // Partition is one partition of the log.
 type Partition struct {
-	Created  time.Time `json:"created"` // of the log's partition: another one is another log
+	Created  time.Time `json:"created"` // creation time of the log's partition, which identifies the log
 	Segments []Segment `json:"segments"`
 }
 
 // Segment is one file: JSON lines, compressed by gzip.
 type Segment struct {
 	File    string `json:"file"`
-	First   uint64 `json:"first"` // sequence
+	First   uint64 `json:"first"` // sequence of the first commit
 	Last    uint64 `json:"last"`
 	Commits int    `json:"commits"`
 	SHA256  string `json:"sha256"` // of the file
 }
 
-// Last is the sequence that the backup holds a partition up to.
+// Last is the sequence of the last commit in the backup of the partition, 0 if there is none.
 func (p Partition) Last() uint64 {
 	if len(p.Segments) == 0 {
 		return 0
@@ -39,7 +39,7 @@ func (p Partition) Last() uint64 {
 	return p.Segments[len(p.Segments)-1].Last
 }
 
-// Commits is how many commits the backup holds.
+// Commits is the number of commits in the backup.
 func (m Manifest) Commits() (n uint64) {
 	for _, p := range m.Partitions {
 		for _, s := range p.Segments {
@@ -54,10 +54,10 @@ const (
 	format       = 1
 )
 
-// ErrNoBackup says that a directory holds no backup.
+// ErrNoBackup: a directory holds no backup.
 var ErrNoBackup = errors.New("no backup")
 
-// ReadManifest reads what a directory holds. It returns [ErrNoBackup].
+// ReadManifest reads the manifest in a directory. It returns [ErrNoBackup].
 func ReadManifest(dir string) (Manifest, error) {
 	data, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,12 +71,12 @@ func ReadManifest(dir string) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("%s: %w", filepath.Join(dir, manifestFile), err)
 	}
 	if m.Format != format || len(m.Partitions) == 0 {
-		return Manifest{}, fmt.Errorf("%s: its format is %d, this program knows %d", filepath.Join(dir, manifestFile), m.Format, format)
+		return Manifest{}, fmt.Errorf("%s: its format is %d, this program reads format %d", filepath.Join(dir, manifestFile), m.Format, format)
 	}
 	return m, nil
 }
 
-// write replaces the manifest, in one step that survives a power cut.
+// write replaces the manifest atomically, also in case of a power failure.
 func (m Manifest) write(dir string) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -88,7 +88,7 @@ func (m Manifest) write(dir string) error {
 	})
 }
 
-// replaceFile writes a file beside path, and gives it that name when all of it is on disk.
+// replaceFile writes a file path.part, syncs it, and renames it to path.
 func replaceFile(path string, write func(*os.File) error) (err error) {
 	f, err := os.Create(path + ".part")
 	if err != nil {

@@ -14,25 +14,25 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// ErrNotEmpty says that a log holds commits already.
+// ErrNotEmpty: the log already holds commits.
 var ErrNotEmpty = errors.New("the log is not empty")
 
-// RestoreOptions say how a backup is written back.
+// RestoreOptions are the settings of a restore.
 type RestoreOptions struct {
-	Continue bool // into a log that holds a part of this backup, since an earlier restore was interrupted
+	Continue bool // an interrupted restore: the log may hold a part of this backup
 	Progress Progress
 }
 
-// Restore writes a backup into a log, which may have another number of partitions: sequences and back-pointers are new,
-// all else is kept, and so is the order within each partition of the backup as far as it is one of the log. It checks
-// every checksum before it writes anything. It returns [ErrNotEmpty], [ErrNoBackup], [port.ErrConflict] where the log
-// holds something else, or [port.ErrUnavailable].
+// Restore writes a backup into a log, which may have another number of partitions. Sequences and back-pointers are new; the
+// rest of each commit is kept. Commits of one partition of the backup that come into the same partition of the log keep their
+// order. Restore checks every checksum before it writes. It returns [ErrNotEmpty], [ErrNoBackup], [port.ErrConflict] where
+// the log holds other commits, or [port.ErrUnavailable].
 func Restore(ctx context.Context, dir string, log port.Log, o RestoreOptions) (Report, error) {
 	manifest, err := ReadManifest(dir)
 	if err != nil {
 		return Report{}, err
 	}
-	if err := checkAll(dir, manifest); err != nil {
+	if err := checkSegments(dir, manifest); err != nil {
 		return Report{}, err
 	}
 	if !o.Continue {
@@ -41,16 +41,16 @@ func Restore(ctx context.Context, dir string, log port.Log, o RestoreOptions) (R
 		}
 	}
 	r := &restorer{log: log, total: manifest.Commits(), progress: o.Progress}
-	err = r.run(ctx, mergeByTime(dir, manifest))
-	return Report{Commits: r.done.Load(), Unreadable: r.leftOut.count, Named: r.leftOut.named, Manifest: manifest}, err
+	err = r.restore(ctx, mergeByTime(dir, manifest))
+	return Report{Commits: r.done.Load(), Unreadable: r.skipped.count, Named: r.skipped.named, Manifest: manifest}, err
 }
 
-func checkAll(dir string, m Manifest) error {
+func checkSegments(dir string, m Manifest) error {
 	for _, p := range m.Partitions {
 		next := uint64(1)
 		for _, s := range p.Segments {
 			if s.First < next {
-				return fmt.Errorf("%s: the segment begins at %d, before the one before it ends", s.File, s.First)
+				return fmt.Errorf("%s: the segment starts at %d, before the end of the previous one", s.File, s.First)
 			}
 			next = s.Last + 1
 			if err := s.checkFile(dir); err != nil {
@@ -68,13 +68,14 @@ func checkEmpty(ctx context.Context, log port.Log) error {
 			return err
 		}
 		if head.Position.Sequence > 0 {
-			return fmt.Errorf("%w: it ends at %s; restore into a new one, or go on with an interrupted restore by --continue", ErrNotEmpty, head.Position)
+			return fmt.Errorf("%w: it ends at %s; restore into a new log, or continue an interrupted restore with --continue", ErrNotEmpty, head.Position)
 		}
 	}
 	return nil
 }
 
-// mergeByTime hands over the commits of all partitions: each in its order, and the earliest next one first.
+// mergeByTime yields the commits of all partitions: those of each partition in order, and of their next commits the earliest
+// first.
 func mergeByTime(dir string, m Manifest) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		type head struct {
@@ -123,7 +124,7 @@ func partitionCommits(dir string, partition int, p Partition) iter.Seq2[core.Com
 	}
 }
 
-// restorer appends the commits of each partition in order, and the partitions at the same time.
+// restorer appends the commits of each partition in order, and the partitions concurrently.
 type restorer struct {
 	log      port.Log
 	progress Progress
@@ -131,27 +132,28 @@ type restorer struct {
 	done     atomic.Uint64
 
 	mu      sync.Mutex
-	leftOut leftOut
+	skipped skipped
 }
 
-// leaveOut passes over an entry that any client of NATS may have written: the rest is worth more than it.
-func (r *restorer) leaveOut(c *core.Commit, why error) {
+// skip records a message that can't be restored. Any client of NATS may have written it, so it does not fail the restore.
+func (r *restorer) skip(c *core.Commit, why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.leftOut.add(c, why)
+	r.skipped.skip(c, why)
 }
 
-const ahead = 1000 // commits that wait for one partition
+const laneSize = 1000 // commits queued for one partition
 
-func (r *restorer) run(ctx context.Context, commits iter.Seq2[core.Commit, error]) error {
+// restore appends the commits, with one goroutine for each partition of the log.
+func (r *restorer) restore(ctx context.Context, commits iter.Seq2[core.Commit, error]) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	lanes := make([]chan core.Commit, r.log.Partitions())
 	var appending sync.WaitGroup
 	for i := range lanes {
-		lanes[i] = make(chan core.Commit, ahead)
+		lanes[i] = make(chan core.Commit, laneSize)
 		appending.Go(func() {
-			if err := r.append(ctx, lanes[i]); err != nil {
+			if err := r.appendLane(ctx, lanes[i]); err != nil {
 				cancel(err)
 			}
 		})
@@ -170,13 +172,14 @@ func (r *restorer) run(ctx context.Context, commits iter.Seq2[core.Commit, error
 	return err
 }
 
+// dispatch sends each commit to the lane of its partition.
 func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[core.Commit, error], lanes []chan core.Commit) error {
 	for c, err := range commits {
 		if err != nil {
 			return err
 		}
 		if c.Err != nil {
-			r.leaveOut(&c, c.Err)
+			r.skip(&c, c.Err)
 			continue
 		}
 		select {
@@ -188,7 +191,8 @@ func (r *restorer) dispatch(ctx context.Context, commits iter.Seq2[core.Commit, 
 	return nil
 }
 
-func (r *restorer) append(ctx context.Context, commits <-chan core.Commit) error {
+// appendLane appends the commits of one partition of the log.
+func (r *restorer) appendLane(ctx context.Context, commits <-chan core.Commit) error {
 	ends := map[core.Stream]core.Revision{}
 	for c := range commits {
 		if ctx.Err() != nil {
@@ -196,15 +200,15 @@ func (r *restorer) append(ctx context.Context, commits <-chan core.Commit) error
 		}
 		expected := ends[c.Stream]
 		if c.First() != expected.Version+1 {
-			r.leaveOut(&c, fmt.Errorf("%w: version %d of %s comes after %d", core.ErrCorrupt, c.First(), c.Stream, expected.Version))
+			r.skip(&c, fmt.Errorf("%w: version %d of %s comes after %d", core.ErrCorrupt, c.First(), c.Stream, expected.Version))
 			continue
 		}
-		if core.CheckCommandID(c.Command.ID) != nil { // other clients need not give one
+		if core.CheckCommandID(c.Command.ID) != nil { // other clients may write events without a command id
 			c.Command.ID = "restored-" + c.Position.String()
 		}
 		revision, err := r.appendOne(ctx, expected, c)
 		if errors.Is(err, core.ErrBadToken) || errors.Is(err, core.ErrBadPayload) {
-			r.leaveOut(&c, err)
+			r.skip(&c, err)
 			continue
 		}
 		if err != nil {
@@ -219,14 +223,15 @@ func (r *restorer) append(ctx context.Context, commits <-chan core.Commit) error
 }
 
 const (
-	repetition      = 3 * time.Minute // for longer than that, no log takes a command for one that it has had
-	repetitionPause = 500 * time.Millisecond
+	duplicateLimit = 3 * time.Minute // longer than any log remembers command ids
+	duplicatePause = 500 * time.Millisecond
 )
 
-// appendOne appends a commit. Where a client has used a command id again, long after it was forgotten, the log may take the
-// second command for the first one, which has come only now: it is appended when the log has forgotten that.
+// appendOne appends a commit. A client may have used a command id twice, with a long time in between. The restore appends both
+// commands within a short time, so the log may take the second one for a duplicate of the first. appendOne then retries until
+// the log has forgotten the first one.
 func (r *restorer) appendOne(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
-	for end := time.Now().Add(repetition); ; {
+	for end := time.Now().Add(duplicateLimit); ; {
 		revision, err := r.log.Append(ctx, expected, c)
 		if !errors.Is(err, port.ErrConflict) || time.Now().After(end) {
 			return revision, err
@@ -235,7 +240,7 @@ func (r *restorer) appendOne(ctx context.Context, expected core.Revision, c core
 		if failed != nil || last.Position != expected.Position {
 			return revision, err
 		}
-		if !retry.Sleep(ctx, repetitionPause) {
+		if !retry.Sleep(ctx, duplicatePause) {
 			return revision, context.Cause(ctx)
 		}
 	}

@@ -59,25 +59,25 @@ func (l line) commit(partition int) (core.Commit, error) {
 	return c, cloudevents.Decode(l.Events, &c)
 }
 
-// stored is the commit as it comes out of a backup: the spaces between the tokens of its events are gone.
-func stored(c core.Commit) (core.Commit, error) {
+// normalized returns the commit as read from a backup, where its events have no spaces between the JSON tokens.
+func normalized(c core.Commit) (core.Commit, error) {
 	l, err := newLine(&c)
 	if err != nil {
 		return c, err
 	}
 	var text bytes.Buffer
-	if err := encoder(&text).Encode(l); err != nil {
+	if err := newEncoder(&text).Encode(l); err != nil {
 		return c, err
 	}
-	var again line
-	if err := json.Unmarshal(text.Bytes(), &again); err != nil {
+	var decoded line
+	if err := json.Unmarshal(text.Bytes(), &decoded); err != nil {
 		return c, err
 	}
-	return again.commit(c.Position.Partition)
+	return decoded.commit(c.Position.Partition)
 }
 
-// encoder writes lines, with payloads as they are.
-func encoder(to io.Writer) *json.Encoder {
+// newEncoder returns an encoder that does not escape HTML, so that payloads keep their text.
+func newEncoder(to io.Writer) *json.Encoder {
 	lines := json.NewEncoder(to)
 	lines.SetEscapeHTML(false)
 	return lines
@@ -91,7 +91,7 @@ func writeSegment(dir string, partition int, commits []core.Commit) (Segment, er
 	err := replaceFile(filepath.Join(dir, s.File), func(f *os.File) error {
 		buffered := bufio.NewWriter(io.MultiWriter(f, hash))
 		compressed := gzip.NewWriter(buffered)
-		lines := encoder(compressed)
+		lines := newEncoder(compressed)
 		for i := range commits {
 			l, err := newLine(&commits[i])
 			if err == nil {
@@ -107,7 +107,7 @@ func writeSegment(dir string, partition int, commits []core.Commit) (Segment, er
 	return s, err
 }
 
-// checkFile compares a segment's file with its checksum.
+// checkFile compares the checksum of the segment's file with that of the manifest.
 func (s Segment) checkFile(dir string) error {
 	f, err := os.Open(filepath.Join(dir, s.File))
 	if err != nil {
@@ -134,7 +134,7 @@ func (s Segment) last(dir string, partition int) (last core.Commit, err error) {
 	return last, err
 }
 
-// commits are those of a segment, in order.
+// commits yields the commits of the segment, in order.
 func (s Segment) commits(dir string, partition int) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		f, err := os.Open(filepath.Join(dir, s.File))

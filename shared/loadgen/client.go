@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// requestTimeout is how long an answer may take.
+// requestTimeout bounds the time until the whole response is read.
 const requestTimeout = 30 * time.Second
 
-// Client is one kept-alive connection to an HTTP/1.1 server, for one goroutine: a request costs the machine that
-// makes it as little as it can, since generator and server often share one.
+// Client is one keep-alive connection to an HTTP/1.1 server, for one goroutine. It uses little CPU per request, since the
+// generator and the server often run on the same machine.
 type Client struct {
 	base   *url.URL
 	conn   net.Conn
@@ -24,14 +24,14 @@ type Client struct {
 	writer *bufio.Writer
 }
 
-// Answer is the answer to a request.
+// Answer is the response to a request, with its whole body.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// NewClient returns a client of the server that the URL names; the rest of the URL comes before the path of each request.
+// NewClient returns a client of a server. The path of the URL is the prefix of the paths of all requests.
 func NewClient(server string) (*Client, error) {
 	base, err := url.Parse(server)
 	if err != nil {
@@ -43,7 +43,7 @@ func NewClient(server string) (*Client, error) {
 	return &Client{base: base}, nil
 }
 
-// Request makes a request, to which the caller may add a body.
+// Request returns a new request without a body; the caller may add one.
 func (c *Client) Request(method, path string, header http.Header) (*http.Request, error) {
 	target, err := c.base.Parse(c.base.Path + path)
 	if err != nil {
@@ -55,7 +55,7 @@ func (c *Client) Request(method, path string, header http.Header) (*http.Request
 	return &http.Request{Method: method, URL: target, Host: target.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
 }
 
-// Do sends a request and reads the whole answer. After an error the connection is made anew with the next request.
+// Do sends a request and reads the whole response. After an error the next request opens a new connection.
 func (c *Client) Do(ctx context.Context, r *http.Request) (Answer, error) {
 	if c.conn == nil {
 		if err := c.dial(ctx); err != nil {
@@ -74,7 +74,7 @@ func (c *Client) dial(ctx context.Context) (err error) {
 	defer cancel()
 	port := c.base.Port()
 	if port == "" {
-		port = c.base.Scheme // a service name is as good as a number
+		port = c.base.Scheme // net.Dial accepts the name of a service
 	}
 	addr := net.JoinHostPort(c.base.Hostname(), port)
 	if c.base.Scheme == "https" {
@@ -114,7 +114,7 @@ func (c *Client) exchange(r *http.Request) (Answer, error) {
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: body}, err
 }
 
-// Close closes the connection. The client may go on: the next request opens another one.
+// Close closes the connection. The next request opens a new one.
 func (c *Client) Close() {
 	if c.conn != nil {
 		_ = c.conn.Close()

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-func TestClientKeepsItsConnectionAndMakesANewOneWhereItHasTo(t *testing.T) {
+func TestClientReusesItsConnectionUntilTheServerClosesIt(t *testing.T) {
 	t.Parallel()
-	seen := map[string]int{} // one request at a time
+	seen := map[string]int{} // no lock: the requests are sequential
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		seen[r.RemoteAddr]++
@@ -48,11 +48,11 @@ func TestClientKeepsItsConnectionAndMakesANewOneWhereItHasTo(t *testing.T) {
 	}
 }
 
-func TestClientSaysWhatIsWrong(t *testing.T) {
+func TestClientReturnsErrors(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"", "localhost:8080", "ftp://host", "http://%zz"} {
 		if _, err := NewClient(url); err == nil {
-			t.Errorf("%q is taken for the URL of a server", url)
+			t.Errorf("%q is accepted as the URL of a server", url)
 		}
 	}
 	c, err := NewClient("http://127.0.0.1:1")
@@ -64,6 +64,6 @@ func TestClientSaysWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.Do(context.WithoutCancel(t.Context()), r); err == nil {
-		t.Error("nobody listens, and there is an answer")
+		t.Error("a request to a closed port succeeds")
 	}
 }

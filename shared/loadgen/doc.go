@@ -1,3 +1,3 @@
-// Package loadgen makes load and measures how it is answered: closed-loop, where each worker waits for its answer, and
-// open-loop, where requests are due at a fixed rate whatever becomes of those before them.
+// Package loadgen generates load and measures the latencies of the responses: closed-loop, where each worker waits for its
+// response before it sends the next request, or open-loop, where requests are due at a fixed rate.
 package loadgen

@@ -12,45 +12,45 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// Options say how much load is made. Either Duration or Count ends it, whichever comes first.
+// Options are the settings of a run. It ends after Duration or Count, whichever is reached first.
 type Options struct {
-	Concurrency int           // requests in flight, at most
-	Rate        float64       // requests a second, open-loop; 0 is closed-loop: as many as are answered
-	Duration    time.Duration // 0: no end but Count
-	Count       int64         // 0: no end but Duration
+	Concurrency int           // maximum number of requests in flight
+	Rate        float64       // requests per second, open-loop; 0: closed-loop
+	Duration    time.Duration // 0: unlimited
+	Count       int64         // 0: unlimited
 }
 
-// Do is one request. n counts from 0 through all workers; worker is below Options.Concurrency, and no two calls with
-// one worker overlap.
+// Do sends one request. n is its number in the run, from 0; worker is less than Options.Concurrency, and calls with the same
+// worker do not overlap.
 type Do func(ctx context.Context, worker int, n int64) error
 
-// Report is what came of a run.
+// Report is the result of a run.
 type Report struct {
-	Done    int64 // requests that were answered without an error
+	Done    int64 // requests without an error
 	Failed  int64
-	Err     error // of the first that failed
+	Err     error // of one of the failed requests
 	Elapsed time.Duration
-	// Latencies are those of the requests that did not fail, in microseconds. In an open loop they count from when the
-	// request was due, so that a request that had to wait for its turn shows what its sender would have waited.
+	// Latencies are those of the requests without an error, in microseconds. In an open loop they start when the request was
+	// due, so that they include the time for which it waited for a free worker.
 	Latencies *hdrhistogram.Histogram
 }
 
-// Rate is how many requests were answered a second.
+// Rate is the number of requests without an error per second.
 func (r *Report) Rate() float64 { return float64(r.Done) / r.Elapsed.Seconds() }
 
-// Latency is the given percentile, from 0 to 100.
+// Latency is a percentile of the latencies; percentile is from 0 to 100.
 func (r *Report) Latency(percentile float64) time.Duration {
 	return time.Duration(r.Latencies.ValueAtQuantile(percentile)) * time.Microsecond
 }
 
-// longest is the longest latency that is told from longer ones.
-const longest = 5 * time.Minute
+// maxLatency is the upper limit of the histogram: longer latencies count as this one.
+const maxLatency = 5 * time.Minute
 
 func newHistogram() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1, longest.Microseconds(), 3)
+	return hdrhistogram.New(1, maxLatency.Microseconds(), 3)
 }
 
-// Run makes load until its end, or until ctx ends.
+// Run sends requests until Options end the run, or ctx ends.
 func Run(ctx context.Context, o Options, do Do) *Report {
 	g := &generator{Options: o, do: do, start: time.Now()}
 	if o.Duration > 0 {
@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options, do Do) *Report {
 	for i := range workers {
 		w := &workers[i]
 		w.latencies = newHistogram()
-		working.Go(func() { g.work(ctx, i, w) })
+		working.Go(func() { g.sendRequests(ctx, i, w) })
 	}
 	working.Wait()
 	report := &Report{Elapsed: time.Since(g.start), Latencies: newHistogram()}
@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options, do Do) *Report {
 	return report
 }
 
-// generator is one run.
+// generator is the state of one run.
 type generator struct {
 	Options
 	do    Do
@@ -86,23 +86,24 @@ type generator struct {
 	next  atomic.Int64
 }
 
-// worker is what one of the workers has seen.
+// worker holds the results of one worker.
 type worker struct {
 	latencies *hdrhistogram.Histogram
 	failed    int64
 	err       error
 }
 
-func (g *generator) work(ctx context.Context, i int, w *worker) {
+// sendRequests is the loop of one worker.
+func (g *generator) sendRequests(ctx context.Context, i int, w *worker) {
 	for {
 		n := g.next.Add(1) - 1
-		due, more := g.due(ctx, n)
+		due, more := g.awaitDue(ctx, n)
 		if !more {
 			return
 		}
 		err := g.do(ctx, i, n)
 		if err == nil {
-			_ = w.latencies.RecordValue(min(max(time.Since(due), time.Microsecond), longest).Microseconds())
+			_ = w.latencies.RecordValue(min(max(time.Since(due), time.Microsecond), maxLatency).Microseconds())
 			continue
 		}
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -115,15 +116,15 @@ func (g *generator) work(ctx context.Context, i int, w *worker) {
 	}
 }
 
-// due waits until request n is due, and returns when that was. It reports false where the run has ended.
-func (g *generator) due(ctx context.Context, n int64) (time.Time, bool) {
+// awaitDue waits until request n is due, and returns that time. It returns false when the run has ended.
+func (g *generator) awaitDue(ctx context.Context, n int64) (time.Time, bool) {
 	if g.Count > 0 && n >= g.Count || ctx.Err() != nil {
 		return time.Time{}, false
 	}
 	due := time.Now()
 	if g.Rate > 0 {
 		due = g.start.Add(time.Duration(float64(n) / g.Rate * float64(time.Second)))
-		// What was due before the end is still sent: leaving it out would hide the longest waits.
+		// Requests that were due before the end are still sent: without them the report would miss the longest waits.
 		if !g.end.IsZero() && !due.Before(g.end) || !retry.Sleep(ctx, time.Until(due)) {
 			return due, false
 		}

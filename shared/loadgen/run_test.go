@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestClosedLoopSendsAsManyAsAreAnswered(t *testing.T) {
+func TestClosedLoopWaitsForEachResponse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := Run(t.Context(), Options{Concurrency: 4, Duration: time.Second}, func(context.Context, int, int64) error {
@@ -25,9 +25,9 @@ func TestClosedLoopSendsAsManyAsAreAnswered(t *testing.T) {
 	})
 }
 
-// One request that takes a second holds up those that were due meanwhile: each of them has waited for what was left
-// of that second, and the open loop says so, where a closed loop would have sent fewer.
-func TestOpenLoopCountsFromWhenARequestWasDue(t *testing.T) {
+// One request that takes a second delays those that become due in that second. An open loop includes this delay in their
+// latencies; a closed loop would only send fewer requests.
+func TestOpenLoopMeasuresFromTheDueTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := Run(t.Context(), Options{Concurrency: 1, Rate: 100, Duration: 2 * time.Second}, func(_ context.Context, _ int, n int64) error {

@@ -12,13 +12,14 @@ import (
 	"syscall"
 )
 
-// account is the unprivileged user who runs Postgres for root. Nil stands for ourselves.
+// account is the unprivileged user that Postgres runs as when this process is root. Nil is the user of this process.
 type account struct {
 	name     string
 	uid, gid uint32
 }
 
-// accountFor returns nil unless we are root. An existing cluster is run by its owner, because Postgres insists.
+// accountFor returns nil unless this process is root. For an existing cluster it returns the owner, since Postgres runs as
+// no other user.
 func accountFor(dataDir string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -40,7 +41,7 @@ func accountFor(dataDir string) (*account, error) {
 		}
 		return &account{name: "user " + name, uid: uint32(uid), gid: uint32(gid)}, nil
 	}
-	return nil, fmt.Errorf("%w: Postgres refuses to run as root, and neither of the users postgres and nobody exists; "+
+	return nil, fmt.Errorf("%w: Postgres does not run as root, and neither the user postgres nor the user nobody exists; "+
 		"run as another user, or set %s", ErrNoAccount, DatabaseURLVariable)
 }
 
@@ -51,7 +52,7 @@ func (a *account) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: a.uid, Gid: a.gid}
 }
 
-// own gives a file to the account.
+// own makes the account the owner of a file.
 func (a *account) own(path string) error {
 	if a == nil {
 		return nil
@@ -59,7 +60,7 @@ func (a *account) own(path string) error {
 	return os.Chown(path, int(a.uid), int(a.gid))
 }
 
-// ownTree gives a directory and all that is in it to the account.
+// ownTree makes the account the owner of a directory and of all files below it.
 func (a *account) ownTree(dir string) error {
 	if a == nil {
 		return nil
@@ -79,8 +80,8 @@ func (a *account) suffix() string {
 	return " as " + a.name
 }
 
-// makeReachable makes dir, private to whoever runs Postgres. Its error wraps [ErrUnreachable] if a directory
-// above it is closed to the account.
+// makeReachable creates dir with access for the account alone. Its error wraps [ErrUnreachable] if the account may not enter
+// a directory above it.
 func makeReachable(dir string, a *account) error {
 	if a != nil {
 		blocked, err := blockedAbove(dir, a)
@@ -88,7 +89,7 @@ func makeReachable(dir string, a *account) error {
 			return err
 		}
 		if blocked != "" {
-			return fmt.Errorf("%w: Postgres refuses to run as root, and %s, who runs it instead, may not enter %s; "+
+			return fmt.Errorf("%w: Postgres does not run as root, and %s, which runs it instead, may not enter %s; "+
 				"choose another directory with --%s", ErrUnreachable, a.name, blocked, FlagDataDir)
 		}
 	}
@@ -96,7 +97,7 @@ func makeReachable(dir string, a *account) error {
 		return err
 	}
 	if err := a.own(dir); err != nil {
-		return fmt.Errorf("give the directory to %s: %w", a.name, err)
+		return fmt.Errorf("change the owner of the directory to %s: %w", a.name, err)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return fmt.Errorf("make the directory private: %w", err)
@@ -104,8 +105,8 @@ func makeReachable(dir string, a *account) error {
 	return nil
 }
 
-// makeDirs makes dir and what is missing above it. Made by root, they are open to the one who runs Postgres,
-// whatever the umask says.
+// makeDirs creates dir and the missing directories above it. Those that root creates get mode 0755 under any umask, so that
+// the account can enter them.
 func makeDirs(dir string) error {
 	_, missing := splitExisting(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -132,7 +133,7 @@ func splitExisting(path string) (existing string, missing []string) {
 	}
 }
 
-// blockedAbove is blockedAt for a directory that may be missing, and that will be the account's own.
+// blockedAbove is blockedAt for the parents of a directory that may be missing; the account will own the directory itself.
 func blockedAbove(dir string, a *account) (string, error) {
 	existing, missing := splitExisting(dir)
 	if len(missing) > 0 {
@@ -145,8 +146,8 @@ func blockedAbove(dir string, a *account) (string, error) {
 	return blockedAt(filepath.Dir(resolved), a)
 }
 
-// blockedAt returns the lowest directory from path upwards that the account may not enter, or nothing. It goes by
-// the permission bits alone.
+// blockedAt returns the first directory from path upwards that the account may not enter, or an empty string. It reads only
+// the permission bits, not access control lists.
 func blockedAt(path string, a *account) (string, error) {
 	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {

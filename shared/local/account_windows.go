@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// account has a meaning on Unix only; here it is always nil.
+// account is always nil on Windows, where Postgres runs as the user of this process.
 type account struct{ name string }
 
 func accountFor(string) (*account, error) { return nil, nil }
@@ -29,4 +29,4 @@ func blockedAt(string, *account) (string, error) { return "", nil }
 
 func splitExisting(path string) (string, []string) { return path, nil }
 
-func isOurs(os.FileInfo) bool { return true } // temporary directories are a user's own here
+func isOurs(os.FileInfo) bool { return true } // on Windows each user has a temporary directory

@@ -15,14 +15,14 @@ import (
 	"strings"
 )
 
-// cluster is a private Postgres: its directory, and how its programs are run.
+// cluster is a private Postgres: its directory, and the settings of its programs.
 type cluster struct {
 	dir      string // absolute
 	port     int    // wanted; 0 for any
 	fast     bool
 	log      *slog.Logger
 	lock     *DirLock
-	account  *account // nil runs it as ourselves
+	account  *account // nil: the user of this process
 	bin      string   // where initdb and postgres are
 	password string
 }
@@ -49,14 +49,14 @@ func openCluster(o PostgresOptions) (*cluster, error) {
 	return c, nil
 }
 
-// init makes the cluster unless there is one. It works beside the final place and renames, so that a cluster
-// that is there is always a whole one.
+// init creates the cluster unless it exists. It creates it in another directory and renames that, so that an interrupted
+// initdb leaves no partial cluster.
 func (c *cluster) init(ctx context.Context) error {
-	made, err := clusterMajor(c.dataPath())
+	major, err := clusterMajor(c.dataPath())
 	if err != nil {
 		return err
 	}
-	if made != 0 {
+	if major != 0 {
 		return c.readPassword()
 	}
 	if err := c.newPassword(); err != nil {
@@ -78,13 +78,13 @@ func (c *cluster) init(ctx context.Context) error {
 		return fmt.Errorf("initdb: %w\n%s", err, lastLines(output.Bytes()))
 	}
 	if err := os.Rename(building, c.dataPath()); err != nil {
-		return fmt.Errorf("put the new cluster in place: %w", err)
+		return fmt.Errorf("rename the new cluster: %w", err)
 	}
-	c.log.Info("made a Postgres cluster", "dir", c.dir)
+	c.log.Info("created a Postgres cluster", "dir", c.dir)
 	return nil
 }
 
-// newPassword writes the password where initdb, too, can read it.
+// newPassword writes a new password to a file that initdb can read.
 func (c *cluster) newPassword() error {
 	c.password = rand.Text()
 	if err := os.Remove(c.passwordPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -99,7 +99,7 @@ func (c *cluster) newPassword() error {
 func (c *cluster) readPassword() error {
 	text, err := os.ReadFile(c.passwordPath())
 	if err != nil {
-		return fmt.Errorf("the cluster's password file can't be read (restore it, or move %s away to begin anew): %w",
+		return fmt.Errorf("read the password file of the cluster (restore it, or move %s away to create a new cluster): %w",
 			c.dir, err)
 	}
 	c.password = strings.TrimSpace(string(text))
@@ -117,7 +117,7 @@ func (c *cluster) url(port int, database string) string {
 	return u.String()
 }
 
-// clusterMajor is the major version that made the cluster in dir, 0 if there is no cluster.
+// clusterMajor returns the major version of Postgres that created the cluster in dir, 0 if there is no cluster.
 func clusterMajor(dir string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "PG_VERSION"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -131,7 +131,7 @@ func clusterMajor(dir string) (int, error) {
 	}
 	major, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
-		return 0, fmt.Errorf("%s/PG_VERSION says %q, which is not a version this program knows", dir, text)
+		return 0, fmt.Errorf("%s/PG_VERSION says %q, which is not a version of Postgres", dir, text)
 	}
 	return major, nil
 }

@@ -8,20 +8,20 @@ import (
 	"runtime"
 )
 
-// systemDataDir is where root keeps data, as no user of the machine is kept from entering it.
+// systemDataDir is the data directory of root: every user of the machine can enter its parents.
 const systemDataDir = "/var/lib/orchestrix"
 
-// DefaultDataDir is where this user's data lives when nobody says otherwise:
+// DefaultDataDir returns the default data directory of this user:
 //
 //	Linux     $XDG_DATA_HOME/orchestrix, else ~/.local/share/orchestrix
 //	macOS     ~/Library/Application Support/orchestrix
 //	Windows   %LOCALAPPDATA%\orchestrix
 //
-// Where that is out of reach for the user who runs Postgres for root, it is /var/lib/orchestrix. The directory is
-// not made.
+// For root it is /var/lib/orchestrix where the user that runs Postgres may not enter the directory above. The directory is
+// not created.
 func DefaultDataDir() (string, error) {
 	a, err := accountFor("")
-	if err != nil && !errors.Is(err, ErrNoAccount) { // whether that matters, StartPostgres will tell
+	if err != nil && !errors.Is(err, ErrNoAccount) { // StartPostgres reports it where an account is needed
 		return "", err
 	}
 	dir, err := userDataDir()

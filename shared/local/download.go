@@ -12,7 +12,7 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// versions are the downloadable ones by major version; 0 is for a new cluster.
+// versions are the downloadable versions by major version; 0 is the version of a new cluster.
 var versions = map[int]embeddedpostgres.PostgresVersion{
 	0:  embeddedpostgres.V17,
 	18: embeddedpostgres.V18,
@@ -22,13 +22,13 @@ var versions = map[int]embeddedpostgres.PostgresVersion{
 	14: embeddedpostgres.V14,
 }
 
-// download puts Postgres's programs into dir with embedded-postgres. That library fetches them only on the way
-// to a running server, so it is made to start a throwaway one; what comes of that server doesn't matter (as root
-// it can't start) once the programs are there.
+// download installs the programs of Postgres in dir with embedded-postgres. That library downloads only while it starts a
+// server, so download starts a temporary one. Whether that server starts (as root it can't) does not matter once the
+// programs exist.
 func download(ctx context.Context, dir string, major int) (string, error) {
 	version, ok := versions[major]
 	if !ok {
-		return "", fmt.Errorf("there is no download of Postgres %d", major)
+		return "", fmt.Errorf("Postgres %d is not available for download", major)
 	}
 	port, err := freePort()
 	if err != nil {
@@ -63,7 +63,7 @@ func download(ctx context.Context, dir string, major int) (string, error) {
 	return bin, nil
 }
 
-// archiveDir is where the downloaded archive is kept, for all clusters of this user if possible.
+// archiveDir is the directory of the downloaded archive: the cache of the user, so that all clusters share it, if there is one.
 func archiveDir(dir string) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {

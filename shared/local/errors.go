@@ -3,16 +3,16 @@ package local
 import "errors"
 
 var (
-	// ErrLocked says that another process, or another part of this one, uses the directory.
+	// ErrLocked: another process, or another part of this one, uses the directory.
 	ErrLocked = errors.New("directory is in use")
-	// ErrPortInUse says that something else listens on the wanted address.
+	// ErrPortInUse: another program listens on the address.
 	ErrPortInUse = errors.New("address is in use")
-	// ErrNoPostgres says that no Postgres programs were found or could be had.
+	// ErrNoPostgres: no programs of Postgres were found, and they could not be downloaded.
 	ErrNoPostgres = errors.New("no Postgres to run")
-	// ErrPostgresVersion says that the cluster was made by a major version of Postgres that is not installed.
+	// ErrPostgresVersion: the major version of Postgres that created the cluster is not installed.
 	ErrPostgresVersion = errors.New("wrong Postgres version")
-	// ErrUnreachable says that the unprivileged user who runs Postgres for root can't get to the directory.
+	// ErrUnreachable: the unprivileged user that runs Postgres for root may not enter a parent of the directory.
 	ErrUnreachable = errors.New("directory can't be reached")
-	// ErrNoAccount says that this process is root and there is no unprivileged user to run Postgres as.
+	// ErrNoAccount: this process is root, and there is no unprivileged user to run Postgres as.
 	ErrNoAccount = errors.New("no user to run Postgres as")
 )

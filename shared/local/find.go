@@ -15,11 +15,11 @@ import (
 	"strings"
 )
 
-// finder says where Postgres's programs may be.
+// finder is the search path for the programs of Postgres.
 type finder struct {
-	path  string   // as in PATH: the first hit wins
-	globs []string // behind the path: the newest wins
-	// fetch puts the programs into a directory and returns where; major 0 leaves the version to it.
+	path  string   // a list like PATH: the first match is used
+	globs []string // searched after path: the newest version is used
+	// fetch installs the programs of a major version in dir and returns their directory; 0 is any version.
 	fetch func(ctx context.Context, dir string, major int) (bin string, err error)
 }
 
@@ -41,7 +41,8 @@ type programs struct {
 	major int
 }
 
-// findPrograms settles which programs run the cluster: those of the version that made it, or the first found.
+// findPrograms selects the programs for the cluster: those of the version that created it, or the first ones for a new
+// cluster. It downloads them where none are installed.
 func (c *cluster) findPrograms(ctx context.Context, f finder) error {
 	wanted, err := clusterMajor(c.dataPath())
 	if err != nil {
@@ -55,7 +56,7 @@ func (c *cluster) findPrograms(ctx context.Context, f finder) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return ctx.Err() // nothing was looked at
+		return ctx.Err() // the search was cut short
 	}
 	bin, err := c.downloaded(ctx, f, wanted)
 	if err == nil {
@@ -66,10 +67,10 @@ func (c *cluster) findPrograms(ctx context.Context, f finder) error {
 		return ctx.Err()
 	}
 	if len(found) > 0 {
-		return fmt.Errorf("%w: the cluster was made by Postgres %d, of those installed the first is %d (in %s), and downloading failed (%w); "+
-			"install Postgres %d, or move %s away to begin anew", ErrPostgresVersion, wanted, found[0].major, found[0].bin, err, wanted, c.dir)
+		return fmt.Errorf("%w: the cluster was created by Postgres %d, the first installed version is %d (in %s), and the download failed (%w); "+
+			"install Postgres %d, or move %s away to create a new cluster", ErrPostgresVersion, wanted, found[0].major, found[0].bin, err, wanted, c.dir)
 	}
-	return fmt.Errorf("%w: looked for initdb and postgres on PATH and in %s, and downloading them failed (%w); "+
+	return fmt.Errorf("%w: initdb and postgres are neither on PATH nor in %s, and the download failed (%w); "+
 		"install postgresql, or set %s to a running server", ErrNoPostgres, strings.Join(f.globs, ", "), err, DatabaseURLVariable)
 }
 
@@ -83,7 +84,7 @@ func (c *cluster) installed(ctx context.Context, f finder) []programs {
 	}
 	var packaged []programs
 	for _, glob := range f.globs {
-		dirs, _ := filepath.Glob(glob) // fails on a malformed pattern only, and ours are constants
+		dirs, _ := filepath.Glob(glob) // fails only on a malformed pattern
 		for _, dir := range dirs {
 			if p, ok := c.inspect(ctx, dir); ok {
 				packaged = append(packaged, p)
@@ -96,8 +97,8 @@ func (c *cluster) installed(ctx context.Context, f finder) []programs {
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// inspect reports whether dir holds both programs and the one who is to run them can: it asks for the version as
-// that user, which also finds out wrappers that work for their owner alone.
+// inspect reports whether dir holds both programs and the account can run them. It runs "postgres --version" as the account,
+// since some wrappers work only for their owner.
 func (c *cluster) inspect(ctx context.Context, dir string) (programs, bool) {
 	if !filepath.IsAbs(dir) {
 		return programs{}, false
@@ -112,7 +113,7 @@ func (c *cluster) inspect(ctx context.Context, dir string) (programs, bool) {
 	cmd := probe.command("postgres", "--version")
 	cmd.Stdout = &output
 	if err := runProcess(ctx, cmd); err != nil {
-		c.log.Debug("passed over a Postgres that doesn't run", "dir", dir, "error", err)
+		c.log.Debug("skipped a Postgres that does not run", "dir", dir, "error", err)
 		return programs{}, false
 	}
 	m := versionPattern.FindSubmatch(output.Bytes())
@@ -126,22 +127,22 @@ func (c *cluster) inspect(ctx context.Context, dir string) (programs, bool) {
 // downloaded returns the programs that were downloaded for this cluster, now or earlier.
 func (c *cluster) downloaded(ctx context.Context, f finder, major int) (string, error) {
 	if f.fetch == nil {
-		return "", errors.New("not allowed")
+		return "", errors.New("downloads are disabled")
 	}
 	dir := c.path("binaries")
 	if p, ok := c.inspect(ctx, filepath.Join(dir, "bin")); ok && (major == 0 || major == p.major) {
 		return p.bin, nil
 	}
-	c.log.Info("no installed Postgres fits: downloading one", "to", dir)
+	c.log.Info("no usable Postgres is installed: downloading one", "to", dir)
 	bin, err := f.fetch(ctx, dir, major)
 	if err != nil {
 		return "", err
 	}
 	if err := c.account.ownTree(dir); err != nil {
-		return "", fmt.Errorf("give what was downloaded to %s: %w", c.account.name, err)
+		return "", fmt.Errorf("change the owner of the download to %s: %w", c.account.name, err)
 	}
 	if _, ok := c.inspect(ctx, bin); !ok {
-		return "", fmt.Errorf("what was downloaded to %s doesn't run%s", dir, c.account.suffix())
+		return "", fmt.Errorf("the Postgres downloaded to %s does not run%s", dir, c.account.suffix())
 	}
 	return bin, nil
 }

@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// fakePrograms makes programs that know their version and nothing else.
+// fakePrograms creates programs that only print a version.
 func fakePrograms(t *testing.T, dir string, major int) string {
 	t.Helper()
 	if err := makeDirs(dir); err != nil {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\necho 'postgres (PostgreSQL) " + strconv.Itoa(major) + ".3'\n"
-	// A process that is forked while such a file is open for writing keeps it from being run ("text file busy").
+	// A process forked while such a file is open for writing prevents its execution ("text file busy").
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	for _, name := range []string{"initdb", "postgres"} {
@@ -26,7 +26,7 @@ func fakePrograms(t *testing.T, dir string, major int) string {
 		if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(path, 0o755); err != nil { // whatever the umask says
+		if err := os.Chmod(path, 0o755); err != nil { // the umask may have removed the execute bits
 			t.Fatal(err)
 		}
 	}
@@ -103,13 +103,13 @@ func TestFindDownloadsOnce(t *testing.T) {
 	}
 }
 
-// The download is the real one, with a proxy that isn't there between it and its server.
-func TestNoPostgresIsOneClearSentence(t *testing.T) {
+// The real download runs, with an unreachable proxy.
+func TestNoPostgresIsAnErrorOfOneLine(t *testing.T) {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:1")
 	}
 	t.Setenv("NO_PROXY", "")
-	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // an archive from before would do as well
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // an archive of an earlier download would be used
 	t.Setenv("HOME", t.TempDir())
 	dir := filepath.Join(tempDir(t), "postgres")
 	f := finder{globs: []string{"/nowhere/postgresql/*/bin"}, fetch: download}

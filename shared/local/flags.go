@@ -1,7 +1,7 @@
 package local
 
-// The names of the flags that errors of this package tell people to use. Commands that start these servers
-// define their flags by these names.
+// Names of command line flags that errors of this package mention. Commands that start these servers define their flags with
+// these constants.
 const (
 	FlagDataDir      = "data-dir"
 	FlagNATSAddr     = "nats-addr"

@@ -21,8 +21,8 @@ const (
 	shownLines    = 15
 )
 
-// command prepares one of the programs: as the right user, in a directory which that user can enter, and free of
-// the environment's PG variables, which are about somebody else's server.
+// command prepares one of the programs, to run as the account in a directory that it can enter. It drops the PG variables of
+// the environment, which configure clients of another server.
 func (c *cluster) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(programPath(c.bin, program), args...)
 	cmd.Dir = c.dir
@@ -36,12 +36,12 @@ func (c *cluster) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// launch starts the server and waits until it is ready. Between picking a free port and its use somebody may
-// take it; then another one is tried.
+// launch starts the server and waits until it is ready. Another program may take a free port before Postgres does; then
+// launch tries another one.
 func (c *cluster) launch(ctx context.Context) (*process, int, error) {
 	if c.port != 0 {
 		if err := portFree(loopback(c.port)); err != nil {
-			return nil, 0, fmt.Errorf("%w: can't listen on %s; stop what listens there, or choose another port with --%s: %w",
+			return nil, 0, fmt.Errorf("%w: can't listen on %s; stop the program that listens there, or choose another port with --%s: %w",
 				ErrPortInUse, loopback(c.port), FlagPostgresPort, err)
 		}
 		proc, err := c.launchOn(ctx, c.port)
@@ -77,7 +77,7 @@ func (c *cluster) launchOn(ctx context.Context, port int) (*process, error) {
 	}
 	if err := c.awaitReady(ctx, proc); err != nil {
 		err = errors.Join(err, c.stop(proc))
-		return nil, fmt.Errorf("%w; the end of %s:\n%s", err, c.logPath(), c.logSince(before))
+		return nil, fmt.Errorf("%w; the last lines of %s:\n%s", err, c.logPath(), c.logSince(before))
 	}
 	return proc, nil
 }
@@ -87,10 +87,10 @@ func (c *cluster) serverArgs(port int) []string {
 		"listen_addresses=127.0.0.1",
 		"unix_socket_directories=",
 		"max_connections=300",
-		"logging_collector=off", // some packages turn it on, and the log would end up elsewhere
+		"logging_collector=off", // some packages turn it on, which would write the log to another file
 		"log_destination=stderr",
-		"log_checkpoints=off", // on an idle machine, they would be all there is to read
-		// Statements and details hold what people store, and that is not for a log.
+		"log_checkpoints=off", // they would fill the log of an idle server
+		// Statements and details hold data of users.
 		"log_min_error_statement=panic",
 		"log_error_verbosity=terse",
 	}
@@ -105,14 +105,14 @@ func (c *cluster) serverArgs(port int) []string {
 	return args
 }
 
-// awaitReady asks postmaster.pid, as pg_ctl does: a connection could also reach a stranger on the same port.
+// awaitReady reads postmaster.pid, as pg_ctl does: a connection could reach another server on the same port.
 func (c *cluster) awaitReady(ctx context.Context, proc *process) error {
 	tick := time.NewTicker(readinessPoll)
 	defer tick.Stop()
 	for {
 		select {
 		case <-proc.done:
-			return fmt.Errorf("the server ended before it was ready (%s)", proc.outcome())
+			return fmt.Errorf("the server ended before it was ready (%s)", proc.exitStatus())
 		case <-ctx.Done():
 			return fmt.Errorf("the server is not ready yet: %w", ctx.Err())
 		case <-tick.C:
@@ -123,14 +123,14 @@ func (c *cluster) awaitReady(ctx context.Context, proc *process) error {
 	}
 }
 
-// stop ends the server with a checkpoint, or abruptly where the data does not matter, and waits for it.
+// stop shuts the server down and waits until it has ended. With c.fast it skips the checkpoint.
 func (c *cluster) stop(proc *process) error {
 	select {
 	case <-proc.done:
 		return nil
 	default:
 	}
-	steps := []func() error{func() error { return c.askToStop(proc.pid(), c.fast) }, proc.kill}
+	steps := []func() error{func() error { return c.signalStop(proc.pid(), c.fast) }, proc.kill}
 	for _, step := range steps {
 		if err := step(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return fmt.Errorf("stop Postgres (process %d): %w", proc.pid(), err)
@@ -145,11 +145,11 @@ func (c *cluster) stop(proc *process) error {
 	return fmt.Errorf("stop Postgres: process %d does not end", proc.pid())
 }
 
-// openLog opens the server's log for appending and puts a large one aside.
+// openLog opens the server's log for appending. It renames a large log first.
 func (c *cluster) openLog() (*os.File, error) {
 	if info, err := os.Stat(c.logPath()); err == nil && info.Size() > maxLogSize {
 		if err := os.Rename(c.logPath(), c.logPath()+".1"); err != nil {
-			return nil, fmt.Errorf("put the large log aside: %w", err)
+			return nil, fmt.Errorf("rename the large log: %w", err)
 		}
 	}
 	f, err := os.OpenFile(c.logPath(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
@@ -159,7 +159,7 @@ func (c *cluster) openLog() (*os.File, error) {
 	return f, nil
 }
 
-// logSince is the end of what the server wrote behind an offset.
+// logSince returns the last lines that the server has logged after an offset.
 func (c *cluster) logSince(offset int64) string {
 	text, err := os.ReadFile(c.logPath())
 	if err != nil || int64(len(text)) < offset {

@@ -14,15 +14,14 @@ import (
 // lockName is the lock of a data directory; servers in it have locks of their own.
 const lockName = "orchestrix.lock"
 
-// DirLock is the exclusive use of a directory. The operating system releases it when the process ends, however
-// it ends.
+// DirLock is an exclusive lock on a directory. The operating system releases it when the process ends, even by a signal.
 type DirLock struct {
 	mu   sync.Mutex
 	file *os.File
 }
 
-// LockDir makes the directory if it is missing and takes its lock, the file orchestrix.lock in it. If somebody
-// holds it, the error wraps [ErrLocked] and names the process.
+// LockDir creates the directory if it is missing and locks the file orchestrix.lock in it. If another process holds the lock,
+// the error wraps [ErrLocked] and names the process.
 func LockDir(dir string) (*DirLock, error) {
 	if err := makeDirs(dir); err != nil {
 		return nil, fmt.Errorf("lock data directory: %w", err)
@@ -30,8 +29,8 @@ func LockDir(dir string) (*DirLock, error) {
 	return lockFile(filepath.Join(dir, lockName))
 }
 
-// Unlock gives the directory free. It is harmless twice. The file stays: removing it would let two processes
-// hold locks on two files of the same name.
+// Unlock releases the lock. A second call does nothing. The file stays: after its removal two processes could hold locks on
+// two files of the same name.
 func (l *DirLock) Unlock() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,7 +42,7 @@ func (l *DirLock) Unlock() error {
 	return err
 }
 
-// lockFile takes a lock on path itself and writes our process id into it, for whoever comes second.
+// lockFile locks the file path and writes the id of this process into it, for the error of other processes.
 func lockFile(path string) (*DirLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -76,7 +75,7 @@ func holder(f *os.File) string {
 	text, err := io.ReadAll(io.NewSectionReader(f, 0, 32))
 	pid, convErr := strconv.Atoi(strings.TrimSpace(string(text)))
 	switch {
-	case err != nil || convErr != nil: // taken this moment: the id isn't written yet
+	case err != nil || convErr != nil: // the id is not written yet
 		return "another process"
 	case pid == os.Getpid():
 		return "this process (" + strconv.Itoa(pid) + ") already"

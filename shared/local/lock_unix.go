@@ -19,6 +19,6 @@ func tryLock(f *os.File) error {
 	}
 }
 
-// unlock gives the lock back for every descriptor of the file. A child that is about to be started by others has one for a
-// moment, between fork and exec: closing ours alone would leave the lock with it.
+// unlock releases the lock for every descriptor of the file. A child process has a copy between fork and exec, which would
+// keep the lock if the file were only closed.
 func unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A child that others start has all descriptors of this process for a moment. It must not keep the lock.
-func TestALockThatIsGivenBackIsWithNobody(t *testing.T) {
+// A child process has all descriptors of this process between fork and exec. It must not keep the lock.
+func TestUnlockReleasesCopiesOfTheDescriptor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	lock, err := LockDir(dir)

@@ -9,13 +9,13 @@ import (
 
 const errWouldBlock = windows.ERROR_LOCK_VIOLATION
 
-// tryLock locks one byte far behind the content, because locks are mandatory here and others read the content.
+// tryLock locks one byte far behind the content: locks are mandatory on Windows, and other processes read the content.
 func tryLock(f *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: math.MaxInt32})
 }
 
-// unlock gives the lock back.
+// unlock releases the lock.
 func unlock(f *os.File) error {
 	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &windows.Overlapped{OffsetHigh: math.MaxInt32})
 }

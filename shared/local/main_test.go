@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// The test binary starts itself to be a second process: the variable says what to do, and with which directory.
+// The test binary starts itself as a second process: the variable holds a job and a directory.
 const helperVariable = "ORCHESTRIX_LOCAL_HELPER"
 
 func TestMain(m *testing.M) {
 	if job, dir, ok := strings.Cut(os.Getenv(helperVariable), " "); ok {
-		if err := help(job, dir); err != nil {
+		if err := runHelper(job, dir); err != nil {
 			fmt.Println("failed:", err)
 			os.Exit(1)
 		}
@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// help does the job, says a line about it, and waits for its input to close.
-func help(job, dir string) error {
+// runHelper does the job, prints one line, and waits until its input is closed.
+func runHelper(job, dir string) error {
 	switch job {
 	case "lock":
 		if _, err := LockDir(dir); err != nil {
@@ -40,13 +40,13 @@ func help(job, dir string) error {
 		}
 		fmt.Println(p.URL())
 	case "orphan":
-		return helpOrphan(dir)
+		return runOrphan(dir)
 	}
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
-// startHelper returns the running helper and its line.
+// startHelper starts the test binary as a helper, and returns the process and the line that it prints.
 func startHelper(t *testing.T, job, dir string) (*exec.Cmd, string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -69,7 +69,7 @@ func startHelper(t *testing.T, job, dir string) (*exec.Cmd, string) {
 	}
 	t.Cleanup(func() {
 		_ = stdin.Close()
-		_ = cmd.Process.Kill() // harmless if it has ended
+		_ = cmd.Process.Kill() // fails if the process has ended
 		_ = cmd.Wait()
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
@@ -79,7 +79,7 @@ func startHelper(t *testing.T, job, dir string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(line)
 }
 
-// killHelper ends it without giving it a chance to tidy up.
+// killHelper kills the process, so that it can't clean up.
 func killHelper(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	if err := cmd.Process.Kill(); err != nil {

@@ -19,20 +19,20 @@ import (
 
 const natsStartTimeout = time.Minute
 
-// NATSOptions says how to run an embedded NATS server.
+// NATSOptions are the settings of an embedded NATS server.
 type NATSOptions struct {
 	// Addr is the host:port to listen on. Empty means 127.0.0.1:0; port 0 picks a free one.
 	Addr string
-	// Dir is where JetStream keeps its streams. It is made if it is missing. Required.
+	// Dir is the directory of the streams of JetStream. It is created if it is missing. Required.
 	Dir string
-	// SyncInterval is how long an acknowledged write may stay out of the disk. Zero syncs before every
+	// SyncInterval is the time after which an acknowledged write is synced to disk. Zero syncs before every
 	// acknowledgement.
 	SyncInterval time.Duration
-	// MaxPayload is the largest message, in bytes. Zero is the server's default, 1 MiB.
+	// MaxPayload is the maximum size of a message in bytes. Zero is the server's default, 1 MiB.
 	MaxPayload int32
-	// MaxStore bounds what JetStream keeps on disk, in bytes. Zero lets the server take most of what is free.
+	// MaxStore is the maximum size of the streams on disk in bytes. Zero is most of the free disk space.
 	MaxStore int64
-	// Logger takes what the server says. Nil discards it.
+	// Logger gets the log of the server. Nil discards it.
 	Logger *slog.Logger
 }
 
@@ -43,8 +43,8 @@ type NATS struct {
 	close  func() error
 }
 
-// StartNATS starts a server and returns when JetStream answers. Its error wraps [ErrPortInUse] if something
-// else listens on the address, and [ErrLocked] if another server uses the directory.
+// StartNATS starts a server and returns when JetStream answers. Its error wraps [ErrPortInUse] if another program
+// listens on the address, and [ErrLocked] if another server uses the directory.
 func StartNATS(ctx context.Context, o NATSOptions) (*NATS, error) {
 	log := orDiscard(o.Logger)
 	opts, err := natsServerOptions(o)
@@ -59,7 +59,7 @@ func StartNATS(ctx context.Context, o NATSOptions) (*NATS, error) {
 		return nil, fmt.Errorf("start NATS: %w", err)
 	}
 	if o.SyncInterval > 0 {
-		log.Warn("NATS acknowledges before it syncs: a power cut can lose the writes of this long",
+		log.Warn("NATS acknowledges writes before it syncs them: a power failure can lose the writes of the last sync interval",
 			"sync_interval", o.SyncInterval)
 	}
 	n, err := runNATS(ctx, opts, log)
@@ -71,10 +71,10 @@ func StartNATS(ctx context.Context, o NATSOptions) (*NATS, error) {
 	return n, nil
 }
 
-// URL is what clients connect to.
+// URL is the address for clients.
 func (n *NATS) URL() string { return n.server.ClientURL() }
 
-// Close stops the server and waits until its streams are on disk. It is harmless twice.
+// Close stops the server and waits until its streams are on disk. A second call does nothing.
 func (n *NATS) Close() error { return n.close() }
 
 func (n *NATS) shutdown() error {
@@ -96,11 +96,11 @@ func natsServerOptions(o NATSOptions) (*server.Options, error) {
 		Host:       host,
 		Port:       port,
 		MaxPayload: o.MaxPayload,
-		NoSigs:     true, // signals are the caller's
+		NoSigs:     true, // the caller handles signals
 		JetStream:  true,
 		StoreDir:   o.Dir,
 		SyncAlways: o.SyncInterval == 0,
-		// With SyncAlways this is zero and the server takes two minutes, which then only matter for indexes.
+		// Zero is the default of two minutes; with SyncAlways it concerns only the indexes.
 		SyncInterval:      o.SyncInterval,
 		JetStreamMaxStore: o.MaxStore,
 	}
@@ -110,8 +110,7 @@ func natsServerOptions(o NATSOptions) (*server.Options, error) {
 	return opts, nil
 }
 
-// listenAddress splits addr and, where it names a port, makes sure that the port is free: the server itself only
-// logs that it isn't.
+// listenAddress splits addr and, where it names a port, checks that the port is free: the server only logs an error.
 func listenAddress(addr string) (host string, port int, err error) {
 	if addr == "" {
 		return "127.0.0.1", 0, nil
@@ -129,7 +128,7 @@ func listenAddress(addr string) (host string, port int, err error) {
 	}
 	if err := portFree(addr); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return "", 0, fmt.Errorf("%w: something already listens on %s; stop it, or choose another address with --%s",
+			return "", 0, fmt.Errorf("%w: another program listens on %s; stop it, or choose another address with --%s",
 				ErrPortInUse, addr, FlagNATSAddr)
 		}
 		return "", 0, fmt.Errorf("can't listen on %s (choose another address with --%s): %w", addr, FlagNATSAddr, err)
@@ -157,7 +156,7 @@ func runNATS(ctx context.Context, opts *server.Options, log *slog.Logger) (*NATS
 
 	n := &NATS{server: s}
 	n.close = sync.OnceValue(n.shutdown)
-	stop := context.AfterFunc(ctx, s.Shutdown) // Start reads all streams, and that may take a while
+	stop := context.AfterFunc(ctx, s.Shutdown) // Start reads all streams, which may take long
 	s.Start()
 	err = errors.Join(bridge.fatal(), ctx.Err())
 	if err == nil {

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// natsLogger passes the server's log on. What the server calls fatal is kept too: the embedded server says only
-// there why it did not start, and goes on.
+// natsLogger forwards the log of the server to slog. It also keeps the first fatal error: an embedded server that can't start
+// only logs one, and continues.
 type natsLogger struct {
 	log *slog.Logger
 
@@ -40,7 +40,7 @@ func (l *natsLogger) Warnf(format string, v ...any) {
 	l.log.Warn(fmt.Sprintf(format, v...), "part", "nats")
 }
 
-// Noticef logs at debug: the server's greeting is a page of it.
+// Noticef logs at level debug, since the server logs a page of notices when it starts.
 func (l *natsLogger) Noticef(format string, v ...any) {
 	l.log.Debug(fmt.Sprintf(format, v...), "part", "nats")
 }
@@ -49,7 +49,7 @@ func (l *natsLogger) Debugf(format string, v ...any) {
 	l.log.Debug(fmt.Sprintf(format, v...), "part", "nats")
 }
 
-// Tracef drops what it is given: traces hold payloads.
+// Tracef discards traces, since they hold payloads.
 func (l *natsLogger) Tracef(string, ...any) {}
 
 func orDiscard(log *slog.Logger) *slog.Logger {

@@ -130,7 +130,7 @@ func TestNATSRefusesToStart(t *testing.T) {
 	}
 }
 
-func TestNATSGivesUpWithItsContext(t *testing.T) {
+func TestStartNATSEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -138,5 +138,5 @@ func TestNATSGivesUpWithItsContext(t *testing.T) {
 	if _, err := StartNATS(ctx, NATSOptions{Dir: dir}); !errors.Is(err, context.Canceled) {
 		t.Errorf("StartNATS: %v, want context.Canceled", err)
 	}
-	startNATS(t, NATSOptions{Dir: dir}) // nothing of the first one is left
+	startNATS(t, NATSOptions{Dir: dir}) // the first one has released the directory
 }

@@ -13,13 +13,13 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// postmaster is what a server says about itself in postmaster.pid.
+// postmaster is the content of postmaster.pid, which a server writes about itself.
 type postmaster struct {
 	pid   int
 	ready bool
 }
 
-// readPostmaster returns the zero value where there is no such file, or where the server has not finished it.
+// readPostmaster returns the zero value where the file is missing or incomplete.
 func (c *cluster) readPostmaster() postmaster {
 	text, err := os.ReadFile(c.postmasterPath())
 	if err != nil {
@@ -36,9 +36,9 @@ func (c *cluster) readPostmaster() postmaster {
 
 func (c *cluster) postmasterPath() string { return filepath.Join(c.dataPath(), "postmaster.pid") }
 
-// stopOrphan stops a server that a killed process left behind on this cluster. We hold the directory's lock, so
-// nobody uses it. A postmaster.pid whose number meanwhile belongs to another program is removed: Postgres would
-// take that program for a server and refuse to start.
+// stopOrphan stops a server of this cluster that survived its parent process. This process holds the lock of the directory,
+// so no other one uses the server. It removes a postmaster.pid whose process id belongs to another program by now: Postgres
+// would take that program for a server and not start.
 func (c *cluster) stopOrphan(ctx context.Context) error {
 	pid := c.readPostmaster().pid
 	if pid <= 0 || !isAlive(pid) {
@@ -50,20 +50,20 @@ func (c *cluster) stopOrphan(ctx context.Context) error {
 		}
 		return nil
 	}
-	c.log.Warn("stopping the Postgres that an earlier run left behind", "pid", pid, "dir", c.dir)
-	for _, abrupt := range []bool{false, true} {
-		if err := c.askToStop(pid, abrupt); err != nil {
-			return fmt.Errorf("stop the Postgres that an earlier run left behind (process %d): %w", pid, err)
+	c.log.Warn("stopping the Postgres of an earlier run", "pid", pid, "dir", c.dir)
+	for _, immediate := range []bool{false, true} {
+		if err := c.signalStop(pid, immediate); err != nil {
+			return fmt.Errorf("stop the Postgres of an earlier run (process %d): %w", pid, err)
 		}
 		gone, err := c.awaitGone(ctx, pid)
 		if gone || err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("process %d, a Postgres that an earlier run left behind, does not stop: end it by hand", pid)
+	return fmt.Errorf("process %d, the Postgres of an earlier run, does not stop: kill it", pid)
 }
 
-// awaitGone asks isPostmaster as well: where nobody reaps orphans, as in some containers, a dead one keeps its number.
+// awaitGone checks isPostmaster too: in a container without an init process, a dead orphan stays as a zombie.
 func (c *cluster) awaitGone(ctx context.Context, pid int) (bool, error) {
 	for deadline := time.Now().Add(stopTimeout / 2); isAlive(pid) && isPostmaster(pid, c.dataPath()); {
 		if time.Now().After(deadline) {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// helpOrphan starts the server of a cluster the way a system without parent-death signals does.
-func helpOrphan(dir string) error {
+// runOrphan starts the server of a cluster as on a system without parent-death signals.
+func runOrphan(dir string) error {
 	c, err := openCluster(PostgresOptions{Dir: dir})
 	if err != nil {
 		return err
@@ -71,8 +71,8 @@ func TestOrphanedPostgresIsReplaced(t *testing.T) {
 	}
 }
 
-// A server that its parent's death stops still writes for a while, and one that nothing stops goes on.
-func TestRemoveEndsWhatAKilledProcessLeft(t *testing.T) {
+// A server whose parent was killed may still write a checkpoint, or run on where there is no parent-death signal.
+func TestRemoveStopsAnOrphan(t *testing.T) {
 	t.Parallel()
 	temp, err := NewTempDir(t.Context())
 	if err != nil {
@@ -121,34 +121,34 @@ func TestPostgresStartsAfterItsParentWasKilled(t *testing.T) {
 	}
 }
 
-// A machine that went down leaves a number behind which another program of the same user may have by now.
-func TestForeignProcessIsLeftAlone(t *testing.T) {
+// After a crash of the machine, another program of the same user may have the process id in postmaster.pid.
+func TestAnotherProgramWithTheProcessIDIsNotStopped(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(tempDir(t), "postgres")
 	first := startPG(t, PostgresOptions{Dir: dir, Fast: true})
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	stranger := exec.Command("sleep", "600")
-	if err := stranger.Start(); err != nil {
+	other := exec.Command("sleep", "600")
+	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = stranger.Process.Kill()
-		_ = stranger.Wait()
+		_ = other.Process.Kill()
+		_ = other.Wait()
 	})
 	pidFile := filepath.Join(dir, dataName, "postmaster.pid")
-	if err := os.WriteFile(pidFile, []byte(strconv.Itoa(stranger.Process.Pid)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(pidFile, []byte(strconv.Itoa(other.Process.Pid)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 
 	startPG(t, PostgresOptions{Dir: dir, Fast: true})
-	if !isAlive(stranger.Process.Pid) {
-		t.Error("the stranger was stopped")
+	if !isAlive(other.Process.Pid) {
+		t.Error("the other program was stopped")
 	}
 }
 
-func TestSweepRemovesWhatNobodyHolds(t *testing.T) {
+func TestSweepRemovesAbandonedDirectories(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
 	old := time.Now().Add(-2 * abandonedAfter)

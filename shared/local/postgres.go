@@ -14,25 +14,25 @@ import (
 
 const (
 	postgresStartTimeout = time.Minute
-	// portAttempts is how often another port is picked when somebody takes the free one before Postgres does.
+	// portAttempts is the maximum number of ports to try when another program takes the free port before Postgres does.
 	portAttempts = 5
 	// databaseName is also the name of the cluster's only role.
 	databaseName = "orchestrix"
-	// dataName is the directory of a cluster's data, in the cluster's own.
+	// dataName is the directory of the data within that of the cluster.
 	dataName = "pgdata"
 )
 
-// PostgresOptions says which Postgres to use, or how to run a private one.
+// PostgresOptions name an existing Postgres, or are the settings of a private one.
 type PostgresOptions struct {
-	// DatabaseURL names an existing database. If it is set, that one is used as it is and nothing is started.
+	// DatabaseURL names an existing database. If it is set, no server is started.
 	DatabaseURL string
-	// Dir is where the private cluster lives. It is made if it is missing. Required without DatabaseURL.
+	// Dir is the directory of the private cluster. It is created if it is missing. Required without DatabaseURL.
 	Dir string
-	// Port is where the private cluster listens on 127.0.0.1. Zero picks a free one.
+	// Port is the port of the private cluster on 127.0.0.1. Zero picks a free one.
 	Port int
-	// Logger takes notes about the start and the stop. Nil discards them.
+	// Logger gets messages about the start and the stop. Nil discards them.
 	Logger *slog.Logger
-	// Fast trades the safety of the data for speed. It is for tests.
+	// Fast turns off the sync to disk, for tests: a crash of the machine may lose the data.
 	Fast bool
 }
 
@@ -42,8 +42,8 @@ type Postgres struct {
 	close func() error
 }
 
-// StartPostgres returns when the database answers. Errors wrap [ErrNoPostgres], [ErrPostgresVersion],
-// [ErrLocked], [ErrPortInUse], [ErrUnreachable] or [ErrNoAccount] where these are the reason.
+// StartPostgres starts or uses a server and returns when the database answers. Errors wrap [ErrNoPostgres],
+// [ErrPostgresVersion], [ErrLocked], [ErrPortInUse], [ErrUnreachable] or [ErrNoAccount] where these are the cause.
 func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	return startPostgres(ctx, o, systemFinder())
 }
@@ -51,7 +51,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 // URL is the connection string of the database "orchestrix", or the URL that was given. It holds a password.
 func (p *Postgres) URL() string { return p.url }
 
-// Close stops a private server and waits until it has ended. It is harmless twice.
+// Close stops a private server and waits until it has ended. A second call does nothing.
 func (p *Postgres) Close() error { return p.close() }
 
 func startPostgres(ctx context.Context, o PostgresOptions, find finder) (*Postgres, error) {
@@ -82,7 +82,7 @@ func useExisting(ctx context.Context, url string) (*Postgres, error) {
 	return &Postgres{url: url, close: func() error { return nil }}, nil
 }
 
-// start brings the opened cluster up, making it first if it is new.
+// start starts the server of a cluster, and creates the cluster first if it is new.
 func (c *cluster) start(ctx context.Context, find finder) (*Postgres, error) {
 	if err := c.stopOrphan(ctx); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (c *cluster) start(ctx context.Context, find finder) (*Postgres, error) {
 	}, nil
 }
 
-// createDatabase makes the database unless an earlier start did.
+// createDatabase creates the database if it is missing.
 func (c *cluster) createDatabase(ctx context.Context, port int) error {
 	conn, err := pgx.Connect(ctx, c.url(port, "postgres"))
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *cluster) createDatabase(ctx context.Context, port int) error {
 	var exists bool
 	const query = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
 	if err := conn.QueryRow(ctx, query, databaseName).Scan(&exists); err != nil {
-		return fmt.Errorf("look for database %s: %w", databaseName, err)
+		return fmt.Errorf("find database %s: %w", databaseName, err)
 	}
 	if exists {
 		return nil

@@ -80,11 +80,11 @@ func TestPostgresKeepsItsData(t *testing.T) {
 	if got := sql(t, second.URL(), readKept); got != "yes" {
 		t.Errorf("after a restart: %q, want yes", got)
 	}
-	refusesStrangers(t, second)
-	refusesASecond(t, dir)
+	rejectsAWrongPassword(t, second)
+	rejectsASecondServer(t, dir)
 }
 
-func refusesStrangers(t *testing.T, p *Postgres) {
+func rejectsAWrongPassword(t *testing.T, p *Postgres) {
 	t.Helper()
 	config, err := pgx.ParseConfig(p.URL())
 	if err != nil {
@@ -92,11 +92,11 @@ func refusesStrangers(t *testing.T, p *Postgres) {
 	}
 	config.Password = "guess"
 	if _, err := pgx.ConnectConfig(t.Context(), config); err == nil {
-		t.Error("the server let a wrong password in")
+		t.Error("the server accepts a wrong password")
 	}
 }
 
-func refusesASecond(t *testing.T, dir string) {
+func rejectsASecondServer(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := StartPostgres(t.Context(), PostgresOptions{Dir: dir}); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second server on the directory: %v, want ErrLocked", err)
@@ -113,7 +113,7 @@ func TestPostgresUsesTheGivenURL(t *testing.T) {
 	if err := given.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sql(t, p.URL(), "SELECT 'still there'") // Close leaves a server alone that it did not start
+	sql(t, p.URL(), "SELECT 'still there'") // Close does not stop a server that it did not start
 
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestPostgresRefusesToStart(t *testing.T) {
 	}
 }
 
-func TestPostgresGivesUpWithItsContext(t *testing.T) {
+func TestStartPostgresEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// process is a running child. done is closed when it has ended and been waited for.
+// process is a child process. done is closed after it has ended and was waited for.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
-	err  error // how it ended; read it after done
+	err  error // of Wait; valid once done is closed
 }
 
-// startProcess starts cmd from an operating system thread that lives until the child ends. On Linux the child's
-// parent-death signal is bound to that thread, not to the process: a thread that the Go runtime retires would
-// take the child with it.
+// startProcess starts cmd from an operating system thread that lives until the child ends. On Linux the
+// parent-death signal of the child is bound to that thread, not to the process: if the Go runtime ended the thread, the child
+// would get the signal.
 func startProcess(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error, 1)
@@ -39,7 +39,7 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// runProcess runs cmd to its end, or kills it when the context ends.
+// runProcess runs cmd until it ends, and kills it when ctx ends.
 func runProcess(ctx context.Context, cmd *exec.Cmd) error {
 	p, err := startProcess(cmd)
 	if err != nil {
@@ -63,7 +63,8 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 
 func (p *process) kill() error { return p.cmd.Process.Kill() }
 
-func (p *process) outcome() string {
+// exitStatus describes how the process ended. It is valid once done is closed.
+func (p *process) exitStatus() string {
 	if p.err == nil {
 		return "exit status 0"
 	}

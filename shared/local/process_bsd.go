@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// setProcess makes the child run as the account and in its own process group. There is no signal here for the
-// death of a parent: the next start stops what was left behind.
+// setProcess makes the child run as the account and in its own process group. These systems have no parent-death signal: the
+// next start stops an orphan.
 func setProcess(cmd *exec.Cmd, a *account, _ bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.credential()}
 }

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// setProcess makes the child run as the account, in its own process group, and stop when we are killed.
-func setProcess(cmd *exec.Cmd, a *account, abrupt bool) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: stopSignal(abrupt), Credential: a.credential()}
+// setProcess makes the child run as the account, in its own process group, and stop when this process is killed.
+func setProcess(cmd *exec.Cmd, a *account, immediate bool) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: stopSignal(immediate), Credential: a.credential()}
 }
 
 // isPostmaster reports whether the process is a Postgres server of the data directory: that is its working

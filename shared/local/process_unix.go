@@ -9,15 +9,15 @@ import (
 )
 
 // stopSignal is Postgres's fast shutdown, which ends with a checkpoint, or the immediate one, which does not.
-func stopSignal(abrupt bool) syscall.Signal {
-	if abrupt {
+func stopSignal(immediate bool) syscall.Signal {
+	if immediate {
 		return syscall.SIGQUIT
 	}
 	return syscall.SIGINT
 }
 
-func (c *cluster) askToStop(pid int, abrupt bool) error {
-	err := syscall.Kill(pid, stopSignal(abrupt))
+func (c *cluster) signalStop(pid int, immediate bool) error {
+	err := syscall.Kill(pid, stopSignal(immediate))
 	if errors.Is(err, syscall.ESRCH) {
 		return nil
 	}

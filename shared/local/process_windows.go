@@ -14,20 +14,20 @@ func setProcess(cmd *exec.Cmd, _ *account, _ bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 }
 
-// askToStop goes through pg_ctl, because Postgres takes its signals through a named pipe here.
-func (c *cluster) askToStop(_ int, abrupt bool) error {
+// signalStop runs pg_ctl, since Postgres gets its signals through a named pipe on Windows.
+func (c *cluster) signalStop(_ int, immediate bool) error {
 	mode := "fast"
-	if abrupt {
+	if immediate {
 		mode = "immediate"
 	}
 	return exec.Command(programPath(c.bin, "pg_ctl"), "stop", "--no-wait", "-D", c.dataPath(), "-m", mode).Run()
 }
 
-// isPostmaster trusts postmaster.pid for which directory the process serves.
+// isPostmaster does not compare the data directory: it relies on postmaster.pid.
 func isPostmaster(pid int, _ string) bool { return isAlive(pid) }
 
 func isAlive(pid int) bool {
-	p, err := os.FindProcess(pid) // fails here where there is no such process
+	p, err := os.FindProcess(pid) // on Windows it fails where the process does not exist
 	if err != nil {
 		return false
 	}

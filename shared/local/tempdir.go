@@ -11,19 +11,19 @@ import (
 
 const (
 	tempPattern = "orchestrix-tmp-"
-	// abandonedAfter spares a directory that another process has made and not locked yet.
+	// abandonedAfter is the minimum age of an abandoned directory: another process may have created a newer one and not
+	// locked it yet.
 	abandonedAfter = time.Minute
 )
 
-// TempDir is a directory for servers whose data nobody needs afterwards. Unlike testing.T's, it is
-// open to the user who runs Postgres for root.
+// TempDir is a temporary directory for servers. Unlike that of testing.T, the user that runs Postgres for root can enter it.
 type TempDir struct {
 	path string
 	lock *DirLock
 }
 
-// NewTempDir makes a temporary directory. It also removes those that killed processes left behind, and stops the
-// Postgres of theirs that may still run.
+// NewTempDir creates a temporary directory. It also removes those of killed processes, and stops a Postgres that still runs in
+// one.
 func NewTempDir(ctx context.Context) (*TempDir, error) {
 	base, err := tempBase()
 	if err != nil {
@@ -44,21 +44,20 @@ func NewTempDir(ctx context.Context) (*TempDir, error) {
 	return &TempDir{path: path, lock: lock}, nil
 }
 
-// Path is where the directory is.
+// Path is the path of the directory.
 func (d *TempDir) Path() string { return d.path }
 
-// Remove removes the directory. Stop the servers in it first, except for a Postgres that a killed process left
-// behind: it may still be writing its last checkpoint, and is stopped here.
+// Remove removes the directory. Stop the servers in it first. Remove itself stops a Postgres whose parent was killed: it may
+// still write its last checkpoint.
 func (d *TempDir) Remove() error {
 	return errors.Join(removeStopped(context.Background(), d.path), d.lock.Unlock())
 }
 
-// tempBase is the system's temporary directory, or the usual one where TMPDIR names a place that is closed to
-// whoever runs Postgres.
+// tempBase is the system's temporary directory, or /tmp or /var/tmp where the user that runs Postgres may not enter TMPDIR.
 func tempBase() (string, error) {
 	a, err := accountFor("")
 	if err != nil || a == nil {
-		return os.TempDir(), nil // without an account, StartPostgres has the better error
+		return os.TempDir(), nil // the error of StartPostgres is more specific
 	}
 	for _, dir := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
 		if blocked, err := blockedAt(dir, a); err == nil && blocked == "" {
@@ -68,7 +67,7 @@ func tempBase() (string, error) {
 	return "", fmt.Errorf("%w: %s may not enter %s, /tmp or /var/tmp; set TMPDIR", ErrUnreachable, a.name, os.TempDir())
 }
 
-// sweep removes abandoned directories as far as it may: what it can't remove is somebody else's.
+// sweep removes abandoned directories. It ignores errors: a directory that can't be removed belongs to another user.
 func sweep(ctx context.Context, base string) {
 	dirs, _ := filepath.Glob(filepath.Join(base, tempPattern+"*")) // the pattern is well-formed
 	for _, dir := range dirs {
@@ -85,7 +84,7 @@ func sweep(ctx context.Context, base string) {
 	}
 }
 
-// removeStopped stops what may still run in a directory, and removes it. Where something does not stop, it stays.
+// removeStopped stops every Postgres in a directory and removes it. Where one does not stop, the directory stays.
 func removeStopped(ctx context.Context, dir string) error {
 	if err := stopOrphans(ctx, dir); err != nil {
 		return err
@@ -94,11 +93,11 @@ func removeStopped(ctx context.Context, dir string) error {
 }
 
 func stopOrphans(ctx context.Context, dir string) error {
-	return filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+	return filepath.WalkDir(dir, func(path string, file os.DirEntry, err error) error {
 		switch {
-		case err != nil: // what can't be read can't be removed either, and that says why
+		case err != nil: // RemoveAll reports the error
 			return nil
-		case !entry.IsDir() || entry.Name() != dataName:
+		case !file.IsDir() || file.Name() != dataName:
 			return nil
 		}
 		c := &cluster{dir: filepath.Dir(path), log: orDiscard(nil)}

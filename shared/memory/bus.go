@@ -21,22 +21,22 @@ type Bus struct {
 var _ port.MessageBus = (*Bus)(nil)
 
 const (
-	maxQueued       = 100_000 // messages of a topic; more are refused
-	maxDead         = 100_000 // dead letters; a message that would be one more is tried again instead
+	maxQueued       = 100_000 // messages of a topic; further ones are rejected
+	maxDead         = 100_000 // dead letters; beyond it, failed messages are retried without end
 	duplicateWindow = 2 * time.Minute
 )
 
-// queue is the messages of a topic, by the stream they are for. The bus's lock guards it.
+// queue holds the messages of a topic, in one lane for each target stream. The lock of the bus guards it.
 type queue struct {
-	topic   port.Topic
-	lanes   map[string][]*queued // by stream; the first of a lane may be at work
-	ready   []string             // lanes whose first message can be handled, the longest ready first
-	waiting *sync.Cond           // something is ready, or a worker stops
-	size    int
-	seen    map[string]time.Time // ids published not long ago
-	pruned  time.Time            // when seen was last cleaned
-	group   string               // of the workers
-	workers int
+	topic     port.Topic
+	lanes     map[string][]*queued // by stream; the first message of a lane may be in flight
+	ready     []string             // lanes whose first message can be handled, in the order in which they became so
+	available *sync.Cond           // a lane is ready, or a subscription ends
+	size      int
+	published map[string]time.Time // by id, within duplicateWindow
+	pruned    time.Time            // when old ids were last removed from published
+	group     string               // of all subscriptions
+	members   int                  // subscriptions
 }
 
 type queued struct {
@@ -49,7 +49,7 @@ func NewBus() *Bus {
 	b := &Bus{queues: map[port.Topic]*queue{}}
 	for _, topic := range port.Topics {
 		b.queues[topic] = &queue{
-			topic: topic, lanes: map[string][]*queued{}, seen: map[string]time.Time{}, waiting: sync.NewCond(&b.mu),
+			topic: topic, lanes: map[string][]*queued{}, published: map[string]time.Time{}, available: sync.NewCond(&b.mu),
 		}
 	}
 	return b
@@ -60,46 +60,47 @@ func (b *Bus) Publish(ctx context.Context, topic port.Topic, m port.Message) err
 	if err := port.CheckTopic(topic); err != nil {
 		return err
 	}
-	if err := check(ctx, m.Check()); err != nil {
+	if err := checkCall(ctx, m.Check()); err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	q := b.queues[topic]
-	if q.repeated(m.ID, time.Now()) {
+	if q.isDuplicate(m.ID, time.Now()) {
 		return nil
 	}
-	if err := q.add(m); err != nil {
+	if err := q.enqueue(m); err != nil {
 		return err
 	}
-	q.seen[m.ID] = time.Now()
+	q.published[m.ID] = time.Now()
 	return nil
 }
 
-func (q *queue) repeated(id string, now time.Time) bool {
+// isDuplicate reports whether a message with this id was published within duplicateWindow.
+func (q *queue) isDuplicate(id string, now time.Time) bool {
 	if now.Sub(q.pruned) > duplicateWindow/4 {
 		q.pruned = now
-		maps.DeleteFunc(q.seen, func(_ string, at time.Time) bool { return now.Sub(at) > duplicateWindow })
+		maps.DeleteFunc(q.published, func(_ string, at time.Time) bool { return now.Sub(at) > duplicateWindow })
 	}
-	at, seen := q.seen[id]
-	return seen && now.Sub(at) <= duplicateWindow
+	at, ok := q.published[id]
+	return ok && now.Sub(at) <= duplicateWindow
 }
 
-// add puts a message at the end of its lane.
-func (q *queue) add(m port.Message) error {
+// enqueue appends a message to its lane.
+func (q *queue) enqueue(m port.Message) error {
 	if q.size >= maxQueued {
-		return fmt.Errorf("%w: topic %s is full: %d messages wait for a worker", port.ErrUnavailable, q.topic, q.size)
+		return fmt.Errorf("%w: topic %s is full: it holds %d messages", port.ErrUnavailable, q.topic, q.size)
 	}
 	q.size++
-	added := &queued{lane: m.To.Path(), Delivery: port.Delivery{Message: copied(m), Published: time.Now().UTC()}}
-	q.lanes[added.lane] = append(q.lanes[added.lane], added)
-	if len(q.lanes[added.lane]) == 1 {
-		q.makeReady(added.lane)
+	lane := m.To.Path()
+	q.lanes[lane] = append(q.lanes[lane], &queued{lane: lane, Delivery: port.Delivery{Message: cloneMessage(m), Published: time.Now().UTC()}})
+	if len(q.lanes[lane]) == 1 {
+		q.makeReady(lane)
 	}
 	return nil
 }
 
-func copied(m port.Message) port.Message {
+func cloneMessage(m port.Message) port.Message {
 	m.Header = maps.Clone(m.Header)
 	m.Data = append([]byte(nil), m.Data...)
 	return m
@@ -107,7 +108,7 @@ func copied(m port.Message) port.Message {
 
 func (q *queue) makeReady(lane string) {
 	q.ready = append(q.ready, lane)
-	q.waiting.Signal()
+	q.available.Signal()
 }
 
 // Subscribe implements [port.Subscriber].
@@ -120,21 +121,21 @@ func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscripti
 		return err
 	}
 	q := b.queues[topic]
-	if err := b.join(q, s.Group); err != nil {
+	if err := b.addMember(q, s.Group); err != nil {
 		return err
 	}
-	defer b.leave(q)
+	defer b.removeMember(q)
 	defer context.AfterFunc(ctx, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		q.waiting.Broadcast()
+		q.available.Broadcast()
 	})()
 	var workers sync.WaitGroup
 	for range s.MaxInFlight {
 		workers.Go(func() {
-			for m := b.take(ctx, q); m != nil; m = b.take(ctx, q) {
-				b.done(q, s, m, port.Deliver(context.WithoutCancel(ctx), handle, port.Delivery{
-					Message: copied(m.Message), Published: m.Published, Attempt: m.Attempt,
+			for m := b.nextMessage(ctx, q); m != nil; m = b.nextMessage(ctx, q) {
+				b.finish(q, s, m, port.Deliver(context.WithoutCancel(ctx), handle, port.Delivery{
+					Message: cloneMessage(m.Message), Published: m.Published, Attempt: m.Attempt,
 				}))
 			}
 		})
@@ -143,33 +144,35 @@ func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscripti
 	return nil
 }
 
-func (b *Bus) join(q *queue, group string) error {
+// addMember adds a subscription, and rejects it where those of another group exist.
+func (b *Bus) addMember(q *queue, group string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if q.workers > 0 && q.group != group {
-		return fmt.Errorf("topic %s has the group %s: a topic has one, %s can't have it too", q.topic, q.group, group)
+	if q.members > 0 && q.group != group {
+		return fmt.Errorf("topic %s has the group %s: it can have only one, so not %s", q.topic, q.group, group)
 	}
 	q.group = group
-	q.workers++
+	q.members++
 	return nil
 }
 
-func (b *Bus) leave(q *queue) {
+func (b *Bus) removeMember(q *queue) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	q.workers--
+	q.members--
 }
 
-// take waits for a message; nil when ctx has ended.
-func (b *Bus) take(ctx context.Context, q *queue) *queued {
+// nextMessage waits for a message of a lane that is ready, and marks the lane as in flight. It returns nil when ctx has
+// ended.
+func (b *Bus) nextMessage(ctx context.Context, q *queue) *queued {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(q.ready) == 0 && ctx.Err() == nil {
-		q.waiting.Wait()
+		q.available.Wait()
 	}
 	if ctx.Err() != nil {
 		if len(q.ready) > 0 {
-			q.waiting.Signal() // the wake-up may have been for another worker
+			q.available.Signal() // pass on a signal that another worker can use
 		}
 		return nil
 	}
@@ -179,8 +182,9 @@ func (b *Bus) take(ctx context.Context, q *queue) *queued {
 	return m
 }
 
-// done does with a message what its handler's error says.
-func (b *Bus) done(q *queue, s port.Subscription, m *queued, err error) {
+// finish removes a message from its lane after its handler has succeeded; after an error it retries the message or makes it
+// a dead letter.
+func (b *Bus) finish(q *queue, s port.Subscription, m *queued, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil {
@@ -196,7 +200,7 @@ func (b *Bus) done(q *queue, s port.Subscription, m *queued, err error) {
 			})
 			return
 		}
-		b.bury(q.topic, s.Group, m, err)
+		b.addDeadLetter(q.topic, s.Group, m, err)
 	}
 	q.size--
 	if q.lanes[m.lane] = q.lanes[m.lane][1:]; len(q.lanes[m.lane]) > 0 {
@@ -206,8 +210,8 @@ func (b *Bus) done(q *queue, s port.Subscription, m *queued, err error) {
 	}
 }
 
-// bury makes a dead letter. The caller holds the lock.
-func (b *Bus) bury(topic port.Topic, group string, m *queued, err error) {
+// addDeadLetter stores a message that failed permanently. The caller holds the lock.
+func (b *Bus) addDeadLetter(topic port.Topic, group string, m *queued, err error) {
 	b.numbers++
 	b.dead = append(b.dead, port.DeadLetter{
 		Message: m.Message, Number: b.numbers, Topic: topic, Group: group, Error: err.Error(), Attempts: m.Attempt,

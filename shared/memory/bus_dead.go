@@ -12,7 +12,7 @@ import (
 
 // DeadLetters implements [port.DeadLetters].
 func (b *Bus) DeadLetters(ctx context.Context, q port.DeadLetterQuery) ([]port.DeadLetter, error) {
-	if err := check(ctx, nil); err != nil {
+	if err := checkCall(ctx, nil); err != nil {
 		return nil, err
 	}
 	limit := cmp.Or(q.Limit, port.DefaultDeadLetters)
@@ -21,16 +21,16 @@ func (b *Bus) DeadLetters(ctx context.Context, q port.DeadLetterQuery) ([]port.D
 	var found []port.DeadLetter
 	for _, d := range b.dead {
 		if len(found) < limit && d.Number > q.After && (q.Topic == "" || d.Topic == q.Topic) && (q.Group == "" || d.Group == q.Group) {
-			d.Message = copied(d.Message)
+			d.Message = cloneMessage(d.Message)
 			found = append(found, d)
 		}
 	}
 	return found, nil
 }
 
-// find is where a dead letter is. The caller holds the lock.
-func (b *Bus) find(ctx context.Context, number uint64) (int, error) {
-	if err := check(ctx, nil); err != nil {
+// deadIndex returns the index of a dead letter in b.dead, or [core.ErrNotFound]. The caller holds the lock.
+func (b *Bus) deadIndex(ctx context.Context, number uint64) (int, error) {
+	if err := checkCall(ctx, nil); err != nil {
 		return 0, err
 	}
 	i := slices.IndexFunc(b.dead, func(d port.DeadLetter) bool { return d.Number == number })
@@ -44,12 +44,12 @@ func (b *Bus) find(ctx context.Context, number uint64) (int, error) {
 func (b *Bus) DeadLetter(ctx context.Context, number uint64) (port.DeadLetter, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i, err := b.find(ctx, number)
+	i, err := b.deadIndex(ctx, number)
 	if err != nil {
 		return port.DeadLetter{}, err
 	}
 	d := b.dead[i]
-	d.Message = copied(d.Message)
+	d.Message = cloneMessage(d.Message)
 	return d, nil
 }
 
@@ -57,11 +57,11 @@ func (b *Bus) DeadLetter(ctx context.Context, number uint64) (port.DeadLetter, e
 func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i, err := b.find(ctx, number)
+	i, err := b.deadIndex(ctx, number)
 	if err != nil {
 		return err
 	}
-	if err := b.queues[b.dead[i].Topic].add(b.dead[i].Message); err != nil {
+	if err := b.queues[b.dead[i].Topic].enqueue(b.dead[i].Message); err != nil {
 		return err
 	}
 	b.dead = slices.Delete(b.dead, i, i+1)
@@ -72,7 +72,7 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 func (b *Bus) DropDeadLetter(ctx context.Context, number uint64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i, err := b.find(ctx, number)
+	i, err := b.deadIndex(ctx, number)
 	if err == nil {
 		b.dead = slices.Delete(b.dead, i, i+1)
 	}

@@ -15,7 +15,7 @@ type Deadlines struct {
 	mu      sync.Mutex
 	pending map[deadlineKey]port.Deadline
 	fired   []*firedDeadline // in the order in which they fired
-	changed chan struct{}    // closed when there may be something else to do
+	changed chan struct{}    // closed and replaced by a change that may make a deadline due
 }
 
 type deadlineKey struct {
@@ -23,22 +23,22 @@ type deadlineKey struct {
 	name string
 }
 
-// firedDeadline waits to be handled.
+// firedDeadline is a deadline whose time has come and that was not handled yet.
 type firedDeadline struct {
 	port.Deadline
-	attempts int       // that failed
-	next     time.Time // not before
-	taken    bool      // a handler has it
+	failures int       // failed attempts
+	next     time.Time // of the next attempt
+	inFlight bool      // a handler runs
 }
 
 var _ port.Deadlines = (*Deadlines)(nil)
 
-// NewDeadlines returns a keeper without deadlines.
+// NewDeadlines returns a store without deadlines.
 func NewDeadlines() *Deadlines {
 	return &Deadlines{pending: map[deadlineKey]port.Deadline{}, changed: make(chan struct{})}
 }
 
-// wake lets every Due look again. The caller holds the lock.
+// wake makes every call of Due look for deadlines again. The caller holds the lock.
 func (d *Deadlines) wake() {
 	close(d.changed)
 	d.changed = make(chan struct{})
@@ -46,7 +46,7 @@ func (d *Deadlines) wake() {
 
 // SetDeadline implements [port.Deadlines].
 func (d *Deadlines) SetDeadline(ctx context.Context, deadline port.Deadline) error {
-	if err := check(ctx, deadline.Check()); err != nil {
+	if err := checkCall(ctx, deadline.Check()); err != nil {
 		return err
 	}
 	deadline.At = deadline.At.UTC()
@@ -60,7 +60,7 @@ func (d *Deadlines) SetDeadline(ctx context.Context, deadline port.Deadline) err
 
 // CancelDeadline implements [port.Deadlines].
 func (d *Deadlines) CancelDeadline(ctx context.Context, of core.Stream, name string) error {
-	if err := check(ctx, port.CheckDeadlineName(of, name)); err != nil {
+	if err := checkCall(ctx, port.CheckDeadlineName(of, name)); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -72,7 +72,7 @@ func (d *Deadlines) CancelDeadline(ctx context.Context, of core.Stream, name str
 
 // PendingDeadlines implements [port.Deadlines].
 func (d *Deadlines) PendingDeadlines(ctx context.Context, q port.DeadlineQuery) ([]port.Deadline, error) {
-	if err := check(ctx, nil); err != nil {
+	if err := checkCall(ctx, nil); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -91,7 +91,7 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q port.DeadlineQuery) 
 	return found, nil
 }
 
-// fire moves what is due to those that wait to be handled. The caller holds the lock.
+// fire moves the deadlines that are due from pending to fired. The caller holds the lock.
 func (d *Deadlines) fire() {
 	now := time.Now()
 	var due []port.Deadline
@@ -115,22 +115,22 @@ func (d *Deadlines) Due(ctx context.Context, s port.Subscription, handle func(co
 	}
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
-	places := make(chan struct{}, s.MaxInFlight)
+	slots := make(chan struct{}, s.MaxInFlight)
 	for ctx.Err() == nil {
 		select {
-		case places <- struct{}{}:
+		case slots <- struct{}{}:
 		case <-ctx.Done():
 			return nil
 		}
-		fired, changed, wait := d.take()
+		fired, changed, wait := d.nextFired()
 		if fired != nil {
 			handlers.Go(func() {
-				defer func() { <-places }()
-				d.settle(fired, s.Retry, deliver(context.WithoutCancel(ctx), handle, fired.Deadline))
+				defer func() { <-slots }()
+				d.finish(fired, s.Retry, deliver(context.WithoutCancel(ctx), handle, fired.Deadline))
 			})
 			continue
 		}
-		<-places
+		<-slots
 		timer := time.NewTimer(wait)
 		select {
 		case <-changed:
@@ -142,13 +142,14 @@ func (d *Deadlines) Due(ctx context.Context, s port.Subscription, handle func(co
 	return nil
 }
 
-// deliver makes an error of a handler's panic.
+// deliver calls the handler and turns a panic into an error.
 func deliver(ctx context.Context, handle func(context.Context, port.Deadline) error, deadline port.Deadline) error {
 	return port.Deliver(ctx, func(ctx context.Context, _ port.Delivery) error { return handle(ctx, deadline) }, port.Delivery{})
 }
 
-// take returns the next deadline to handle; or, where there is none, when to look again: at a change, and after a time.
-func (d *Deadlines) take() (*firedDeadline, <-chan struct{}, time.Duration) {
+// nextFired marks the next deadline that can be handled as in flight and returns it. Where there is none, it returns a
+// channel and a duration: look again when the channel is closed, at the latest after the duration.
+func (d *Deadlines) nextFired() (*firedDeadline, <-chan struct{}, time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fire()
@@ -157,17 +158,17 @@ func (d *Deadlines) take() (*firedDeadline, <-chan struct{}, time.Duration) {
 	for _, deadline := range d.pending {
 		soonest = earlier(soonest, deadline.At)
 	}
-	seen := map[core.Stream]bool{} // instances whose next deadline is not to be handled now
+	blocked := map[core.Stream]bool{} // instances whose first deadline is in flight or has to wait
 	for _, fired := range d.fired {
-		if seen[fired.Of] {
+		if blocked[fired.Of] {
 			continue
 		}
-		if !fired.taken && !fired.next.After(now) {
-			fired.taken = true
+		if !fired.inFlight && !fired.next.After(now) {
+			fired.inFlight = true
 			return fired, nil, 0
 		}
-		seen[fired.Of] = true
-		if !fired.taken {
+		blocked[fired.Of] = true
+		if !fired.inFlight {
 			soonest = earlier(soonest, fired.next)
 		}
 	}
@@ -181,8 +182,8 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// settle takes the outcome of a handler.
-func (d *Deadlines) settle(fired *firedDeadline, retry core.RetryPolicy, err error) {
+// finish removes a deadline after its handler has succeeded, and plans the next attempt after an error.
+func (d *Deadlines) finish(fired *firedDeadline, retry core.RetryPolicy, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.wake()
@@ -190,10 +191,10 @@ func (d *Deadlines) settle(fired *firedDeadline, retry core.RetryPolicy, err err
 		d.fired = slices.DeleteFunc(d.fired, func(other *firedDeadline) bool { return other == fired })
 		return
 	}
-	fired.attempts++
+	fired.failures++
 	pause, ok := port.RetryPause(err)
 	if !ok {
-		pause = retry.Pause(fired.attempts)
+		pause = retry.Pause(fired.failures)
 	}
-	fired.next, fired.taken = time.Now().Add(pause), false
+	fired.next, fired.inFlight = time.Now().Add(pause), false
 }

@@ -1,3 +1,3 @@
-// Package memory implements the ports of package es in memory: the same semantics at another speed, for work
-// on a domain and for tests. What it holds is gone with the process.
+// Package memory implements the ports of package port in memory, for development and tests. It has the semantics of the
+// real adapters, which the same suites test, and keeps its data until the process ends.
 package memory

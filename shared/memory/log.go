@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// Log is an event log in memory, with the semantics of the real one.
+// Log is an event log in memory.
 type Log struct {
 	created    time.Time
 	partitions []*partition
@@ -26,16 +26,16 @@ type partition struct {
 	mu      sync.Mutex
 	commits []core.Commit
 	streams map[core.Stream][]int // indexes of a stream's commits
-	grown   chan struct{}         // closed when commits are added
+	grown   chan struct{}         // closed and replaced by every append
 }
 
 // LogOption changes a new log.
 type LogOption func(*Log)
 
-// MaxCommit sets how many bytes the events of a commit may have. Without it they may have 1 MiB, as in NATS.
+// MaxCommit sets the maximum size of a commit's events in bytes. The default is 1 MiB, as in NATS.
 func MaxCommit(bytes int) LogOption { return func(l *Log) { l.maxCommit = bytes } }
 
-// NewLog returns an empty log of so many partitions.
+// NewLog returns an empty log with a number of partitions.
 func NewLog(partitions int, options ...LogOption) *Log {
 	l := &Log{created: time.Now().UTC(), maxCommit: 1 << 20}
 	for _, option := range options {
@@ -47,7 +47,7 @@ func NewLog(partitions int, options ...LogOption) *Log {
 	return l
 }
 
-func (l *Log) of(s core.Stream) (int, *partition) {
+func (l *Log) partitionOf(s core.Stream) (int, *partition) {
 	i := core.PartitionOf(s.Tenant, s.ID, len(l.partitions))
 	return i, l.partitions[i]
 }
@@ -66,18 +66,18 @@ func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit)
 	if err := l.checkSize(&c); err != nil {
 		return core.Revision{}, err
 	}
-	index, p := l.of(c.Stream)
+	index, p := l.partitionOf(c.Stream)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if landed, ok := p.landed(expected, c); ok {
-		return landed.Revision(), nil
+	if stored, ok := p.findRepeated(expected, c); ok {
+		return stored.Revision(), nil
 	}
 	if last := p.last(c.Stream); last.Position.Sequence != expected.Position.Sequence {
 		return core.Revision{}, &port.ConflictError{Stream: c.Stream, Expected: expected.Version, Actual: last.Version}
 	}
 	c.Version = expected.Version + core.Version(len(c.Events))
 	c.Previous = expected.Next()
-	c.Events = cloned(c.Events) // the caller may go on to change its own
+	c.Events = cloneEvents(c.Events) // the caller may change its own
 	c.Position = core.Position{Partition: index, Sequence: uint64(len(p.commits)) + 1}
 	p.streams[c.Stream] = append(p.streams[c.Stream], len(p.commits))
 	p.commits = append(p.commits, c)
@@ -92,15 +92,15 @@ func (l *Log) checkSize(c *core.Commit) error {
 		size += len(e.Type) + len(e.Data)
 	}
 	if size > l.maxCommit {
-		return fmt.Errorf("%w: %s: %d bytes, the log takes %d", port.ErrTooLarge, c.Stream, size, l.maxCommit)
+		return fmt.Errorf("%w: %s: %d bytes exceed the limit of %d", port.ErrTooLarge, c.Stream, size, l.maxCommit)
 	}
 	return nil
 }
 
-// MaxCommit is how many bytes the events of a commit may have.
+// MaxCommit is the maximum size of a commit's events in bytes.
 func (l *Log) MaxCommit() int { return l.maxCommit }
 
-func cloned(events []core.Recorded) []core.Recorded {
+func cloneEvents(events []core.Recorded) []core.Recorded {
 	events = slices.Clone(events)
 	for i := range events {
 		events[i].Data = slices.Clone(events[i].Data)
@@ -108,18 +108,18 @@ func cloned(events []core.Recorded) []core.Recorded {
 	return events
 }
 
-// landed finds the commit that is tried again: that of the same decision, right after the same revision.
-func (p *partition) landed(expected core.Revision, c core.Commit) (core.Commit, bool) {
+// findRepeated returns the stored commit of a repeated append: it has the same command and follows the same revision.
+func (p *partition) findRepeated(expected core.Revision, c core.Commit) (core.Commit, bool) {
 	for _, i := range p.streams[c.Stream] {
-		there := p.commits[i]
-		if there.First() == expected.Version+1 {
-			return there, there.Command == c.Command && there.Time.Equal(c.Time)
+		stored := p.commits[i]
+		if stored.First() == expected.Version+1 {
+			return stored, stored.Command == c.Command && stored.Time.Equal(c.Time)
 		}
 	}
 	return core.Commit{}, false
 }
 
-// last is the newest commit of the stream, or a zero one.
+// last is the newest commit of the stream, or the zero value.
 func (p *partition) last(s core.Stream) core.Commit {
 	indexes := p.streams[s]
 	if len(indexes) == 0 {
@@ -133,7 +133,7 @@ func (l *Log) Last(ctx context.Context, s core.Stream) (core.Commit, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Commit{}, fmt.Errorf("%w: %w", port.ErrUnavailable, err)
 	}
-	_, p := l.of(s)
+	_, p := l.partitionOf(s)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.streams[s]) == 0 {
@@ -142,7 +142,7 @@ func (l *Log) Last(ctx context.Context, s core.Stream) (core.Commit, error) {
 	return p.last(s), nil
 }
 
-// LastConfirmed implements [port.Reader]; memory has no replicas.
+// LastConfirmed implements [port.Reader]. There are no replicas, so every read is confirmed.
 func (l *Log) LastConfirmed(ctx context.Context, s core.Stream) (core.Commit, error) {
 	return l.Last(ctx, s)
 }
@@ -150,7 +150,7 @@ func (l *Log) LastConfirmed(ctx context.Context, s core.Stream) (core.Commit, er
 // Since implements [port.Reader].
 func (l *Log) Since(ctx context.Context, after core.Version, last core.Commit) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
-		_, p := l.of(last.Stream)
+		_, p := l.partitionOf(last.Stream)
 		p.mu.Lock()
 		var commits []core.Commit
 		for _, i := range p.streams[last.Stream] {
@@ -220,14 +220,14 @@ func (l *Log) Follow(ctx context.Context, after core.Position, maxBatch int, han
 	return nil
 }
 
-// batch is what comes after a sequence, and a channel that is closed when there is more.
+// batch returns the commits after a sequence and a channel that is closed by the next append.
 func (p *partition) batch(after uint64, limit int) (port.Batch, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	there := uint64(len(p.commits))
-	if after >= there {
+	head := uint64(len(p.commits))
+	if after >= head {
 		return port.Batch{}, p.grown
 	}
-	end := min(there, after+uint64(limit))
-	return port.Batch{Commits: slices.Clone(p.commits[after:end]), Pending: there - end}, p.grown
+	end := min(head, after+uint64(limit))
+	return port.Batch{Commits: slices.Clone(p.commits[after:end]), Pending: head - end}, p.grown
 }

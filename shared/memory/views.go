@@ -25,13 +25,13 @@ type Views struct {
 
 type worker struct {
 	kind  port.WorkerKind
-	until time.Time // it lives
+	until time.Time // the end of its registration
 }
 
-// view is all builds of one view.
+// view holds the builds of one view.
 type view struct {
 	active *build
-	builds []*build // from the oldest
+	builds []*build // oldest first
 	paused bool
 }
 
@@ -41,7 +41,7 @@ type build struct {
 	state          port.BuildState
 	since, started time.Time
 	dropOld        bool
-	dropped        bool // it is only remembered, since it is the newest and was called off
+	dropped        bool // a tombstone: the newest build, cancelled and dropped
 	documents      map[port.DocumentKey]core.Document
 	checkpoints    map[int]*port.Checkpoint // by partition
 }
@@ -64,17 +64,17 @@ func (s *Views) Prepare(_ context.Context, spec core.ViewSpec) error {
 	}
 	b := v.find(spec.Build())
 	if b == nil {
-		b = v.add(spec)
+		b = v.addBuild(spec)
 	}
 	b.spec = spec
 	if v.active == nil {
 		v.active = b
-		b.enter(port.Active)
+		b.setState(port.Active)
 	}
 	return nil
 }
 
-func (v *view) add(spec core.ViewSpec) *build {
+func (v *view) addBuild(spec core.ViewSpec) *build {
 	now := time.Now()
 	b := &build{
 		spec: spec, state: port.Building, since: now, started: now,
@@ -93,10 +93,10 @@ func (v *view) find(wanted core.Build) *build {
 	return nil
 }
 
-func (b *build) enter(state port.BuildState) { b.state, b.since = state, time.Now() }
+func (b *build) setState(state port.BuildState) { b.state, b.since = state, time.Now() }
 
-// find returns a build that is being kept up to date.
-func (s *Views) find(spec core.ViewSpec) (*view, *build, error) {
+// findMaintained returns a build that is active or being built.
+func (s *Views) findMaintained(spec core.ViewSpec) (*view, *build, error) {
 	if v := s.views[spec.Name]; v != nil {
 		if b := v.find(spec.Build()); b != nil && (b.state == port.Active || b.state == port.Building) {
 			return v, b, nil
@@ -109,7 +109,7 @@ func (s *Views) find(spec core.ViewSpec) (*view, *build, error) {
 func (s *Views) Claim(_ context.Context, spec core.ViewSpec, partition int, owner string, ttl time.Duration) (port.Checkpoint, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v, b, err := s.find(spec)
+	v, b, err := s.findMaintained(spec)
 	if err != nil {
 		return port.Checkpoint{}, err
 	}
@@ -217,25 +217,25 @@ func (s *Views) ApplyTogether(ctx context.Context, all []port.Application) error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all = slices.SortedFunc(slices.Values(all), port.Application.Compare)
-	outcomes := make([]port.FoldResult, len(all))
+	results := make([]port.FoldResult, len(all))
 	for i, a := range all {
 		c := s.heldBy(a.Update.Lease)
 		if c == nil || c.Position != a.Update.From {
 			return fmt.Errorf("%s, partition %d: %w", a.View.Build(), a.Update.Lease.Partition, port.ErrFenced)
 		}
-		current := s.current(s.built(a.View), a.Update.Keys, a.Update.Lanes)
+		current := s.readCurrent(s.leasedBuild(a.View), a.Update.Keys, a.Update.Lanes)
 		for before := range i {
 			if all[before].View.Build() == a.View.Build() {
-				current.Add(outcomes[before])
+				current.Add(results[before])
 			}
 		}
 		var err error
-		if outcomes[i], err = a.Fold(current); err != nil {
+		if results[i], err = a.Fold(current); err != nil {
 			return err
 		}
 	}
 	for i, a := range all {
-		s.write(s.built(a.View), outcomes[i])
+		s.writeResult(s.leasedBuild(a.View), results[i])
 		c := s.heldBy(a.Update.Lease)
 		c.Position, c.Mark = a.Update.To, a.Update.Mark
 		c.CaughtUp = later(c.CaughtUp, a.Update.CaughtUp)
@@ -243,10 +243,11 @@ func (s *Views) ApplyTogether(ctx context.Context, all []port.Application) error
 	return nil
 }
 
-// built is a build that is there, since somebody holds a lease of it.
-func (s *Views) built(spec core.ViewSpec) *build { return s.views[spec.Name].find(spec.Build()) }
+// leasedBuild returns the build of a spec. The build exists, since the caller has checked a lease of it.
+func (s *Views) leasedBuild(spec core.ViewSpec) *build { return s.views[spec.Name].find(spec.Build()) }
 
-func (s *Views) current(b *build, keys []port.DocumentKey, lanes func() []port.Lane) port.Current {
+// readCurrent returns the state that a fold needs: the documents of these keys, and which of the lanes have parked events.
+func (s *Views) readCurrent(b *build, keys []port.DocumentKey, lanes func() []port.Lane) port.Current {
 	current := port.Current{Documents: make(map[port.DocumentKey]json.RawMessage, len(keys)), Waiting: map[port.Lane]bool{}}
 	for _, key := range keys {
 		if document, ok := b.documents[key]; ok {
@@ -257,20 +258,20 @@ func (s *Views) current(b *build, keys []port.DocumentKey, lanes func() []port.L
 	if len(parked) == 0 || lanes == nil {
 		return current
 	}
-	waiting := map[port.Lane]bool{}
+	occupied := map[port.Lane]bool{}
 	for _, p := range parked {
-		waiting[p.Lane] = true
+		occupied[p.Lane] = true
 	}
 	for _, lane := range lanes() {
-		if waiting[lane] {
+		if occupied[lane] {
 			current.Waiting[lane] = true
 		}
 	}
 	return current
 }
 
-func (s *Views) write(b *build, outcome port.FoldResult) {
-	for _, w := range outcome.Writes {
+func (s *Views) writeResult(b *build, result port.FoldResult) {
+	for _, w := range result.Writes {
 		switch {
 		case w.Data == nil:
 			delete(b.documents, w.DocumentKey)
@@ -278,12 +279,12 @@ func (s *Views) write(b *build, outcome port.FoldResult) {
 			b.documents[w.DocumentKey] = core.Document{Key: w.Key, Position: w.Position, Data: w.Data}
 		}
 	}
-	for _, p := range outcome.Parked {
+	for _, p := range result.Parked {
 		s.park(b.spec.Build(), p)
 	}
 }
 
-// activeBuild is what readers see.
+// activeBuild returns the build that readers see, or [port.ErrUnavailable].
 func (s *Views) activeBuild(name string) (*build, error) {
 	v := s.views[name]
 	if v == nil || v.active == nil {

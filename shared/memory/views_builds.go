@@ -56,9 +56,9 @@ func (s *Views) Activate(_ context.Context, spec core.ViewSpec, partitions int) 
 	if v.active.spec.Build().Compare(spec.Build()) >= 0 {
 		return true, nil
 	}
-	_, fresh, err := s.find(spec)
+	_, fresh, err := s.findMaintained(spec)
 	if err != nil {
-		return false, nil //nolint:nilerr // it was called off
+		return false, nil //nolint:nilerr // it was cancelled
 	}
 	for p := range partitions {
 		c, ok := fresh.checkpoints[p]
@@ -71,17 +71,17 @@ func (s *Views) Activate(_ context.Context, spec core.ViewSpec, partitions int) 
 	}
 	for _, b := range v.builds {
 		if b.state == port.Active || b.state == port.Building && b.spec.Build().Compare(spec.Build()) < 0 {
-			b.enter(port.Retired)
+			b.setState(port.Retired)
 		}
 	}
 	v.active = fresh
-	fresh.enter(port.Active)
+	fresh.setState(port.Active)
 	return true, nil
 }
 
-// isBehind reports whether readers would go back in time. Positions of two different logs can't be compared: a build on a
-// new log has to have seen its end. One that has seen the end of a partition without a commit, after the last lease of the
-// old one ended, is on a new log too.
+// isBehind reports whether a switch from before to c would show readers an older state. Positions of two different logs can't
+// be compared: a build on a new log must have reached the end of that log. A build that reached the end of a partition
+// without commits, after the last lease of the old build ended, is on a new log too.
 func isBehind(c, before *port.Checkpoint) bool {
 	unmarked := c.Mark.Created.IsZero()
 	switch {
@@ -113,8 +113,8 @@ func (s *Views) Rebuild(_ context.Context, spec core.ViewSpec, dropOld bool, by 
 			spec.Rebuild = max(spec.Rebuild, b.spec.Rebuild+1)
 		}
 	}
-	v.add(spec).dropOld = dropOld
-	s.record(by, spec.Name, spec.Build().String())
+	v.addBuild(spec).dropOld = dropOld
+	s.addAction(by, spec.Name, spec.Build().String())
 	return spec.Build(), nil
 }
 
@@ -125,8 +125,8 @@ func (s *Views) Cancel(_ context.Context, name string, by core.Action) (core.Bui
 	if v := s.views[name]; v != nil {
 		for _, b := range v.builds {
 			if b.state == port.Building {
-				b.enter(port.Cancelled)
-				s.record(by, name, b.spec.Build().String())
+				b.setState(port.Cancelled)
+				s.addAction(by, name, b.spec.Build().String())
 				return b.spec.Build(), nil
 			}
 		}
@@ -143,7 +143,7 @@ func (s *Views) Pause(_ context.Context, name string, paused bool, by core.Actio
 		return fmt.Errorf("%w: view %s is not built", core.ErrNotFound, name)
 	}
 	v.paused = paused
-	s.record(by, name, name)
+	s.addAction(by, name, name)
 	return nil
 }
 
@@ -162,7 +162,7 @@ func (s *Views) Drop(_ context.Context, name string, before time.Time, by core.A
 				b.dropped, b.documents, b.checkpoints = true, nil, nil
 				dropped = append(dropped, b.spec.Build())
 				delete(s.parked, b.spec.Build())
-				s.record(by, viewName, b.spec.Build().String())
+				s.addAction(by, viewName, b.spec.Build().String())
 			}
 			return b.dropped && b != newest
 		})
@@ -174,7 +174,7 @@ func (s *Views) Drop(_ context.Context, name string, before time.Time, by core.A
 func (s *Views) Record(_ context.Context, a core.Action) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record(a, "", a.Object)
+	s.addAction(a, "", a.Object)
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (s *Views) Actions(_ context.Context, name string, limit int) (newest []cor
 	return newest, nil
 }
 
-func (s *Views) record(a core.Action, name, object string) {
+func (s *Views) addAction(a core.Action, name, object string) {
 	a.At, a.View, a.Object = time.Now().UTC(), name, object
 	s.actions = append(s.actions, a)
 }

@@ -90,7 +90,7 @@ func (s *Views) Waiting(_ context.Context, b core.Build, lane port.Lane, limit i
 func (s *Views) Drain(_ context.Context, spec core.ViewSpec, d port.Drain, apply port.DrainFunc) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, b, err := s.find(spec)
+	_, b, err := s.findMaintained(spec)
 	if err != nil {
 		return err
 	}
@@ -108,11 +108,11 @@ func (s *Views) Drain(_ context.Context, spec core.ViewSpec, d port.Drain, apply
 	for i, key := range d.Keys {
 		lanes[i] = port.DocumentLane(key)
 	}
-	outcome, done, failure, err := apply(s.current(b, d.Keys, func() []port.Lane { return lanes }))
+	result, done, failure, err := apply(s.readCurrent(b, d.Keys, func() []port.Lane { return lanes }))
 	if err != nil {
 		return err
 	}
-	s.write(b, outcome)
+	s.writeResult(b, result)
 	s.remove(spec.Build(), first[:done])
 	if failure != nil {
 		failed := first[done]
@@ -120,7 +120,7 @@ func (s *Views) Drain(_ context.Context, spec core.ViewSpec, d port.Drain, apply
 		failed.Attempts++
 	}
 	if d.By != nil {
-		s.record(*d.By, spec.Name, fmt.Sprintf("%d: %s", first[0].ID, first[0].Parking))
+		s.addAction(*d.By, spec.Name, fmt.Sprintf("%d: %s", first[0].ID, first[0].Parking))
 	}
 	return nil
 }
@@ -138,9 +138,9 @@ func (s *Views) Skip(_ context.Context, id int64, by core.Action) error {
 		return fmt.Errorf("%w: no event with the id %d waits", core.ErrNotFound, id)
 	}
 	if s.lane(p.Build, p.Lane)[0] != p {
-		return fmt.Errorf("%w: others wait before the event %d", port.ErrMoved, id)
+		return fmt.Errorf("%w: event %d is not the first of its lane", port.ErrMoved, id)
 	}
 	s.remove(p.Build, []*parking{p})
-	s.record(by, p.Build.View, fmt.Sprintf("%d: %s", p.ID, p.Parking))
+	s.addAction(by, p.Build.View, fmt.Sprintf("%d: %s", p.ID, p.Parking))
 	return nil
 }

@@ -28,11 +28,11 @@ func (s *Views) Get(_ context.Context, view, tenant, key string) (core.Document,
 	return document, nil
 }
 
-// listed is a document with what its list compares.
+// listed is a document with the values by which a list sorts it.
 type listed struct {
 	core.Document
 	text   string
-	number *big.Rat // nil where the document has no such number
+	number *big.Rat // nil: the document has no number in this field
 }
 
 // List implements [port.ViewReader].
@@ -99,7 +99,7 @@ func matches(spec core.ViewSpec, fields map[string]json.RawMessage, filter []cor
 	return true
 }
 
-// sortable cuts a text to what lists sort by.
+// sortable cuts the text to the prefix by which lists sort.
 func sortable(d core.Document, field core.Field, text string) listed {
 	l := listed{Document: d}
 	switch {
@@ -114,7 +114,7 @@ func sortable(d core.Document, field core.Field, text string) listed {
 	return l
 }
 
-// compare orders documents without a number before those with one.
+// compare sorts documents without a number before those with one.
 func compare(a, b listed) int {
 	switch {
 	case a.number != nil && b.number != nil:

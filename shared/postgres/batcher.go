@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// batcher brings concurrent calls together, since a round trip to Postgres costs nearly the same for one as for ten.
-// A call that finds fewer than batches in flight starts immediately, in a batch of its own. A call that finds more is
-// queued: when a batch ends, the first in the queue becomes the leader of the next, which takes all that are queued.
-// No call waits for company.
+// batcher combines concurrent calls into batches, since a round trip to Postgres costs nearly the same for one as for ten.
+// While fewer than the maximum of batches are in flight, a call starts immediately, in a batch of its own. Otherwise it is
+// queued: when a batch ends, the first call of the queue becomes the leader of the next batch, which takes the whole queue.
+// No call waits for others to arrive.
 type batcher[T any] struct {
 	batches int // in flight, at most
 	size    int // calls in a batch, at most
@@ -21,25 +21,25 @@ type batcher[T any] struct {
 
 // queuedCall is a call that waits for a batch.
 type queuedCall[T any] struct {
-	call T
-	lead chan struct{} // closed when this call has to run the next batch
-	done chan struct{} // closed when another call has run it
+	call     T
+	promoted chan struct{} // closed when this call has become the leader of the next batch
+	done     chan struct{} // closed when another call has run the batch with this one
 }
 
-// do returns when a batch with call has run. The goroutine of one of its calls runs it, with that call first; run leaves
-// the results in the calls. Where ctx ends earlier, do returns its error, and whether a batch with call is in flight.
-func (b *batcher[T]) do(ctx context.Context, call T, run func(batch []T)) (inFlight bool, err error) {
+// do returns when a batch with call has run. The leader of the batch calls runBatch, with its own call first; runBatch
+// leaves the results in the calls. If ctx ends earlier, do returns its error, and whether a batch with call is in flight.
+func (b *batcher[T]) do(ctx context.Context, call T, runBatch func(batch []T)) (inFlight bool, err error) {
 	if q := b.enqueue(call); q != nil {
 		select {
 		case <-q.done:
 			return false, nil
-		case <-q.lead:
+		case <-q.promoted:
 		case <-ctx.Done():
 			return b.cancel(q), ctx.Err()
 		}
 	}
-	batch, others := b.take(call)
-	run(batch)
+	batch, others := b.dequeueBatch(call)
+	runBatch(batch)
 	b.startNext()
 	for _, q := range others {
 		close(q.done)
@@ -55,13 +55,13 @@ func (b *batcher[T]) enqueue(call T) *queuedCall[T] {
 		b.inFlight++
 		return nil
 	}
-	q := &queuedCall[T]{call: call, lead: make(chan struct{}), done: make(chan struct{})}
+	q := &queuedCall[T]{call: call, promoted: make(chan struct{}), done: make(chan struct{})}
 	b.queue = append(b.queue, q)
 	return q
 }
 
-// take returns a batch that the call leads, and those who wait for it.
-func (b *batcher[T]) take(call T) (batch []T, others []*queuedCall[T]) {
+// dequeueBatch returns the batch of a leader, its own call first, and the queued calls in it.
+func (b *batcher[T]) dequeueBatch(call T) (batch []T, others []*queuedCall[T]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := min(len(b.queue), b.size-1)
@@ -74,7 +74,7 @@ func (b *batcher[T]) take(call T) (batch []T, others []*queuedCall[T]) {
 	return batch, others
 }
 
-// startNext hands the place of a batch that has ended to the first call in the queue.
+// startNext makes the first call of the queue the leader of the next batch, after a batch has ended.
 func (b *batcher[T]) startNext() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -84,10 +84,10 @@ func (b *batcher[T]) startNext() {
 	}
 	next := b.queue[0]
 	b.queue = slices.Delete(b.queue, 0, 1)
-	close(next.lead)
+	close(next.promoted)
 }
 
-// cancel takes a call back whose context has ended, and reports whether a batch with it is in flight.
+// cancel removes a call whose context has ended from the queue, and reports whether a batch with it is in flight.
 func (b *batcher[T]) cancel(q *queuedCall[T]) (inFlight bool) {
 	b.mu.Lock()
 	i := slices.Index(b.queue, q)
@@ -99,7 +99,7 @@ func (b *batcher[T]) cancel(q *queuedCall[T]) (inFlight bool) {
 		return false
 	}
 	select {
-	case <-q.lead: // it was to lead a batch that has not begun
+	case <-q.promoted: // its batch has not begun: the next call leads instead
 		b.startNext()
 		return false
 	default:

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// batches records what a batcher runs. Each batch waits for a permission to end.
+// batches records the batches that run. Each of them blocks until the test sends to end.
 type batches struct {
 	*batcher[int]
 	end chan struct{}
@@ -18,11 +18,11 @@ type batches struct {
 	ran [][]int
 }
 
-func newBatches(atOnce, size int) *batches {
-	return &batches{batcher: &batcher[int]{batches: atOnce, size: size}, end: make(chan struct{})}
+func newBatches(maxInFlight, size int) *batches {
+	return &batches{batcher: &batcher[int]{batches: maxInFlight, size: size}, end: make(chan struct{})}
 }
 
-func (b *batches) run(batch []int) {
+func (b *batches) runBatch(batch []int) {
 	b.mu.Lock()
 	b.ran = append(b.ran, batch)
 	b.mu.Unlock()
@@ -39,7 +39,7 @@ func (b *batches) call(ctx context.Context, t *testing.T, n, started, queued int
 	t.Helper()
 	result := make(chan batchResult, 1)
 	go func() {
-		inFlight, err := b.do(ctx, n, b.run)
+		inFlight, err := b.do(ctx, n, b.runBatch)
 		result <- batchResult{inFlight, err}
 	}()
 	b.await(t, started, queued)
@@ -123,7 +123,7 @@ func TestACancelledLeaderPassesTheBatchOn(t *testing.T) {
 		t.Error("a batch that has not begun is in flight")
 	}
 	select {
-	case <-next.lead:
+	case <-next.promoted:
 	default:
 		t.Error("no call leads")
 	}

@@ -13,9 +13,9 @@ import (
 
 // Options of a connection. Zero values take the defaults.
 type Options struct {
-	Conns       int             // at most so many connections; 10
+	Conns       int             // maximum number of connections; 10
 	Application string          // the name that operators see in pg_stat_activity; orchestrix
-	Tracer      pgx.QueryTracer // is told of every statement; nobody
+	Tracer      pgx.QueryTracer // traces every statement; none
 }
 
 const (
@@ -25,13 +25,13 @@ const (
 	requestTimeout = 15 * time.Second
 )
 
-// DB is a pool of connections to one database. It connects when it is first used, and again after every failure.
+// DB is a pool of connections to one database. It connects on first use, and reconnects after a failure.
 type DB struct {
 	pool *pgxpool.Pool
 }
 
-// Connect prepares connections to the database that url names, a postgres:// URL or key=value pairs. It does not
-// talk to it yet. The error says what is wrong with url, without its password.
+// Connect prepares connections to the database that url names, a postgres:// URL or key=value pairs. It opens
+// no connection yet. The error describes an invalid url without its password.
 func Connect(url string, o Options) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -54,10 +54,10 @@ func Connect(url string, o Options) (*DB, error) {
 	return &DB{pool: pool}, nil
 }
 
-// Close closes all connections, after what runs on them has ended.
+// Close waits until the running statements have ended, and closes all connections.
 func (db *DB) Close() { db.pool.Close() }
 
-// Pool is the pool itself, for its statistics.
+// Pool returns the underlying pool, for its statistics.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
 
 // Ping returns nil if Postgres answers, and an error that wraps [port.ErrUnavailable] otherwise.

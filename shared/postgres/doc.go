@@ -1,10 +1,13 @@
-// Package postgres keeps the read side in Postgres: views with their checkpoints, and snapshots.
+// Package postgres implements ports in Postgres: [Views] with their checkpoints, [Snapshots], and an event [Log] for
+// deployments without NATS. [DB] is the connection; it migrates the tables and sets the rights of the services.
 //
 //	db, err := postgres.Connect(url, postgres.Options{})
 //	err = db.Migrate(ctx)
 //	views := postgres.NewViews(db)
 //
-// Everything lies in the schema "orchestrix". Each version of a view has a table of its own,
-// "view_<name>_v<version>", with the columns tenant, key, partition, sequence and data (JSON): read them with any
-// tool, but write them only through a projection.
+// All tables are in the schema "orchestrix". Each version of a view has its own table, "view_<name>_v<version>", with
+// the columns tenant, key, partition, sequence and data (JSON): read it with any tool, but write it only through a
+// projection.
+//
+// Concurrent appends to a partition share a transaction, and concurrent reads share a statement: see batcher.
 package postgres

@@ -20,8 +20,8 @@ const (
 	insufficientRights = "42501"
 )
 
-// translate gives a driver's error the meaning that the ports name, and keeps it as the cause. What is not the
-// fault of the data is [port.ErrUnavailable]: it may work the next time.
+// translate wraps an error of the driver in the error that the ports define for it. An error that the data did not cause
+// becomes [port.ErrUnavailable]: a retry may succeed.
 func translate(what string, err error) error {
 	if err == nil {
 		return nil
@@ -32,12 +32,12 @@ func translate(what string, err error) error {
 	}
 	switch pg.Code {
 	case undefinedTable, undefinedSchema:
-		return fmt.Errorf("%w: %s: a table is missing, the services create it when they start: %w", port.ErrUnavailable, what, err)
+		return fmt.Errorf("%w: %s: a table is missing; the services create it when they start: %w", port.ErrUnavailable, what, err)
 	case insufficientRights:
 		return fmt.Errorf("%w: %s: grant the user of DATABASE_URL all rights on the schema orchestrix: %w", port.ErrUnavailable, what, err)
 	}
 	switch pg.Code[:2] {
-	case "22", "23", "54": // data, constraint, limit: the same again would fail again
+	case "22", "23", "54": // data, constraint, limit: a retry fails in the same way
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return fmt.Errorf("%w: %s: %w", port.ErrUnavailable, what, err)

@@ -14,9 +14,9 @@ import (
 
 // LogConfig describes a log in Postgres. Zero values take the defaults.
 type LogConfig struct {
-	Partitions   int           // fixed when the log is created; 0 takes what there is, or 4 for a new log
-	MaxCommit    int           // bytes that the events of a commit may have, with their envelopes; 1 MiB
-	AppendBudget time.Duration // for one append, retries included; 15 s
+	Partitions   int           // fixed when the log is created; 0 is any number, and 4 for a new log
+	MaxCommit    int           // maximum size of a commit's events in bytes, with their envelopes; 1 MiB
+	AppendBudget time.Duration // for one append, with its retries; 15 s
 }
 
 const (
@@ -44,16 +44,16 @@ type Log struct {
 
 var _ port.Log = (*Log)(nil)
 
-// ErrPartitions says that the log has another number of partitions than the configuration.
+// ErrPartitions: the log has another number of partitions than configured.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
-// OpenLog opens the log of a migrated database, and creates it where there is none. Several services may do so at once.
-// It returns [ErrPartitions] where the log has another number of partitions than configured, and [port.ErrUnavailable].
+// OpenLog opens the log of a migrated database, and creates it where there is none. Several services may do so
+// concurrently. It returns [ErrPartitions] where the log has another number of partitions than configured, and [port.ErrUnavailable].
 func OpenLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 	return openLog(ctx, db, config, true)
 }
 
-// OpenExistingLog opens the log as it is. It returns [port.ErrUnavailable] where there is none.
+// OpenExistingLog opens the log without creating it. It returns [port.ErrUnavailable] where there is none.
 func OpenExistingLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 	return openLog(ctx, db, config, false)
 }
@@ -63,14 +63,14 @@ func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, 
 		return nil, fmt.Errorf("%d partitions are configured; set ORCHESTRIX_PARTITIONS to 1 up to %d", config.Partitions, maxPartitions)
 	}
 	l := &Log{db: db, config: config.withDefaults()}
-	if err := l.ensure(ctx, create); err != nil {
+	if err := l.loadPartitions(ctx, create); err != nil {
 		return nil, err
 	}
 	if len(l.created) == 0 {
-		return nil, fmt.Errorf("%w: there is no log in this database; 'orchestrix migrate' creates it, and so does a service that may", port.ErrUnavailable)
+		return nil, fmt.Errorf("%w: this database has no log: run 'orchestrix migrate'", port.ErrUnavailable)
 	}
 	if config.Partitions != 0 && config.Partitions != len(l.created) {
-		return nil, fmt.Errorf("%w: it was created with %d, the configuration says %d; set ORCHESTRIX_PARTITIONS=%d",
+		return nil, fmt.Errorf("%w: it has %d, configured are %d; set ORCHESTRIX_PARTITIONS=%d",
 			ErrPartitions, len(l.created), config.Partitions, len(l.created))
 	}
 	for range l.created {
@@ -93,8 +93,9 @@ select name || '=' || setting from pg_settings where name in ('fsync', 'synchron
 	return settings, translate("read the settings of Postgres", err)
 }
 
-// ensure creates the partitions where there are none. The first to do so decides how many.
-func (l *Log) ensure(ctx context.Context, create bool) error {
+// loadPartitions reads the partitions, and creates them where there are none and create is set. The service that creates
+// them decides how many.
+func (l *Log) loadPartitions(ctx context.Context, create bool) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	wanted := l.config.Partitions
@@ -115,10 +116,10 @@ select n, clock_timestamp() from generate_series(0, $1::integer - 1) n where not
 	return translate("open the log", l.db.pool.SendBatch(ctx, batch).Close())
 }
 
-// Ping returns nil if the log answers.
+// Ping returns nil if Postgres answers, and [port.ErrUnavailable] otherwise.
 func (l *Log) Ping(ctx context.Context) error { return l.db.Ping(ctx) }
 
-// MaxCommit is how many bytes the events of a commit may have, with their envelopes.
+// MaxCommit is the maximum size of a commit's events in bytes, with their envelopes.
 func (l *Log) MaxCommit() int { return l.config.MaxCommit }
 
 // Partitions implements [port.Feed].

@@ -13,7 +13,7 @@ import (
 	"orchestrix/shared/tracing"
 )
 
-// Append implements [port.Appender]. Appends to one partition that come at the same time share one transaction.
+// Append implements [port.Appender]. Concurrent appends to one partition share a transaction.
 func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit) (core.Revision, error) {
 	if err := ctx.Err(); err != nil {
 		return core.Revision{}, fmt.Errorf("%w: %w", port.ErrUnavailable, err)
@@ -38,7 +38,7 @@ func (l *Log) appendCommit(ctx context.Context, expected core.Revision, c core.C
 		return core.Revision{}, err
 	}
 	if len(body) > l.config.MaxCommit {
-		return core.Revision{}, fmt.Errorf("%w: %s: %d bytes, the log takes %d; make the command do less", port.ErrTooLarge, c.Stream, len(body), l.config.MaxCommit)
+		return core.Revision{}, fmt.Errorf("%w: %s: %d bytes exceed the limit of %d; let the command append fewer or smaller events", port.ErrTooLarge, c.Stream, len(body), l.config.MaxCommit)
 	}
 	r := &appendRequest{expected: expected, commit: c, body: body}
 	partition := l.partitionOf(c.Stream)
@@ -65,8 +65,9 @@ type appendRequest struct {
 
 const maxAppends = 256 // in one transaction
 
-// writeBatch tries until the batch is written or the budget is spent, even where ctx ends: it holds the appends of other
-// callers too. A transaction whose result is unknown is tried again: a commit that has landed is found by its command.
+// writeBatch retries until the batch is written or the budget is spent. It ignores a cancellation of ctx, since the batch
+// holds the appends of other callers too. A transaction with an unknown result is retried: a commit that was stored is
+// found by its command id.
 func (l *Log) writeBatch(ctx context.Context, partition int, batch []*appendRequest) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.config.AppendBudget)
 	defer cancel()

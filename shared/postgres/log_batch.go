@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// lockPartition makes commits visible in the order of their sequences: the next transaction that appends to the
-	// partition waits until this one has ended.
+	// lockPartition serializes the transactions that append to a partition, so that commits become visible in the order of
+	// their sequences.
 	lockPartition = `select head from orchestrix.log_partitions where partition = $1 for update`
 
 	selectEnds = `
@@ -40,13 +40,13 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 	moveHead = `update orchestrix.log_partitions set head = $2, head_at = clock_timestamp() where partition = $1`
 )
 
-// appendBatch is what one transaction knows of the streams that it appends to.
+// appendBatch is the state of one transaction: the requests, and the ends of the streams that they append to.
 type appendBatch struct {
 	partition int
 	head      uint64
 	requests  []*appendRequest
 	ends      map[core.Stream]streamEnd
-	stored    map[commitKey]*storedCommit // the commit that has the first version of a request already
+	stored    map[commitKey]*storedCommit // commits that already have the first version of a request
 }
 
 // streamEnd is a stream's newest commit.
@@ -67,7 +67,8 @@ type storedCommit struct {
 	time     time.Time
 }
 
-// tryBatch appends what can be appended, in one transaction of two round trips. It leaves the result of each append in its request.
+// tryBatch appends the commits whose stream is at the expected revision, in one transaction of two round trips. It leaves
+// the result of each append in its request.
 func (l *Log) tryBatch(ctx context.Context, partition int, requests []*appendRequest) (err error) {
 	const what = "append"
 	conn, err := l.db.pool.Acquire(ctx)
@@ -76,13 +77,13 @@ func (l *Log) tryBatch(ctx context.Context, partition int, requests []*appendReq
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
 	b := &appendBatch{partition: partition, requests: requests, ends: map[core.Stream]streamEnd{}, stored: map[commitKey]*storedCommit{}}
-	if err := b.read(ctx, conn); err != nil {
+	if err := b.lockAndReadEnds(ctx, conn); err != nil {
 		rollback(ctx, conn)
 		return translate(what, err)
 	}
 	batch := &pgx.Batch{}
 	for _, r := range requests {
-		r.revision, r.err = b.decide(r, batch)
+		r.revision, r.err = b.queueCommit(r, batch)
 	}
 	batch.Queue(moveHead, partition, b.head)
 	batch.Queue("commit")
@@ -93,7 +94,8 @@ func (l *Log) tryBatch(ctx context.Context, partition int, requests []*appendReq
 	return nil
 }
 
-func (b *appendBatch) read(ctx context.Context, conn *pgxpool.Conn) error {
+// lockAndReadEnds begins the transaction, locks the partition and reads the ends of the streams.
+func (b *appendBatch) lockAndReadEnds(ctx context.Context, conn *pgxpool.Conn) error {
 	n := len(b.requests)
 	tenants, categories, ids, firsts := make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
 	for i, r := range b.requests {
@@ -140,9 +142,9 @@ func (b *appendBatch) read(ctx context.Context, conn *pgxpool.Conn) error {
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// decide queues the commit of a request. It returns [port.ErrConflict] where the stream is not at the expected revision; a
-// request whose commit is stored already succeeds again.
-func (b *appendBatch) decide(r *appendRequest, batch *pgx.Batch) (core.Revision, error) {
+// queueCommit queues the insert of a request and returns its revision. It returns [port.ErrConflict] where the stream is
+// not at the expected revision. A repeated request, whose commit is already stored, gets the revision of that commit.
+func (b *appendBatch) queueCommit(r *appendRequest, batch *pgx.Batch) (core.Revision, error) {
 	c := &r.commit
 	key := commitKey{c.Stream, r.expected.Version + 1}
 	if stored := b.stored[key]; stored != nil && stored.command == c.Command && stored.time.Equal(c.Time) {

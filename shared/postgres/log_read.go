@@ -30,7 +30,7 @@ join orchestrix.log_commits c on c.partition = p.partition
 where p.partition = $1 and c.sequence > $2 order by c.sequence limit $3`
 )
 
-// scanCommit reads a commit. Where its body is none, the commit's Err says so.
+// scanCommit reads a commit. A body that can't be decoded is reported in the commit's Err.
 func scanCommit(row pgx.CollectableRow, more ...any) (c core.Commit, err error) {
 	var previous []int64
 	var body []byte
@@ -75,24 +75,24 @@ func (l *Log) Last(ctx context.Context, s core.Stream) (core.Commit, error) {
 	return c, c.Err
 }
 
-// LastConfirmed implements [port.Reader]: there is one server, and it knows.
+// LastConfirmed implements [port.Reader]. There is only one server, so every read is confirmed.
 func (l *Log) LastConfirmed(ctx context.Context, s core.Stream) (core.Commit, error) {
 	return l.Last(ctx, s)
 }
 
-const readBatch = 500 // commits in one round trip
+const versionsBatch = 500 // commits in one round trip
 
 // Since implements [port.Reader].
 func (l *Log) Since(ctx context.Context, after core.Version, last core.Commit) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		for after < last.Version {
-			commits, err := l.since(ctx, last.Stream, after, last.Version)
+			commits, err := l.readVersions(ctx, last.Stream, after, last.Version)
 			if err != nil {
 				yield(core.Commit{}, err)
 				return
 			}
 			for _, c := range commits {
-				if err := follows(c, after); err != nil {
+				if err := checkContiguous(c, after); err != nil {
 					yield(core.Commit{}, err)
 					return
 				}
@@ -109,7 +109,7 @@ func (l *Log) Since(ctx context.Context, after core.Version, last core.Commit) i
 	}
 }
 
-func follows(c core.Commit, after core.Version) error {
+func checkContiguous(c core.Commit, after core.Version) error {
 	if c.Err != nil {
 		return c.Err
 	}
@@ -119,11 +119,11 @@ func follows(c core.Commit, after core.Version) error {
 	return nil
 }
 
-func (l *Log) since(ctx context.Context, s core.Stream, after, until core.Version) ([]core.Commit, error) {
+func (l *Log) readVersions(ctx context.Context, s core.Stream, after, until core.Version) ([]core.Commit, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	what := "read " + s.String()
-	rows, err := l.db.pool.Query(ctx, selectSince, s.Tenant, s.Category, s.ID, after, until, readBatch)
+	rows, err := l.db.pool.Query(ctx, selectSince, s.Tenant, s.Category, s.ID, after, until, versionsBatch)
 	if err != nil {
 		return nil, translate(what, err)
 	}
@@ -146,20 +146,20 @@ func (l *Log) Head(ctx context.Context, partition int) (port.Head, error) {
 	return head, translate("read the end of the log", err)
 }
 
-// Pauses between two reads of a partition that holds nothing new.
+// Pauses between two reads of a partition without new commits.
 const (
 	firstFollowPause = 2 * time.Millisecond
 	maxFollowPause   = 25 * time.Millisecond
 )
 
-// Follow implements [port.Feed]. It polls: sequences become visible in their order, so what was passed is complete.
+// Follow implements [port.Feed]. It polls. Sequences become visible in their order, so it can't miss a commit.
 func (l *Log) Follow(ctx context.Context, after core.Position, maxBatch int, handle func(context.Context, port.Batch) error) error {
 	if err := l.checkPartition(after.Partition); err != nil {
 		return err
 	}
 	pauses := retry.Pauses{First: firstFollowPause, Max: maxFollowPause}
 	for ctx.Err() == nil {
-		b, err := l.after(ctx, after, max(maxBatch, 1))
+		b, err := l.readBatch(ctx, after, max(maxBatch, 1))
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -179,7 +179,7 @@ func (l *Log) Follow(ctx context.Context, after core.Position, maxBatch int, han
 	return nil
 }
 
-func (l *Log) after(ctx context.Context, after core.Position, limit int) (b port.Batch, err error) {
+func (l *Log) readBatch(ctx context.Context, after core.Position, limit int) (b port.Batch, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	what := "follow the log"

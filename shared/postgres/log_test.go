@@ -47,13 +47,13 @@ func TestPartitionsAreFixed(t *testing.T) {
 	}
 }
 
-// Followers that look as fast as they can miss nothing of what 32 writers in several processes append: no commit
-// becomes visible behind a position that was passed.
+// Followers that poll without a pause see every commit of 32 writers with four connections to the log: no commit becomes
+// visible before a position that was already read.
 func TestFollowersMissNothing(t *testing.T) {
 	t.Parallel()
 	const writers, each, followers = 32, 150, 4
 	dsn := migrated(t)
-	logs := []*postgres.Log{openLog(t, dsn, 2), openLog(t, dsn, 2), openLog(t, dsn, 2), openLog(t, dsn, 2)} // as many services
+	logs := []*postgres.Log{openLog(t, dsn, 2), openLog(t, dsn, 2), openLog(t, dsn, 2), openLog(t, dsn, 2)} // one per service
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var seen [followers]atomic.Int64
@@ -90,7 +90,7 @@ func TestFollowersMissNothing(t *testing.T) {
 	following.Wait()
 }
 
-// followContiguous reads in batches of a few, each by itself, and counts.
+// followContiguous follows in small batches, counts the commits and fails where a sequence is missing.
 func followContiguous(ctx context.Context, t *testing.T, log *postgres.Log, partition int, seen *atomic.Int64) {
 	t.Helper()
 	last := uint64(0)
@@ -117,8 +117,8 @@ func happened(id, command string) core.Commit {
 	}
 }
 
-// One commit that Postgres can't store does not harm those that share its transaction.
-func TestOneBadCommitHarmsNoOther(t *testing.T) {
+// A commit that Postgres can't store fails alone: those that share its transaction are appended.
+func TestARejectedCommitFailsAlone(t *testing.T) {
 	t.Parallel()
 	log := openLog(t, migrated(t), 1)
 	var appending sync.WaitGroup
@@ -126,7 +126,7 @@ func TestOneBadCommitHarmsNoOther(t *testing.T) {
 		appending.Go(func() {
 			c := happened(fmt.Sprint("s", n), "c")
 			if n%4 == 0 {
-				c.Events[0].Data = []byte("\"\xff\"") // JSON by its grammar, though not by its characters
+				c.Events[0].Data = []byte("\"\xff\"") // valid JSON syntax, but invalid UTF-8
 			}
 			_, err := log.Append(t.Context(), core.Revision{}, c)
 			if bad := n%4 == 0; bad != (err != nil) || errors.Is(err, port.ErrUnavailable) {
@@ -137,7 +137,7 @@ func TestOneBadCommitHarmsNoOther(t *testing.T) {
 	appending.Wait()
 }
 
-// Settings under which a crash loses commits are named.
+// Settings under which a crash loses commits are reported.
 func TestUnsyncedSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	dsn := migrated(t)

@@ -22,14 +22,13 @@ const (
 	versionTable = schemaName + ".migrations"
 	// schemaLock is the key of the advisory lock under which the schema itself is created: any fixed number.
 	schemaLock = 5_771_203_914
-	// Several services start at once; each waits for the lock for up to two minutes.
+	// Services that start concurrently wait for the lock for up to two minutes.
 	lockPeriodSeconds = 1
 	lockAttempts      = 120
 )
 
-// Migrate brings the tables to the state that this program needs. Several programs may do so at once, and an older
-// program leaves newer tables alone. It returns an error that wraps [port.ErrUnavailable] where Postgres does not
-// answer.
+// Migrate applies the missing migrations. Several programs may do so concurrently; an older program does not touch newer
+// tables. It returns an error that wraps [port.ErrUnavailable] where Postgres does not answer.
 func (db *DB) Migrate(ctx context.Context) error {
 	return db.withMigrations(ctx, func(p *goose.Provider) error {
 		_, err := p.Up(ctx)
@@ -37,8 +36,8 @@ func (db *DB) Migrate(ctx context.Context) error {
 	})
 }
 
-// Migrated returns nil where the tables are in the state that this program needs, or newer. It changes nothing, and
-// returns an error that wraps [port.ErrUnavailable] otherwise.
+// Migrated returns nil if all migrations of this program were applied, and an error that wraps [port.ErrUnavailable]
+// otherwise. It changes nothing.
 func (db *DB) Migrated(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -49,7 +48,7 @@ func (db *DB) Migrated(ctx context.Context) error {
 	var found int64
 	err = db.pool.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+versionTable+" where is_applied").Scan(&found)
 	if hasCode(err, undefinedTable, undefinedSchema) {
-		return fmt.Errorf("%w: there are no tables yet: run 'orchestrix migrate'", port.ErrUnavailable)
+		return fmt.Errorf("%w: the tables do not exist yet: run 'orchestrix migrate'", port.ErrUnavailable)
 	}
 	if err != nil {
 		return translate("read the state of the tables", err)
@@ -61,7 +60,7 @@ func (db *DB) Migrated(ctx context.Context) error {
 	return nil
 }
 
-// newestMigration is the number of the last migration that this program has.
+// newestMigration is the number of the newest migration in this program.
 func newestMigration() (int64, error) {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
@@ -91,14 +90,14 @@ func (db *DB) withMigrations(ctx context.Context, do func(*goose.Provider) error
 	return errors.Join(translate("migrate", do(provider)), provider.Close())
 }
 
-// createSchema makes the schema in which even the table of the migrations lies.
+// createSchema creates the schema, which also holds the table of the migrations.
 func (db *DB) createSchema(ctx context.Context) error {
 	tx, err := db.pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it has been committed, or nothing was done
-	// "if not exists" alone fails when two do it at once.
+	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit it does nothing
+	// Two concurrent "create schema if not exists" can fail without the lock.
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", schemaLock); err != nil {
 		return err
 	}

@@ -53,17 +53,17 @@ func TestMigrationsGoUpAndDownAndUp(t *testing.T) {
 	}
 }
 
-func TestAProgramSeesWhetherTheTablesAreWhatItNeeds(t *testing.T) {
+func TestMigratedComparesTheTablesWithTheProgram(t *testing.T) {
 	t.Parallel()
 	db := connect(t, localtest.Postgres(t))
-	says := func(want string) {
+	wantError := func(want string) {
 		t.Helper()
 		err := db.Migrated(t.Context())
 		if !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), want) {
-			t.Fatalf("got %v, it must say %q", err, want)
+			t.Fatalf("got %v, want an error with %q", err, want)
 		}
 	}
-	says("no tables yet")
+	wantError("do not exist yet")
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +72,13 @@ func TestAProgramSeesWhetherTheTablesAreWhatItNeeds(t *testing.T) {
 	}
 	exec(t, db, "insert into orchestrix.migrations (version_id, is_applied) values (99999, true)")
 	if err := db.Migrated(t.Context()); err != nil {
-		t.Fatalf("newer tables must do: %v", err)
+		t.Fatalf("newer tables: %v", err)
 	}
 	exec(t, db, "delete from orchestrix.migrations where version_id > 1")
-	says("run 'orchestrix migrate' of this version")
+	wantError("run 'orchestrix migrate' of this version")
 }
 
-func TestManyMigrateAtOnce(t *testing.T) {
+func TestConcurrentMigrations(t *testing.T) {
 	t.Parallel()
 	dsn := localtest.Postgres(t)
 	var starting sync.WaitGroup
@@ -109,7 +109,7 @@ func saveSnapshot(t testing.TB, s *postgres.Snapshots) {
 	}
 }
 
-// What was changed behind our back is not believed.
+// A snapshot whose row was changed by another program fails its checksum.
 func TestDamagedSnapshotsAreIgnored(t *testing.T) {
 	t.Parallel()
 	for what, damage := range map[string]string{
@@ -168,9 +168,9 @@ func TestBeforeTheMigrations(t *testing.T) {
 	}
 }
 
-// A worker that stops in the middle of a transaction, and so holds its locks, is thrown out by the server, and
-// another goes on. When it wakes up, it has written nothing.
-func TestPausedWorkerIsThrownOut(t *testing.T) {
+// The server ends the transaction of a worker that freezes in the middle of it and so frees its locks; another worker
+// continues. When the first worker wakes up, it writes nothing.
+func TestFrozenWorkerLosesItsTransaction(t *testing.T) {
 	t.Parallel()
 	db := connect(t, migrated(t))
 	views := postgres.NewViews(db)
@@ -212,14 +212,14 @@ func TestPausedWorkerIsThrownOut(t *testing.T) {
 	}
 	close(wake)
 	if err := <-ended; err == nil {
-		t.Error("the paused worker has written")
+		t.Error("the frozen worker has written")
 	}
 	if d, err := views.Get(t.Context(), "v", "t", "k"); err != nil || string(d.Data) != `"next"` {
 		t.Errorf("the document is %s, %v", d.Data, err)
 	}
 }
 
-// A declared field is found through its index, also where a list is sorted and filtered.
+// Lists that filter or sort by a declared field use its index.
 func TestListsUseIndexes(t *testing.T) {
 	t.Parallel()
 	db := connect(t, migrated(t))
@@ -259,8 +259,8 @@ func TestListsUseIndexes(t *testing.T) {
 	}
 }
 
-// Whoever has seen the checkpoints of a new build is not answered from the one before.
-func TestNoReadGoesBackBehindASwitch(t *testing.T) {
+// After a reader has read the checkpoints of a new active build, it gets no document of the previous build.
+func TestNoReadAfterASwitchUsesTheOldBuild(t *testing.T) {
 	t.Parallel()
 	db := connect(t, migrated(t))
 	writing, reading := postgres.NewViews(db), postgres.NewViews(db)

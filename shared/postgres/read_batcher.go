@@ -22,7 +22,7 @@ type readCall[T any] struct {
 	solo bool // the shared statement failed, perhaps because of another read: this one needs a statement of its own
 }
 
-// do lets one statement, of this call or of another, fill in read.
+// do returns when a statement, of this call or of another, has filled in read.
 func (b *readBatcher[T]) do(ctx context.Context, read *T, statement func(context.Context, []*T) error) error {
 	c := &readCall[T]{read: read}
 	_, err := b.calls.do(ctx, c, func(batch []*readCall[T]) { runReads(ctx, batch, statement) })
@@ -36,7 +36,7 @@ func (b *readBatcher[T]) do(ctx context.Context, read *T, statement func(context
 }
 
 // runReads runs the statement for a batch, with the context of its first read. A statement that fails because that context
-// has ended, or because Postgres rejects the values of one read, says nothing about the others.
+// has ended, or because Postgres rejects the values of one read, has to be repeated for each of the others.
 func runReads[T any](ctx context.Context, batch []*readCall[T], statement func(context.Context, []*T) error) {
 	reads := make([]*T, len(batch))
 	for i, c := range batch {

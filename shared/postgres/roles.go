@@ -10,13 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Rights are what a role may do with the tables.
+// Rights are the access rights of a role to the tables.
 type Rights struct {
 	ReadViews      bool   // documents, builds, checkpoints
 	ReadParked     bool   // events that a view could not apply
-	WriteViews     bool   // all of that, and what operators do to them; make tables for documents
-	OnlyView       string // whose tables and rows WriteViews is about; empty: all, but no documents of another role's view
-	RecordActions  bool   // what operators do to anything else
+	WriteViews     bool   // read and write all of these and the actions of operators; create tables for documents
+	OnlyView       string // limits WriteViews to this view; empty: all views, except the documents of another role's view
+	RecordActions  bool   // write actions of operators
 	ReadSnapshots  bool
 	WriteSnapshots bool
 	ReadLog        bool // where the log is in Postgres
@@ -30,7 +30,7 @@ type Role struct {
 	Rights   Rights
 }
 
-// grant is a right to tables that the migrations made.
+// grant is a right to tables that the migrations create.
 type grant struct{ verbs, tables string }
 
 const (
@@ -41,34 +41,34 @@ const (
 
 func (r Rights) grants() []grant {
 	grants := []grant{{"select", versionTable}}
-	add := func(may bool, verbs, tables string) {
-		if may {
+	grantIf := func(granted bool, verbs, tables string) {
+		if granted {
 			grants = append(grants, grant{verbs, tables})
 		}
 	}
-	add(r.ReadViews, "select", readTables)
-	add(r.ReadParked, "select", "orchestrix.parked")
-	add(r.WriteViews, "select, insert, update, delete", viewTables)
-	add(r.RecordActions, "insert", "orchestrix.actions")
-	add(r.ReadSnapshots, "select", "orchestrix.snapshots")
-	add(r.WriteSnapshots, "select, insert, update", "orchestrix.snapshots")
-	add(r.ReadLog, "select", logTables)
-	add(r.AppendLog, "select", logTables)
-	add(r.AppendLog, "insert", "orchestrix.log_commits")
-	add(r.AppendLog, "update", "orchestrix.log_partitions")
+	grantIf(r.ReadViews, "select", readTables)
+	grantIf(r.ReadParked, "select", "orchestrix.parked")
+	grantIf(r.WriteViews, "select, insert, update, delete", viewTables)
+	grantIf(r.RecordActions, "insert", "orchestrix.actions")
+	grantIf(r.ReadSnapshots, "select", "orchestrix.snapshots")
+	grantIf(r.WriteSnapshots, "select, insert, update", "orchestrix.snapshots")
+	grantIf(r.ReadLog, "select", logTables)
+	grantIf(r.AppendLog, "select", logTables)
+	grantIf(r.AppendLog, "insert", "orchestrix.log_commits")
+	grantIf(r.AppendLog, "update", "orchestrix.log_partitions")
 	return grants
 }
 
-// SetRoles creates the roles, where they are missing, gives them their passwords, and leaves each of them exactly its
-// rights in a migrated database: whoever migrates keeps owning the tables, and the role that writes views owns those of
-// the documents. It needs the right to create roles. The error is [port.ErrUnavailable] where Postgres does not answer, or
-// says no. No password goes to Postgres, whose log might show it, but its [Verifier].
+// SetRoles creates the missing roles, sets the passwords, and gives each role exactly its rights in a migrated database.
+// The user who migrates owns the tables of the migrations; the role that writes views owns the tables of the documents.
+// SetRoles needs the right to create roles. It returns [port.ErrUnavailable] where Postgres does not answer or refuses. It
+// sends a [Verifier] instead of the password, which the log of Postgres might show.
 func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
 	tx, err := db.pool.Begin(ctx)
 	if err != nil {
 		return translate("create roles", err)
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // it has been committed, or nothing was done
+	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after a commit it does nothing
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", schemaLock); err != nil {
 		return translate("create roles", err)
 	}
@@ -77,7 +77,7 @@ func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
 			return translate("role "+role.Name, err)
 		}
 		if err := guardViews(ctx, tx, role); err != nil {
-			return translate("keep role "+role.Name+" to its view", err)
+			return translate("limit role "+role.Name+" to its view", err)
 		}
 	}
 	if err := shareViews(ctx, tx, roles); err != nil {
@@ -92,12 +92,12 @@ func setRole(ctx context.Context, tx pgx.Tx, role Role) error {
 	if role.Name == "" || role.Password == "" {
 		return errors.New("a role needs a name and a password")
 	}
-	var there bool
-	if err := tx.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", role.Name).Scan(&there); err != nil {
+	var exists bool
+	if err := tx.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", role.Name).Scan(&exists); err != nil {
 		return err
 	}
 	verb := "create"
-	if there {
+	if exists {
 		verb = "alter"
 	}
 	verifier := role.Password
@@ -123,10 +123,10 @@ func setRole(ctx context.Context, tx pgx.Tx, role Role) error {
 	for _, g := range role.Rights.grants() {
 		statements = append(statements, "grant "+g.verbs+" on "+g.tables+" to "+name)
 	}
-	return execEach(ctx, tx, statements)
+	return execAll(ctx, tx, statements)
 }
 
-func execEach(ctx context.Context, tx pgx.Tx, statements []string) error {
+func execAll(ctx context.Context, tx pgx.Tx, statements []string) error {
 	for _, statement := range statements {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return err
@@ -138,8 +138,8 @@ func execEach(ctx context.Context, tx pgx.Tx, statements []string) error {
 // documentTable is the name of a table with the documents of a view; see tableName.
 var documentTable = regexp.MustCompile(`^view_.+_v[0-9]+(_r[0-9]+)?$`)
 
-// shareViews gives the tables of the documents, those to come and those that are there, to the role that writes views,
-// and lets those read them who may.
+// shareViews makes the role that writes views the owner of the tables of the documents, existing and future ones, and
+// grants the roles with ReadViews to read them.
 func shareViews(ctx context.Context, tx pgx.Tx, roles []Role) error {
 	rows, err := tx.Query(ctx, "select tablename from pg_tables where schemaname = $1 order by tablename", schemaName)
 	if err != nil {
@@ -154,7 +154,7 @@ func shareViews(ctx context.Context, tx pgx.Tx, roles []Role) error {
 		if !writer.Rights.WriteViews {
 			continue
 		}
-		// Only a member of a role may say what becomes of its tables.
+		// Only a member of a role may change the owner of a table to it, or its default privileges.
 		statements = append(statements, "grant "+quoted(writer.Name)+" to current_user")
 		for _, reader := range roles {
 			if reader.Rights.ReadViews && reader.Name != writer.Name {
@@ -176,10 +176,10 @@ func shareViews(ctx context.Context, tx pgx.Tx, roles []Role) error {
 			}
 		}
 	}
-	return execEach(ctx, tx, statements)
+	return execAll(ctx, tx, statements)
 }
 
-// ownerOf is the role that writes a table of documents; empty where there is none.
+// ownerOf returns the role that writes a table of documents, or an empty string.
 func ownerOf(table string, roles []Role) (owner string) {
 	for _, role := range roles {
 		switch only := role.Rights.OnlyView; {

@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/postgres"
 )
 
-// roleTest is a role that one test changes, in a migrated database.
+// roleTest is a role of one test, in a migrated database.
 type roleTest struct {
 	t    *testing.T
 	db   *postgres.DB
@@ -46,18 +46,18 @@ func newRole(t *testing.T) *roleTest {
 	return r
 }
 
-// set gives the role these rights, and no others.
-func (r *roleTest) set(password string, rights postgres.Rights) {
+// setRights gives the role a password and exactly these rights.
+func (r *roleTest) setRights(password string, rights postgres.Rights) {
 	r.t.Helper()
-	for range 2 { // the second changes nothing
+	for range 2 { // the second call changes nothing
 		if err := r.db.SetRoles(r.t.Context(), []postgres.Role{{Name: r.name, Password: password, Rights: rights}}); err != nil {
 			r.t.Fatal(err)
 		}
 	}
 }
 
-// as runs a statement as the role.
-func (r *roleTest) as(password, statement string) error {
+// exec runs a statement as the role.
+func (r *roleTest) exec(password, statement string) error {
 	r.t.Helper()
 	r.dsn.User = url.UserPassword(r.name, password)
 	role, err := postgres.Connect(r.dsn.String(), postgres.Options{Conns: 2})
@@ -75,29 +75,29 @@ func TestARoleHasExactlyItsRights(t *testing.T) {
 	const password = `p'a"ss\`
 	const read, write = "select * from orchestrix.snapshots", "update orchestrix.snapshots set version = 1"
 
-	role.set(password, postgres.Rights{ReadSnapshots: true, WriteSnapshots: true})
-	if err := role.as(password, read+";"+write); err != nil {
+	role.setRights(password, postgres.Rights{ReadSnapshots: true, WriteSnapshots: true})
+	if err := role.exec(password, read+";"+write); err != nil {
 		t.Errorf("with all rights: %v", err)
 	}
 	verifier, err := postgres.Verifier(password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	role.set(verifier, postgres.Rights{ReadSnapshots: true})
-	if err := role.as(password, read); err != nil {
+	role.setRights(verifier, postgres.Rights{ReadSnapshots: true})
+	if err := role.exec(password, read); err != nil {
 		t.Errorf("with the right to read: %v", err)
 	}
-	if err := role.as(password, write); err == nil {
-		t.Error("a right that is gone still counts")
+	if err := role.exec(password, write); err == nil {
+		t.Error("a revoked right is still granted")
 	}
-	role.set("another", postgres.Rights{})
-	if err := role.as("another", read); err == nil {
-		t.Error("the right to read is gone, and still counts")
+	role.setRights("another", postgres.Rights{})
+	if err := role.exec("another", read); err == nil {
+		t.Error("the revoked right to read is still granted")
 	}
 }
 
-// A role that has one view to write changes no row of another, and is told so.
-func TestARoleWritesItsOwnViewAlone(t *testing.T) {
+// A role that may write one view gets an error when it changes a row of another.
+func TestARoleWritesOnlyItsView(t *testing.T) {
 	t.Parallel()
 	role := newRole(t)
 	const password = "secret"
@@ -106,12 +106,12 @@ func TestARoleWritesItsOwnViewAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	role.set(password, postgres.Rights{WriteViews: true, OnlyView: "it's mine"})
+	role.setRights(password, postgres.Rights{WriteViews: true, OnlyView: "it's mine"})
 	for _, statement := range []string{
 		fmt.Sprintf(insert, "it''s mine"), "update orchestrix.checkpoints set position = 7 where view = 'it''s mine'",
 		"delete from orchestrix.checkpoints where view = 'it''s mine'", "insert into orchestrix.views values ('it''s mine', 1, 0)",
 	} {
-		if err := role.as(password, statement); err != nil {
+		if err := role.exec(password, statement); err != nil {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
@@ -121,23 +121,23 @@ func TestARoleWritesItsOwnViewAlone(t *testing.T) {
 		"insert into orchestrix.view_builds (view, version, rebuild, fields, shared) values ('a third', 1, 0, '[]', false)",
 	}
 	for _, statement := range refused {
-		if err := role.as(password, statement); err == nil || !strings.Contains(err.Error(), "may change view it's mine alone") {
-			t.Errorf("%s is answered with %v", statement, err)
+		if err := role.exec(password, statement); err == nil || !strings.Contains(err.Error(), "may change view it's mine alone") {
+			t.Errorf("%s: %v, want an error that names the view", statement, err)
 		}
 	}
-	role.set(password, postgres.Rights{WriteViews: true})
+	role.setRights(password, postgres.Rights{WriteViews: true})
 	for _, statement := range refused {
-		if err := role.as(password, statement); err != nil {
+		if err := role.exec(password, statement); err != nil {
 			t.Errorf("with all views: %s: %v", statement, err)
 		}
 	}
 }
 
-func TestPasswordsThatAreRefused(t *testing.T) {
+func TestInvalidPasswords(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"", "a b", "pässword", "a\n"} {
 		if _, err := postgres.Verifier(password); err == nil {
-			t.Errorf("%q is taken", password)
+			t.Errorf("%q is accepted", password)
 		}
 	}
 	db := connect(t, localtest.Postgres(t))

@@ -13,12 +13,12 @@ import (
 
 const (
 	scramPrefix     = "SCRAM-SHA-256$"
-	scramIterations = 4096 // what Postgres itself takes
+	scramIterations = 4096 // the default of Postgres
 	scramSalt       = 16   // bytes
 )
 
-// Verifier is what Postgres keeps of a password (RFC 5803): whoever has it can tell the password, but can't log in with
-// it. The error says that the password has characters that programs may read in different ways.
+// Verifier returns the form in which Postgres stores a password (RFC 5803). It verifies the password, but can't be used to
+// log in. The error is about a password with characters that programs may encode differently.
 func Verifier(password string) (string, error) {
 	if password == "" || strings.ContainsFunc(password, func(r rune) bool { return r < '!' || r > '~' }) {
 		return "", errors.New("a password must be of printable ASCII characters without spaces")

@@ -7,7 +7,7 @@ import (
 	"orchestrix/shared/core"
 )
 
-// snapshotRead is one read and what came of it.
+// snapshotRead is one read of a snapshot, with its result.
 type snapshotRead struct {
 	stream core.Stream
 	schema string
@@ -32,7 +32,7 @@ cross join lateral (
 ) s`
 )
 
-// readAll fills in those that are there.
+// readAll fills in the reads whose snapshot exists.
 func (s *Snapshots) readAll(ctx context.Context, reads []*snapshotRead) error {
 	sql, args := loadSnapshot, []any{reads[0].stream.Tenant, reads[0].stream.Category, reads[0].stream.ID, reads[0].schema}
 	if n := len(reads); n > 1 {

@@ -36,7 +36,7 @@ func counter(n int) core.Stream {
 	return core.Stream{Tenant: "default", Category: "counter", ID: fmt.Sprint(n)}
 }
 
-// save keeps snapshots of so many counters, whose versions are their numbers.
+// save stores snapshots of the counters 1 to n, each with its number as its version.
 func save(t testing.TB, s *Snapshots, counters int) {
 	t.Helper()
 	var all []port.Snapshot
@@ -56,7 +56,7 @@ func checkLoad(ctx context.Context, s *Snapshots, n int) error {
 	return err
 }
 
-func TestSnapshotsThatAreReadTogetherAreKeptApart(t *testing.T) {
+func TestConcurrentLoadsGetTheirOwnSnapshots(t *testing.T) {
 	t.Parallel()
 	s := openSnapshots(t)
 	const counters = 300
@@ -70,21 +70,21 @@ func TestSnapshotsThatAreReadTogetherAreKeptApart(t *testing.T) {
 					t.Error(err)
 				}
 				if _, err := s.Load(t.Context(), counter(n+counters), "s"); !errors.Is(err, core.ErrNotFound) {
-					t.Errorf("what is not there got %v", err)
+					t.Errorf("a missing snapshot: %v", err)
 				}
 				if _, err := s.Load(t.Context(), counter(n), "other"); !errors.Is(err, core.ErrNotFound) {
-					t.Errorf("another schema got %v", err)
+					t.Errorf("another schema: %v", err)
 				}
 			}
 		})
 	}
 	loading.Wait()
 	if s.reads.calls.inFlight != 0 || len(s.reads.calls.queue) != 0 {
-		t.Errorf("%d read and %d wait when all is done", s.reads.calls.inFlight, len(s.reads.calls.queue))
+		t.Errorf("%d batches in flight and %d queued loads at the end", s.reads.calls.inFlight, len(s.reads.calls.queue))
 	}
 }
 
-// holdTable lets every read of a table wait until it is called.
+// holdTable locks a table: every read of it waits until release is called.
 func holdTable(t testing.TB, db *DB, table string) (release func()) {
 	t.Helper()
 	tx, err := db.pool.Begin(t.Context())
@@ -101,39 +101,39 @@ func holdTable(t testing.TB, db *DB, table string) (release func()) {
 	}
 }
 
-// caller is one load that can be called off.
+// caller is a read in the background, which can be cancelled.
 type caller struct {
-	leave context.CancelFunc
-	err   chan error
+	cancel context.CancelFunc
+	err    chan error
 }
 
-func call(t testing.TB, s *Snapshots, n int) caller {
-	ctx, leave := context.WithCancel(t.Context())
-	c := caller{leave: leave, err: make(chan error, 1)}
+func load(t testing.TB, s *Snapshots, n int) caller {
+	ctx, cancel := context.WithCancel(t.Context())
+	c := caller{cancel: cancel, err: make(chan error, 1)}
 	go func() { c.err <- checkLoad(ctx, s, n) }()
 	return c
 }
 
-func awaitReads[T any](t testing.TB, b *readBatcher[T], reading, waiting int) {
+func awaitReads[T any](t testing.TB, b *readBatcher[T], inFlight, queued int) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		b.calls.mu.Lock()
-		gotReading, gotWaiting := b.calls.inFlight, len(b.calls.queue)
+		gotInFlight, gotQueued := b.calls.inFlight, len(b.calls.queue)
 		b.calls.mu.Unlock()
-		if gotReading == reading && gotWaiting == waiting {
+		if gotInFlight == inFlight && gotQueued == queued {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d read and %d wait, not %d and %d", gotReading, gotWaiting, reading, waiting)
+			t.Fatalf("%d batches in flight and %d queued reads, want %d and %d", gotInFlight, gotQueued, inFlight, queued)
 		}
 	}
 }
 
-func wantLeft(t testing.TB, c caller) {
+func wantCancelled(t testing.TB, c caller) {
 	t.Helper()
-	c.leave()
+	c.cancel()
 	if err := <-c.err; !errors.Is(err, context.Canceled) {
-		t.Errorf("who was called off got %v", err)
+		t.Errorf("a cancelled read: %v", err)
 	}
 }
 
@@ -143,33 +143,33 @@ func wantLoaded(t testing.TB, callers ...caller) {
 		if err := <-c.err; err != nil {
 			t.Error(err)
 		}
-		c.leave()
+		c.cancel()
 	}
 }
 
-// Whoever is called off, reading or waiting, takes nobody else with him.
-func TestAReaderOfSnapshotsWhoIsCalledOff(t *testing.T) {
+// A load that is cancelled, queued or in flight, does not fail the loads that share its batch.
+func TestACancelledLoadFailsAlone(t *testing.T) {
 	t.Parallel()
 	s := openSnapshots(t)
 	save(t, s, 9)
 	release := holdTable(t, s.db, "orchestrix.snapshots")
-	first, second := call(t, s, 1), call(t, s, 2)
+	first, second := load(t, s, 1), load(t, s, 2)
 	awaitReads(t, s.reads, readBatches, 0)
-	leader := call(t, s, 3)
+	leader := load(t, s, 3)
 	awaitReads(t, s.reads, readBatches, 1)
-	left := call(t, s, 4)
+	queued := load(t, s, 4)
 	awaitReads(t, s.reads, readBatches, 2)
-	with := []caller{call(t, s, 5), call(t, s, 6)}
+	members := []caller{load(t, s, 5), load(t, s, 6)}
 	awaitReads(t, s.reads, readBatches, 4)
 
-	wantLeft(t, left) // while it waits
+	wantCancelled(t, queued)
 	awaitReads(t, s.reads, readBatches, 3)
-	wantLeft(t, first) // while it reads: the leader reads for all who wait
+	wantCancelled(t, first) // in flight: the leader then reads for all that are queued
 	awaitReads(t, s.reads, readBatches, 0)
-	wantLeft(t, leader) // while it reads for others, who then read for themselves
+	wantCancelled(t, leader) // in flight: the others of its batch then read with statements of their own
 	awaitReads(t, s.reads, readBatches-1, 0)
 	release()
-	wantLoaded(t, append(with, second)...)
+	wantLoaded(t, append(members, second)...)
 	awaitReads(t, s.reads, 0, 0)
-	wantLoaded(t, call(t, s, 7))
+	wantLoaded(t, load(t, s, 7))
 }

@@ -27,7 +27,7 @@ func NewSnapshots(db *DB) *Snapshots {
 	return &Snapshots{db: db, reads: newReadBatcher[snapshotRead]()}
 }
 
-// Load implements [port.Snapshots]. Loads that come while others are being read share one statement.
+// Load implements [port.Snapshots]. Concurrent loads share statements.
 func (s *Snapshots) Load(ctx context.Context, stream core.Stream, schema string) (port.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -44,7 +44,7 @@ func (s *Snapshots) Load(ctx context.Context, stream core.Stream, schema string)
 	return port.Snapshot{Stream: stream, Version: r.version, Schema: schema, State: r.state, Time: r.time.UTC()}, nil
 }
 
-// checksum covers everything that the state's meaning rests on.
+// checksum covers the state and all that is needed to interpret it: the stream, the version and the schema.
 func checksum(stream core.Stream, version core.Version, schema string, state []byte) []byte {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\n%d\n%q\n", stream.Path(), version, schema)
@@ -59,7 +59,7 @@ on conflict (tenant, category, id) do update
 set version = excluded.version, schema = excluded.schema, state = excluded.state, sha256 = excluded.sha256, taken_at = excluded.taken_at
 where excluded.version > old.version or excluded.schema <> old.schema`
 
-// snapshotRows are snapshots by column.
+// snapshotRows are snapshots, as columns for unnest.
 type snapshotRows struct {
 	tenants, categories, ids []string
 	versions                 []int64
@@ -91,8 +91,8 @@ func (s *Snapshots) Save(ctx context.Context, snapshots []port.Snapshot) error {
 	return translate("save snapshots", err)
 }
 
-// onePerStream keeps the newest snapshot of each stream, in the order of the streams: one statement can't write
-// a row twice, and two savers that go through the rows in one order don't wait for each other in a circle.
+// onePerStream keeps the newest snapshot of each stream, sorted by stream: one statement can't write a row twice, and
+// writers that lock the rows in one order can't deadlock.
 func onePerStream(snapshots []port.Snapshot) []port.Snapshot {
 	sorted := slices.Clone(snapshots)
 	slices.SortStableFunc(sorted, func(a, b port.Snapshot) int {

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// lockToApply is the fence: until the transaction ends, nobody can take these leases or move the checkpoints. The rows
-	// are locked in the order in which they are asked for.
+	// lockToApply is the fence: until the transaction ends, no other worker can claim these leases or move the checkpoints.
+	// The rows are locked in the order of the arrays.
 	lockToApply = `
 select w.n, c.position, c.owner, c.epoch
 from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[]) with ordinality as w (view, version, rebuild, partition, n)
@@ -28,8 +28,8 @@ cross join lateral (
 	where view = w.view and version = w.version and rebuild = w.rebuild and partition = w.partition for update
 ) c`
 
-	// whereParked are the builds of which events wait: hardly ever any.
-	whereParked = `
+	// selectBuildsWithParked finds the builds that have parked events: hardly ever any.
+	selectBuildsWithParked = `
 select w.n from unnest($1::text[], $2::integer[], $3::integer[]) with ordinality as w (view, version, rebuild, n)
 where exists (select from orchestrix.parked p where p.view = w.view and p.version = w.version and p.rebuild = w.rebuild)`
 
@@ -41,44 +41,45 @@ from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::bigint[
 	as m (view, version, rebuild, partition, position, created, digest, caught_up)
 where c.view = m.view and c.version = m.version and c.rebuild = m.rebuild and c.partition = m.partition`
 
-	takenLanes = `
+	selectOccupiedLanes = `
 select distinct p.tenant, p.lane from orchestrix.parked p
 join unnest($4::text[], $5::text[]) as wanted (tenant, lane) on p.tenant = wanted.tenant collate "C" and p.lane = wanted.lane collate "C"
 where p.view = $1 and p.version = $2 and p.rebuild = $3`
 
-	// A worker that is stopped in the middle of a transaction must not hold others up for ever.
+	// limitIdle frees the locks of a worker that froze in the middle of a transaction.
 	limitIdle = `set local idle_in_transaction_session_timeout = '4s'`
 
-	// beginApply also leaves the sync of the transaction log to Postgres, which does it within a second: a crash of
-	// Postgres then takes the newest transactions back, rows and checkpoint together, and the log is read again from
-	// there. Whatever is committed later with a sync has all of them on disk too. Each statement looks up some rows by
-	// their keys, and is planned once for that, whatever the tables hold at the time.
+	// beginApply turns the synchronous flush of the transaction log off; Postgres flushes it within a second. A crash of
+	// Postgres then loses the newest transactions, documents and checkpoint together, and the projection reads the log
+	// again from the older checkpoint. A later commit with a flush makes these transactions durable too. The planner
+	// settings fix the plan: every statement looks up a few rows by key, so an index scan is right for a table of any size.
 	beginApply = `
 select set_config('idle_in_transaction_session_timeout', '4s', true), set_config('synchronous_commit', 'off', true), set_config('lock_timeout', $1, true),
 	set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
 	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`
 )
 
-// applyRetries are for transactions that Postgres has ended in favour of others.
+// applyRetries is for transactions that Postgres aborted because of a deadlock or a serialization failure.
 var applyRetries = retry.Policy{First: 20 * time.Millisecond, Max: 80 * time.Millisecond, FullJitter: true, Limit: 5}
 
+// Values of lock_timeout. A transaction of several views has a limit: a lock on one of them must not delay all.
 const (
-	// How long a transaction waits for a lock: one of several views must not hold all of them up for what one waits for.
-	waitAlone    = "0" // as long as it may take
-	waitTogether = "1s"
+	noLockTimeout     = "0" // only the timeout of the request ends the wait
+	sharedLockTimeout = "1s"
 )
 
-// Apply implements [port.ViewWriter]. It takes two round trips: one that locks and reads, one that writes and commits.
+// Apply implements [port.ViewWriter]. It takes two round trips: the first locks and reads, the second
+// writes and commits.
 func (v *Views) Apply(ctx context.Context, view core.ViewSpec, u port.Update, fold port.FoldFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	all := []port.Application{{View: view, Update: u, Fold: fold}}
-	how := applyHow{wait: waitAlone}
+	o := applyOptions{lockTimeout: noLockTimeout}
 	_, err := retry.Do(ctx, applyRetries, func(ctx context.Context) (struct{}, error) {
-		err := v.applyOnce(ctx, how, all)
-		if hasCode(err, uniqueViolation) && !how.overwrite {
-			how.overwrite = true
-			err = v.applyOnce(ctx, how, all)
+		err := v.applyOnce(ctx, o, all)
+		if hasCode(err, uniqueViolation) && !o.overwrite {
+			o.overwrite = true
+			err = v.applyOnce(ctx, o, all)
 		}
 		if !hasCode(err, serialization, deadlock) {
 			err = retry.Permanent(err)
@@ -88,21 +89,21 @@ func (v *Views) Apply(ctx context.Context, view core.ViewSpec, u port.Update, fo
 	return err
 }
 
-// ApplyTogether implements [port.ViewWriter]. Views are locked in the order of their names, and partitions and keys in theirs, so
-// that no two transactions wait for each other.
+// ApplyTogether implements [port.ViewWriter]. The rows are locked in one order, by view, partition and key, so that no two
+// transactions deadlock.
 func (v *Views) ApplyTogether(ctx context.Context, all []port.Application) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return v.applyOnce(ctx, applyHow{wait: waitTogether}, slices.SortedFunc(slices.Values(all), port.Application.Compare))
+	return v.applyOnce(ctx, applyOptions{lockTimeout: sharedLockTimeout}, slices.SortedFunc(slices.Values(all), port.Application.Compare))
 }
 
-// applyHow is how a transaction is done.
-type applyHow struct {
-	wait      string // for a lock, at most
-	overwrite bool   // there may be documents that were not found: see [build.queueWrites]
+// applyOptions are the settings of one transaction.
+type applyOptions struct {
+	lockTimeout string // a value of lock_timeout
+	overwrite   bool   // upsert also the documents that were not found: see [build.queueWrites]
 }
 
-func (v *Views) applyOnce(ctx context.Context, how applyHow, all []port.Application) (err error) {
+func (v *Views) applyOnce(ctx context.Context, o applyOptions, all []port.Application) (err error) {
 	conn, err := v.db.pool.Acquire(ctx)
 	if err != nil {
 		return translate(applying(all), err)
@@ -114,7 +115,7 @@ func (v *Views) applyOnce(ctx context.Context, how applyHow, all []port.Applicat
 		}
 	}()
 	builds := byBuild(all)
-	err = lockAndRead(ctx, conn, how.wait, all, builds)
+	err = lockAndRead(ctx, conn, o.lockTimeout, all, builds)
 	if err != nil {
 		if errors.Is(err, port.ErrFenced) {
 			return fmt.Errorf("%s: %w", applying(all), err)
@@ -123,18 +124,18 @@ func (v *Views) applyOnce(ctx context.Context, how applyHow, all []port.Applicat
 	}
 	batch := &pgx.Batch{}
 	for _, b := range builds {
-		outcome, err := b.fold()
+		result, err := b.fold()
 		if err != nil {
 			return err
 		}
-		b.queueWrites(batch, outcome, how.overwrite)
+		b.queueWrites(batch, result, o.overwrite)
 	}
-	queueMoves(batch, all)
+	queueCheckpoints(batch, all)
 	batch.Queue("commit")
 	return translate(applying(all), conn.SendBatch(ctx, batch).Close())
 }
 
-// applying says what is being done.
+// applying names the builds and the partition, for errors.
 func applying(all []port.Application) string {
 	names := make([]string, len(all))
 	for i, a := range all {
@@ -143,13 +144,13 @@ func applying(all []port.Application) string {
 	return fmt.Sprintf("apply to %s, partition %d", strings.Join(names, ", "), all[0].Update.Lease.Partition)
 }
 
-// buildRows are the builds of updates by column.
+// buildRows are builds with a partition each, as columns for unnest.
 type buildRows struct {
 	views                          []string
 	versions, rebuilds, partitions []int
 }
 
-func (r *buildRows) add(view core.ViewSpec, partition int) {
+func (r *buildRows) appendBuild(view core.ViewSpec, partition int) {
 	r.views = append(r.views, view.Name)
 	r.versions = append(r.versions, view.Version)
 	r.rebuilds = append(r.rebuilds, view.Rebuild)
@@ -158,44 +159,44 @@ func (r *buildRows) add(view core.ViewSpec, partition int) {
 
 func rowsOf(all []port.Application) (rows buildRows) {
 	for _, a := range all {
-		rows.add(a.View, a.Update.Lease.Partition)
+		rows.appendBuild(a.View, a.Update.Lease.Partition)
 	}
 	return rows
 }
 
-func queueMoves(batch *pgx.Batch, all []port.Application) {
+func queueCheckpoints(batch *pgx.Batch, all []port.Application) {
 	rows := rowsOf(all)
 	positions, caughtUp := make([]int64, len(all)), make([]time.Time, len(all))
 	created, digests := make([]*time.Time, len(all)), make([][]byte, len(all))
 	for i, a := range all {
 		positions[i], caughtUp[i] = int64(a.Update.To.Sequence), a.Update.CaughtUp
-		created[i], digests[i] = orNull(a.Update.Mark.Created), a.Update.Mark.Commit
+		created[i], digests[i] = nullIfZero(a.Update.Mark.Created), a.Update.Mark.Commit
 	}
 	batch.Queue(moveCheckpoints, rows.views, rows.versions, rows.rebuilds, rows.partitions, positions, created, digests, agesOf(caughtUp))
 }
 
-// orNull makes the zero time null.
-func orNull(t time.Time) *time.Time {
+// nullIfZero maps the zero time to SQL null.
+func nullIfZero(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
 	return &t
 }
 
-// rollback ends a transaction that came to nothing. Where even that fails, the connection is closed on release.
+// rollback aborts a failed transaction. If the rollback fails too, the pool closes the connection on release.
 func rollback(ctx context.Context, conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_, _ = conn.Exec(ctx, "rollback")
 }
 
-// lockAndRead begins the transaction, and reads what each fold has to know. What is parked is looked at last: another
-// worker may park an event of a document that this transaction waits for.
-func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []port.Application, builds []*build) error {
+// lockAndRead begins the transaction, locks the checkpoints and reads the state that each fold needs. Parked events are
+// read last: while this transaction waits for the lock of a shared document, another worker may park an event of it.
+func lockAndRead(ctx context.Context, conn *pgxpool.Conn, lockTimeout string, all []port.Application, builds []*build) error {
 	rows := rowsOf(all)
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
-	batch.Queue(beginApply, wait)
+	batch.Queue(beginApply, lockTimeout)
 	batch.Queue(lockToApply, rows.views, rows.versions, rows.rebuilds, rows.partitions).Query(func(rows pgx.Rows) error { return checkFences(rows, all) })
 	for _, b := range builds {
 		b.found = queueReads(batch, b.view, b.keys)
@@ -203,9 +204,9 @@ func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []por
 	var parked []int
 	rows = buildRows{}
 	for _, b := range builds {
-		rows.add(b.view, 0)
+		rows.appendBuild(b.view, 0)
 	}
-	batch.Queue(whereParked, rows.views, rows.versions, rows.rebuilds).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(selectBuildsWithParked, rows.views, rows.versions, rows.rebuilds).Query(func(rows pgx.Rows) (err error) {
 		parked, err = pgx.CollectRows(rows, pgx.RowTo[int])
 		return err
 	})
@@ -224,7 +225,7 @@ func lockAndRead(ctx context.Context, conn *pgxpool.Conn, wait string, all []por
 	return conn.SendBatch(ctx, batch).Close()
 }
 
-// checkFences compares the checkpoints that were locked with what is known of them.
+// checkFences compares the locked checkpoints with the position and the lease that each update expects.
 func checkFences(rows pgx.Rows, all []port.Application) error {
 	var n, found int
 	var at uint64
@@ -238,23 +239,23 @@ func checkFences(rows pgx.Rows, all []port.Application) error {
 		return nil
 	})
 	if err == nil && found < len(all) {
-		return fmt.Errorf("%w: nobody has claimed the partition", port.ErrFenced)
+		return fmt.Errorf("%w: no worker has claimed the partition", port.ErrFenced)
 	}
 	return err
 }
 
-// queueReads locks the documents of a shared view and reads those that are there. The result is filled when the batch is
-// sent.
+// queueReads reads the existing documents of these keys; in a shared view it locks the keys first. The result is filled
+// when the batch is sent.
 func queueReads(batch *pgx.Batch, view core.ViewSpec, wanted []port.DocumentKey) port.Current {
 	current := port.Current{Documents: make(map[port.DocumentKey]json.RawMessage, len(wanted)), Waiting: map[port.Lane]bool{}}
 	if len(wanted) == 0 {
 		return current
 	}
-	tenants, keys := columns(wanted)
+	tenants, keys := keyColumns(wanted)
 	table := tableName(view.Build())
 	if view.Shared {
-		// New keys get an empty row, and rows that are there are locked without being written: all in the order
-		// of the keys, so that no two transactions wait for each other.
+		// A new key gets an empty row; an existing row is locked without a write. All are locked in the order of the
+		// keys, so that no two transactions deadlock.
 		batch.Queue("insert into "+table+` as old (tenant, key, partition, sequence)
 select tenant, key, 0, 0 from unnest($1::text[], $2::text[]) with ordinality as wanted (tenant, key, n) order by n
 on conflict (tenant, key) do update set key = old.key where false`, tenants, keys)
@@ -265,10 +266,10 @@ on conflict (tenant, key) do update set key = old.key where false`, tenants, key
 	return current
 }
 
-// queueLanes reads in which of these lanes events wait.
+// queueLanes reads which of these lanes have parked events.
 func queueLanes(batch *pgx.Batch, view core.ViewSpec, lanes []port.Lane, current port.Current) {
 	tenants, names := laneColumns(lanes)
-	batch.Queue(takenLanes, view.Name, view.Version, view.Rebuild, tenants, names).Query(func(rows pgx.Rows) error {
+	batch.Queue(selectOccupiedLanes, view.Name, view.Version, view.Rebuild, tenants, names).Query(func(rows pgx.Rows) error {
 		var lane port.Lane
 		_, err := pgx.ForEachRow(rows, []any{&lane.Tenant, &lane.Name}, func() error {
 			current.Waiting[lane] = true
@@ -298,7 +299,7 @@ func scanCurrent(rows pgx.Rows, current map[port.DocumentKey]json.RawMessage) er
 	return rows.Err()
 }
 
-func columns(keys []port.DocumentKey) (tenants, texts []string) {
+func keyColumns(keys []port.DocumentKey) (tenants, texts []string) {
 	tenants, texts = make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
 		tenants[i], texts[i] = k.Tenant, k.Key

@@ -10,15 +10,15 @@ import (
 	"orchestrix/shared/port"
 )
 
-// build is what one transaction does to one build of a view: applications of several partitions, one after the other.
+// build is the part of a transaction that concerns one build of a view: the updates of its partitions, in order.
 type build struct {
 	view  core.ViewSpec
 	all   []port.Application
-	keys  []port.DocumentKey // of all of them, each once, in order
-	found port.Current       // before the first
+	keys  []port.DocumentKey // of all updates, sorted, without repetitions
+	found port.Current       // the state before the first update
 }
 
-// byBuild expects the applications of a build side by side.
+// byBuild groups the updates by build. Those of one build must be adjacent in all.
 func byBuild(all []port.Application) (builds []*build) {
 	for i := range all {
 		n := len(builds)
@@ -35,35 +35,35 @@ func byBuild(all []port.Application) (builds []*build) {
 	return builds
 }
 
-// fold is what all applications leave behind together.
+// fold folds the updates one after the other, each on the state that the one before left, and merges their results.
 func (b *build) fold() (port.FoldResult, error) {
 	if len(b.all) == 1 {
 		return b.all[0].Fold(b.found)
 	}
 	current := port.Current{Documents: maps.Clone(b.found.Documents), Waiting: maps.Clone(b.found.Waiting)}
 	var sum port.FoldResult
-	place := map[port.DocumentKey]int{} // in sum.Writes
+	index := map[port.DocumentKey]int{} // in sum.Writes
 	for _, a := range b.all {
-		outcome, err := a.Fold(current)
+		result, err := a.Fold(current)
 		if err != nil {
 			return port.FoldResult{}, err
 		}
-		for _, w := range outcome.Writes {
-			i, written := place[w.DocumentKey]
+		for _, w := range result.Writes {
+			i, written := index[w.DocumentKey]
 			switch {
-			case written && sameData(current.Documents[w.DocumentKey], w.Data): // it keeps the position of its last change
+			case written && sameData(current.Documents[w.DocumentKey], w.Data): // the document keeps the position of its last change
 			case written:
 				sum.Writes[i] = w
 			default:
-				place[w.DocumentKey] = len(sum.Writes)
+				index[w.DocumentKey] = len(sum.Writes)
 				sum.Writes = append(sum.Writes, w)
 			}
 		}
-		sum.Parked = append(sum.Parked, outcome.Parked...)
-		current.Add(outcome)
+		sum.Parked = append(sum.Parked, result.Parked...)
+		current.Add(result)
 	}
 	return sum, nil
 }
 
-// sameData tells a document that is not there from every other.
+// sameData compares two documents; nil, a missing document, equals only nil.
 func sameData(a, b json.RawMessage) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }

@@ -11,8 +11,8 @@ import (
 	"orchestrix/shared/postgres"
 )
 
-// applications are what one commit does to eight views: to one of its own documents, to three shared ones, and to four
-// views nothing.
+// applications are the updates of eight views for one commit: the first view gets a new document, three shared views a
+// change of an existing one, and four views only a new position.
 func applications(b *testing.B, views *postgres.Views) (all []port.Application, next func()) {
 	b.Helper()
 	n := uint64(0)

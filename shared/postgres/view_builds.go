@@ -18,10 +18,11 @@ select b.view, b.version, b.rebuild, b.state, b.since, b.started_at, b.drop_old,
 	(select count(*) from orchestrix.parked p where p.view = b.view and p.version = b.version and p.rebuild = b.rebuild and p.message is not null)
 from orchestrix.view_builds b left join orchestrix.views v on v.name = b.view order by b.view, b.version, b.rebuild`
 
-	// activate compares with what readers see while that is locked, so that nothing can move in between. Positions of
-	// two different logs can't be compared: a build on a new log has to have seen its end. One that has seen the end of a
-	// partition without a commit, after the last lease of the old one ended and it was last touched, is on a new log too.
-	activate = `
+	// activateBuild locks the checkpoints of the active build while it compares them, so that they can't move in between.
+	// Positions of two different logs can't be compared: a build on a new log must have reached the end of that log. A
+	// build that reached the end of a partition without commits, after the last lease and the last update of the old
+	// build, is on a new log too.
+	activateBuild = `
 with old as materialized (
 	select c.partition, c.position, c.log_created, greatest(c.lease_until, c.updated_at) as ended from orchestrix.checkpoints c
 	join orchestrix.views v on v.name = c.view and v.active_version = c.version and v.active_rebuild = c.rebuild
@@ -65,15 +66,15 @@ with cancelled as (
 )
 select version, rebuild from cancelled`
 
-	// selectDroppable passes over what is only remembered: see drop.
+	// selectDroppable skips tombstones: see tombstoneCancelled.
 	selectDroppable = `
 select view, version, rebuild from orchestrix.view_builds
 where state in ('retired', 'cancelled') and since < $2 and ($1 = '' or view = $1) and prepared_at > '-infinity'
 order by 1, 2, 3 for update skip locked`
 
-	// rememberCancelled keeps the newest build of a view where it was called off: it would be begun again, or its number
-	// given to another one.
-	rememberCancelled = `
+	// tombstoneCancelled keeps the row of the newest build of a view where that was cancelled, with prepared_at -infinity:
+	// otherwise workers would build it again, or another build would get its number.
+	tombstoneCancelled = `
 update orchestrix.view_builds b set prepared_at = '-infinity' where view = $1 and version = $2 and rebuild = $3
 and state = 'cancelled' and not exists (
 	select from orchestrix.view_builds newer where newer.view = b.view and (newer.version, newer.rebuild) > (b.version, b.rebuild))`
@@ -81,14 +82,14 @@ and state = 'cancelled' and not exists (
 	deleteParked      = `delete from orchestrix.parked where view = $1 and version = $2 and rebuild = $3`
 	deleteCheckpoints = `delete from orchestrix.checkpoints where view = $1 and version = $2 and rebuild = $3`
 
-	forgetBuild = `
+	deleteBuild = `
 delete from orchestrix.view_builds where view = $1 and version = $2 and rebuild = $3 and prepared_at > '-infinity'`
 
-	forgetCancelled = `
+	deleteTombstones = `
 delete from orchestrix.view_builds b where ($1 = '' or view = $1) and state = 'cancelled' and prepared_at = '-infinity' and exists (
 	select from orchestrix.view_builds newer where newer.view = b.view and (newer.version, newer.rebuild) > (b.version, b.rebuild))`
 
-	recordAction = `insert into orchestrix.actions (who, did, view, object, reason) values ($1, $2, $3, $4, $5)`
+	insertAction = `insert into orchestrix.actions (who, did, view, object, reason) values ($1, $2, $3, $4, $5)`
 
 	selectActions = `
 select at, who, did, view, object, reason from orchestrix.actions where $1 = '' or view = $1 order by id desc limit $2`
@@ -126,8 +127,8 @@ func (v *Views) Builds(ctx context.Context) ([]port.BuildStatus, error) {
 func (v *Views) Activate(ctx context.Context, view core.ViewSpec, partitions int) (active bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	err = v.db.pool.QueryRow(ctx, activate, view.Name, view.Version, view.Rebuild, partitions).Scan(&active)
-	v.forget(view.Name)
+	err = v.db.pool.QueryRow(ctx, activateBuild, view.Name, view.Version, view.Rebuild, partitions).Scan(&active)
+	v.invalidate(view.Name)
 	return active, translate("activate "+view.Build().String(), err)
 }
 
@@ -138,7 +139,7 @@ func (v *Views) Rebuild(ctx context.Context, view core.ViewSpec, dropOld bool, b
 		return core.Build{}, err
 	}
 	b := core.Build{View: view.Name, Version: view.Version}
-	err = v.alone(ctx, view.Name, func(ctx context.Context, tx pgx.Tx) error {
+	err = v.withViewLocked(ctx, view.Name, func(ctx context.Context, tx pgx.Tx) error {
 		var active int
 		if err := tx.QueryRow(ctx, "select active_version from orchestrix.views where name = $1", view.Name).Scan(&active); err != nil {
 			return err
@@ -157,13 +158,14 @@ func (v *Views) Rebuild(ctx context.Context, view core.ViewSpec, dropOld bool, b
 		if err := tx.QueryRow(ctx, startRebuild, view.Name, view.Version, dropOld, fields, view.Shared).Scan(&b.Rebuild); err != nil {
 			return err
 		}
-		return record(ctx, tx, by, view.Name, b.String())
+		return recordAction(ctx, tx, by, view.Name, b.String())
 	})
 	return b, translateAction("rebuild view "+view.Name, err)
 }
 
-// alone runs a change of a view while nobody else changes it. It returns [core.ErrNotFound] for a view that is not built.
-func (v *Views) alone(ctx context.Context, view string, change func(ctx context.Context, tx pgx.Tx) error) error {
+// withViewLocked runs change in a transaction that holds the row lock of the view. It returns [core.ErrNotFound] for a view
+// that is not built.
+func (v *Views) withViewLocked(ctx context.Context, view string, change func(ctx context.Context, tx pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
@@ -179,7 +181,7 @@ func (v *Views) alone(ctx context.Context, view string, change func(ctx context.
 	})
 }
 
-// translateAction passes the errors on that say why something can't be done.
+// translateAction leaves the errors of the ports that reject an action as they are, and translates the others.
 func translateAction(what string, err error) error {
 	if errors.Is(err, core.ErrNotFound) || errors.Is(err, port.ErrBuilding) || errors.Is(err, port.ErrMoved) || errors.Is(err, port.ErrOtherVersion) {
 		return err
@@ -187,15 +189,15 @@ func translateAction(what string, err error) error {
 	return translate(what, err)
 }
 
-func record(ctx context.Context, tx pgx.Tx, a core.Action, view, object string) error {
-	_, err := tx.Exec(ctx, recordAction, a.Who, a.Did, view, object, a.Reason)
+func recordAction(ctx context.Context, tx pgx.Tx, a core.Action, view, object string) error {
+	_, err := tx.Exec(ctx, insertAction, a.Who, a.Did, view, object, a.Reason)
 	return err
 }
 
 // Cancel implements [port.BuildStore].
 func (v *Views) Cancel(ctx context.Context, view string, by core.Action) (core.Build, error) {
 	b := core.Build{View: view}
-	err := v.alone(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
+	err := v.withViewLocked(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, cancelBuild, view).Scan(&b.Version, &b.Rebuild)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("%w: view %s is not being built", core.ErrNotFound, view)
@@ -203,18 +205,18 @@ func (v *Views) Cancel(ctx context.Context, view string, by core.Action) (core.B
 		if err != nil {
 			return err
 		}
-		return record(ctx, tx, by, view, b.String())
+		return recordAction(ctx, tx, by, view, b.String())
 	})
 	return b, translateAction("cancel the building of view "+view, err)
 }
 
 // Pause implements [port.BuildStore].
 func (v *Views) Pause(ctx context.Context, view string, paused bool, by core.Action) error {
-	err := v.alone(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
+	err := v.withViewLocked(ctx, view, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "update orchestrix.views set paused = $2 where name = $1", view, paused); err != nil {
 			return err
 		}
-		return record(ctx, tx, by, view, view)
+		return recordAction(ctx, tx, by, view, view)
 	})
 	return translateAction("pause view "+view, err)
 }
@@ -224,7 +226,7 @@ func (v *Views) Drop(ctx context.Context, view string, before time.Time, by core
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err = pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, forgetCancelled, view); err != nil {
+		if _, err := tx.Exec(ctx, deleteTombstones, view); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, selectDroppable, view, before)
@@ -239,10 +241,10 @@ func (v *Views) Drop(ctx context.Context, view string, before time.Time, by core
 			return err
 		}
 		for _, b := range dropped {
-			if err := drop(ctx, tx, b); err != nil {
+			if err := dropBuild(ctx, tx, b); err != nil {
 				return err
 			}
-			if err := record(ctx, tx, by, b.View, b.String()); err != nil {
+			if err := recordAction(ctx, tx, by, b.View, b.String()); err != nil {
 				return err
 			}
 		}
@@ -254,12 +256,12 @@ func (v *Views) Drop(ctx context.Context, view string, before time.Time, by core
 	return dropped, nil
 }
 
-// drop removes all that a build consists of, and the build itself unless it has to be remembered.
-func drop(ctx context.Context, tx pgx.Tx, b core.Build) error {
+// dropBuild deletes the table, the parked events, the checkpoints and the row of a build, or leaves a tombstone of the row.
+func dropBuild(ctx context.Context, tx pgx.Tx, b core.Build) error {
 	if _, err := tx.Exec(ctx, "drop table if exists "+tableName(b)); err != nil {
 		return err
 	}
-	for _, statement := range []string{deleteParked, deleteCheckpoints, rememberCancelled, forgetBuild} {
+	for _, statement := range []string{deleteParked, deleteCheckpoints, tombstoneCancelled, deleteBuild} {
 		if _, err := tx.Exec(ctx, statement, b.View, b.Version, b.Rebuild); err != nil {
 			return err
 		}
@@ -271,7 +273,7 @@ func drop(ctx context.Context, tx pgx.Tx, b core.Build) error {
 func (v *Views) Record(ctx context.Context, a core.Action) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	_, err := v.db.pool.Exec(ctx, recordAction, a.Who, a.Did, "", a.Object, a.Reason)
+	_, err := v.db.pool.Exec(ctx, insertAction, a.Who, a.Did, "", a.Object, a.Reason)
 	return translate("record an action", err)
 }
 

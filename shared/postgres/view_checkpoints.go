@@ -13,7 +13,7 @@ const (
 	checkpointColumns = `
 c.view, c.version, c.rebuild, c.partition, c.position, c.log_created, c.commit_sha256, c.caught_up_at, c.owner, c.epoch, nullif(c.lease_until, '-infinity')`
 
-	// selectActiveCheckpoints makes one row, for no partition, where the active build has no checkpoints.
+	// selectActiveCheckpoints returns one row with partition -1 where the active build has no checkpoints.
 	selectActiveCheckpoints = `
 select a.name, a.active_version, a.active_rebuild, coalesce(c.partition, -1), coalesce(c.position, 0), c.log_created, c.commit_sha256, c.caught_up_at,
 	coalesce(c.owner, ''), coalesce(c.epoch, 0), nullif(c.lease_until, '-infinity')
@@ -40,7 +40,7 @@ func (v *Views) Checkpoints(ctx context.Context, view string) ([]port.Checkpoint
 	if len(checkpoints) == 0 {
 		return nil, notBuilt(view)
 	}
-	v.saw(checkpoints[0].Build, started)
+	v.noteActive(checkpoints[0].Build, started)
 	if checkpoints[0].Position.Partition < 0 {
 		return nil, nil
 	}

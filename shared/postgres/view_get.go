@@ -10,17 +10,17 @@ import (
 	"orchestrix/shared/core"
 )
 
-// documentRead is one read of a document and what came of it.
+// documentRead is one read of a document, with its result.
 type documentRead struct {
 	tenant, key string
 
-	stale    bool // the build is not the active one any more
+	stale    bool // the build was replaced as the active one
 	found    bool
 	position core.Position
 	data     []byte
 }
 
-// documentSelects are the statements that read documents of a build.
+// documentSelects are the two statements that read documents of a build: one document, or many in one round trip.
 type documentSelects struct{ one, many string }
 
 func selectsOf(b core.Build) documentSelects {
@@ -34,10 +34,10 @@ cross join lateral (
 	}
 }
 
-// Get implements [port.ViewReader]. Documents that are asked for while others of the view are being read share one statement.
+// Get implements [port.ViewReader]. Concurrent reads of one view share statements.
 func (v *Views) Get(ctx context.Context, view, tenant, key string) (core.Document, error) {
 	var r *documentRead
-	err := v.read(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
+	err := v.readActive(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
 		r = &documentRead{tenant: tenant, key: key}
 		err = known.reads.do(ctx, r, func(ctx context.Context, all []*documentRead) error { return v.readDocuments(ctx, known, all) })
 		if err != nil {
@@ -54,7 +54,7 @@ func (v *Views) Get(ctx context.Context, view, tenant, key string) (core.Documen
 	return core.Document{Key: key, Position: r.position, Data: json.RawMessage(r.data)}, nil
 }
 
-// readDocuments fills in those that are there.
+// readDocuments fills in the reads whose document exists.
 func (v *Views) readDocuments(ctx context.Context, known *activeBuild, reads []*documentRead) error {
 	s := statement{sql: known.selects.one, args: []any{reads[0].tenant, reads[0].key}}
 	if n := len(reads); n > 1 {
@@ -65,7 +65,7 @@ func (v *Views) readDocuments(ctx context.Context, known *activeBuild, reads []*
 		s.sql, s.args = known.selects.many, []any{tenants, keys}
 	}
 	s.scan = func(rows pgx.Rows) error { return scanDocuments(rows, reads) }
-	stale, err := v.readFrom(ctx, known, s)
+	stale, err := v.queryBuild(ctx, known, s)
 	for _, r := range reads {
 		r.stale = stale
 	}

@@ -12,12 +12,12 @@ import (
 	"orchestrix/shared/port"
 )
 
-// numbersView is a version of a view whose documents tell it and their numbers.
+// numbersView is a version of a view whose documents hold that version and their number.
 func numbersView(version int) core.ViewSpec { return core.ViewSpec{Name: "numbers", Version: version} }
 
 func numberData(version, n int) string { return fmt.Sprintf(`{"version":%d,"n":%d}`, version, n) }
 
-// fill makes a version of the view, with so many documents, and lets it be read.
+// fill builds a version of the view with a number of documents, and activates it.
 func fill(t testing.TB, v *Views, version, documents int) {
 	t.Helper()
 	spec := numbersView(version)
@@ -50,10 +50,10 @@ func fill(t testing.TB, v *Views, version, documents int) {
 	}
 }
 
-// get reads a document, which is expected to be that of one version.
+// get reads a document in the background, and expects that of a version.
 func get(t testing.TB, v *Views, version, n int) caller {
-	ctx, leave := context.WithCancel(t.Context())
-	c := caller{leave: leave, err: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	c := caller{cancel: cancel, err: make(chan error, 1)}
 	go func() {
 		d, err := v.Get(ctx, "numbers", core.DefaultTenant, fmt.Sprint(n))
 		if err == nil && (string(d.Data) != numberData(version, n) || d.Key != fmt.Sprint(n)) {
@@ -74,7 +74,7 @@ func activeOf(t testing.TB, v *Views) *activeBuild {
 	return known
 }
 
-func TestDocumentsThatAreReadTogetherAreKeptApart(t *testing.T) {
+func TestConcurrentReadsGetTheirOwnDocuments(t *testing.T) {
 	t.Parallel()
 	v := NewViews(openSnapshots(t).db)
 	const documents = 200
@@ -87,24 +87,24 @@ func TestDocumentsThatAreReadTogetherAreKeptApart(t *testing.T) {
 		callers = append(callers, get(t, v, 1, n))
 	}
 	missing := get(t, v, 1, documents)
-	refused := make(chan error, 1)
+	rejected := make(chan error, 1)
 	go func() {
 		_, err := v.Get(t.Context(), "numbers", core.DefaultTenant, "a key that is no text:\x00")
-		refused <- err
+		rejected <- err
 	}()
 	awaitReads(t, known.reads, readBatches, documents+2)
 	release()
 	wantLoaded(t, callers...)
 	if err := <-missing.err; !errors.Is(err, core.ErrNotFound) {
-		t.Errorf("what is not there got %v", err)
+		t.Errorf("a missing document: %v", err)
 	}
-	if err := <-refused; err == nil || errors.Is(err, port.ErrUnavailable) {
-		t.Errorf("what Postgres refuses got %v", err)
+	if err := <-rejected; err == nil || errors.Is(err, port.ErrUnavailable) {
+		t.Errorf("a key that Postgres rejects: %v", err)
 	}
 	awaitReads(t, known.reads, 0, 0)
 }
 
-// awaitHeld waits until so many statements wait for a lock.
+// awaitHeld returns when a number of statements wait for a lock.
 func awaitHeld(t testing.TB, db *DB, statements int) {
 	t.Helper()
 	for held := 0; held < statements; {
@@ -116,8 +116,8 @@ join pg_database d on d.oid = l.database and d.datname = current_database() wher
 	}
 }
 
-// Who waits while readers are switched is not left with the build before.
-func TestDocumentsThatWaitWhileReadersAreSwitched(t *testing.T) {
+// A read that is queued while another build becomes active is answered from the new build.
+func TestQueuedReadsSeeASwitch(t *testing.T) {
 	t.Parallel()
 	db := openSnapshots(t).db
 	v := NewViews(db)

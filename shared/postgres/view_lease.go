@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// Leases end by the clock of the database, the one clock that all workers share.
+// Leases expire by the clock of the database, the one clock that all workers share.
 
 const (
 	addCheckpoint = `
@@ -20,11 +20,11 @@ insert into orchestrix.checkpoints (view, version, rebuild, partition)
 select view, version, rebuild, $4 from orchestrix.view_builds
 where view = $1 and version = $2 and rebuild = $3 and state in ('building', 'active') on conflict do nothing`
 
-	isKept = `
+	isMaintained = `
 select exists (select from orchestrix.view_builds where view = $1 and version = $2 and rebuild = $3 and state in ('building', 'active'))`
 
-	// claim passes over a row that is locked: its owner is writing at this moment.
-	claim = `
+	// claimLease skips a locked row: its owner is in a transaction, so its lease is in use.
+	claimLease = `
 update orchestrix.checkpoints c
 set owner = $5, epoch = c.epoch + 1, lease_until = clock_timestamp() + $6::interval, updated_at = clock_timestamp()
 from (
@@ -36,17 +36,17 @@ from (
 where c.view = free.view and c.version = free.version and c.rebuild = free.rebuild and c.partition = free.partition
 returning c.position, c.log_created, c.commit_sha256, c.caught_up_at, c.epoch, c.lease_until`
 
-	// mine are the checkpoints that leases, given by column, still give the right to write.
-	mine = `
+	// joinHeld selects the checkpoints whose lease is still one of those given as columns.
+	joinHeld = `
 unnest($1::text[], $2::integer[], $3::integer[], $4::integer[], $5::text[], $6::bigint[]) with ordinality
 	as mine (view, version, rebuild, partition, owner, epoch, n)
 where c.view = mine.view and c.version = mine.version and c.rebuild = mine.rebuild and c.partition = mine.partition
 and c.owner = mine.owner and c.epoch = mine.epoch`
 
-	// renew locks in the order in which transactions of several views do, so that none waits for the other.
-	renew = `
+	// renewLeases locks in the same order as transactions of several views, so that they can't deadlock.
+	renewLeases = `
 with held as materialized (
-	select c.view, c.version, c.rebuild, c.partition, mine.n from orchestrix.checkpoints c,` + mine + `
+	select c.view, c.version, c.rebuild, c.partition, mine.n from orchestrix.checkpoints c,` + joinHeld + `
 	order by c.view collate "C", c.version, c.rebuild, c.partition for update of c
 )
 update orchestrix.checkpoints c
@@ -55,16 +55,16 @@ set lease_until = clock_timestamp() + $7::interval, updated_at = clock_timestamp
 from held where c.view = held.view and c.version = held.version and c.rebuild = held.rebuild and c.partition = held.partition
 returning c.view, c.version, c.rebuild, c.partition, c.owner, c.epoch, c.lease_until`
 
-	release = `
-update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', updated_at = clock_timestamp() from` + mine
+	releaseLeases = `
+update orchestrix.checkpoints c set owner = '', lease_until = '-infinity', updated_at = clock_timestamp() from` + joinHeld
 
-	join = `
+	upsertWorker = `
 insert into orchestrix.workers (name, kind, lives_until) values ($1, $2, clock_timestamp() + $3::interval)
 on conflict (name) do update set lives_until = excluded.lives_until`
 
-	livingWorkers = `select count(*) from orchestrix.workers where kind = $1 and lives_until > clock_timestamp()`
+	countWorkers = `select count(*) from orchestrix.workers where kind = $1 and lives_until > clock_timestamp()`
 
-	forgetWorkers = `delete from orchestrix.workers where lives_until < clock_timestamp() - interval '1 hour'`
+	deleteDeadWorkers = `delete from orchestrix.workers where lives_until < clock_timestamp() - interval '1 hour'`
 )
 
 // Claim implements [port.ViewWriter].
@@ -79,14 +79,14 @@ func (v *Views) Claim(ctx context.Context, view core.ViewSpec, partition int, ow
 	var created, caughtUp *time.Time
 	batch := &pgx.Batch{}
 	batch.Queue(addCheckpoint, view.Name, view.Version, view.Rebuild, partition)
-	batch.Queue(isKept, view.Name, view.Version, view.Rebuild).QueryRow(func(row pgx.Row) error {
-		var kept bool
-		if err := row.Scan(&kept); err != nil || kept {
+	batch.Queue(isMaintained, view.Name, view.Version, view.Rebuild).QueryRow(func(row pgx.Row) error {
+		var maintained bool
+		if err := row.Scan(&maintained); err != nil || maintained {
 			return err
 		}
-		return fmt.Errorf("%w: %s is not prepared, or not kept up to date any more", port.ErrUnavailable, view.Build())
+		return fmt.Errorf("%w: %s is not prepared, or it is retired or cancelled", port.ErrUnavailable, view.Build())
 	})
-	batch.Queue(claim, view.Name, view.Version, view.Rebuild, partition, owner, ttl).QueryRow(func(row pgx.Row) error {
+	batch.Queue(claimLease, view.Name, view.Version, view.Rebuild, partition, owner, ttl).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&c.Position.Sequence, &created, &c.Mark.Commit, &caughtUp, &c.Lease.Epoch, &c.Lease.Until)
 	})
 	err := v.db.pool.SendBatch(ctx, batch).Close()
@@ -100,7 +100,7 @@ func (v *Views) Claim(ctx context.Context, view core.ViewSpec, partition int, ow
 	return c, nil
 }
 
-// utc makes null the zero time.
+// utc maps SQL null to the zero time.
 func utc(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
@@ -108,14 +108,14 @@ func utc(t *time.Time) time.Time {
 	return t.UTC()
 }
 
-// leaseRows are leases by column.
+// leaseRows are leases, as columns for unnest.
 type leaseRows struct {
 	views, owners                  []string
 	versions, rebuilds, partitions []int
 	epochs                         []int64
 }
 
-func byColumn(leases []port.Lease) (rows leaseRows) {
+func leaseRowsOf(leases []port.Lease) (rows leaseRows) {
 	for _, l := range leases {
 		rows.views = append(rows.views, l.View)
 		rows.versions = append(rows.versions, l.Version)
@@ -139,8 +139,8 @@ func (v *Views) Renew(ctx context.Context, leases []port.Lease, caughtUp []time.
 		return nil, translate("renew leases", err)
 	}
 	defer conn.Release()
-	r := byColumn(leases)
-	rows, err := conn.Query(ctx, renew, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs, ttl, agesOf(caughtUp))
+	r := leaseRowsOf(leases)
+	rows, err := conn.Query(ctx, renewLeases, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs, ttl, agesOf(caughtUp))
 	if err != nil {
 		return nil, translate("renew leases", err)
 	}
@@ -151,7 +151,8 @@ func (v *Views) Renew(ctx context.Context, leases []port.Lease, caughtUp []time.
 	return held, translate("renew leases", err)
 }
 
-// agesOf says how long ago each time was, just before a statement is sent; null for the zero time.
+// agesOf returns the age of each time, nil for the zero time. Postgres subtracts the ages from its own clock, so that the
+// clock of the worker does not matter.
 func agesOf(times []time.Time) []*time.Duration {
 	ages := make([]*time.Duration, len(times))
 	for i, t := range times {
@@ -170,8 +171,8 @@ func (v *Views) Release(ctx context.Context, leases []port.Lease) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	r := byColumn(leases)
-	_, err := v.db.pool.Exec(ctx, release, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs)
+	r := leaseRowsOf(leases)
+	_, err := v.db.pool.Exec(ctx, releaseLeases, r.views, r.versions, r.rebuilds, r.partitions, r.owners, r.epochs)
 	return translate("release leases", err)
 }
 
@@ -180,10 +181,10 @@ func (v *Views) Join(ctx context.Context, kind port.WorkerKind, owner string, tt
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
-	batch.Queue(join, owner, string(kind), ttl)
-	batch.Queue(forgetWorkers)
-	batch.Queue(livingWorkers, string(kind)).QueryRow(func(row pgx.Row) error { return row.Scan(&workers) })
-	return workers, translate("join the workers", v.db.pool.SendBatch(ctx, batch).Close())
+	batch.Queue(upsertWorker, owner, string(kind), ttl)
+	batch.Queue(deleteDeadWorkers)
+	batch.Queue(countWorkers, string(kind)).QueryRow(func(row pgx.Row) error { return row.Scan(&workers) })
+	return workers, translate("register worker", v.db.pool.SendBatch(ctx, batch).Close())
 }
 
 // Leave implements [port.ViewWriter].
@@ -191,5 +192,5 @@ func (v *Views) Leave(ctx context.Context, owner string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	_, err := v.db.pool.Exec(ctx, "delete from orchestrix.workers where name = $1", owner)
-	return translate("leave the workers", err)
+	return translate("deregister worker", err)
 }

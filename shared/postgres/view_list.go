@@ -11,12 +11,12 @@ import (
 	"orchestrix/shared/core"
 )
 
-// List implements [port.ViewReader]. A page starts where the one before it ended, by value and not by count: what is
-// written in between moves nothing.
+// List implements [port.ViewReader]. The cursor of a page holds the sort value and the key of the last document, not
+// an offset: writes between two pages do not shift the next one.
 func (v *Views) List(ctx context.Context, view, tenant string, q core.ListQuery) (core.Page, error) {
 	var items []core.Document
 	var sort core.Field
-	err := v.read(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
+	err := v.readActive(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
 		spec := known.ViewSpec
 		cursor, err := spec.CheckList(tenant, q)
 		if err != nil {
@@ -25,7 +25,7 @@ func (v *Views) List(ctx context.Context, view, tenant string, q core.ListQuery)
 		items, sort = make([]core.Document, 0, q.Limit+1), core.Field{}
 		sort, _ = spec.Field(q.Sort)
 		sql, args := listStatement(spec, tenant, q, cursor)
-		stale, err = v.readFrom(ctx, known, statement{sql: sql, args: args, scan: func(rows pgx.Rows) error {
+		stale, err = v.queryBuild(ctx, known, statement{sql: sql, args: args, scan: func(rows pgx.Rows) error {
 			items, err = pgx.AppendRows(items, rows, scanDocument)
 			return err
 		}})
@@ -46,17 +46,18 @@ func scanDocument(row pgx.CollectableRow) (d core.Document, err error) {
 	return d, err
 }
 
-// arguments numbers the parameters of a statement.
+// arguments are the parameters of a statement.
 type arguments []any
 
-func (a *arguments) add(value any) string {
+// bind appends a parameter and returns its placeholder, such as $3.
+func (a *arguments) bind(value any) string {
 	*a = append(*a, value)
 	return fmt.Sprintf("$%d", len(*a))
 }
 
 func listStatement(spec core.ViewSpec, tenant string, q core.ListQuery, cursor *core.ListCursor) (string, []any) {
 	var args arguments
-	where := []string{"tenant = " + args.add(tenant), "data is not null"}
+	where := []string{"tenant = " + args.bind(tenant), "data is not null"}
 	for _, f := range q.Filter {
 		field, _ := spec.Field(f.Field)
 		where = append(where, filter(field, f.Value, &args))
@@ -70,7 +71,7 @@ func listStatement(spec core.ViewSpec, tenant string, q core.ListQuery, cursor *
 		order = []string{sortExpression(sort), "key"}
 	}
 	if cursor != nil {
-		from := []string{args.add(cursor.Key) + "::text"}
+		from := []string{args.bind(cursor.Key) + "::text"}
 		if sorted {
 			from = []string{cursorValue(sort, cursor.Value, &args), from[0]}
 		}
@@ -79,16 +80,16 @@ func listStatement(spec core.ViewSpec, tenant string, q core.ListQuery, cursor *
 	sql := "select key, partition, sequence, data from " + tableName(spec.Build()) +
 		" where " + strings.Join(where, " and ") +
 		" order by " + strings.Join(order, direction+", ") + direction +
-		" limit " + args.add(q.Limit+1)
+		" limit " + args.bind(q.Limit+1)
 	return sql, args
 }
 
-// filter compares what the index holds, and, where that is cut, the whole text too.
+// filter is a condition that the index answers. The index holds a prefix of a long text, so such a text is compared whole too.
 func filter(f core.Field, value string, args *arguments) string {
 	if f.Kind == core.Number {
-		return sortExpression(f) + " = " + args.add(value) + "::text::numeric"
+		return sortExpression(f) + " = " + args.bind(value) + "::text::numeric"
 	}
-	given := args.add(value) + "::text"
+	given := args.bind(value) + "::text"
 	condition := fmt.Sprintf("%s = left(%s, %d)", sortExpression(f), given, core.SortedPrefix)
 	if len(value) >= core.SortedPrefix {
 		condition += " and data->>" + literal(f.Name) + " = " + given
@@ -98,12 +99,12 @@ func filter(f core.Field, value string, args *arguments) string {
 
 func cursorValue(f core.Field, value string, args *arguments) string {
 	if f.Kind == core.Text {
-		return args.add(value) + "::text"
+		return args.bind(value) + "::text"
 	}
 	if value == "" {
 		value = "-Infinity"
 	}
-	return args.add(value) + "::text::numeric"
+	return args.bind(value) + "::text::numeric"
 }
 
 func nextCursor(view, tenant string, q core.ListQuery, sort core.Field, last core.Document) (string, error) {

@@ -37,7 +37,7 @@ where p.view = $1 and p.version = $2 and p.rebuild = $3 and p.tenant = $4 and p.
 	lockCheckpoints = `
 select partition from orchestrix.checkpoints where view = $1 and version = $2 and rebuild = $3 order by partition for update`
 
-	failAgain = `
+	updateFailure = `
 update orchestrix.parked set message = $2, causes = $3, failure_group = $4, attempts = attempts + 1, attempted_at = clock_timestamp() where id = $1`
 )
 
@@ -103,37 +103,38 @@ func (v *Views) Waiting(ctx context.Context, b core.Build, lane port.Lane, limit
 func (v *Views) Drain(ctx context.Context, view core.ViewSpec, d port.Drain, apply port.DrainFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	what := fmt.Sprintf("apply what waits in lane %s of %s", d.Lane.Name, view.Build())
-	var refused error
+	what := fmt.Sprintf("apply the parked events of lane %s of %s", d.Lane.Name, view.Build())
+	var foldErr error
 	err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
 		first, current, err := v.lockLane(ctx, tx, view, d)
 		if err != nil {
 			return err
 		}
-		outcome, done, failure, err := apply(current)
+		result, done, failure, err := apply(current)
 		if err != nil {
-			refused = err
+			foldErr = err
 			return err
 		}
 		batch := &pgx.Batch{}
 		b := build{view: view, keys: d.Keys, found: current}
-		b.queueWrites(batch, outcome, true)
+		b.queueWrites(batch, result, true)
 		batch.Queue("delete from orchestrix.parked where id = any($1)", d.IDs[:done])
 		if failure != nil {
-			batch.Queue(failAgain, d.IDs[done], failure.Message, failure.Causes, failure.Group)
+			batch.Queue(updateFailure, d.IDs[done], failure.Message, failure.Causes, failure.Group)
 		}
 		if d.By != nil {
-			batch.Queue(recordAction, d.By.Who, d.By.Did, view.Name, strconv.FormatInt(first.ID, 10)+": "+first.String(), d.By.Reason)
+			batch.Queue(insertAction, d.By.Who, d.By.Did, view.Name, strconv.FormatInt(first.ID, 10)+": "+first.String(), d.By.Reason)
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
-	if refused != nil {
-		return refused
+	if foldErr != nil {
+		return foldErr
 	}
 	return translateAction(what, err)
 }
 
-// lockLane returns the first event of the lane and what a fold has to know.
+// lockLane locks the checkpoints and the documents, and returns the first event of the lane and the state that a fold
+// needs. It returns [port.ErrMoved] where the lane does not start with the events of d.
 func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view core.ViewSpec, d port.Drain) (first port.Parked, current port.Current, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(lockCheckpoints, view.Name, view.Version, view.Rebuild)
@@ -183,12 +184,12 @@ func (v *Views) Skip(ctx context.Context, id int64, by core.Action) error {
 			return err
 		}
 		if first.ID != id {
-			return fmt.Errorf("%w: others wait before the event %d, or it is gone", port.ErrMoved, id)
+			return fmt.Errorf("%w: event %d is not the first of its lane, or no longer parked", port.ErrMoved, id)
 		}
 		if _, err := tx.Exec(ctx, "delete from orchestrix.parked where id = $1", id); err != nil {
 			return err
 		}
-		return record(ctx, tx, by, p.Build.View, fmt.Sprintf("%d: %s", id, p.Parking))
+		return recordAction(ctx, tx, by, p.Build.View, fmt.Sprintf("%d: %s", id, p.Parking))
 	})
 	return translateAction("skip a parked event", err)
 }

@@ -22,9 +22,9 @@ func tableName(b core.Build) string {
 	return pgx.Identifier{schemaName, name}.Sanitize()
 }
 
-// sortExpression is what a declared field compares as. The index of the field has the same expression, or
-// Postgres would not use it. A text is cut, since an entry of an index has at most some 2,700 bytes; a document
-// without the number stands before those with one.
+// sortExpression is the SQL expression by which a declared field is sorted and filtered. The index of the field has the
+// same expression, or Postgres would not use it. A text is cut, since an index row has at most some 2,700 bytes; a document
+// without the number sorts before those with one.
 func sortExpression(f core.Field) string {
 	value := "(data->>" + literal(f.Name) + ")"
 	if f.Kind == core.Number {
@@ -35,14 +35,14 @@ func sortExpression(f core.Field) string {
 
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// indexName is the same for the same field of the same table, and short enough.
+// indexName is a function of the table and the field. It is a hash, since Postgres cuts names at 63 bytes.
 func indexName(table string, f core.Field) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%d", table, f.Name, f.Kind))
 	return "view_field_" + hex.EncodeToString(sum[:8])
 }
 
-// tableStatements create what is missing of a build. Data is json and not jsonb: it is kept as it was
-// written, and is only ever read as a whole or by the indexes.
+// tableStatements create the table and the indexes of a build where they are missing. Data is json and not jsonb, which
+// keeps the text of a document byte for byte; it is only read whole, or by the indexes.
 func tableStatements(view core.ViewSpec) []string {
 	table := tableName(view.Build())
 	statements := []string{`create table if not exists ` + table + ` (
@@ -61,12 +61,12 @@ func tableStatements(view core.ViewSpec) []string {
 }
 
 const (
-	recordBuild = `
+	upsertBuild = `
 insert into orchestrix.view_builds as old (view, version, rebuild, fields, shared) values ($1, $2, $3, $4, $5)
 on conflict (view, version, rebuild) do update set fields = excluded.fields, shared = excluded.shared, prepared_at = now()
 where old.fields::text <> excluded.fields::text or old.shared <> excluded.shared`
 
-	makeActive = `
+	activateFirstBuild = `
 with made as (
 	insert into orchestrix.views (name, active_version, active_rebuild) values ($1, $2, $3) on conflict do nothing returning name
 )
@@ -74,8 +74,8 @@ update orchestrix.view_builds b set state = 'active', since = now() from made
 where b.view = $1 and b.version = $2 and b.rebuild = $3`
 )
 
-// Prepare implements [port.ViewWriter]. A field that is declared without raising the version gets its index here,
-// which locks the table while it is built.
+// Prepare implements [port.ViewWriter]. A field that was added without a new version of the view gets its index here;
+// creating it locks the table.
 func (v *Views) Prepare(ctx context.Context, view core.ViewSpec) error {
 	what := fmt.Sprintf("prepare %s", view.Build())
 	fields, err := core.Marshal(view.Fields)
@@ -87,7 +87,7 @@ func (v *Views) Prepare(ctx context.Context, view core.ViewSpec) error {
 	for _, statement := range tableStatements(view) {
 		batch.Queue(statement)
 	}
-	batch.Queue(recordBuild, view.Name, view.Version, view.Rebuild, fields, view.Shared)
-	batch.Queue(makeActive, view.Name, view.Version, view.Rebuild)
+	batch.Queue(upsertBuild, view.Name, view.Version, view.Rebuild, fields, view.Shared)
+	batch.Queue(activateFirstBuild, view.Name, view.Version, view.Rebuild)
 	return translate(what, v.db.pool.SendBatch(ctx, batch).Close())
 }

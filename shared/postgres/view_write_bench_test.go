@@ -10,8 +10,8 @@ import (
 	"orchestrix/shared/port"
 )
 
-// explained is what Postgres says that a statement cost.
-type explained struct {
+// explainResult is the cost of a statement, as explain reports it.
+type explainResult struct {
 	Plan struct {
 		Hit     int `json:"Shared Hit Blocks"`
 		Records int `json:"WAL Records"`
@@ -20,8 +20,8 @@ type explained struct {
 	Milliseconds float64 `json:"Execution Time"`
 }
 
-// BenchmarkNewDocuments writes new documents in turns by an insert and by an upsert. Blocks and records do not depend on what
-// else the machine does; the time is that of Postgres, and the ratio that of pairs.
+// BenchmarkNewDocuments writes new documents alternately by an insert and by an upsert. Blocks and WAL records do not depend
+// on other load of the machine; the times are those that Postgres measures, and their ratio is that of adjacent runs.
 func BenchmarkNewDocuments(b *testing.B) {
 	const rows = 500
 	view := core.ViewSpec{Name: "numbers", Version: 1}
@@ -34,7 +34,7 @@ func BenchmarkNewDocuments(b *testing.B) {
 	}
 	insert, upsert := writeStatements(tableName(view.Build()))
 	statements := []string{insert, upsert}
-	sums := make([]explained, len(statements))
+	sums := make([]explainResult, len(statements))
 	n := 0
 	for b.Loop() {
 		for i, statement := range statements {
@@ -42,13 +42,13 @@ func BenchmarkNewDocuments(b *testing.B) {
 			for range rows {
 				n++
 				data := fmt.Sprintf(`{"status":"placed","customer":"c-%d","total":"%d","placed":"2026-11-30","changed":"%d","more":%q}`, n*7919%1000, n, n, strings.Repeat("x", 200))
-				changed.add(port.DocumentWrite{
+				changed.appendWrite(port.DocumentWrite{
 					DocumentKey: port.DocumentKey{Tenant: core.DefaultTenant, Key: fmt.Sprintf("%08x", uint32(n)*2654435761)},
 					Position:    core.Position{Sequence: uint64(n)}, Data: json.RawMessage(data),
 				})
 			}
 			var text []byte
-			var all []explained
+			var all []explainResult
 			err := v.db.pool.QueryRow(b.Context(), "explain (analyze, buffers, wal, timing off, format json) "+statement,
 				changed.tenants, changed.keys, changed.partitions, changed.sequences, changed.data).Scan(&text)
 			if err == nil {

@@ -2,8 +2,8 @@ package postgres
 
 import "testing"
 
-// A checkpoint that was moved back by hand lets commits be applied whose documents are there already.
-func TestDocumentsThatShouldNotBeThereAreOverwritten(t *testing.T) {
+// After an operator has moved a checkpoint back, commits are applied whose documents exist already.
+func TestUnexpectedDocumentsAreOverwritten(t *testing.T) {
 	t.Parallel()
 	v := NewViews(openSnapshots(t).db)
 	const documents = 3

@@ -19,21 +19,21 @@ type Views struct {
 	db *DB
 
 	mu      sync.Mutex
-	active  map[string]*activeBuild // as last seen, by view
-	changes uint64                  // how often one was found to be another
+	active  map[string]*activeBuild // cache, by view
+	changes uint64                  // how often an entry of the cache was invalidated
 }
 
-// activeBuild is what readers see of a view.
+// activeBuild is the build of a view that readers see, as last read from the database.
 type activeBuild struct {
 	core.ViewSpec
-	prepared time.Time // moves when the declared fields change
-	seen     time.Time // when it was certainly active; guarded by Views.mu
+	prepared time.Time // changes with the declared fields
+	seen     time.Time // when the database last confirmed it; guarded by Views.mu
 	selects  documentSelects
 	reads    *readBatcher[documentRead]
 }
 
-// seenAge is for how long a build is read after it was last seen to be the active one. Whoever waits for a position
-// looks at the checkpoints first, and thereby at the active build.
+// seenAge is how long a build is read without asking the database again whether it is the active one. A reader that waits
+// for a position reads the checkpoints first, and thereby the active build.
 const seenAge = time.Second
 
 var _ port.ViewStore = (*Views)(nil)
@@ -51,8 +51,8 @@ select b.version, b.rebuild, b.prepared_at, b.fields, b.shared from orchestrix.v
 join orchestrix.view_builds b on b.view = a.name and b.version = a.active_version and b.rebuild = a.active_rebuild where a.name = $1`
 )
 
-// lookups bounds how often a read starts again because the active build has just changed.
-const lookups = 3
+// maxLookups bounds how often a read starts again because the active build has changed in between.
+const maxLookups = 3
 
 // statement is one read of a view's table.
 type statement struct {
@@ -61,8 +61,8 @@ type statement struct {
 	scan func(pgx.Rows) error
 }
 
-// read lets do read from the active build, and again where that is another one by then.
-func (v *Views) read(ctx context.Context, view string, do func(context.Context, *activeBuild) (stale bool, err error)) error {
+// readActive calls do with the active build, and again with the new one where do reports that the build was stale.
+func (v *Views) readActive(ctx context.Context, view string, do func(context.Context, *activeBuild) (stale bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
@@ -72,21 +72,21 @@ func (v *Views) read(ctx context.Context, view string, do func(context.Context, 
 		}
 		stale, err := do(ctx, known)
 		if stale || (err != nil && !isNew && (errors.Is(err, core.ErrBadQuery) || hasCode(err, undefinedTable))) {
-			v.forget(view)
-			if attempt < lookups {
+			v.invalidate(view)
+			if attempt < maxLookups {
 				continue
 			}
 		}
 		if stale {
-			return fmt.Errorf("%w: view %s is being switched to another build again and again", port.ErrUnavailable, view)
+			return fmt.Errorf("%w: the active build of view %s changed %d times during the read", port.ErrUnavailable, view, attempt)
 		}
 		return err
 	}
 }
 
-// readFrom runs a statement on a build. Where that was not seen to be active for a while, it is in one round trip with a
-// look whether it still is. It reports whether known was stale: the answer then does not count.
-func (v *Views) readFrom(ctx context.Context, known *activeBuild, s statement) (stale bool, err error) {
+// queryBuild runs a statement on a build. Where the build was last confirmed longer ago than seenAge, the same round trip
+// reads the active build too. It reports whether known was stale: the rows are then of an old build.
+func (v *Views) queryBuild(ctx context.Context, known *activeBuild, s statement) (stale bool, err error) {
 	if v.isFresh(known) {
 		rows, err := v.db.pool.Query(ctx, s.sql, s.args...)
 		if err == nil {
@@ -119,7 +119,7 @@ func (v *Views) isFresh(known *activeBuild) bool {
 	return time.Since(known.seen) < seenAge
 }
 
-// lookUp returns what is known of the view, and whether that was just read.
+// lookUp returns the active build from the cache, or from the database: then isNew is true.
 func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, isNew bool, err error) {
 	v.mu.Lock()
 	known, ok := v.active[view]
@@ -143,7 +143,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 	known.selects, known.reads = selectsOf(known.Build()), newReadBatcher[documentRead]()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.changes == changes { // somebody may have seen another one meanwhile
+	if v.changes == changes { // no other call has seen a newer build in between
 		v.active[view] = known
 	}
 	return known, true, nil
@@ -153,16 +153,16 @@ func notBuilt(view string) error {
 	return fmt.Errorf("%w: view %q is not built yet: the projection service builds it", port.ErrUnavailable, view)
 }
 
-// forget drops what is known of a view.
-func (v *Views) forget(view string) {
+// invalidate drops the active build of a view from the cache.
+func (v *Views) invalidate(view string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.changes++
 	delete(v.active, view)
 }
 
-// saw notes which build is active: from now on, none is read that was active before.
-func (v *Views) saw(active core.Build, at time.Time) {
+// noteActive updates the cache with the build that was active at a time: later reads never use an older build.
+func (v *Views) noteActive(active core.Build, at time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	known, ok := v.active[active.View]

@@ -10,7 +10,7 @@ import (
 	"orchestrix/shared/observe"
 )
 
-// Admin is the admin port of a service: what its operators see and do.
+// Admin is the admin port of a service, for operators.
 type Admin struct {
 	Mux     *http.ServeMux
 	API     *adminapi.API // adds its routes to Mux
@@ -42,8 +42,8 @@ func NewAdmin(level *slog.LevelVar, metrics *observe.Metrics, withProfiles bool)
 	return a
 }
 
-// Share returns the admin port of another service of this process. It has the same routes, and health of its own, which is
-// not served.
+// Share returns the admin port for another service of the same process. It has the same routes and metrics, and a [Health] of
+// its own that no route reports.
 func (a *Admin) Share() *Admin {
 	return &Admin{Mux: a.Mux, API: a.API, Health: NewHealth(), Metrics: a.Metrics, level: a.level}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/kelseyhightower/envconfig"
 )
 
-// Prefix starts the name of every variable but NATS_URL and DATABASE_URL, which other tools share.
+// Prefix is the prefix of the variables, except those that other tools share, such as NATS_URL and DATABASE_URL.
 const Prefix = "ORCHESTRIX"
 
 // Connections are the addresses of the two backends and the credentials for them.
@@ -29,12 +29,12 @@ type Connections struct {
 // InboxPrefix is the default of NATS_INBOX_PREFIX: each user of NATS has one of its own.
 func InboxPrefix(user string) string { return "_INBOX_" + user }
 
-// LoadConnections reads the environment, for a program that is no service.
+// LoadConnections reads the connections from the environment, for a program that is not a service.
 func LoadConnections(user string) (Connections, error) {
 	var c Connections
-	err := process("", &c)
+	err := readVariables("", &c)
 	c.setDefaults(user)
-	return c, errors.Join(err, c.check())
+	return c, errors.Join(err, c.validate())
 }
 
 func (c *Connections) setDefaults(user string) {
@@ -43,7 +43,7 @@ func (c *Connections) setDefaults(user string) {
 	}
 }
 
-func (c *Connections) check() error {
+func (c *Connections) validate() error {
 	if c.NATSNKeyFile != "" && c.NATSCredsFile != "" {
 		return errors.New("NATS_NKEY_FILE and NATS_CREDS_FILE are both set: set only one of them")
 	}
@@ -68,7 +68,7 @@ type Common struct {
 	AwaitMigration  bool          `split_words:"true" default:"false" desc:"wait until 'orchestrix migrate' has created streams and tables, instead of creating them"`
 }
 
-// Where the event log may be.
+// Stores of the event log.
 const (
 	LogInJetStream = "jetstream"
 	LogInPostgres  = "postgres"
@@ -112,7 +112,7 @@ type ProcessConfig struct {
 	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long after the last heartbeat of a worker another one takes over; at least 1s"`
 }
 
-// defaults of addresses differ by service, so that all of them run on one machine.
+// defaultAddrs are the defaults of the API and admin addresses: different ones, so that all services run on one machine.
 var defaultAddrs = map[string][2]string{
 	"command": {"127.0.0.1:8080", "127.0.0.1:9080"}, "query": {"127.0.0.1:8081", "127.0.0.1:9081"}, "projection": {"", "127.0.0.1:9082"},
 	"process": {"", "127.0.0.1:9083"},
@@ -126,18 +126,18 @@ type settings struct {
 	http        *HTTP // nil: none
 }
 
-// Load reads the environment. The error names each variable that has a wrong value and what is allowed.
+// load reads the environment. The error names each variable with an invalid value and the allowed values.
 func (s settings) load(service string) error {
-	// envconfig takes an empty variable for a value; we take it for none.
-	if err := errors.Join(process("", s.connections), process(Prefix, s.own)); err != nil {
+	if err := errors.Join(readVariables("", s.connections), readVariables(Prefix, s.own)); err != nil {
 		return err
 	}
 	s.setDefaultAddrs(service)
 	s.connections.setDefaults(service)
-	return s.check()
+	return s.validate()
 }
 
-func process(prefix string, spec any) error {
+// readVariables fills a struct from the environment.
+func readVariables(prefix string, spec any) error {
 	err := envconfig.Process(prefix, spec)
 	var parse *envconfig.ParseError
 	if errors.As(err, &parse) {
@@ -165,7 +165,7 @@ func (s settings) usage(out io.Writer, service string) error {
 	if err := errors.Join(envconfig.Usagef("", s.connections, &rows, row), envconfig.Usagef(Prefix, s.own, &rows, row)); err != nil {
 		return err
 	}
-	// Struct tags can't say the defaults that differ by service.
+	// The defaults that differ by service can't be in struct tags.
 	addrs := defaultAddrs[service]
 	filled := strings.NewReplacer(
 		"\n"+Prefix+"_ADDR\t\t", "\n"+Prefix+"_ADDR\t"+addrs[0]+"\t",
@@ -179,8 +179,8 @@ func (s settings) usage(out io.Writer, service string) error {
 	return w.Flush()
 }
 
-// unknown returns the variables with [Prefix] that no service has: most likely typing errors.
-func unknown() []string {
+// unknownVariables returns the variables with [Prefix] that no service reads: most likely typing errors.
+func unknownVariables() []string {
 	known := map[string]bool{}
 	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}, &ProcessConfig{}} {
 		var keys strings.Builder

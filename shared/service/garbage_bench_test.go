@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// node is a piece of a live heap that the collector has to follow.
+// node is an object of the live heap with a pointer that the collector follows.
 type node struct {
 	next *node
 	data [120]byte

@@ -15,8 +15,8 @@ func TestGarbageIsBounded(t *testing.T) {
 	}{
 		"idle":                     {8 * mib, mib / 10, 100},
 		"before the first cycle":   {0, 0, 100},
-		"busy and small":           {16 * mib, 100 * mib, 1600}, // the most that may lie around
-		"not so busy":              {10 * mib, 10 * mib, 800},   // what eight seconds bring
+		"busy and small":           {16 * mib, 100 * mib, 1600}, // limited by maxGarbage
+		"not so busy":              {10 * mib, 10 * mib, 800},   // the allocations of garbageTime
 		"busy, with a large cache": {400 * mib, 1000 * mib, 100},
 	} {
 		if got := gcPercent(c.live, c.allocated); got != c.want {
@@ -30,7 +30,7 @@ func TestThePaceOfGarbageFollowsTheLoad(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- paceGarbage(ctx) }()
-	percent := func() int { // there is no way to read it but to set it
+	percent := func() int { // the runtime has no function that only reads it
 		p := debug.SetGCPercent(standardPercent)
 		debug.SetGCPercent(p)
 		return p

@@ -23,8 +23,8 @@ type Check struct {
 	Probe    func(ctx context.Context) error
 }
 
-// Health answers whether a service is alive and ready. It is starting until [Health.Started], ready while
-// every check holds, and draining from [Health.Draining] on.
+// Health reports whether a service is alive and ready. It is starting until [Health.Started], then ready while every
+// check that is not optional succeeds, and draining after [Health.Draining].
 type Health struct {
 	mu     sync.Mutex
 	phase  string
@@ -57,7 +57,7 @@ type checkReport struct {
 // NewHealth returns the health of a service that is starting.
 func NewHealth() *Health { return &Health{phase: starting} }
 
-// Add adds checks. They count from now on.
+// Add adds checks to later reports.
 func (h *Health) Add(checks ...Check) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -65,12 +65,12 @@ func (h *Health) Add(checks ...Check) {
 }
 
 // Started marks the service as ready.
-func (h *Health) Started() { h.enter(started) }
+func (h *Health) Started() { h.setPhase(started) }
 
 // Draining marks the service as about to stop.
-func (h *Health) Draining() { h.enter(draining) }
+func (h *Health) Draining() { h.setPhase(draining) }
 
-func (h *Health) enter(phase string) {
+func (h *Health) setPhase(phase string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.phase = phase

@@ -12,8 +12,8 @@ import (
 	"orchestrix/shared/service"
 )
 
-// A stopping server lets the request in hand come to its end, and then takes no more.
-func TestServerAnswersWhatItHasAccepted(t *testing.T) {
+// A stopping server completes the request in flight, and accepts no further ones.
+func TestServerCompletesAcceptedRequests(t *testing.T) {
 	t.Parallel()
 	listener, err := service.Listen(t.Context(), "TEST_ADDR", "127.0.0.1:0")
 	if err != nil {
@@ -30,17 +30,17 @@ func TestServerAnswersWhatItHasAccepted(t *testing.T) {
 	go func() { ended <- server.Part().Run(ctx) }()
 	url := "http://" + listener.Addr().String()
 	answered := make(chan string, 1)
-	go func() { answered <- read(url) }()
+	go func() { answered <- get(url) }()
 	<-entered
 	stop()
-	for { // until it takes no more connections
+	for { // until the server accepts no connections
 		if _, err := http.Get(url); err != nil {
 			break
 		}
 	}
 	select {
 	case err := <-ended:
-		t.Fatalf("the server has ended with a request in hand: %v", err)
+		t.Fatalf("the server has ended with a request in flight: %v", err)
 	default:
 	}
 	close(finish)
@@ -53,7 +53,7 @@ func TestServerAnswersWhatItHasAccepted(t *testing.T) {
 }
 
 // While a stopping server still accepts, it asks its clients to close their connections.
-func TestServerSendsItsClientsAway(t *testing.T) {
+func TestStoppingServerClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	listener, err := service.Listen(t.Context(), "TEST_ADDR", "127.0.0.1:0")
 	if err != nil {
@@ -92,7 +92,7 @@ func TestListenNamesTheSetting(t *testing.T) {
 	}
 }
 
-func read(url string) string {
+func get(url string) string {
 	response, err := http.Get(url)
 	if err != nil {
 		return err.Error()

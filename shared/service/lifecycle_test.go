@@ -16,7 +16,7 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// recorder notes when parts stop.
+// recorder records the order in which parts stop.
 type recorder struct {
 	mu      sync.Mutex
 	stopped []string

@@ -12,7 +12,8 @@ import (
 )
 
 // NewLogger returns a logger that writes to out in a format: "json", "text", or "auto", which is text where
-// out is a terminal. Lines say on whose behalf they were written: see [observe.LogHandler]. level can be changed while it is in use.
+// out is a terminal. Lines have the attributes of the context, such as the request: see [observe.LogHandler]. Changes
+// of level have immediate effect.
 func NewLogger(out io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "text" || format == "auto" && isTerminal(out) {

@@ -21,14 +21,14 @@ type Env struct {
 	Common      Common
 	Logger      *slog.Logger
 	Admin       *Admin
-	Listener    net.Listener // of the HTTP API; nil: the service opens its own
+	Listener    net.Listener // of the HTTP API; nil: the service opens one
 }
 
 // Config is one of the configurations of this package.
 type Config interface {
 	common() *Common
 	http() *HTTP // nil: none
-	check(w *wrongs)
+	validate(v *violations)
 }
 
 func (c *CommandConfig) common() *Common    { return &c.Common }
@@ -48,10 +48,10 @@ func Main(name string, config Config, run func(ctx context.Context, env Env) err
 	context.AfterFunc(ctx, stop)
 	settings := settings{connections: &Connections{}, own: config, common: config.common(), http: config.http()}
 	if len(os.Args) > 1 {
-		return help(os.Args[1:], settings, name)
+		return printUsage(os.Args[1:], settings, name)
 	}
 	if err := settings.load(name); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n(%s -h shows every variable)\n", name, err, name)
+		fmt.Fprintf(os.Stderr, "%s: %v\n(%s -h lists all variables)\n", name, err, name)
 		return 2
 	}
 	if err := serve(ctx, name, settings, run); err != nil {
@@ -61,7 +61,8 @@ func Main(name string, config Config, run func(ctx context.Context, env Env) err
 	return 0
 }
 
-func help(args []string, s settings, name string) int {
+// printUsage handles the arguments of a service: only -h is allowed. It returns the exit status.
+func printUsage(args []string, s settings, name string) int {
 	var out io.Writer = os.Stdout
 	code := 0
 	switch args[0] {
@@ -84,7 +85,7 @@ func serve(ctx context.Context, name string, s settings, run func(ctx context.Co
 	}
 	level.Set(parsed)
 	logger := NewLogger(os.Stderr, s.common.LogFormat, level).With("service", name)
-	for _, variable := range unknown() {
+	for _, variable := range unknownVariables() {
 		logger.WarnContext(ctx, "unknown variable: it has no effect", "variable", variable)
 	}
 	env := Env{Name: name, Connections: *s.connections, Common: *s.common, Logger: logger, Admin: NewAdmin(level, observe.NewMetrics(name), s.common.Pprof)}

@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// asService makes this test's binary a service.
+// asService is the variable that makes this test binary run as a service.
 const asService = "SERVICE_TEST_RUN"
 
 func TestMain(m *testing.M) {

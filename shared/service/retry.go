@@ -8,7 +8,7 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// awaitPauses are those between attempts to reach what a service needs.
+// Pauses between the attempts of [Await], and the minimum time between its log lines.
 const (
 	firstAwaitPause = 100 * time.Millisecond
 	maxAwaitPause   = 5 * time.Second
@@ -16,8 +16,8 @@ const (
 )
 
 // Await calls try until it succeeds, returns an error marked with [Permanent], or ctx ends, with pauses that grow from
-// 100 ms to 5 s: for a backend that may start later than the service. It logs the first failure, and then at most one in
-// ten seconds.
+// 100 ms to 5 s. It waits for a backend that may start later than the service. It logs the first failure, and then at most
+// one every ten seconds.
 func Await[T any](ctx context.Context, logger *slog.Logger, what string, try func(ctx context.Context) (T, error)) (T, error) {
 	var logged time.Time
 	return retry.Do(ctx, retry.Policy{
@@ -31,5 +31,5 @@ func Await[T any](ctx context.Context, logger *slog.Logger, what string, try fun
 	}, try)
 }
 
-// Permanent marks an error that waiting cannot cure: [Await] returns it immediately.
+// Permanent marks an error that a retry can't fix: [Await] returns it immediately.
 func Permanent(err error) error { return retry.Permanent(err) }

@@ -6,8 +6,8 @@ import (
 	"orchestrix/shared/local"
 )
 
-// Dir returns a new directory that is removed when the test ends. Unlike that of t.TempDir, it can be reached by
-// the user who runs Postgres for root: use it for data of a [local.StartPostgres] of your own.
+// Dir returns a new directory that is removed when the test ends. Unlike that of t.TempDir, the user that
+// runs Postgres for root can enter it: use it where a test calls [local.StartPostgres] itself.
 func Dir(t testing.TB) string {
 	t.Helper()
 	dir, err := local.NewTempDir(t.Context())

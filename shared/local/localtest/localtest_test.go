@@ -39,7 +39,7 @@ func mustQuery(t *testing.T, dsn, statement string) int {
 
 func TestEachTestHasItsOwnCopyOfTheTemplate(t *testing.T) {
 	t.Parallel()
-	name := rand.Text() // with -count, the process may have a template of ours already
+	name := rand.Text() // with -count, this process may have the template of an earlier run
 	var migrations atomic.Int32
 	migrate := func(dsn string) error {
 		migrations.Add(1)
@@ -53,7 +53,7 @@ func TestEachTestHasItsOwnCopyOfTheTemplate(t *testing.T) {
 				dsn := Template(t, name, migrate)
 				mustQuery(t, dsn, "INSERT INTO seeds VALUES (2) RETURNING n")
 				if n := mustQuery(t, dsn, "SELECT count(*)::int FROM seeds"); n != 2 {
-					t.Errorf("%d rows, want the template's and our own", n)
+					t.Errorf("%d rows, want the template's and the inserted one", n)
 				}
 			})
 		}
@@ -63,12 +63,12 @@ func TestEachTestHasItsOwnCopyOfTheTemplate(t *testing.T) {
 	}
 }
 
-// A pool closes its connections without waiting for the server to notice.
-func TestTemplateWaitsForMigrateToLetGo(t *testing.T) {
+// A pool closes its connections without waiting until the server has noticed it.
+func TestTemplateWaitsForOpenConnections(t *testing.T) {
 	t.Parallel()
 	var open *pgx.Conn
-	s := use(t)
-	database, err := s.prepare("clinging", func(dsn string) (err error) {
+	s := sharedServer(t)
+	database, err := s.prepare("connected", func(dsn string) (err error) {
 		open, err = pgx.Connect(context.Background(), dsn)
 		return err
 	})
@@ -120,7 +120,7 @@ func TestPoolStopsAfterItsLastUserAndStartsAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p.current != nil {
-			t.Error("the server runs on without users")
+			t.Error("the server still runs without users")
 		}
 	}
 }

@@ -18,10 +18,10 @@ import (
 
 const (
 	sqlTimeout = time.Minute
-	// copyAttempts and copyPause bound the wait for connections to a template to go away.
+	// copyAttempts and copyPause bound the wait until the connections to a template are closed.
 	copyAttempts = 100
 	copyPause    = 50 * time.Millisecond
-	// objectInUse is the SQLSTATE of copying a database that somebody is connected to.
+	// objectInUse is the SQLSTATE for the copy of a database that has open connections.
 	objectInUse = "55006"
 )
 
@@ -32,12 +32,11 @@ type template struct {
 	err      error
 }
 
-// Main runs a package's tests and then stops the Postgres they shared. It does not return. Without it, Postgres is
-// stopped whenever no test uses it, and started anew for the next one. At last it removes what the tests were given: files
-// or directories, with all that is in them.
-func Main(m *testing.M, remove ...string) { os.Exit(run(m, remove)) }
+// Main runs the tests of a package, stops their shared Postgres, and exits. Without it, Postgres stops whenever no test uses
+// it, and starts again for the next one. Main also removes files and directories that the tests of the package share.
+func Main(m *testing.M, remove ...string) { os.Exit(runTests(m, remove)) }
 
-func run(m *testing.M, remove []string) int {
+func runTests(m *testing.M, remove []string) int {
 	shared.keep()
 	code := m.Run()
 	for _, path := range remove {
@@ -56,14 +55,14 @@ func run(m *testing.M, remove []string) int {
 // Postgres returns the connection string of a new, empty database that is dropped when the test ends.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	return freshDatabase(t, use(t), "template0")
+	return freshDatabase(t, sharedServer(t), "template0")
 }
 
 // Template returns the connection string of a new database that is dropped when the test ends. It is a copy of
-// one that migrate has prepared; migrate runs once a process for each name, and must close its connections.
+// one that migrate has prepared; migrate runs once per process and name, and must close its connections.
 func Template(t testing.TB, name string, migrate func(dsn string) error) string {
 	t.Helper()
-	s := use(t)
+	s := sharedServer(t)
 	tmpl := s.template(name)
 	tmpl.once.Do(func() { tmpl.database, tmpl.err = s.prepare(name, migrate) })
 	if tmpl.err != nil {
@@ -72,8 +71,8 @@ func Template(t testing.TB, name string, migrate func(dsn string) error) string 
 	return freshDatabase(t, s, tmpl.database)
 }
 
-// use returns the shared server, and gives it back when the test ends.
-func use(t testing.TB) *server {
+// sharedServer returns the shared server, and releases it when the test ends.
+func sharedServer(t testing.TB) *server {
 	t.Helper()
 	s, err := shared.acquire(t.Context())
 	if err != nil {
@@ -91,7 +90,7 @@ func freshDatabase(t testing.TB, s *server, from string) string {
 	t.Helper()
 	name := s.name(t.Name())
 	if err := s.copyDatabase(t.Context(), name, from); err != nil {
-		t.Fatalf("localtest: make a database: %v", err)
+		t.Fatalf("localtest: create a database: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := s.drop(name); err != nil {
@@ -101,7 +100,7 @@ func freshDatabase(t testing.TB, s *server, from string) string {
 	return withDatabase(s.url, name)
 }
 
-// prepare makes a template. Its context is its own: the test that happens to come first does not own it.
+// prepare creates a template. It does not use the context of the first test, since other tests wait for the template too.
 func (s *server) prepare(name string, migrate func(dsn string) error) (string, error) {
 	database := s.name(name)
 	if err := s.exec(context.Background(), "CREATE DATABASE "+quote(database)+" TEMPLATE template0"); err != nil {
@@ -113,7 +112,7 @@ func (s *server) prepare(name string, migrate func(dsn string) error) (string, e
 	return database, migrate(withDatabase(s.url, database))
 }
 
-// copyDatabase makes a database from a template, waiting for connections to the template that are just closing.
+// copyDatabase creates a database from a template. It waits until closing connections to the template are gone.
 func (s *server) copyDatabase(ctx context.Context, name, from string) error {
 	statement := "CREATE DATABASE " + quote(name) + " TEMPLATE " + quote(from)
 	for attempt := 1; ; attempt++ {
@@ -123,7 +122,7 @@ func (s *server) copyDatabase(ctx context.Context, name, from string) error {
 			return err
 		}
 		if attempt == copyAttempts {
-			return fmt.Errorf("something, perhaps migrate, keeps a connection to the template open: %w", err)
+			return fmt.Errorf("a connection to the template stays open, perhaps one of migrate: %w", err)
 		}
 		if !retry.Sleep(ctx, copyPause) {
 			return ctx.Err()
@@ -135,7 +134,7 @@ func (s *server) drop(database string) error {
 	return s.exec(context.Background(), "DROP DATABASE IF EXISTS "+quote(database)+" WITH (FORCE)")
 }
 
-// exec runs a statement on the server's own database, one at a time.
+// exec runs a statement on the server's default database, one at a time.
 func (s *server) exec(ctx context.Context, statement string) error {
 	ctx, cancel := context.WithTimeout(ctx, sqlTimeout)
 	defer cancel()
@@ -152,10 +151,10 @@ func (s *server) exec(ctx context.Context, statement string) error {
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-// withDatabase returns the connection string with another database in it.
+// withDatabase replaces the database in a connection string.
 func withDatabase(dsn, database string) string {
 	head, rest, isURL := strings.Cut(dsn, "://")
-	if !isURL { // key=value: the last one counts
+	if !isURL { // key=value pairs: the last dbname is used
 		return dsn + " dbname=" + database
 	}
 	rest, query, hasQuery := strings.Cut(rest, "?")

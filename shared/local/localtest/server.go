@@ -28,7 +28,7 @@ type pool struct {
 type server struct {
 	url  string
 	stop func() error
-	// tag keeps our names apart from those of other processes on the same server.
+	// tag makes the names of this process unique on a server that other processes use too.
 	tag   string
 	count atomic.Int64
 	admin sync.Mutex // serialises making and dropping of databases
@@ -38,13 +38,14 @@ type server struct {
 	prepared  []string // databases to drop at the end
 }
 
-// keep is a user that needs no server yet.
+// keep adds a user without starting the server.
 func (p *pool) keep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.users++
 }
 
+// acquire adds a user, and starts the server for the first one.
 func (p *pool) acquire(ctx context.Context) (*server, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,6 +60,7 @@ func (p *pool) acquire(ctx context.Context) (*server, error) {
 	return p.current, nil
 }
 
+// release removes a user, and stops the server after the last one.
 func (p *pool) release() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +101,7 @@ func (s *server) template(name string) *template {
 	return s.templates[name]
 }
 
-// dropTemplates leaves somebody else's server as it was.
+// dropTemplates removes the templates from an existing server, which other programs use too.
 func (s *server) dropTemplates() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +112,7 @@ func (s *server) dropTemplates() error {
 	return errors.Join(errs...)
 }
 
-// name makes a database name that is unique and says where it comes from.
+// name returns a unique database name that contains the name of the test or template.
 func (s *server) name(of string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {

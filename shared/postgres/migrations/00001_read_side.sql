@@ -11,7 +11,7 @@ create table orchestrix.snapshots (
     primary key (tenant, category, id)
 );
 
--- One row a view: which of its builds readers see.
+-- One row per view: the build that readers see.
 create table orchestrix.views (
     name           text        primary key,
     active_version integer     not null,
@@ -20,30 +20,30 @@ create table orchestrix.views (
     paused         boolean     not null default false
 );
 
--- One row a build of a view, whose documents are in the table "view_<view>_v<version>", and
--- "view_<view>_v<version>_r<rebuild>" where the version was built again.
+-- One row per build of a view. Its documents are in the table "view_<view>_v<version>", or
+-- "view_<view>_v<version>_r<rebuild>" where the version was rebuilt.
 create table orchestrix.view_builds (
     view        text        not null,
     version     integer     not null,
     rebuild     integer     not null,
     state       text        not null default 'building' check (state in ('building', 'active', 'retired', 'cancelled')),
-    since       timestamptz not null default now(), -- it is in this state
-    drop_old    boolean     not null default false, -- the build before it, as soon as this one is active
+    since       timestamptz not null default now(), -- start of the current state
+    drop_old    boolean     not null default false, -- drop the previous build as soon as this one is active
     fields      json        not null,
     shared      boolean     not null,
     started_at  timestamptz not null default now(),
-    prepared_at timestamptz not null default now(), -- moves when the declared fields change; -infinity once it is only remembered
+    prepared_at timestamptz not null default now(), -- changes with the declared fields; -infinity: the build was dropped, the row is a tombstone
     primary key (view, version, rebuild)
 );
 
--- How far each build has followed each partition, and who may write it.
+-- The position of each build in each partition, and the lease of the worker that may write it.
 create table orchestrix.checkpoints (
     view          text        not null,
     version       integer     not null,
     rebuild       integer     not null,
     partition     integer     not null,
     position      bigint      not null default 0,
-    log_created   timestamptz, -- of the log's partition: another one is another log
+    log_created   timestamptz, -- creation time of the log's partition: it identifies the log
     commit_sha256 bytea,       -- of the commit at this position
     epoch         bigint      not null default 0,
     owner         text        not null default '',
@@ -53,13 +53,13 @@ create table orchestrix.checkpoints (
     primary key (view, version, rebuild, partition)
 );
 
--- The projection services that live: they share the work evenly.
+-- The live workers, which share the work evenly.
 create table orchestrix.workers (
     name        text        primary key,
     lives_until timestamptz not null
 );
 
--- Events that a build could not apply, and those that wait behind them, in the order of id within each lane.
+-- Events that a build could not apply, and the later events of their lanes, in the order of id within each lane.
 create table orchestrix.parked (
     id            bigint      generated always as identity primary key,
     view          text        not null,
@@ -73,7 +73,7 @@ create table orchestrix.parked (
     sequence      bigint      not null,
     event         integer     not null, -- its index in the commit; -1 is the whole commit
     type          text        not null,
-    message       text,       -- why it failed; null: it waits behind another
+    message       text,       -- the error; null: the event waits for an earlier one of its lane
     causes        text[],
     failure_group text,
     attempts      integer     not null default 0,
@@ -83,7 +83,7 @@ create table orchestrix.parked (
 create index parked_lane on orchestrix.parked (view, version, rebuild, tenant, lane, id);
 create index parked_failed on orchestrix.parked (id) where message is not null;
 
--- What people did to projections.
+-- Actions of operators.
 create table orchestrix.actions (
     id     bigint      generated always as identity primary key,
     at     timestamptz not null default clock_timestamp(),

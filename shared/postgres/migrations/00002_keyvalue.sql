@@ -1,6 +1,8 @@
 -- +goose Up
--- One row a bucket, which whoever changes an entry locks: the order of the revisions is the order in which changes become
--- visible.
+-- Tables of a key-value store. No program uses them at present: a deployment with the log in Postgres has no command bus
+-- and so no stored results. They are kept because applied migrations are not undone.
+-- One row per bucket. A transaction that changes an entry locks that row, so changes become visible in the order of their
+-- revisions.
 create table orchestrix.buckets (
     name     text   primary key,
     revision bigint not null default 0

@@ -1,6 +1,6 @@
 -- +goose Up
--- The event log, for teams that want only Postgres. One row a partition: whoever appends locks it, so the order of the
--- sequences is the order in which commits become visible.
+-- The event log, for deployments without NATS. One row per partition: a transaction that appends locks it, so commits
+-- become visible in the order of their sequences.
 create table orchestrix.log_partitions (
     partition integer     primary key,
     head      bigint      not null default 0, -- sequence of the newest commit

@@ -1,5 +1,5 @@
 -- +goose Up
--- Projection services share the views among each other, and process services the partitions.
+-- Workers share the work with workers of the same kind: projection services the views, process services the partitions.
 alter table orchestrix.workers add column kind text not null default 'projection';
 
 -- +goose Down

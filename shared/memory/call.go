@@ -1,0 +1,16 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+
+	"orchestrix/shared/port"
+)
+
+// checkCall returns err, or [port.ErrUnavailable] where ctx has ended.
+func checkCall(ctx context.Context, err error) error {
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", port.ErrUnavailable, ctx.Err())
+	}
+	return err
+}
