@@ -152,7 +152,7 @@ func TestGoldenAdminWithoutABus(t *testing.T) {
 	_, backends := inMemory(t)
 	s := &transcript{adminStack: newAdminStack(t, func(context.Context, service.Env, bool) (*Backends, error) {
 		without := *backends
-		without.Bus, without.Deadlines, without.Outcomes, without.OutcomesSize, without.Reply = nil, nil, nil, nil, nil
+		without.Bus, without.Deadlines, without.Statuses, without.StatusesSize, without.Reply = nil, nil, nil, nil, nil
 		return &without, nil
 	}, false)}
 	s.run()

@@ -11,7 +11,7 @@ import (
 	"orchestrix/shared/problem"
 )
 
-// Admin is the admin port of a service: what its operators see and do.
+// Admin is the admin port of a service, for its operators and for the health checks of its environment.
 type Admin struct {
 	Mux     *http.ServeMux
 	API     *adminapi.API // adds its routes to Mux
@@ -43,8 +43,8 @@ func NewAdmin(level *slog.LevelVar, metrics *observe.Metrics, withProfiles bool)
 	return a
 }
 
-// Share returns the admin port of another service of this process. It has the same routes, and health of its own, which is
-// not served.
+// Share returns the admin port of another service of this process. It has the same routes. Its own health is not
+// served.
 func (a *Admin) Share() *Admin {
 	return &Admin{Mux: a.Mux, API: a.API, Health: NewHealth(), Metrics: a.Metrics, level: a.level}
 }

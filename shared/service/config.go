@@ -19,8 +19,8 @@ const Prefix = "ORCHESTRIX"
 // Connections are the addresses of the two backends and the credentials for them.
 type Connections struct {
 	NATSURL         string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
-	NATSNKeyFile    string `envconfig:"NATS_NKEY_FILE" desc:"file with the NKey seed to log in to NATS with"`
-	NATSCredsFile   string `envconfig:"NATS_CREDS_FILE" desc:"file with the JWT and the NKey seed to log in to NATS with, instead of the NKey alone"`
+	NATSNKeyFile    string `envconfig:"NATS_NKEY_FILE" desc:"file with the NKey seed of the login to NATS"`
+	NATSCredsFile   string `envconfig:"NATS_CREDS_FILE" desc:"file with the JWT and the NKey seed of the login to NATS, instead of the NKey alone"`
 	NATSCAFile      string `envconfig:"NATS_CA_FILE" desc:"file with the CA certificates of NATS; empty: those of the system, if the URL has the scheme tls"`
 	NATSInboxPrefix string `envconfig:"NATS_INBOX_PREFIX" desc:"prefix of the subjects that NATS replies to; no other user of NATS should be able to subscribe to them"`
 	DatabaseURL     string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; never logged, since it may hold a password"`
@@ -29,7 +29,7 @@ type Connections struct {
 // InboxPrefix is the default of NATS_INBOX_PREFIX: each user of NATS has one of its own.
 func InboxPrefix(user string) string { return "_INBOX_" + user }
 
-// LoadConnections reads the environment, for a program that is no service.
+// LoadConnections reads the environment of a program that is not a service.
 func LoadConnections(user string) (Connections, error) {
 	var c Connections
 	err := process("", &c)
@@ -59,8 +59,8 @@ type Common struct {
 	LogLevel        string        `split_words:"true" default:"info" desc:"debug, info, warn or error; changeable at run time on the admin port"`
 	LogFormat       string        `split_words:"true" default:"auto" desc:"json, text, or auto: text on a terminal"`
 	Pprof           bool          `default:"false" desc:"serve profiles on the admin port"`
-	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"how long stopping may take; work in flight is cancelled after it"`
-	ShutdownDelay   time.Duration `split_words:"true" default:"1s" desc:"how long a stopping service continues to accept requests, so that load balancers and clients notice"`
+	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"time limit of stopping; work in flight is cancelled after it"`
+	ShutdownDelay   time.Duration `split_words:"true" default:"1s" desc:"time for which a stopping service continues to accept requests, until load balancers and clients have noticed"`
 	Log             string        `default:"jetstream" desc:"store of the event log: jetstream, or postgres, which needs no NATS"`
 	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
 	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
@@ -68,7 +68,7 @@ type Common struct {
 	AwaitMigration  bool          `split_words:"true" default:"false" desc:"wait until 'orchestrix migrate' has created streams and tables, instead of creating them"`
 }
 
-// Where the event log may be.
+// The stores of the event log.
 const (
 	LogInJetStream = "jetstream"
 	LogInPostgres  = "postgres"
@@ -86,15 +86,15 @@ type CommandConfig struct {
 	HTTP
 	CacheSize     int    `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
 	SnapshotEvery int    `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
-	OutcomesBytes uint64 `split_words:"true" default:"1073741824" desc:"maximum size in bytes of stored results of asynchronous commands (kept 26 h); above it, new ones get 503"`
+	OutcomesBytes uint64 `split_words:"true" default:"1073741824" desc:"maximum size in bytes of stored results of asynchronous commands (kept 26 h); above it, new asynchronous commands get 503"`
 }
 
 // ProjectionConfig configures the projection service.
 type ProjectionConfig struct {
 	Common
 	Batch    int           `default:"500" desc:"maximum number of commits in one transaction"`
-	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long after the last heartbeat of a worker another one takes over; at least 1s"`
-	KeepOld  time.Duration `split_words:"true" default:"24h" desc:"how long the old build of a view is kept after readers have switched to a newer one"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"time after the last heartbeat of a worker until another worker takes over; at least 1s"`
+	KeepOld  time.Duration `split_words:"true" default:"24h" desc:"time for which the old build of a view is kept after readers use a newer one"`
 }
 
 // QueryConfig configures the query service.
@@ -109,7 +109,7 @@ type ProcessConfig struct {
 	CacheSize     int           `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
 	SnapshotEvery int           `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
 	Parallel      int           `default:"64" desc:"maximum number of process instances handled concurrently"`
-	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long after the last heartbeat of a worker another one takes over; at least 1s"`
+	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"time after the last heartbeat of a worker until another worker takes over; at least 1s"`
 }
 
 // defaults of addresses differ by service, so that all of them run on one machine.
@@ -118,7 +118,7 @@ var defaultAddrs = map[string][2]string{
 	"process": {"", "127.0.0.1:9083"},
 }
 
-// settings are the two groups of variables that a service reads.
+// settings holds the variables that a service reads.
 type settings struct {
 	connections *Connections
 	own         Config
@@ -126,9 +126,9 @@ type settings struct {
 	http        *HTTP // nil: none
 }
 
-// Load reads the environment. The error names each variable that has a wrong value and what is allowed.
+// load reads the environment. The error names each variable with an invalid value, and the allowed values.
 func (s settings) load(service string) error {
-	// envconfig takes an empty variable for a value; we take it for none.
+	// envconfig treats an empty variable as a value; here it means the default.
 	if err := errors.Join(process("", s.connections), process(Prefix, s.own)); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (s settings) usage(out io.Writer, service string) error {
 	if err := errors.Join(envconfig.Usagef("", s.connections, &rows, row), envconfig.Usagef(Prefix, s.own, &rows, row)); err != nil {
 		return err
 	}
-	// Struct tags can't say the defaults that differ by service.
+	// The defaults that differ by service are not in the struct tags.
 	addrs := defaultAddrs[service]
 	filled := strings.NewReplacer(
 		"\n"+Prefix+"_ADDR\t\t", "\n"+Prefix+"_ADDR\t"+addrs[0]+"\t",
@@ -179,7 +179,7 @@ func (s settings) usage(out io.Writer, service string) error {
 	return w.Flush()
 }
 
-// unknown returns the variables with [Prefix] that no service has: most likely typing errors.
+// unknown returns the variables with [Prefix] that no service reads: most likely typing errors.
 func unknown() []string {
 	known := map[string]bool{}
 	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}, &ProcessConfig{}} {

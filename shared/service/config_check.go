@@ -6,36 +6,37 @@ import (
 	"time"
 )
 
-// minLeaseTTL leaves a worker the time for some attempts to say that it lives.
+// minLeaseTTL leaves a worker time for several heartbeats.
 const minLeaseTTL = time.Second
 
-// wrongs collects what is wrong with a configuration.
-type wrongs []error
+// configErrors collects the invalid values of a configuration.
+type configErrors []error
 
-func (w *wrongs) add(variable string, value any, allowed string) {
+func (w *configErrors) add(variable string, value any, allowed string) {
 	*w = append(*w, fmt.Errorf("%s_%s is %v: it must be %s", Prefix, variable, value, allowed))
 }
 
-func (w *wrongs) between(variable string, value, least, most int) {
+// between checks that least <= value <= most.
+func (w *configErrors) between(variable string, value, least, most int) {
 	if value < least || value > most {
 		w.add(variable, value, fmt.Sprintf("%d to %d", least, most))
 	}
 }
 
-func (w *wrongs) positive(variable string, value int) {
+func (w *configErrors) positive(variable string, value int) {
 	if value < 1 {
 		w.add(variable, value, "at least 1")
 	}
 }
 
-func (w *wrongs) lasts(variable string, value, least time.Duration) {
+func (w *configErrors) atLeast(variable string, value, least time.Duration) {
 	if value < least {
 		w.add(variable, value, fmt.Sprintf("at least %v", least))
 	}
 }
 
 func (s settings) check() error {
-	var w wrongs
+	var w configErrors
 	s.common.check(&w)
 	if s.http != nil {
 		w.positive("MAX_IN_FLIGHT", s.http.MaxInFlight)
@@ -44,7 +45,7 @@ func (s settings) check() error {
 	return errors.Join(append(w, s.connections.check())...)
 }
 
-func (c *Common) check(w *wrongs) {
+func (c *Common) check(w *configErrors) {
 	if _, err := parseLevel(c.LogLevel); err != nil {
 		w.add("LOG_LEVEL", c.LogLevel, "debug, info, warn or error")
 	}
@@ -63,26 +64,26 @@ func (c *Common) check(w *wrongs) {
 	}
 	w.between("PARTITIONS", c.Partitions, 1, 256)
 	w.between("DATABASE_CONNS", c.DatabaseConns, 2, 10_000)
-	w.lasts("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0)
-	w.lasts("SHUTDOWN_DELAY", c.ShutdownDelay, 0)
+	w.atLeast("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0)
+	w.atLeast("SHUTDOWN_DELAY", c.ShutdownDelay, 0)
 }
 
-func (c *CommandConfig) check(w *wrongs) {
+func (c *CommandConfig) check(w *configErrors) {
 	w.positive("CACHE_SIZE", c.CacheSize)
 	w.positive("SNAPSHOT_EVERY", c.SnapshotEvery)
 }
 
-func (c *ProjectionConfig) check(w *wrongs) {
+func (c *ProjectionConfig) check(w *configErrors) {
 	w.between("BATCH", c.Batch, 1, 100_000)
-	w.lasts("LEASE_TTL", c.LeaseTTL, minLeaseTTL)
-	w.lasts("KEEP_OLD", c.KeepOld, 0)
+	w.atLeast("LEASE_TTL", c.LeaseTTL, minLeaseTTL)
+	w.atLeast("KEEP_OLD", c.KeepOld, 0)
 }
 
-func (c *ProcessConfig) check(w *wrongs) {
+func (c *ProcessConfig) check(w *configErrors) {
 	w.positive("CACHE_SIZE", c.CacheSize)
 	w.positive("SNAPSHOT_EVERY", c.SnapshotEvery)
 	w.between("PARALLEL", c.Parallel, 1, 10_000)
-	w.lasts("LEASE_TTL", c.LeaseTTL, minLeaseTTL)
+	w.atLeast("LEASE_TTL", c.LeaseTTL, minLeaseTTL)
 }
 
-func (c *QueryConfig) check(*wrongs) {}
+func (c *QueryConfig) check(*configErrors) {}

@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	// mostGarbage is how much memory a busy service may leave uncollected even where it holds little: a small heap that
+	// maxGarbage is the maximum of uncollected memory of a busy service, even if its heap is small: a small heap that
 	// allocates fast would be marked several times a second, and each time the requests in flight wait for the processors.
-	mostGarbage = 256 << 20
-	// garbageTime is how much allocation should lie between two collections, as long as mostGarbage allows it.
+	maxGarbage = 256 << 20
+	// garbageTime is the aim for the time between two collections, as far as maxGarbage allows it.
 	garbageTime = 8 * time.Second
 
 	paceInterval    = time.Second
 	standardPercent = 100 // of GOGC
 )
 
-// paceGarbage adapts the garbage collector to how fast the service allocates, until ctx ends. An idle service stays as
-// small as without it; GOMEMLIMIT holds in any case. Where GOGC is set, it does nothing.
+// paceGarbage adapts the garbage collector to the allocation rate of the service, until ctx ends. An idle service stays as
+// small as without it; GOMEMLIMIT holds in any case. If GOGC is set, paceGarbage does nothing.
 func paceGarbage(ctx context.Context) error {
 	if os.Getenv("GOGC") != "" {
 		<-ctx.Done()
@@ -46,15 +46,14 @@ func paceGarbage(ctx context.Context) error {
 	}
 }
 
-// gcPercent is how much garbage, in percent of the live heap, may gather where so many bytes are allocated in a
-// paceInterval.
+// gcPercent returns the value of GOGC for a live heap and the bytes allocated in the last paceInterval.
 func gcPercent(live, allocated uint64) int {
 	live = max(live, 1<<20)
-	garbage := min(allocated*uint64(garbageTime/paceInterval), mostGarbage)
+	garbage := min(allocated*uint64(garbageTime/paceInterval), maxGarbage)
 	return int(max(standardPercent, standardPercent*garbage/live))
 }
 
-// heap returns the bytes that the last collection found live, and those allocated since the program started.
+// heap returns the live bytes of the last collection, and the bytes allocated since the program started.
 func heap() (live, allocated uint64) {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(samples)

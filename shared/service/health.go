@@ -13,7 +13,7 @@ import (
 
 const (
 	probeTimeout = 2 * time.Second
-	probeAge     = 500 * time.Millisecond // how long a report is reused
+	probeAge     = 500 * time.Millisecond // for which a report is reused
 )
 
 // Check is one dependency of a service.
@@ -23,8 +23,8 @@ type Check struct {
 	Probe    func(ctx context.Context) error
 }
 
-// Health answers whether a service is alive and ready. It is starting until [Health.Started], ready while
-// every check holds, and draining from [Health.Draining] on.
+// Health answers whether a service is alive and ready. The service is starting until [Health.Started], then ready while every
+// check succeeds, and draining after [Health.Draining].
 type Health struct {
 	mu     sync.Mutex
 	phase  string
@@ -81,7 +81,7 @@ func (h *Health) ServeAlive(w http.ResponseWriter, _ *http.Request) {
 	adminapi.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// ServeReady answers 200 where the service is ready, else 503, and names each dependency with its error.
+// ServeReady answers 200 if the service is ready, else 503, with the status and error of each dependency.
 func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
 	report := h.ready(r.Context())
 	status := http.StatusOK

@@ -26,21 +26,21 @@ type HTTPServer struct {
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
-	writeTimeout      = 75 * time.Second // longer than any request may take
+	writeTimeout      = 75 * time.Second // longer than the time limit of any request
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
 )
 
-// Listen opens a TCP address; port 0 picks a free one. Its error says which setting named the address.
+// Listen opens a TCP address; port 0 picks a free one. Its error names the setting of the address.
 func Listen(ctx context.Context, setting, addr string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("can't listen on %s: stop what uses that address, or name another with %s: %w", addr, setting, err)
+		return nil, fmt.Errorf("can't listen on %s: stop the program that uses that address, or name another with %s: %w", addr, setting, err)
 	}
 	return listener, nil
 }
 
-// Part is the server as a part of a service.
+// Part returns the server as a part of a service.
 func (s HTTPServer) Part() Part { return Part{Name: s.Name, Run: s.run} }
 
 func (s HTTPServer) run(ctx context.Context) error {
@@ -48,7 +48,7 @@ func (s HTTPServer) run(ctx context.Context) error {
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if draining.Load() {
-				// A request that arrives on an idle connection just as that is closed would be lost on its way.
+				// A request that arrives on an idle connection while the server closes it would be lost.
 				w.Header().Set("Connection", "close")
 			}
 			s.Handler.ServeHTTP(w, r)
@@ -65,7 +65,7 @@ func (s HTTPServer) run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	draining.Store(true)
-	time.Sleep(s.Delay) // not cut short: clients that do not know yet still send requests
+	time.Sleep(s.Delay) // not cut short: clients that have not noticed yet still send requests
 	// The lifecycle bounds how long this may take.
 	if err := server.Shutdown(context.WithoutCancel(ctx)); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/service"
 )
 
-// A stopping server lets the request in hand come to its end, and then takes no more.
+// A stopping server finishes the requests in flight, and accepts no new ones.
 func TestServerAnswersWhatItHasAccepted(t *testing.T) {
 	t.Parallel()
 	listener, err := service.Listen(t.Context(), "TEST_ADDR", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func TestServerAnswersWhatItHasAccepted(t *testing.T) {
 	go func() { answered <- read(url) }()
 	<-entered
 	stop()
-	for { // until it takes no more connections
+	for { // until it accepts no connection
 		if _, err := http.Get(url); err != nil {
 			break
 		}

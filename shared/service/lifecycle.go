@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Part is a piece of a service that runs until its context ends. Run then finishes the work in flight and
-// returns nil; an error, or a return before that, stops the whole service.
+// Part is a part of a service that runs until its context ends. Run then finishes the work in flight and returns nil. An error,
+// or an earlier return, stops the whole service.
 type Part struct {
 	Name string
 	Run  func(ctx context.Context) error
 }
 
-// ErrDrainTimeout: a part had not stopped when the time to drain was over.
+// ErrDrainTimeout: a part did not stop within the time limit.
 var ErrDrainTimeout = errors.New("did not stop in time")
 
 // Run runs the parts until ctx ends or one of them returns, and then stops them in reverse order: the last is
-// cancelled and waited for, then the one before it. All of them together may take drain. It returns the
-// first error.
+// cancelled and waited for, then the one before it. drain limits the time for all of them. It returns all
+// errors, joined.
 func Run(ctx context.Context, drain time.Duration, logger *slog.Logger, parts ...Part) error {
 	running := make([]*runningPart, len(parts))
 	ended := make(chan *runningPart, len(parts))
@@ -42,8 +42,7 @@ func Run(ctx context.Context, drain time.Duration, logger *slog.Logger, parts ..
 	return errors.Join(errs...)
 }
 
-// runningPart is a part that was started. Its context is ended by stop alone, so that a part that serves
-// others outlives them.
+// runningPart is a part that was started. Only stop ends its context, so that a part that serves others outlives them.
 type runningPart struct {
 	Part
 	cancel context.CancelFunc

@@ -11,8 +11,8 @@ import (
 	"orchestrix/shared/observe"
 )
 
-// NewLogger returns a logger that writes to out in a format: "json", "text", or "auto", which is text where
-// out is a terminal. Lines say on whose behalf they were written: see [observe.LogHandler]. level can be changed while it is in use.
+// NewLogger returns a logger that writes to out in a format: "json", "text", or "auto", which is text if out
+// is a terminal. Lines have the trace and the ids of their request: see [observe.LogHandler]. level can be changed at run time.
 func NewLogger(out io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "text" || format == "auto" && isTerminal(out) {

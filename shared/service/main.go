@@ -28,7 +28,7 @@ type Env struct {
 type Config interface {
 	common() *Common
 	http() *HTTP // nil: none
-	check(w *wrongs)
+	check(w *configErrors)
 }
 
 func (c *CommandConfig) common() *Common    { return &c.Common }
@@ -99,7 +99,7 @@ func serve(ctx context.Context, name string, s settings, run func(ctx context.Co
 	}
 	logger.InfoContext(ctx, "started", "admin", "http://"+listener.Addr().String())
 	admin := HTTPServer{Name: "admin", Listener: listener, Handler: env.Admin.Mux, Logger: logger}
-	// The admin port is the first part: it answers while the others start, and while they stop.
+	// The admin port is the first part: it serves while the others start and stop.
 	err = Run(ctx, s.common.ShutdownTimeout, logger, admin.Part(), Part{Name: "garbage", Run: paceGarbage}, Part{Name: name, Run: func(part context.Context) error {
 		err := run(part, env)
 		if part.Err() != nil && errors.Is(err, context.Canceled) {

@@ -8,7 +8,7 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// awaitPauses are those between attempts to reach what a service needs.
+// Pauses between the attempts to reach a backend, and between two log lines about it.
 const (
 	firstAwaitPause = 100 * time.Millisecond
 	maxAwaitPause   = 5 * time.Second
@@ -31,5 +31,5 @@ func Await[T any](ctx context.Context, logger *slog.Logger, what string, try fun
 	}, try)
 }
 
-// Permanent marks an error that waiting cannot cure: [Await] returns it immediately.
+// Permanent marks an error that a retry cannot fix: [Await] returns it immediately.
 func Permanent(err error) error { return retry.Permanent(err) }
