@@ -10,7 +10,7 @@ import (
 // node is a piece of a live heap that the collector has to follow.
 type node struct {
 	next *node
-	data [120]byte
+	_    [120]byte
 }
 
 func liveHeap(bytes int) (first *node) {
