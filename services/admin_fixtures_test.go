@@ -182,7 +182,7 @@ func (s *adminStack) add(id, body, instance string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // only read from
+	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		s.t.Fatalf("add %s: %d %s: %v", id, answer.StatusCode, text, err)

@@ -1,4 +1,3 @@
-// Package services wires the services of a domain: the backends they use, the parts they run, and the order in which these stop.
 package services
 
 import (
@@ -17,7 +16,7 @@ type App struct {
 	CommandID func(id string) string
 }
 
-// registry registers every bounded context.
+// registry returns the registry of all modules, and their schemas.
 func (a App) registry() (*core.Registry, *schema.Schemas, error) {
 	registry, err := es.NewRegistry(a.Modules...)
 	if err != nil {

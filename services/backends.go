@@ -21,13 +21,13 @@ type Backends struct {
 	Log       port.Log
 	Views     port.ViewStore
 	Snapshots port.Snapshots
-	// Bus, Deadlines and Outcomes are nil where the log is in Postgres: there is no message bus then.
+	// Bus, Deadlines and Statuses are nil if the log is in Postgres, where there is no message bus.
 	Bus       port.MessageBus
 	Deadlines port.Deadlines
-	Outcomes  port.KeyValue // of the commands that were sent over the bus
-	// OutcomesSize returns the size of Outcomes in bytes; nil where there is no limit to enforce.
-	OutcomesSize func(context.Context) (uint64, error)
-	// Reply publishes to an inbox of NATS; nil where there is none.
+	Statuses  port.KeyValue // of asynchronous commands
+	// StatusesSize returns the size of Statuses in bytes; nil if there is no limit to enforce.
+	StatusesSize func(context.Context) (uint64, error)
+	// Reply publishes to an inbox of NATS; nil without NATS.
 	Reply func(ctx context.Context, subject string, body []byte) error
 	// Prepare waits until the views and the snapshots can be used.
 	Prepare func(ctx context.Context) error
@@ -96,14 +96,14 @@ func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (por
 func InMemory(partitions int) Opener {
 	shared := Backends{
 		Log: memory.NewLog(partitions), Views: memory.NewViews(), Snapshots: memory.NewSnapshots(),
-		Bus: memory.NewBus(), Deadlines: memory.NewDeadlines(), Outcomes: memory.NewKeyValue(),
+		Bus: memory.NewBus(), Deadlines: memory.NewDeadlines(), Statuses: memory.NewKeyValue(),
 		Prepare: func(context.Context) error { return nil },
 		Close:   func() {},
 	}
 	return func(context.Context, service.Env, bool) (*Backends, error) { return &shared, nil }
 }
 
-// openJetStream waits for NATS, opens what is kept there, and adds it to the backends.
+// openJetStream waits for NATS, opens the stores in it, and adds them to the backends.
 func openJetStream(ctx context.Context, env service.Env, backends *Backends) error {
 	connection, gone, err := connectNATS(ctx, env)
 	if err != nil {
@@ -116,8 +116,8 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	}
 	env.Admin.Health.Add(service.Check{Name: "log", Probe: streams.log.Ping})
 	env.Admin.Metrics.NATS(func() (bool, uint64) { return connection.IsConnected(), connection.Stats().Reconnects })
-	backends.Log, backends.Bus, backends.Outcomes, backends.Deadlines = streams.log, streams.bus, streams.outcomes, streams.deadlines
-	backends.OutcomesSize = streams.outcomes.Size
+	backends.Log, backends.Bus, backends.Statuses, backends.Deadlines = streams.log, streams.bus, streams.statuses, streams.deadlines
+	backends.StatusesSize = streams.statuses.Size
 	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
 	backends.Gone = gone
 	closeOthers := backends.Close
@@ -125,16 +125,16 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	return nil
 }
 
-// streams are what is kept in JetStream.
+// streams holds the stores in JetStream.
 type streams struct {
 	log       *jetstream.Log
 	bus       *jetstream.Bus
-	outcomes  *jetstream.KeyValue
+	statuses  *jetstream.KeyValue
 	deadlines *jetstream.Deadlines
 }
 
-// outcomesBucket holds the results of the commands that were sent over the bus.
-const outcomesBucket = "ORX_OUTCOMES_OF_COMMANDS"
+// statusBucket holds the statuses of asynchronous commands.
+const statusBucket = "ORX_OUTCOMES_OF_COMMANDS"
 
 // openStreams opens the streams. It creates missing ones, or waits until 'orchestrix migrate' has created them.
 func openStreams(ctx context.Context, env service.Env, connection *nats.Conn) (streams, error) {
@@ -158,7 +158,7 @@ func createMissing(ctx context.Context, env service.Env, connection *nats.Conn) 
 	if s.deadlines, err = jetstream.OpenDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
-	s.outcomes, err = jetstream.OpenKeyValue(ctx, connection, outcomesBucket, env.Common.Replicas)
+	s.statuses, err = jetstream.OpenKeyValue(ctx, connection, statusBucket, env.Common.Replicas)
 	return s, err
 }
 
@@ -172,7 +172,7 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 	if s.deadlines, err = jetstream.OpenExistingDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
-	s.outcomes, err = jetstream.OpenExistingKeyValue(ctx, connection, outcomesBucket)
+	s.statuses, err = jetstream.OpenExistingKeyValue(ctx, connection, statusBucket)
 	return s, err
 }
 
@@ -184,21 +184,21 @@ func connectNATS(ctx context.Context, env service.Env) (*nats.Conn, <-chan struc
 		return nil, nil, err
 	}
 	gone := make(chan struct{})
-	login = append(login, nats.ClosedHandler(func(*nats.Conn) { close(gone) })) // not called where connecting fails
+	login = append(login, nats.ClosedHandler(func(*nats.Conn) { close(gone) })) // not called if connecting fails
 	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
 		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger, login...)
 	})
 	return connection, gone, err
 }
 
-// Login are the options of a connection to NATS.
+// Login returns the options of a connection to NATS.
 func Login(c service.Connections) ([]nats.Option, error) {
 	return jetstream.Login{
 		NKeyFile: c.NATSNKeyFile, CredsFile: c.NATSCredsFile, CAFile: c.NATSCAFile, InboxPrefix: c.NATSInboxPrefix,
 	}.Options()
 }
 
-// migrate waits for Postgres and brings its tables up to date, or waits until 'orchestrix migrate' has.
+// migrate waits for Postgres and brings its tables up to date, or waits until 'orchestrix migrate' has done so.
 func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
 	prepare := db.Migrate
 	if env.Common.AwaitMigration {
@@ -225,7 +225,7 @@ var errNATSGone = errors.New("the connection to NATS was closed permanently: res
 func readiness(env service.Env, gone <-chan struct{}) service.Part {
 	return service.Part{Name: "readiness", Run: func(ctx context.Context) error {
 		env.Admin.Health.Started()
-		debug.FreeOSMemory() // schemas, documents and connections are built once: the memory that this took is not needed again
+		debug.FreeOSMemory() // the memory of the start (schemas, documents, connections) is not needed again
 		var err error
 		select {
 		case <-ctx.Done():
@@ -237,6 +237,7 @@ func readiness(env service.Env, gone <-chan struct{}) service.Part {
 	}}
 }
 
+// listen returns the listener of the HTTP API.
 func listen(ctx context.Context, env service.Env, addr string) (net.Listener, error) {
 	if env.Listener != nil {
 		return env.Listener, nil

@@ -39,9 +39,9 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 	queue := idle("queue")
 	if backends.Bus != nil {
 		bus := env.Admin.Metrics.Bus(backends.Bus)
-		statuses := async.NewStatusStore(backends.Outcomes)
-		if backends.OutcomesSize != nil {
-			statuses.LimitTo(config.OutcomesBytes, backends.OutcomesSize)
+		statuses := async.NewStatusStore(backends.Statuses)
+		if backends.StatusesSize != nil {
+			statuses.LimitTo(config.OutcomesBytes, backends.StatusesSize)
 		}
 		options.Async = async.NewSubmitter(bus, statuses)
 		queue.Run = async.NewWorker(registry, executor, bus, statuses, async.Config{
@@ -65,7 +65,7 @@ func (a App) Command(ctx context.Context, env service.Env, config service.Comman
 		service.Part{Name: "executor", Run: executor.Run}, queue, server.Part(), readiness(env, backends.Gone))
 }
 
-// idle is a part that has nothing to do.
+// idle returns a part that does nothing until it is stopped.
 func idle(name string) service.Part {
 	return service.Part{Name: name, Run: func(ctx context.Context) error {
 		<-ctx.Done()

@@ -1,3 +1,4 @@
-// Package services wires the parts of the platform together: a real log, real stores, and what runs on them. The
-// services' own main packages call it, and so does 'orchestrix dev', which runs them all in one process.
+// Package services wires the four services of a domain: each method of [App] opens the backends, builds the parts of one
+// service, and runs them until its context ends. [Open] is the [Opener] of a deployment, and [InMemory] that of tests and of
+// 'orchestrix dev --memory'. [Migrate] creates the streams and tables, and [Users] lists the accounts with their rights.
 package services

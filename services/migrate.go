@@ -9,8 +9,8 @@ import (
 )
 
 // Migrate creates the tables and the streams that the services need, and brings the tables up to date. It waits for
-// Postgres and NATS until ctx ends, and may be run again at any time, also while services run. roles are created, or
-// changed, where there are any.
+// Postgres and NATS until ctx ends, and may be run again at any time, also while services run. It also creates or
+// changes the roles, if there are any.
 func Migrate(ctx context.Context, env service.Env, roles []postgres.Role) error {
 	env.Common.AwaitMigration = false
 	db, err := postgres.Connect(env.Connections.DatabaseURL, postgres.Options{Application: "orchestrix-" + env.Name})
@@ -49,6 +49,7 @@ func createStreams(ctx context.Context, env service.Env) error {
 	return nil
 }
 
+// logConfig returns the configuration of the log in JetStream.
 func logConfig(env service.Env) jetstream.Config {
 	return jetstream.Config{
 		Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger,

@@ -29,13 +29,13 @@ const (
 // No user may change or delete a stream, purge the log, or delete a message of it.
 func Users(partitions int) []User {
 	log := jetstream.Config{Partitions: partitions}
-	read := log.ReadRights().And(log.BusRights(), jetstream.BucketOpenRights(outcomesBucket))
+	read := log.ReadRights().And(log.BusRights(), jetstream.BucketOpenRights(statusBucket))
 	command := postgres.Rights{RecordActions: true, ReadSnapshots: true, WriteSnapshots: true, ReadLog: true, AppendLog: true}
 	users := []User{
 		{
 			Name: CommandUser, Postgres: command,
 			NATS: read.And(log.AppendRights(), log.PublishRights(port.CommandTopic), log.SubscribeRights(port.CommandTopic),
-				log.PublishRights(port.ResultTopic), log.DeadLetterRights(), log.ListDeadlineRights(), jetstream.BucketRights(outcomesBucket),
+				log.PublishRights(port.ResultTopic), log.DeadLetterRights(), log.ListDeadlineRights(), jetstream.BucketRights(statusBucket),
 				jetstream.ReplyRights()),
 		},
 		{
@@ -55,7 +55,7 @@ func Users(partitions int) []User {
 			Postgres: postgres.Rights{ReadViews: true, ReadSnapshots: true, ReadLog: true},
 		},
 		{
-			Name: MigrateUser, NATS: read.And(log.CreateRights(), log.CreateBusRights(), jetstream.BucketCreateRights(outcomesBucket)),
+			Name: MigrateUser, NATS: read.And(log.CreateRights(), log.CreateBusRights(), jetstream.BucketCreateRights(statusBucket)),
 		},
 		{ // backs up, verifies, and restores into a log that migrate has created
 			Name: OperatorUser, NATS: read.And(log.FollowRights(), log.AppendRights()),

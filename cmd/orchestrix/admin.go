@@ -22,6 +22,7 @@ const defaultAdminURL = "http://127.0.0.1:9082"
 // adminPort is the admin port of a service.
 type adminPort struct{ url string }
 
+// flag adds the flag for the admin port of the projection service.
 func (a *adminPort) flag(flags *pflag.FlagSet) { a.flagOf(flags, "projection") }
 
 // flagOf adds the flag, for the admin port of a service.
@@ -30,16 +31,16 @@ func (a *adminPort) flagOf(flags *pflag.FlagSet, service string) {
 }
 
 func (a *adminPort) get(ctx context.Context, path string, into any) error {
-	return a.ask(ctx, http.MethodGet, path, nil, into)
+	return a.request(ctx, http.MethodGet, path, nil, into)
 }
 
 func (a *adminPort) post(ctx context.Context, path string, action adminapi.ActionRequest, into any) error {
-	return a.ask(ctx, http.MethodPost, path, action, into)
+	return a.request(ctx, http.MethodPost, path, action, into)
 }
 
-const adminTimeout = 70 * time.Second // longer than any admin request may take
+const adminTimeout = 70 * time.Second // longer than the time limit of any admin request
 
-func (a *adminPort) ask(ctx context.Context, method, path string, body, into any) error {
+func (a *adminPort) request(ctx context.Context, method, path string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	data, err := json.Marshal(body)
@@ -70,13 +71,13 @@ func (a *adminPort) ask(ctx context.Context, method, path string, body, into any
 	return nil
 }
 
-// actionFlags say who asks for a change, and why.
+// actionFlags adds the flags that name who asks for a change, and why.
 func actionFlags(flags *pflag.FlagSet, action *adminapi.ActionRequest) {
 	flags.StringVar(&action.Who, "by", whoami(), "who asks for the change; recorded")
 	flags.StringVar(&action.Reason, "reason", "", "why; recorded")
 }
 
-// whoami is the user of this machine, in the form user@host.
+// whoami returns the user of this machine, in the form user@host.
 func whoami() string {
 	name, host := "unknown", "unknown"
 	if u, err := user.Current(); err == nil {

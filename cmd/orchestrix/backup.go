@@ -21,9 +21,9 @@ func newBackup() *cobra.Command {
 	var source logFlags
 	command := &cobra.Command{
 		Use:   "backup DIR",
-		Short: "Copy the log into a directory, while everything runs",
-		Long: `Copy the log into a directory, while everything runs. An interrupted backup continues where it stopped, and a later one
-copies only what is new. Postgres needs none: views and snapshots are made of the log.`,
+		Short: "Copy the log into a directory, while the services run",
+		Long: `Copy the log into a directory, while the services run. An interrupted backup continues where it stopped, and a later one
+copies only new commits. Postgres needs no backup: views and snapshots are built from the log.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			unlock, err := lockBackup(args[0])
@@ -50,14 +50,14 @@ copies only what is new. Postgres needs none: views and snapshots are made of th
 	return command
 }
 
-// lockBackup keeps other runs away: each would write files that the manifest of the other names.
+// lockBackup excludes other backups into the directory: each would overwrite files that the manifest of the other names.
 func lockBackup(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
 	}
 	lock, err := local.LockDir(dir)
 	if errors.Is(err, local.ErrLocked) {
-		return nil, fmt.Errorf("another backup is writing into %s: let it end first", dir)
+		return nil, fmt.Errorf("another backup is writing into %s: wait until it has ended", dir)
 	}
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func unreadable(r backup.Report) error {
 	if more := r.Unreadable - uint64(len(r.Named)); more > 0 {
 		named += fmt.Sprintf("\n  … and %d more", more)
 	}
-	return fmt.Errorf("all else is done, but %d entries are no commits of any stream, and are not restored:\n  %s", r.Unreadable, named)
+	return fmt.Errorf("everything else is done, but %d entries are not commits of a stream and are not restored:\n  %s", r.Unreadable, named)
 }
 
 func newRestore() *cobra.Command {
@@ -82,9 +82,9 @@ func newRestore() *cobra.Command {
 	var partitions, replicas int
 	command := &cobra.Command{
 		Use:   "restore DIR",
-		Short: "Write a backup into an empty log, with as many partitions as you like",
-		Long: `Write a backup into a log that is created for it, or that is empty. --partitions gives it another number of
-partitions, which is how a log grows: sequences and back-pointers are new, all else is kept. Start the services with
+		Short: "Write a backup into an empty log, with any number of partitions",
+		Long: `Write a backup into a new or empty log. --partitions sets another number of partitions, which is how a log grows:
+sequences and back-pointers are new, all other data is kept. Start the services with
 ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build the views again. On an old database,
 'orchestrix projections rebuild' builds each view again beside the old one.`,
 		Args: cobra.ExactArgs(1),
@@ -113,13 +113,13 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 		},
 	}
 	target.register(command.Flags())
-	command.Flags().IntVar(&partitions, "partitions", 0, "partitions of the log; 0 takes as many as the backup has")
+	command.Flags().IntVar(&partitions, "partitions", 0, "partitions of the log; 0: as many as the backup has")
 	command.Flags().IntVar(&replicas, "replicas", 1, "replicas of a log in JetStream that is created: 1, 3 or 5")
 	command.Flags().BoolVar(&options.Continue, "continue", false, "continue an interrupted restore")
 	return command
 }
 
-// create opens the log, and creates it where it is missing.
+// create opens the log, and creates it if it is missing.
 func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log port.Log, closeLog func(), err error) {
 	if err := f.check(); err != nil {
 		return nil, nil, err
@@ -142,10 +142,10 @@ func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log po
 	return log, db.Close, nil
 }
 
-// otherPartitions says what to do where a log is there that was created with another number of partitions.
+// otherPartitions explains the error of an existing log with another number of partitions.
 func otherPartitions(err, mismatch error) error {
 	if !errors.Is(err, mismatch) {
 		return err
 	}
-	return fmt.Errorf("a service has created a log there already, and the number of its partitions is fixed; restore where there is none yet, before the services start: %w", err)
+	return fmt.Errorf("the log exists already, and the number of its partitions is fixed; restore before the services start: %w", err)
 }

@@ -32,16 +32,16 @@ func newBench() *cobra.Command {
 	var o benchOptions
 	command := &cobra.Command{
 		Use:   "bench CATEGORY/ID/COMMAND",
-		Short: "Put load on a running platform and measure how it answers",
-		Long: `Put load on a running platform and measure how it answers.
+		Short: "Put load on a running platform and measure rate and latency",
+		Long: `Put load on a running platform and measure rate and latency.
 
-Each request is one command, whose body is read from --data. In the id and in the body, {} is replaced by what is different
-in each request: with --ids N it cycles through N numbers, so that commands go to existing aggregates, and without it
-each request has an id of its own.
+Each request is one command, whose body is read from --data. In the id and in the body, {} is replaced by a value for
+each request: with --ids N it cycles through N numbers, so that commands go to existing aggregates; without it each
+request has a new id.
 
 Without --rate, each of --concurrency connections sends its next request when it has its answer (closed loop). With
---rate, requests are due at that rate, whatever becomes of those before them, and latency counts from when a request
-was due (open loop): what the platform is too slow for shows as waiting time.
+--rate, requests are due at that rate, independently of earlier requests, and latency counts from the time at which a
+request was due (open loop): a platform that is too slow shows as waiting time.
 
 With --get, the requests read a path of the query service instead.`,
 		Example: `  orchestrix bench 'order/{}/place' --data order.json --duration 30s
@@ -53,12 +53,12 @@ With --get, the requests read a path of the query service instead.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.url, "url", "", "where the service listens (default: ORCHESTRIX_COMMAND_URL, with --get ORCHESTRIX_QUERY_URL, or this machine)")
+	flags.StringVar(&o.url, "url", "", "URL of the service (default: ORCHESTRIX_COMMAND_URL, with --get ORCHESTRIX_QUERY_URL, or this machine)")
 	flags.StringVar(&o.data, "data", "", "file with the body of the command; - is standard input")
 	flags.StringVar(&o.get, "get", "", "read this path instead of sending commands")
 	flags.IntVar(&o.concurrency, "concurrency", 16, "connections, 1 to 4096")
-	flags.Float64Var(&o.rate, "rate", 0, "requests a second, open-loop; 0: as many as are answered")
-	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long; 0: until --count or Ctrl-C")
+	flags.Float64Var(&o.rate, "rate", 0, "requests per second (open loop); 0: closed loop")
+	flags.DurationVar(&o.duration, "duration", 10*time.Second, "duration of the run; 0: until --count or Ctrl-C")
 	flags.Int64Var(&o.count, "count", 0, "maximum number of requests; 0: no limit")
 	flags.Int64Var(&o.ids, "ids", 0, "cycle through this many ids, from 0; 0: a new id for each request")
 	flags.BoolVar(&o.json, "json", false, "print the result as JSON")
@@ -105,11 +105,11 @@ func runBench(ctx context.Context, o benchOptions, args []string, in io.Reader, 
 	return nil
 }
 
-// benchLoad is what is sent.
+// benchLoad is the request to send.
 type benchLoad struct {
 	url, method, path, body string
 	ids                     int64
-	run                     string // keeps the ids of this run apart from those of others
+	run                     string // prefix of the ids of this run
 }
 
 func (o benchOptions) load(args []string, in io.Reader) (benchLoad, error) {
@@ -155,7 +155,7 @@ func readData(path string, in io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// send sends request n. It returns 0 where there was no answer.
+// send sends request n and returns the status of the answer; 0 if there was no answer.
 func (l *benchLoad) send(ctx context.Context, c *loadgen.Client, n int64) (int, error) {
 	id := l.run + "-" + strconv.FormatInt(n, 10)
 	if l.ids > 0 {
@@ -180,9 +180,9 @@ func (l *benchLoad) send(ctx context.Context, c *loadgen.Client, n int64) (int, 
 	return answer.Status, nil
 }
 
-// benchResult is what is printed.
+// benchResult is the printed result.
 type benchResult struct {
-	Requests int64              `json:"requests"` // that were accepted
+	Requests int64              `json:"requests"` // accepted ones
 	Failed   int64              `json:"failed"`
 	Seconds  float64            `json:"seconds"`
 	Rate     float64            `json:"rate"`

@@ -34,7 +34,7 @@ published behind the messages that wait for its stream by then. Or drop it perma
 func newDeadLettersList(admin *adminPort) *cobra.Command {
 	var topic, group string
 	var after uint64
-	command := &cobra.Command{Use: "list", Short: "List the dead letters, the oldest first"}
+	command := &cobra.Command{Use: "list", Short: "List the dead letters, oldest first"}
 	flags := command.Flags()
 	flags.StringVar(&topic, "topic", "", "only those of this topic: cmd or out")
 	flags.StringVar(&group, "group", "", "only those of this group of workers")

@@ -58,7 +58,7 @@ func runDev(ctx context.Context, cmd *cobra.Command, o devOptions) (err error) {
 	d.QueryURL = "http://" + d.listeners["query-addr"].Addr().String()
 	d.AdminURL = "http://" + d.listeners["admin-addr"].Addr().String()
 	if o.memory {
-		d.open, d.log = services.InMemory(devPartitions), service.LogInJetStream // which is what memory takes the place of
+		d.open, d.log = services.InMemory(devPartitions), service.LogInJetStream // memory replaces it
 	} else if err := d.startBackends(ctx, o); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (d *dev) startBackends(ctx context.Context, o devOptions) error {
 	return nil
 }
 
-// devDir is the directory of the data, and what to do with it at the end.
+// devDir returns the directory of the data, and a function that ends its use.
 func devDir(ctx context.Context, o devOptions) (dir string, remove func() error, err error) {
 	if o.ephemeral {
 		temp, err := local.NewTempDir(ctx)
@@ -148,7 +148,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	}
 	app := services.App{Modules: domain.Modules(), Open: d.open}
 	command, query, projection := env("command"), env("query"), env("projection")
-	process := service.Part{Name: "process", Run: idle} // without a bus there are none
+	process := service.Part{Name: "process", Run: idle} // processes need the bus
 	if d.log == service.LogInJetStream {
 		processEnv := env("process")
 		process.Run = func(ctx context.Context) error {
@@ -184,7 +184,7 @@ func (d *dev) announce(ctx context.Context, health *service.Health, out io.Write
 	return nil
 }
 
-// idle has nothing to do.
+// idle waits until ctx ends.
 func idle(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
@@ -212,10 +212,10 @@ func (b box) print(out io.Writer, asJSON bool) error {
 	return err
 }
 
-// backends says where NATS, Postgres and their data are.
+// backends returns the lines with the addresses of NATS and Postgres, and the directory of the data.
 func (b box) backends() string {
 	if b.DataDir == "" {
-		return "  data       in memory: gone at the end\n"
+		return "  data       in memory: lost at the end\n"
 	}
 	text := fmt.Sprintf("  Postgres   %s\n  data       %s\n", b.DatabaseURL, b.DataDir)
 	if b.NATSURL == "" {

@@ -19,8 +19,8 @@ func newEvents() *cobra.Command {
 	var selection eventSelection
 	command := &cobra.Command{
 		Use:   "events",
-		Short: "Print the log",
-		Long: `Print the events of the log, oldest first. Without --follow it ends where the log ends.
+		Short: "Print the events of the log",
+		Long: `Print the events of the log, oldest first. Without --follow it stops at the end of the log.
 
 --from takes a position (3-1042: that partition, from that commit on) or a time (2026-01-02T03:04:05Z).`,
 		Example: "  orchestrix events --category order --id 10248\n  orchestrix events --follow -o json",
@@ -46,7 +46,7 @@ func newEvents() *cobra.Command {
 	return command
 }
 
-// eventSelection is what the user wants to see.
+// eventSelection selects events.
 type eventSelection struct {
 	category, id string
 	position     *core.Position

@@ -12,15 +12,15 @@ import (
 
 const readBatch = 256 // commits
 
-// followLog hands the commits of the log to visit: first what is there, in the order of their time, then,
-// where the selection follows, each as it comes.
+// followLog calls visit for the commits of the log: first the existing ones in the order of their time, then, if the selection
+// follows, each new one.
 func followLog(ctx context.Context, log port.Feed, selection eventSelection, visit func(*core.Commit) error) error {
 	starts, err := startPositions(ctx, log, selection)
 	if err != nil {
 		return err
 	}
 	ends := make([]core.Position, 0, len(starts))
-	var there []<-chan *core.Commit
+	var channels []<-chan *core.Commit
 	readers, readCtx := errgroup.WithContext(ctx)
 	for _, start := range starts {
 		head, err := log.Head(ctx, start.Partition)
@@ -29,12 +29,12 @@ func followLog(ctx context.Context, log port.Feed, selection eventSelection, vis
 		}
 		ends = append(ends, core.Position{Partition: start.Partition, Sequence: max(start.Sequence, head.Position.Sequence)})
 		commits := make(chan *core.Commit, readBatch)
-		there = append(there, commits)
+		channels = append(channels, commits)
 		readers.Go(func() error { return readUntil(readCtx, log, start, head.Position, commits) })
 	}
-	err = mergeByTime(there, visit)
+	err = mergeByTime(channels, visit)
 	if err != nil || !selection.follow {
-		return errors.Join(err, drained(readers, there))
+		return errors.Join(err, drain(readers, channels))
 	}
 	if err := readers.Wait(); err != nil {
 		return err
@@ -42,8 +42,8 @@ func followLog(ctx context.Context, log port.Feed, selection eventSelection, vis
 	return followAll(ctx, log, ends, visit)
 }
 
-// drained waits for the readers and discards their commits.
-func drained(readers *errgroup.Group, channels []<-chan *core.Commit) error {
+// drain waits for the readers and discards their commits.
+func drain(readers *errgroup.Group, channels []<-chan *core.Commit) error {
 	for _, c := range channels {
 		for range c {
 		}
@@ -51,7 +51,7 @@ func drained(readers *errgroup.Group, channels []<-chan *core.Commit) error {
 	return readers.Wait()
 }
 
-// startPositions are the positions before the first wanted commit, one a partition.
+// startPositions returns the position before the first selected commit of each partition.
 func startPositions(ctx context.Context, log port.Feed, selection eventSelection) ([]core.Position, error) {
 	if p := selection.position; p != nil {
 		if _, err := log.Head(ctx, p.Partition); err != nil {
@@ -104,7 +104,7 @@ func mergeByTime(channels []<-chan *core.Commit, visit func(*core.Commit) error)
 	}
 }
 
-// followAll visits what is appended, in the order of each partition, until ctx ends.
+// followAll visits new commits, in the order of each partition, until ctx ends.
 func followAll(ctx context.Context, log port.Feed, starts []core.Position, visit func(*core.Commit) error) error {
 	followers, ctx := errgroup.WithContext(ctx)
 	commits := make(chan *core.Commit)

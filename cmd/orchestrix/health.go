@@ -17,9 +17,9 @@ func newHealth() *cobra.Command {
 	var timeout time.Duration
 	command := &cobra.Command{
 		Use:   "health [URL]",
-		Short: "Ask a service whether it is ready, and fail if it is not",
-		Long: `Ask a service whether it is ready, and fail if it is not: for the health check of a container without other
-programs. Without a URL, the service is the one of this container: ORCHESTRIX_ADMIN_ADDR is the address of its admin port.`,
+		Short: "Check whether a service is ready, and fail if it is not",
+		Long: `Check whether a service is ready, and fail if it is not: for the health check of a container that has no other program.
+Without a URL, it checks the service of this container, whose admin port is ORCHESTRIX_ADMIN_ADDR.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var url string
@@ -34,11 +34,11 @@ programs. Without a URL, the service is the one of this container: ORCHESTRIX_AD
 			return askHealth(cmd.Context(), url, timeout, cmd.OutOrStdout())
 		},
 	}
-	command.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "how long the answer may take")
+	command.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "time limit of the request")
 	return command
 }
 
-// ownHealth is where a service answers that listens on addr.
+// ownHealth returns the URL of the readiness of a service whose admin port listens on addr.
 func ownHealth(addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err == nil {
@@ -60,7 +60,7 @@ func askHealth(ctx context.Context, url string, timeout time.Duration, out io.Wr
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return fmt.Errorf("%q is no URL: %w", url, err)
+		return fmt.Errorf("%q is not a URL: %w", url, err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -45,7 +45,7 @@ func TestHealth(t *testing.T) {
 		"not ready": {server.URL + "/", `status 503 of ` + server.URL + `/: {"status":"draining"}`},
 		"silent":    {server.URL + "/silent", "deadline exceeded"},
 		"gone":      {gone.URL, "connect"},
-		"no URL":    {"http://a b/", "is no URL"},
+		"no URL":    {"http://a b/", "is not a URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ import (
 func newKeys() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "keys",
-		Short: "Make the keys, passwords and certificates of a deployment",
+		Short: "Create the keys, passwords and certificates of a deployment",
 		Args:  cobra.NoArgs,
 	}
 	command.AddCommand(newKeysInit(), newKeysRenew())
@@ -34,8 +34,8 @@ func (o *keysOptions) register(command *cobra.Command) {
 	flags := command.Flags()
 	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of the log (ORCHESTRIX_PARTITIONS)")
 	flags.StringSliceVar(&o.hosts, "nats-host", []string{"nats", "nats-2", "nats-3", "localhost", "127.0.0.1", "::1"}, "names and addresses under which clients and nodes reach NATS")
-	flags.IntVar(&o.days, "days", 730, "how long the certificate of NATS is valid, in days")
-	flags.StringVar(&o.owner, "owner", "", "uid:gid that the files are for; only root can give files away (default: you, and 65532:65532 if you are root)")
+	flags.IntVar(&o.days, "days", 730, "validity of the certificate of NATS, in days")
+	flags.StringVar(&o.owner, "owner", "", "uid:gid of the owner of the files; another owner needs root (default: you, and 65532:65532 if you are root)")
 }
 
 func newKeysInit() *cobra.Command {
@@ -43,14 +43,14 @@ func newKeysInit() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Create all keys, passwords and certificates in a directory",
-		Long: `Make all keys, passwords and certificates of a deployment, in a directory that no other user can read and that
-belongs into no repository. Each service has a directory of its own in it, with all that it needs and nothing else:
+		Long: `Create all keys, passwords and certificates of a deployment, in a directory that no other user can read. Never commit it to
+a repository. Each service has its own directory in it, with only the files that it needs:
 
-  command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: whom to trust
-  nats/                           auth.conf: who may do what    tls.crt, tls.key: its certificate    ca.crt
+  command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
+  nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
   migrate/                        roles: the roles that 'orchestrix migrate --roles' creates, without their passwords
-  postgres/                       password: that of Postgres's own superuser, whom migrate uses
-  ca.crt, ca.key                  signs what NATS shows; keep ca.key where no service can read it`,
+  postgres/                       password: of the superuser of Postgres, which migrate uses
+  ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFresh(args[0], o.force); err != nil {
@@ -64,8 +64,8 @@ belongs into no repository. Each service has a directory of its own in it, with 
 		},
 	}
 	o.register(command)
-	command.Flags().BoolVar(&o.force, "force", false, "replace what is there: programs with the old keys can no longer log in")
-	command.Flags().StringVar(&o.envFile, "env", "", "also write this file, if it is missing: it tells compose.yaml whom the files belong to")
+	command.Flags().BoolVar(&o.force, "force", false, "replace existing files: programs with the old keys can no longer log in")
+	command.Flags().StringVar(&o.envFile, "env", "", "also write this file, if it is missing: it holds the owner of the files, for compose.yaml")
 	return command
 }
 
@@ -74,13 +74,13 @@ func newKeysRenew() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "renew DIR",
 		Short: "Renew the certificate of NATS and its list of rights, and keep the keys",
-		Long: `Renew the certificate of NATS and its list of rights, with the keys, passwords and the authority that are there. Run it
-before the certificate ends, after an upgrade that brings services or streams, and with --nats-host when NATS moves. Then
-make NATS load it: nats-server --signal reload.`,
+		Long: `Renew the certificate of NATS and its list of rights, with the existing keys, passwords and authority. Run it before the
+certificate expires, after an upgrade with new services or streams, and with --nats-host when NATS moves. Then make NATS
+load the files: nats-server --signal reload.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := os.Stat(filepath.Join(args[0], caCertFile)); err != nil {
-				return fmt.Errorf("%s holds no keys; 'orchestrix keys init' makes them: %w", args[0], err)
+				return fmt.Errorf("%s holds no keys; 'orchestrix keys init' creates them: %w", args[0], err)
 			}
 			if err := o.write(args[0], true); err != nil {
 				return err
@@ -93,7 +93,7 @@ make NATS load it: nats-server --signal reload.`,
 	return command
 }
 
-// checkFresh refuses to replace what may be in use.
+// checkFresh refuses to replace files that may be in use.
 func checkFresh(dir string, force bool) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || err == nil && (force || len(entries) == 0) {
@@ -102,8 +102,8 @@ func checkFresh(dir string, force bool) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s is not empty: 'orchestrix keys renew' renews the keys that are there, --force replaces them, "+
-		"and nothing that uses the old ones can log in any more", dir)
+	return fmt.Errorf("%s is not empty: 'orchestrix keys renew' keeps the keys and renews the certificate, --force replaces all, "+
+		"and programs with the old keys can no longer log in", dir)
 }
 
 func (o *keysOptions) write(dir string, keep bool) error {

@@ -13,19 +13,19 @@ import (
 type keyDir struct {
 	path  string
 	owner fileOwner
-	keep  bool // what is there stays
+	keep  bool // existing files are kept
 }
 
-// fileOwner is whom files are for.
+// fileOwner is the owner of the files.
 type fileOwner struct {
 	uid, gid int
-	give     bool // they have to be given to them
+	give     bool // the owner is not the user who runs this
 }
 
 // imageUser is the user and group of the services in their image.
 const imageUser = 65532
 
-// parseOwner reads uid:gid; without one, files are for the user who runs this, or for that of the image if it is root.
+// parseOwner reads uid:gid. The default is the user who runs this, or the user of the image if that is root.
 func parseOwner(text string) (fileOwner, error) {
 	if text == "" {
 		if os.Geteuid() == 0 {
@@ -53,7 +53,7 @@ func (k *keyDir) write(name string, content []byte, mode os.FileMode) error {
 	if err := k.mkdir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".new-") // readable for us alone
+	temp, err := os.CreateTemp(filepath.Dir(path), ".new-") // readable only for this user
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (k *keyDir) write(name string, content []byte, mode os.FileMode) error {
 	return nil
 }
 
-// mkdir makes the directory of a file, and the one of all keys.
+// mkdir creates the directory of a file, and the directory of all keys.
 func (k *keyDir) mkdir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (k *keyDir) give(path string) error {
 
 func (k *keyDir) read(name string) ([]byte, error) { return os.ReadFile(filepath.Join(k.path, name)) }
 
-// secret returns what a private file holds. It is created where it is missing, and replaced unless keys are kept.
+// secret returns the content of a private file. A missing file is created; an existing one is replaced unless keys are kept.
 func (k *keyDir) secret(name string, create func() ([]byte, error)) ([]byte, error) {
 	if k.keep {
 		content, err := k.read(name)
@@ -103,7 +103,7 @@ func (k *keyDir) secret(name string, create func() ([]byte, error)) ([]byte, err
 	return content, k.write(name, content, private)
 }
 
-// writeEnv tells compose.yaml as whom the containers have to run to read the keys.
+// writeEnv writes the user that the containers of compose.yaml must run as to read the keys.
 func writeEnv(file string, owner fileOwner) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, public)
 	if errors.Is(err, os.ErrExist) {

@@ -284,8 +284,8 @@ func TestRolesThatCanNotBeRead(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
 		"command:orchestrix_command":        "line 1 is not SERVICE:ROLE:PASSWORD",
-		"command:a:b\nbilling:a:b":          `line 2: "billing" is no service`,
-		"migrate:orchestrix:secret-of-mine": `"migrate" is no service`,
+		"command:a:b\nbilling:a:b":          `line 2: "billing" is not a service`,
+		"migrate:orchestrix:secret-of-mine": `"migrate" is not a service`,
 	} {
 		file := filepath.Join(t.TempDir(), "roles")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

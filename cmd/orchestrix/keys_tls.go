@@ -19,9 +19,9 @@ import (
 const (
 	caCertFile = "ca.crt"
 	caKeyFile  = "ca.key"
-	// caValidity is how long the authority vouches for certificates: replacing it means to touch every client.
+	// caValidity is the validity of the authority: replacing it changes the files of every client.
 	caValidity = 10 * 365 * 24 * time.Hour
-	// clockSkew is by how much clocks of machines may differ.
+	// clockSkew is the maximum difference between the clocks of machines.
 	clockSkew = 5 * time.Minute
 )
 
@@ -32,7 +32,7 @@ type authority struct {
 	pem  []byte // of cert
 }
 
-// writeTLS writes the authority, where it is not kept, and a new certificate for the nodes of NATS.
+// writeTLS writes the authority, unless it is kept, and a new certificate for the nodes of NATS.
 func (k *keyDir) writeTLS(hosts []string, now time.Time, validity time.Duration) error {
 	ca, err := k.authority(now)
 	if err != nil {
@@ -49,7 +49,7 @@ func (k *keyDir) writeTLS(hosts []string, now time.Time, validity time.Duration)
 	)
 }
 
-// authority reads the authority, or makes a new one.
+// authority reads the authority, or creates a new one.
 func (k *keyDir) authority(now time.Time) (*authority, error) {
 	var fresh []byte
 	keyPEM, err := k.secret(caKeyFile, func() (key []byte, err error) {
@@ -106,8 +106,8 @@ func parseAuthority(certPEM, keyPEM []byte) (*authority, error) {
 	return &authority{cert: cert, key: key, pem: certPEM}, nil
 }
 
-// issue makes a certificate for the nodes of NATS, with which they also know each other: a node is a client of the
-// others. It ends before the authority does.
+// issue creates a certificate for the nodes of NATS. It is valid for servers and for clients: a node is a client of the others.
+// It expires before the authority does.
 func (a *authority) issue(hosts []string, now time.Time, validity time.Duration) (cert, key []byte, err error) {
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -131,7 +131,7 @@ func (a *authority) issue(hosts []string, now time.Time, validity time.Duration)
 		}
 	}
 	if len(template.IPAddresses)+len(template.DNSNames) == 0 {
-		return nil, nil, errors.New("--nats-host names nothing: say how clients reach NATS")
+		return nil, nil, errors.New("--nats-host is empty: name the hosts under which clients reach NATS")
 	}
 	return sign(template, a.cert, pair, a.key)
 }
@@ -144,7 +144,7 @@ func sign(template, parent *x509.Certificate, key *ecdsa.PrivateKey, signer cryp
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a certificate: %w", err)
+		return nil, nil, fmt.Errorf("create a certificate: %w", err)
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {

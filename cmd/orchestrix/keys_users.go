@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// superuser is the role that Postgres is created with; migrate uses it.
+	// superuser is the first role of Postgres; migrate uses it.
 	superuser = "orchestrix"
 	// rolePrefix starts the names of the roles of the services.
 	rolePrefix = "orchestrix_"
@@ -67,7 +67,7 @@ func (k *keyDir) nkey(file string) (string, error) {
 	return pair.PublicKey()
 }
 
-// writeNATSUser writes a user for NATS. What is not allowed is denied.
+// writeNATSUser writes a user for NATS. All other subjects are denied.
 func writeNATSUser(out *bytes.Buffer, name, publicKey string, rights jetstream.Rights) {
 	fmt.Fprintf(out, "    { # %s\n      nkey: %s\n      permissions: {\n", name, publicKey)
 	for _, list := range []struct {
@@ -107,5 +107,5 @@ func (k *keyDir) postgresUser(user services.User) (string, error) {
 
 func newPassword() ([]byte, error) { return []byte(rand.Text()), nil }
 
-// pgpass is a line of a password file: https://www.postgresql.org/docs/current/libpq-pgpass.html.
+// pgpass returns a line of a password file: https://www.postgresql.org/docs/current/libpq-pgpass.html.
 func pgpass(role, password string) []byte { return []byte("*:*:*:" + role + ":" + password + "\n") }

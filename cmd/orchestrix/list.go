@@ -10,17 +10,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// newList makes of command one that asks an admin port for a list at a path, and prints it for people or as JSON. query is
-// what the command's own flags ask for.
+// newList completes a command that requests a list from an admin port, and prints it for people or as JSON. query returns the
+// parameters from the command's own flags.
 func newList[T any](command *cobra.Command, admin *adminPort, path string, query func() url.Values, human func(io.Writer, T) error) *cobra.Command {
 	var output string
 	var limit int
 	command.Args = cobra.NoArgs
 	command.RunE = func(cmd *cobra.Command, _ []string) error {
-		asked := query()
-		asked.Set("limit", fmt.Sprint(limit))
+		parameters := query()
+		parameters.Set("limit", fmt.Sprint(limit))
 		var list T
-		if err := admin.get(cmd.Context(), path+"?"+asked.Encode(), &list); err != nil {
+		if err := admin.get(cmd.Context(), path+"?"+parameters.Encode(), &list); err != nil {
 			return err
 		}
 		return printAs(output, cmd.OutOrStdout(), list, human)
@@ -30,11 +30,12 @@ func newList[T any](command *cobra.Command, admin *adminPort, path string, query
 	return command
 }
 
+// outputFlag adds the flag --output.
 func outputFlag(flags *pflag.FlagSet, output *string) {
 	flags.StringVarP(output, "output", "o", "human", "human or json")
 }
 
-// printAs prints a list as the flag says that [outputFlag] has made.
+// printAs prints a list in the format of the flag --output: see [outputFlag].
 func printAs[T any](output string, out io.Writer, list T, human func(io.Writer, T) error) error {
 	switch output {
 	case "json":

@@ -23,15 +23,15 @@ const (
 	defaultDatabaseURL = "postgres://127.0.0.1:5432/orchestrix"
 )
 
-// logFlags say where the log is.
+// logFlags are the flags that name the store of the log.
 type logFlags struct {
 	kind, natsURL, databaseURL string
-	user                       string // that NATS knows us as; empty: operator
+	user                       string // of NATS; empty: operator
 }
 
 func (f *logFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.kind, "log", fromEnv("ORCHESTRIX_LOG", service.LogInJetStream), "where the log is: jetstream or postgres (ORCHESTRIX_LOG)")
-	flags.StringVar(&f.natsURL, "nats-url", fromEnv("NATS_URL", defaultNATSURL), "NATS server, where the log is in JetStream (NATS_URL)")
+	flags.StringVar(&f.kind, "log", fromEnv("ORCHESTRIX_LOG", service.LogInJetStream), "store of the log: jetstream or postgres (ORCHESTRIX_LOG)")
+	flags.StringVar(&f.natsURL, "nats-url", fromEnv("NATS_URL", defaultNATSURL), "NATS server, if the log is in JetStream (NATS_URL)")
 	f.registerDatabase(flags)
 }
 
@@ -39,7 +39,7 @@ func (f *logFlags) registerDatabase(flags *pflag.FlagSet) {
 	flags.StringVar(&f.databaseURL, "database-url", "", "Postgres database (default: DATABASE_URL, or "+defaultDatabaseURL+")")
 }
 
-// quietLogger tells people only what they have to know.
+// quietLogger logs warnings and errors.
 func quietLogger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
@@ -51,7 +51,7 @@ func (f *logFlags) check() error {
 	return nil
 }
 
-// connections are what the flags say and, beyond them, the environment.
+// connections returns the addresses of the flags, and the other settings of the environment.
 func (f *logFlags) connections() (service.Connections, error) {
 	c, err := service.LoadConnections(cmp.Or(f.user, "operator"))
 	c.NATSURL = f.natsURL
@@ -61,7 +61,7 @@ func (f *logFlags) connections() (service.Connections, error) {
 	return c, err
 }
 
-// open opens the log as it is. What reads it waits, where it is out of reach, for as long as patience says; 0 is no limit.
+// open opens an existing log. Its reads are retried for patience while the log is unavailable; 0 is no limit.
 func (f *logFlags) open(ctx context.Context, patience time.Duration) (log port.Log, closeLog func(), err error) {
 	if err := f.check(); err != nil {
 		return nil, nil, err

@@ -10,8 +10,8 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// toolPatience is how long the tool waits for an unavailable log, for example while a cluster elects a leader. It is
-// shorter than what [port.Walk] grants a log that hands nothing over.
+// toolPatience is the time for which the tool retries while the log is unavailable, for example during the election of a
+// leader. It is shorter than the time limit of [port.Walk] for a log that delivers nothing.
 const toolPatience = 15 * time.Second
 
 var toolPauses = retry.Policy{First: 50 * time.Millisecond, Max: time.Second}
@@ -33,14 +33,14 @@ func (l patientLog) Head(ctx context.Context, partition int) (head port.Head, er
 	}
 }
 
-// Follow implements [port.Feed]: after an interruption it follows on from the last position that was handled.
+// Follow implements [port.Feed]: after an interruption it continues behind the last position that was handled.
 func (l patientLog) Follow(ctx context.Context, after core.Position, maxBatch int, handle func(context.Context, port.Batch) error) error {
 	away := outage{patience: l.patience}
 	for {
 		var failed error
 		err := l.Log.Follow(ctx, after, maxBatch, func(ctx context.Context, batch port.Batch) error {
 			if failed = handle(ctx, batch); failed == nil {
-				away.over()
+				away.end()
 				after = batch.Commits[len(batch.Commits)-1].Position
 			}
 			return failed
@@ -57,16 +57,16 @@ func (l patientLog) Follow(ctx context.Context, after core.Position, maxBatch in
 	}
 }
 
-// outage is a time in which the log does not answer.
+// outage is a time in which the log is unavailable.
 type outage struct {
 	patience time.Duration
 	began    time.Time
 	attempts int
 }
 
-func (o *outage) over() { o.attempts = 0 }
+func (o *outage) end() { o.attempts = 0 }
 
-// wait says whether to try again after err, once it is time to: not where ctx has ended.
+// wait pauses and reports whether to retry after err; false if ctx has ended or patience is used up.
 func (o *outage) wait(ctx context.Context, err error) bool {
 	if !errors.Is(err, port.ErrUnavailable) {
 		return false

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker; a plain build takes what the module knows.
+// version is set by the linker; otherwise the version of the module is used.
 var version = ""
 
 func main() {
@@ -61,7 +61,7 @@ func versionText() string {
 	return "unknown"
 }
 
-// fromEnv is the default of a flag that an environment variable may set.
+// fromEnv returns the default of a flag that an environment variable may set.
 func fromEnv(variable, otherwise string) string {
 	if value, ok := os.LookupEnv(variable); ok && value != "" {
 		return value

@@ -33,8 +33,8 @@ func newMigrate() *cobra.Command {
 		Use:   "migrate",
 		Short: "Create the streams and the tables that the services need, or bring them up to date",
 		Long: `Create the streams and the tables that the services need, and bring the tables up to date. It may run again at any time,
-also while services run. Services with ORCHESTRIX_AWAIT_MIGRATION=true create nothing themselves, and so need no rights
-to; they wait for it.`,
+also while services run. Services with ORCHESTRIX_AWAIT_MIGRATION=true wait for it, and need no rights to create streams
+or tables.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runMigrate(cmd.Context(), o) },
 	}
@@ -42,8 +42,8 @@ to; they wait for it.`,
 	o.target.register(flags)
 	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of a new log (ORCHESTRIX_PARTITIONS)")
 	flags.IntVar(&o.replicas, "replicas", numberFromEnv("ORCHESTRIX_REPLICAS", 1), "replicas of new streams: 1, 3 or 5 (ORCHESTRIX_REPLICAS)")
-	flags.DurationVar(&o.wait, "wait", 2*time.Minute, "how long to wait for NATS and Postgres")
-	flags.StringVar(&o.roles, "roles", "", "file with a line SERVICE:ROLE:PASSWORD for each role of Postgres to create, or whose rights to set again; "+
+	flags.DurationVar(&o.wait, "wait", 2*time.Minute, "time limit of the wait for NATS and Postgres")
+	flags.StringVar(&o.roles, "roles", "", "file with a line SERVICE:ROLE:PASSWORD for each role of Postgres to create or update; "+
 		"'orchestrix keys init' makes one")
 	return command
 }
@@ -66,7 +66,7 @@ func runMigrate(ctx context.Context, o migrateOptions) error {
 	if err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeoutCause(ctx, o.wait, fmt.Errorf("not everything was there within %s (--wait)", o.wait))
+	waiting, cancel := context.WithTimeoutCause(ctx, o.wait, fmt.Errorf("NATS or Postgres was not reachable within %s (--wait)", o.wait))
 	defer cancel()
 	err = services.Migrate(waiting, service.Env{
 		Name: "migrate", Connections: connections,
@@ -98,15 +98,15 @@ func readRoles(file string) ([]postgres.Role, error) {
 		}
 		known := slices.IndexFunc(users, func(u services.User) bool { return u.Name == fields[0] })
 		if known < 0 || fields[0] == services.MigrateUser {
-			return nil, fmt.Errorf("%s: line %d: %q is no service", file, i+1, fields[0])
+			return nil, fmt.Errorf("%s: line %d: %q is not a service", file, i+1, fields[0])
 		}
 		roles = append(roles, postgres.Role{Name: fields[1], Password: fields[2], Rights: users[known].Postgres})
 	}
 	return roles, nil
 }
 
-// numberFromEnv is the default of a flag that an environment variable may set. What is no number is none: the flag's
-// own check then says what is allowed.
+// numberFromEnv is the default of a flag that an environment variable may set. If the variable is not a number,
+// it returns 0, which the check of the flag rejects.
 func numberFromEnv(variable string, otherwise int) int {
 	text := fromEnv(variable, "")
 	if text == "" {

@@ -54,7 +54,7 @@ func printParked(out io.Writer, list adminapi.ParkedList) error {
 func newParkedShow(admin *adminPort) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
-		Short: "Show one event with its causes, as the log holds it",
+		Short: "Show one event with the causes of its failure, and its data from the log",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var p adminapi.ParkedItem

@@ -3,24 +3,19 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+
+	"orchestrix/shared/problem"
 )
 
-// problemText is the readable part of a problem document, RFC 9457. It reports false, and the start of the
-// body, where that is none of ours.
+// problemText returns the readable part of a problem. If the body is not a problem of Orchestrix, it returns the start of the
+// body, and false.
 func problemText(body []byte) (string, bool) {
-	var problem struct {
-		Code   string `json:"code"`
-		Detail string `json:"detail"`
-		Errors []struct {
-			Location string `json:"location"`
-			Message  string `json:"message"`
-		} `json:"errors"`
-	}
-	if err := json.Unmarshal(body, &problem); err != nil || problem.Code == "" {
+	var p problem.Problem
+	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		return fmt.Sprintf("%.200q", body), false
 	}
-	text := problem.Code + ": " + problem.Detail
-	for _, e := range problem.Errors {
+	text := p.Code + ": " + p.Detail
+	for _, e := range p.Errors {
 		text += "; " + e.Location + ": " + e.Message
 	}
 	return text, true

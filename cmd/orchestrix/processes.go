@@ -27,18 +27,18 @@ compensates. Both are recorded in the history of the instance.`,
 	}
 	admin.flagOf(command.PersistentFlags(), "process")
 	command.AddCommand(newProcessesList(&admin), newProcessesShow(&admin),
-		newProcessAction(&admin, "retry", "Retry what a parked instance failed on, and the triggers that wait behind it"),
+		newProcessAction(&admin, "retry", "Retry the trigger that a parked instance failed on, and the triggers that wait behind it"),
 		newProcessAction(&admin, "cancel", "End an instance early; a saga compensates"))
 	return command
 }
 
 func newProcessesList(admin *adminPort) *cobra.Command {
 	var status, process, cursor string
-	command := &cobra.Command{Use: "list", Short: "List instances, last changed first, as the view \"processes\" has them"}
+	command := &cobra.Command{Use: "list", Short: "List instances from the view \"processes\", last changed first"}
 	flags := command.Flags()
 	flags.StringVar(&status, "status", "", "only those that are running, compensating, parked, completed, failed or cancelled")
 	flags.StringVar(&process, "process", "", "only those of this process")
-	flags.StringVar(&cursor, "cursor", "", "the cursor that the page before has printed")
+	flags.StringVar(&cursor, "cursor", "", "the cursor that the previous page printed")
 	return newList(command, admin, "/processes", func() url.Values {
 		return url.Values{"status": {status}, "process": {process}, "cursor": {cursor}}
 	}, printProcesses)
@@ -67,7 +67,7 @@ func why(failure, reason string) string {
 func newProcessesShow(admin *adminPort) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show PROCESS INSTANCE",
-		Short: "Show one instance: its state, what it waits for, and its history",
+		Short: "Show one instance: its state, its deadlines, and its history",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var d adminapi.ProcessDetails

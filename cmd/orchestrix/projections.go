@@ -21,7 +21,7 @@ func newProjections() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "projections",
 		Short: "List the views with their position and lag, and manage them",
-		Long: `List the builds of the views with their position and lag, as the projection service knows them.
+		Long: `List the builds of the views with their position and lag.
 
 LAG is the number of commits not yet applied, and BEHIND an upper bound of the age of the oldest of them.`,
 		Args: cobra.NoArgs,
@@ -40,9 +40,9 @@ LAG is the number of commits not yet applied, and BEHIND an upper bound of the a
 	flags.BoolVar(&partitions, "partitions", false, "one line for each partition")
 	outputFlag(flags, &output)
 	command.AddCommand(newRebuild(&admin), newProjectionAction(&admin, "cancel", "Cancel the build of a view that is being built"),
-		newProjectionAction(&admin, "pause", "Pause a view; readers see it as it is"),
+		newProjectionAction(&admin, "pause", "Pause a view; it stays readable, without new events"),
 		newProjectionAction(&admin, "resume", "Resume a paused view"),
-		newProjectionAction(&admin, "drop-old", "Remove the builds of a view that have no readers any more"), newActions(&admin))
+		newProjectionAction(&admin, "drop-old", "Remove the builds of a view that no reader uses"), newActions(&admin))
 	return command
 }
 
@@ -50,8 +50,8 @@ func newRebuild(admin *adminPort) *cobra.Command {
 	var action adminapi.ActionRequest
 	command := &cobra.Command{
 		Use:   "rebuild VIEW",
-		Short: "Build a view again from the log, beside the one that readers see",
-		Long: `Build a view again from the log, beside the one that readers see. Readers are switched over when it has caught up;
+		Short: "Build a view again from the log, beside the build that readers use",
+		Long: `Build a view again from the log, beside the build that readers use. Readers use the new build when it has caught up;
 the old build is kept for a day, or dropped immediately with --drop-old.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,11 +59,11 @@ the old build is kept for a day, or dropped immediately with --drop-old.`,
 			if err := admin.post(cmd.Context(), "/projections/"+url.PathEscape(args[0])+"/rebuild", action, &answer); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "building %s v%s: 'orchestrix projections' shows how far it is\n", answer.View, answer.Build)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "building %s v%s: 'orchestrix projections' shows the progress\n", answer.View, answer.Build)
 			return err
 		},
 	}
-	command.Flags().BoolVar(&action.DropOld, "drop-old", false, "drop the old build as soon as readers are switched over")
+	command.Flags().BoolVar(&action.DropOld, "drop-old", false, "drop the old build as soon as readers use the new one")
 	actionFlags(command.Flags(), &action)
 	return command
 }
@@ -129,7 +129,7 @@ func printProjections(out io.Writer, list adminapi.ProjectionList, partitions bo
 	return errors.Join(errs...)
 }
 
-// stateOf says what a build is for, and how far it is where it is being built.
+// stateOf returns the state of a build, and its progress while it is being built.
 func stateOf(b adminapi.BuildStatus) string {
 	state := b.State
 	if state == "building" {

@@ -25,8 +25,8 @@ func newSend() *cobra.Command {
   {"category": "order", "id": "10248", "command": "ship", "command_id": "c-1", "data": {…}}
 
 Commands to the same aggregate are sent in the order of the file, others concurrently. A command that can't be
-delivered is tried again under its id, so nothing is done twice; neither is it when the same file is sent again.
-A line without command_id gets one that follows from its content.
+delivered is sent again under its id, so that it is executed once, also if the same file is sent again. A line without
+command_id gets an id that is derived from its content.
 
 With --async the service accepts the commands for asynchronous processing (202), and their results are polled
 afterwards. Accepted commands survive a restart of the service.
@@ -39,10 +39,10 @@ The exit status is 0 when every line was delivered, whether it was accepted or r
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&s.url, "command-url", fromEnv("ORCHESTRIX_COMMAND_URL", defaultCommandURL), "where the command service listens (ORCHESTRIX_COMMAND_URL)")
+	flags.StringVar(&s.url, "command-url", fromEnv("ORCHESTRIX_COMMAND_URL", defaultCommandURL), "URL of the command service (ORCHESTRIX_COMMAND_URL)")
 	flags.IntVar(&s.concurrency, "concurrency", 16, "maximum number of commands in flight, 1 to 1024")
 	flags.BoolVar(&s.async, "async", false, "send the commands asynchronously, and poll for their results")
-	flags.DurationVar(&s.patience, "retry-for", time.Minute, "how long a command is retried while the service is unavailable, or its result is polled")
+	flags.DurationVar(&s.patience, "retry-for", time.Minute, "time limit for retrying a command while the service is unavailable, and for polling its result")
 	return command
 }
 
@@ -71,7 +71,7 @@ func send(ctx context.Context, s *sender, path string, out io.Writer) error {
 	return nil
 }
 
-// openLines opens the file and counts its lines; -1 where they can't be counted beforehand.
+// openLines opens the file and counts its lines; -1 if they can't be counted beforehand.
 func openLines(path string) (io.ReadCloser, int64, error) {
 	if path == "-" {
 		return io.NopCloser(os.Stdin), -1, nil

@@ -14,37 +14,37 @@ import (
 	"orchestrix/shared/runtime"
 )
 
-// maxPromised is how many accepted commands of a worker may be pending. Then it waits for the oldest.
-const maxPromised = 256
+// maxPending is the maximum number of pending commands of a worker. At the limit, the worker waits for the oldest.
+const maxPending = 256
 
-// promise is a command that the service has taken for later.
-type promise struct {
+// pendingCommand is an asynchronous command whose result is not known.
+type pendingCommand struct {
 	line
-	location string // of its outcome, from the service's root
+	location string // path of its status
 }
 
-// taken reads the answer to a command that was sent for later. It reports an outcome that is known already: then the
-// command was sent before, and there is nothing to wait for.
-func (s *sender) taken(l line, response *http.Response, body []byte) (*promise, error) {
-	outcome, err := decodeOutcome(body)
+// readAccepted reads the 202 of an asynchronous command. If the status is final, the command was sent before: readAccepted
+// reports the result, and returns no pending command.
+func (s *sender) readAccepted(l line, response *http.Response, body []byte) (*pendingCommand, error) {
+	status, err := decodeStatus(body)
 	if err != nil {
 		return nil, retry.Permanent(err)
 	}
-	if s.decided(l, outcome, true) {
+	if s.reportResult(l, status, true) {
 		return nil, nil
 	}
-	return &promise{line: l, location: response.Header.Get("Location")}, nil
+	return &pendingCommand{line: l, location: response.Header.Get("Location")}, nil
 }
 
-// await asks for the outcome of a command until it is decided.
-func (s *sender) await(ctx context.Context, p *promise) error {
+// awaitResult polls the status of a command until it is final.
+func (s *sender) awaitResult(ctx context.Context, p *pendingCommand) error {
 	policy := retry.Policy{First: 20 * time.Millisecond, Max: time.Second, Budget: s.patience}
-	_, err := retry.Do(ctx, policy, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.ask(ctx, p) })
+	_, err := retry.Do(ctx, policy, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.poll(ctx, p) })
 	return err
 }
 
-// ask asks once. It returns an error where the command is not decided, or the service does not say.
-func (s *sender) ask(ctx context.Context, p *promise) error {
+// poll requests the status once. It returns an error if the status is pending or unknown.
+func (s *sender) poll(ctx context.Context, p *pendingCommand) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.url, "/")+p.location, nil)
 	if err != nil {
 		return retry.Permanent(err)
@@ -66,25 +66,26 @@ func (s *sender) ask(ctx context.Context, p *promise) error {
 		}
 		return err
 	}
-	outcome, err := decodeOutcome(body)
+	status, err := decodeStatus(body)
 	if err != nil {
 		return retry.Permanent(err)
 	}
-	if !s.decided(p.line, outcome, false) {
+	if !s.reportResult(p.line, status, false) {
 		return errors.New("it is still pending")
 	}
 	return nil
 }
 
-func decodeOutcome(body []byte) (o runtime.AsyncStatus, err error) {
+func decodeStatus(body []byte) (o runtime.AsyncStatus, err error) {
 	if err = json.Unmarshal(body, &o); err != nil || o.State == "" {
 		return o, fmt.Errorf("the answer is not a command service's: %.200s", body)
 	}
 	return o, nil
 }
 
-// decided reports an outcome, where there is one. A command that only an operator can bring further is not waited for.
-func (s *sender) decided(l line, o runtime.AsyncStatus, before bool) bool {
+// reportResult counts the result of a command in the report, and returns false if there is no result yet. A dead letter counts
+// as a result: only an operator can retry it.
+func (s *sender) reportResult(l line, o runtime.AsyncStatus, before bool) bool {
 	switch {
 	case o.State == runtime.Accepted:
 		s.report.accept(before)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// sendLater sends one command for later to a service whose outcome resource answers as outcome does.
-func sendLater(t *testing.T, patience time.Duration, outcome http.HandlerFunc) (*report, error) {
+// sendAsync sends one asynchronous command to a service whose status resource is served by status.
+func sendAsync(t *testing.T, patience time.Duration, status http.HandlerFunc) (*report, error) {
 	t.Helper()
 	service := http.NewServeMux()
 	service.HandleFunc("POST /v1/commands/account/a/open", func(w http.ResponseWriter, r *http.Request) {
@@ -22,17 +22,17 @@ func sendLater(t *testing.T, patience time.Duration, outcome http.HandlerFunc) (
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, `{"command_id":"o/1","stream":"account-a","status":"pending"}`)
 	})
-	service.HandleFunc("GET /v1/commands/o%2F1", outcome)
+	service.HandleFunc("GET /v1/commands/o%2F1", status)
 	server := httptest.NewServer(service)
 	t.Cleanup(server.Close)
 	s := sender{url: server.URL + "/", concurrency: 2, async: true, patience: patience, progress: func() {}}
 	return s.send(t.Context(), strings.NewReader(`{"category":"account","id":"a","command":"open","command_id":"o/1"}`))
 }
 
-func TestAnOutcomeIsWaitedFor(t *testing.T) {
+func TestAResultIsAwaited(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
-	r, err := sendLater(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) {
+	r, err := sendAsync(t, time.Minute, func(w http.ResponseWriter, _ *http.Request) {
 		switch asked.Add(1) {
 		case 1:
 			fmt.Fprint(w, `{"command_id":"o/1","status":"pending"}`)
@@ -55,12 +55,12 @@ func TestAnOutcomeThatDoesNotCome(t *testing.T) {
 		note   string
 		stops  bool
 	}{
-		"pending":     {`{"command_id":"o/1","status":"pending"}`, 200, "has no outcome: it is still pending", true},
+		"pending":     {`{"command_id":"o/1","status":"pending"}`, 200, "has no result: it is still pending", true},
 		"dead letter": {`{"command_id":"o/1","status":"pending","code":"dead-letter","detail":"5 attempts failed"}`, 200, "is a dead letter: 5 attempts failed", false},
 		"forgotten":   {`{"code":"command-not-found","detail":"too long ago"}`, 404, "status 404: command-not-found: too long ago", true},
 		"stranger":    {`<html>`, 200, "not a command service's: <html>", true},
 	} {
-		r, err := sendLater(t, 100*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
+		r, err := sendAsync(t, 100*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(c.status)
 			fmt.Fprint(w, c.answer)
 		})

@@ -15,7 +15,7 @@ import (
 	"orchestrix/shared/core"
 )
 
-// maxLine is the longest line, in bytes: the largest body that the command service takes, and some more.
+// maxLine is the maximum length of a line, in bytes: more than the maximum body of the command service.
 const maxLine = 2 << 20
 
 // line is one command of the input.
@@ -39,7 +39,7 @@ type rawLine struct {
 	text   []byte
 }
 
-// readLines yields the lines that are not empty. A text is valid until the next one is asked for.
+// readLines yields the lines that are not empty. A text is valid until the next line.
 func readLines(r io.Reader) iter.Seq2[rawLine, error] {
 	return func(yield func(rawLine, error) bool) {
 		scanner := bufio.NewScanner(r)
@@ -61,9 +61,9 @@ func readLines(r io.Reader) iter.Seq2[rawLine, error] {
 	}
 }
 
-// parser reads lines, and gives those without a command id one that is the same each time the file is read.
+// parser reads lines. A line without a command id gets an id that is the same each time the file is read.
 type parser struct {
-	seen map[string]int // how often a line without id has come, by its hash
+	seen map[string]int // number of lines without an id, by their hash
 }
 
 func (p *parser) parse(raw rawLine) (line, error) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// maxNotes is how many lines are explained one by one; further ones are counted.
+// maxNotes is the maximum number of lines that are explained; further ones are only listed.
 const maxNotes = 50
 
 // report counts the results of the lines.
@@ -15,8 +15,8 @@ type report struct {
 	mu       sync.Mutex
 	accepted int
 	repeated int
-	rejected int // delivered, and refused
-	failed   int // not delivered, or no command at all
+	rejected int // delivered and rejected
+	failed   int // not delivered, or malformed
 	notes    []string
 	took     time.Duration
 }

@@ -21,7 +21,7 @@ import (
 type sender struct {
 	url         string
 	concurrency int
-	async       bool // take the answer later
+	async       bool // poll for the results
 	patience    time.Duration
 	progress    func()
 
@@ -29,8 +29,8 @@ type sender struct {
 	report *report
 }
 
-// send posts every line. Each aggregate belongs to one worker, which keeps its commands in order. It stops
-// at the first command that can't be delivered: what follows might depend on it.
+// send posts every line. Each aggregate belongs to one worker, which sends its commands in order. The
+// worker stops at the first command that can't be delivered: later commands may depend on it.
 func (s *sender) send(ctx context.Context, input io.Reader) (*report, error) {
 	started := time.Now()
 	s.report = &report{}
@@ -78,39 +78,40 @@ func (s *sender) read(ctx context.Context, input io.Reader, lanes []chan line) e
 	return nil
 }
 
-// work posts the lines of a lane, and waits at the end for those that were taken for later.
+// work posts the lines of a lane, and then waits for the results of the asynchronous ones.
 func (s *sender) work(ctx context.Context, lane <-chan line) error {
-	var promises []*promise // the oldest first, which is decided first as a rule
+	var pending []*pendingCommand // oldest first: it usually ends first
 	for l := range lane {
 		if ctx.Err() != nil {
 			return nil
 		}
-		taken, err := s.deliver(ctx, l)
+		sent, err := s.deliver(ctx, l)
 		if err != nil {
 			return s.stop(ctx, l, "could not be delivered", err)
 		}
-		if taken == nil {
+		if sent == nil {
 			s.progress()
 			continue
 		}
-		if promises = append(promises, taken); len(promises) == maxPromised {
-			if err := s.settle(ctx, promises[0]); err != nil {
+		if pending = append(pending, sent); len(pending) == maxPending {
+			if err := s.finish(ctx, pending[0]); err != nil {
 				return err
 			}
-			promises = promises[1:]
+			pending = pending[1:]
 		}
 	}
-	for _, taken := range promises {
-		if err := s.settle(ctx, taken); err != nil {
+	for _, sent := range pending {
+		if err := s.finish(ctx, sent); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *sender) settle(ctx context.Context, p *promise) error {
-	if err := s.await(ctx, p); err != nil {
-		return s.stop(ctx, p.line, "was taken, but has no outcome", err)
+// finish waits for the result of a pending command.
+func (s *sender) finish(ctx context.Context, p *pendingCommand) error {
+	if err := s.awaitResult(ctx, p); err != nil {
+		return s.stop(ctx, p.line, "was accepted, but has no result", err)
 	}
 	s.progress()
 	return nil
@@ -125,17 +126,17 @@ func (s *sender) stop(ctx context.Context, l line, what string, err error) error
 	return fmt.Errorf("stopped at line %d: is the command service running at %s? Send the same file again to continue", l.number, s.url)
 }
 
-// deliver posts the line until the service has answered for it. It returns what is left to wait for, if anything.
-func (s *sender) deliver(ctx context.Context, l line) (*promise, error) {
+// deliver posts the line until the service has answered. It returns a pending command if the result is not known yet.
+func (s *sender) deliver(ctx context.Context, l line) (*pendingCommand, error) {
 	return retry.Do(ctx, retry.Policy{First: 500 * time.Millisecond, Max: time.Minute, Budget: s.patience},
-		func(ctx context.Context) (*promise, error) { return s.post(ctx, l) })
+		func(ctx context.Context) (*pendingCommand, error) { return s.post(ctx, l) })
 }
 
-// maxAnswer is the longest answer that is read, in bytes.
+// maxAnswer is the maximum size of an answer, in bytes.
 const maxAnswer = 64 << 10
 
-// post returns an error where the service has not taken the command: it may be tried again.
-func (s *sender) post(ctx context.Context, l line) (*promise, error) {
+// post sends the line once. It returns an error if the service has not accepted the command: it may be sent again.
+func (s *sender) post(ctx context.Context, l line) (*pendingCommand, error) {
 	path := "/v1/commands/" + l.Category + "/" + l.ID + "/" + url.PathEscape(l.Command)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.url, "/")+path, bytes.NewReader(l.Data))
 	if err != nil {
@@ -160,7 +161,7 @@ func (s *sender) post(ctx context.Context, l line) (*promise, error) {
 		s.report.accept(response.Header.Get("Orchestrix-Repeated") == "true")
 		return nil, nil
 	case status == http.StatusAccepted:
-		return s.taken(l, response, body)
+		return s.readAccepted(l, response, body)
 	case status >= 500, status == http.StatusConflict, status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
 		text, _ := problemText(body)
 		return nil, fmt.Errorf("status %d: %s", status, text)

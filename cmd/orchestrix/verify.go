@@ -27,7 +27,7 @@ func newVerify() *cobra.Command {
 		Short: "Check the log, and the views against the log",
 		Long: `Walk the log once: the versions of each stream are contiguous, back-pointers are right, nothing is missing, no
 command comes twice, and every event can be read. And fold documents of each view from the log again and compare them
-with Postgres. It may run while everything else runs. It fails where something is not as it has to be.`,
+with Postgres. It may run while the services run. It fails if there are findings.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "human" && output != "json" {
@@ -50,8 +50,8 @@ with Postgres. It may run while everything else runs. It fails where something i
 	}
 	flags := command.Flags()
 	source.register(flags)
-	flags.IntVar(&options.Sample, "sample", 1000, "documents of each view that are compared; 0 compares all")
-	flags.BoolVar(&options.LogOnly, "log-only", false, "check the log alone")
+	flags.IntVar(&options.Sample, "sample", 1000, "number of documents to compare per view; 0: all")
+	flags.BoolVar(&options.LogOnly, "log-only", false, "check only the log")
 	flags.StringVarP(&output, "output", "o", "human", "human or json")
 	return command
 }
@@ -81,7 +81,7 @@ func runVerify(ctx context.Context, source *logFlags, options verify.Options) (v
 	return verify.Run(ctx, registry, log, views, options)
 }
 
-// progress shows a bar on a terminal, and nothing elsewhere.
+// progress shows a bar on a terminal; otherwise it shows nothing.
 func progress(title string) (report func(done, total uint64), finish func()) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return func(uint64, uint64) {}, func() {}
@@ -104,7 +104,7 @@ func printVerified(out io.Writer, v verify.Report) error {
 	}
 	_, err := fmt.Fprintf(out, "%d commits with %d events in %d streams; %d documents compared", v.Commits, v.Events, v.Streams, v.Documents)
 	if v.Blocked > 0 {
-		fmt.Fprintf(out, ", %d left out since their events are parked", v.Blocked)
+		fmt.Fprintf(out, ", %d skipped because their events are parked", v.Blocked)
 	}
 	if v.Moved > 0 {
 		fmt.Fprintf(out, ", %d changed while they were being compared", v.Moved)
@@ -113,7 +113,7 @@ func printVerified(out io.Writer, v verify.Report) error {
 	return err
 }
 
-// verifyReport is the result as JSON.
+// verifyReport returns the result as JSON.
 func verifyReport(v verify.Report) map[string]any {
 	list := make([]map[string]string, 0, len(v.Findings))
 	for _, f := range v.Findings {

@@ -5,9 +5,10 @@ import (
 	"log/slog"
 
 	"orchestrix/shared/port"
+	"orchestrix/shared/problem"
 )
 
-// Bus is what the routes of the command service work on. DeadLetters and Deadlines are nil where the log is in Postgres.
+// Bus holds the backends of the routes of the command service. DeadLetters and Deadlines are nil if the log is in Postgres.
 type Bus struct {
 	DeadLetters port.DeadLetters
 	Deadlines   port.Deadlines
@@ -18,21 +19,21 @@ type Bus struct {
 func (a *API) Bus(logger *slog.Logger) *Routes[Bus] {
 	r := &Routes[Bus]{api: a, starting: "the bus is not open yet"}
 	d := deadLetters{logger: logger}
-	get(r, "dead-letters", "/dead-letters", "List dead letters, oldest first", withBus(d.list))
+	get(r, "dead-letters", "/dead-letters", "List dead letters, oldest first", withBus(d.list), problem.NoBus)
 	get(r, "dead-letters", "/dead-letters/{number}", "Show a dead letter with its headers and data", withBus(d.show))
-	post(r, "dead-letters", "/dead-letters/{number}/retry", "Publish a dead letter again", withBus(d.retry))
+	post(r, "dead-letters", "/dead-letters/{number}/retry", "Publish a dead letter again", withBus(d.retry), problem.BadMessage)
 	post(r, "dead-letters", "/dead-letters/{number}/drop", "Remove a dead letter permanently", withBus(d.drop))
-	post(r, "dead-letters", "/dead-letters/retry", "Publish all dead letters of a topic or a group again, in order", withBus(d.retryAll))
-	get(r, "deadlines", "/deadlines", "List pending deadlines, soonest first", withBus(listDeadlines))
+	post(r, "dead-letters", "/dead-letters/retry", "Publish all dead letters of a topic or a group again, in order", withBus(d.retryAll), problem.NoBus, problem.BadMessage)
+	get(r, "deadlines", "/deadlines", "List pending deadlines, soonest first", listDeadlines, problem.NotFound)
 	return r
 }
 
-// withBus answers that there is no bus where the log is in Postgres.
+// withBus answers 404 if the log is in Postgres, where there is no message bus.
 func withBus[I, O any](handle func(context.Context, *Bus, *I) (O, error)) func(context.Context, *Bus, *I) (O, error) {
 	return func(ctx context.Context, b *Bus, in *I) (O, error) {
 		if b.DeadLetters == nil {
 			var none O
-			return none, errNoBus
+			return none, problem.NoBus.Errorf("the log is in Postgres: there is no message bus")
 		}
 		return handle(ctx, b, in)
 	}

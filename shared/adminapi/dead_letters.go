@@ -11,6 +11,7 @@ import (
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/port"
+	"orchestrix/shared/problem"
 )
 
 // DeadLetterList is the answer of GET /dead-letters, oldest first.
@@ -31,8 +32,8 @@ type DeadLetterItem struct {
 	PublishedAt time.Time         `json:"published_at"`
 	DiedAt      time.Time         `json:"died_at"`
 	Header      map[string]string `json:"header,omitempty"`
-	Data        json.RawMessage   `json:"data,omitempty" doc:"The message where it is JSON; not in lists."`
-	DataBase64  []byte            `json:"data_base64,omitempty" doc:"The message where it is not JSON; not in lists."`
+	Data        json.RawMessage   `json:"data,omitempty" doc:"The message, if it is JSON; not in lists."`
+	DataBase64  []byte            `json:"data_base64,omitempty" doc:"The message, if it is not JSON; not in lists."`
 }
 
 func deadLetterItem(d port.DeadLetter) DeadLetterItem {
@@ -44,8 +45,8 @@ func deadLetterItem(d port.DeadLetter) DeadLetterItem {
 
 // DeadLettersAnswer is the answer of a retry or a drop.
 type DeadLettersAnswer struct {
-	Done int  `json:"done" doc:"How many dead letters were published again or removed."`
-	More bool `json:"more,omitempty" doc:"There are more: send the request again."`
+	Done int  `json:"done" doc:"The number of dead letters that were published again or removed."`
+	More bool `json:"more,omitempty" doc:"Dead letters remain: send the request again."`
 }
 
 // DeadLetterFilter are the parameters that select dead letters.
@@ -53,32 +54,32 @@ type DeadLetterFilter struct {
 	Topic string `query:"topic" doc:"Only those of this topic."`
 	Group string `query:"group" doc:"Only those of this group of workers."`
 	After Number `query:"after" doc:"Only those with a greater number."`
-	Limit Limit  `query:"limit" doc:"How many to return at most."`
+	Limit Limit  `query:"limit" doc:"The maximum number of entries."`
 }
 
 func (f *DeadLetterFilter) query() (port.DeadLetterQuery, error) {
 	q := port.DeadLetterQuery{Topic: port.Topic(f.Topic), Group: f.Group}
 	if q.Topic != "" {
 		if err := port.CheckTopic(q.Topic); err != nil {
-			return q, badRequest(err.Error())
+			return q, problem.BadRequest.Errorf("%v", err)
 		}
 	}
 	if q.Group != "" {
 		if err := core.CheckToken("group", q.Group); err != nil {
-			return q, badRequest(err.Error())
+			return q, problem.BadRequest.Errorf("%v", err)
 		}
 	}
 	var err error
 	if f.After != "" {
 		if q.After, err = strconv.ParseUint(string(f.After), 10, 64); err != nil {
-			return q, badRequest("after is " + strconv.Quote(string(f.After)) + ": it must be the number of a dead letter")
+			return q, problem.BadRequest.Errorf("after is %q: it must be the number of a dead letter", string(f.After))
 		}
 	}
 	q.Limit, err = f.Limit.number()
 	return q, err
 }
 
-// DeadLetterPath names a dead letter.
+// DeadLetterPath is the path of a dead letter.
 type DeadLetterPath struct {
 	Number Number `path:"number" doc:"Of the dead letter."`
 }
@@ -86,7 +87,7 @@ type DeadLetterPath struct {
 func (p *DeadLetterPath) number() (uint64, error) {
 	number, err := strconv.ParseUint(string(p.Number), 10, 64)
 	if err != nil {
-		return 0, badRequest(strconv.Quote(string(p.Number)) + " is not the number of a dead letter")
+		return 0, problem.BadRequest.Errorf("%q is not the number of a dead letter", string(p.Number))
 	}
 	return number, nil
 }
@@ -178,7 +179,7 @@ func (h deadLetters) retryAll(ctx context.Context, b *Bus, in *deadLettersAction
 		return DeadLettersAnswer{}, err
 	}
 	if q.Topic == "" && q.Group == "" {
-		return DeadLettersAnswer{}, badRequest("name a topic or a group in the query")
+		return DeadLettersAnswer{}, problem.BadRequest.Errorf("name a topic or a group in the query")
 	}
 	q.Limit = maxLimit
 	found, err := b.DeadLetters.DeadLetters(ctx, q)

@@ -5,9 +5,10 @@ import (
 	"time"
 
 	"orchestrix/shared/port"
+	"orchestrix/shared/problem"
 )
 
-// DeadlineList is the answer of GET /deadlines: those that have not fired, soonest first.
+// DeadlineList is the answer of GET /deadlines: pending deadlines, soonest first.
 type DeadlineList struct {
 	Items []DeadlineItem `json:"items"`
 }
@@ -25,10 +26,13 @@ type DeadlineItem struct {
 type DeadlineFilter struct {
 	Category string `query:"category" doc:"Only those of instances of this category."`
 	ID       string `query:"id" doc:"Only those of instances of this id."`
-	Limit    Limit  `query:"limit" doc:"How many to return at most."`
+	Limit    Limit  `query:"limit" doc:"The maximum number of entries."`
 }
 
 func listDeadlines(ctx context.Context, b *Bus, in *DeadlineFilter) (DeadlineList, error) {
+	if b.Deadlines == nil { // the log is in Postgres, where the route does not exist
+		return DeadlineList{}, problem.NotFound.Errorf("there is nothing at GET /deadlines")
+	}
 	limit, err := in.Limit.number()
 	if err != nil {
 		return DeadlineList{}, err
@@ -37,6 +41,7 @@ func listDeadlines(ctx context.Context, b *Bus, in *DeadlineFilter) (DeadlineLis
 	return DeadlineList{Items: items}, err
 }
 
+// pending returns the pending deadlines of a query as items.
 func pending(ctx context.Context, deadlines port.Deadlines, q port.DeadlineQuery) ([]DeadlineItem, error) {
 	items := []DeadlineItem{}
 	found, err := deadlines.PendingDeadlines(ctx, q)

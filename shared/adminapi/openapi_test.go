@@ -22,11 +22,17 @@ type document struct {
 		RequestBody struct {
 			Content map[string]any
 		}
-		Responses map[string]struct {
-			Content map[string]struct{ Schema map[string]any }
-		}
+		Responses map[string]response
 	}
-	Components struct{ Schemas map[string]any }
+	Components struct {
+		Schemas   map[string]any
+		Responses map[string]response
+	}
+}
+
+type response struct {
+	Ref     string `json:"$ref"`
+	Content map[string]struct{ Schema map[string]any }
 }
 
 func TestTheDocumentDescribesEveryRoute(t *testing.T) {
@@ -51,6 +57,11 @@ func TestTheDocumentDescribesEveryRoute(t *testing.T) {
 			t.Errorf("no operation refers to the schema %s", name)
 		}
 	}
+	for name, r := range d.Components.Responses {
+		if r.Content["application/problem+json"].Schema["$ref"] != "#/components/schemas/Problem" {
+			t.Errorf("the response %s is %v", name, r)
+		}
+	}
 	var ids []string
 	for path, operations := range d.Paths {
 		for method, op := range operations {
@@ -61,8 +72,10 @@ func TestTheDocumentDescribesEveryRoute(t *testing.T) {
 			if op.Responses["200"].Content["application/json"].Schema["$ref"] == nil {
 				t.Errorf("%s %s: the answer is %v", method, path, op.Responses["200"])
 			}
-			if op.Responses["default"].Content["application/problem+json"].Schema["$ref"] != "#/components/schemas/Problem" {
-				t.Errorf("%s %s: the problem is %v", method, path, op.Responses["default"])
+			for status, name := range map[string]string{"400": "BadRequest", "500": "InternalServerError", "503": "ServiceUnavailable"} {
+				if op.Responses[status].Ref != "#/components/responses/"+name {
+					t.Errorf("%s %s: the answer %s is %v", method, path, status, op.Responses[status])
+				}
 			}
 			target := strings.NewReplacer("{view}", "v", "{id}", "1", "{number}", "1", "{process}", "p").Replace(path)
 			w := httptest.NewRecorder()

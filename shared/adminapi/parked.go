@@ -10,6 +10,7 @@ import (
 	"orchestrix/shared/cloudevents"
 	"orchestrix/shared/core"
 	"orchestrix/shared/port"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/runtime/projection"
 )
 
@@ -29,11 +30,11 @@ type ParkedItem struct {
 	Type        string          `json:"type"`
 	Message     string          `json:"message,omitempty" doc:"The error."`
 	Causes      []string        `json:"causes,omitempty" doc:"The error and what it wraps, outermost first."`
-	Group       string          `json:"group,omitempty" doc:"The same for failures of the same view, event type and cause."`
+	Group       string          `json:"group,omitempty" doc:"The failure group: one for each view, event type and cause."`
 	Attempts    int             `json:"attempts"`
 	ParkedAt    time.Time       `json:"parked_at"`
 	AttemptedAt *time.Time      `json:"attempted_at,omitempty"`
-	Behind      int             `json:"behind" doc:"How many events of the lane wait behind it."`
+	Behind      int             `json:"behind" doc:"The number of events that wait behind it in the lane."`
 	Event       json.RawMessage `json:"event,omitempty" doc:"The event as a CloudEvent; not in lists."`
 }
 
@@ -53,12 +54,12 @@ func parkedItem(p port.Parked) ParkedItem {
 
 // RetryAnswer is the result of a retry or a skip.
 type RetryAnswer struct {
-	Applied int    `json:"applied" doc:"How many events are in the view now."`
-	Failed  int    `json:"failed" doc:"How many lanes an event still blocks."`
-	Error   string `json:"error,omitempty" doc:"Of the last of these."`
+	Applied int    `json:"applied" doc:"The number of events that were applied."`
+	Failed  int    `json:"failed" doc:"The number of lanes that an event still blocks."`
+	Error   string `json:"error,omitempty" doc:"The error of the last failed lane."`
 }
 
-func (r *RetryAnswer) add(result projection.RetryResult) {
+func (r *RetryAnswer) addLane(result projection.RetryResult) {
 	r.Applied += result.Applied
 	if result.Failed != nil {
 		r.Failed++
@@ -76,7 +77,7 @@ type ParkedFilter struct {
 type ParkedPage struct {
 	ParkedFilter
 	After Number `query:"after" doc:"Only those with a greater id."`
-	Limit Limit  `query:"limit" doc:"How many to return at most."`
+	Limit Limit  `query:"limit" doc:"The maximum number of entries."`
 }
 
 func listParked(ctx context.Context, p *Projections, in *ParkedPage) (ParkedList, error) {
@@ -88,7 +89,7 @@ func listParked(ctx context.Context, p *Projections, in *ParkedPage) (ParkedList
 	q := port.ParkedQuery{View: in.View, Group: in.Group, Limit: limit}
 	if in.After != "" {
 		if q.After, err = strconv.ParseInt(string(in.After), 10, 64); err != nil {
-			return list, badRequest("after is " + strconv.Quote(string(in.After)) + ": it must be the id of an event")
+			return list, problem.BadRequest.Errorf("after is %q: it must be the id of an event", string(in.After))
 		}
 	}
 	found, err := p.Views.Parked(ctx, q)
@@ -98,7 +99,7 @@ func listParked(ctx context.Context, p *Projections, in *ParkedPage) (ParkedList
 	return list, err
 }
 
-// ParkedPath names a parked event.
+// ParkedPath is the path of a parked event.
 type ParkedPath struct {
 	ID Number `path:"id" doc:"Of the parked event."`
 }
@@ -106,7 +107,7 @@ type ParkedPath struct {
 func (p *ParkedPath) id() (int64, error) {
 	id, err := strconv.ParseInt(string(p.ID), 10, 64)
 	if err != nil {
-		return 0, badRequest(strconv.Quote(string(p.ID)) + " is not the id of a parked event")
+		return 0, problem.BadRequest.Errorf("%q is not the id of a parked event", string(p.ID))
 	}
 	return id, nil
 }
@@ -121,12 +122,12 @@ func showParked(ctx context.Context, p *Projections, in *ParkedPath) (ParkedItem
 		return ParkedItem{}, err
 	}
 	item := parkedItem(parked)
-	item.Event, err = recorded(ctx, p.Log, parked)
+	item.Event, err = loadEvent(ctx, p.Log, parked)
 	return item, err
 }
 
-// recorded is the event as the log holds it; nil where its commit can't be decoded.
-func recorded(ctx context.Context, feed port.Feed, p port.Parked) (json.RawMessage, error) {
+// loadEvent reads the event from the log. It returns nil if the commit can't be decoded.
+func loadEvent(ctx context.Context, feed port.Feed, p port.Parked) (json.RawMessage, error) {
 	commit, err := port.CommitAt(ctx, feed, p.Position)
 	if err != nil {
 		return nil, err
@@ -164,7 +165,7 @@ func actOnParked(
 		return answer, err
 	}
 	result, err := do(ctx, id, action)
-	answer.add(result)
+	answer.addLane(result)
 	return answer, err
 }
 
@@ -182,7 +183,7 @@ func retryParkedGroup(ctx context.Context, p *Projections, in *parkedGroupAction
 	}
 	q := port.ParkedQuery{View: in.View, Group: in.Group, Limit: maxLimit}
 	if q.View == "" && q.Group == "" {
-		return answer, badRequest("name a group or a view in the query")
+		return answer, problem.BadRequest.Errorf("name a group or a view in the query")
 	}
 	for {
 		found, err := p.Views.Parked(ctx, q)
@@ -198,7 +199,7 @@ func retryParkedGroup(ctx context.Context, p *Projections, in *parkedGroupAction
 			if err != nil {
 				return answer, err
 			}
-			answer.add(result)
+			answer.addLane(result)
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"orchestrix/shared/cloudevents"
 	"orchestrix/shared/core"
 	"orchestrix/shared/port"
+	"orchestrix/shared/problem"
 	"orchestrix/shared/processes"
 	"orchestrix/shared/runtime/process"
 )
 
-// Processes is what the routes of the process service work on.
+// Processes holds the backends of the routes of the process service.
 type Processes struct {
 	Log       port.Log
 	Views     port.ViewStore
@@ -28,13 +29,13 @@ func (a *API) Processes(registry *core.Registry) *Routes[Processes] {
 	h := processAPI{registry: registry}
 	get(r, "processes", "/processes", "List process instances, last changed first", h.list)
 	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show)
-	post(r, "processes", "/processes/{process}/{id}/retry", "Retry what a parked instance failed on", h.retry)
+	post(r, "processes", "/processes/{process}/{id}/retry", "Retry the trigger that a parked instance failed on", h.retry)
 	post(r, "processes", "/processes/{process}/{id}/cancel", "End an instance early; a saga compensates", h.cancel)
 	get(r, "processes", "/processes/partitions", "Show the progress of the process services through the log", h.partitions)
 	return r
 }
 
-// ProcessList is the answer of GET /processes: instances as the view "processes" has them, last changed first.
+// ProcessList is the answer of GET /processes: documents of the view "processes", last changed first.
 type ProcessList struct {
 	Items []processes.Document `json:"items"`
 	Next  string               `json:"next_cursor,omitempty" doc:"The cursor of the next page; absent at the end."`
@@ -55,7 +56,7 @@ const maxHistory = 200
 type ProcessAnswer struct {
 	Status  processes.Status `json:"status"`
 	Error   string           `json:"error,omitempty" doc:"Why it is parked."`
-	Waiting int              `json:"waiting" doc:"How many triggers wait while it is parked."`
+	Waiting int              `json:"waiting" doc:"The number of triggers that wait while it is parked."`
 }
 
 // ProcessPartitions is the answer of GET /processes/partitions.
@@ -68,10 +69,10 @@ type ProcessPage struct {
 	Status  string `query:"status" doc:"Only those of this status."`
 	Process string `query:"process" doc:"Only those of this process."`
 	Cursor  string `query:"cursor" doc:"The next_cursor of the page before."`
-	Limit   Limit  `query:"limit" doc:"How many to return at most."`
+	Limit   Limit  `query:"limit" doc:"The maximum number of entries."`
 }
 
-// processes are the handlers of process instances.
+// processAPI holds the handlers of process instances.
 type processAPI struct{ registry *core.Registry }
 
 func (h processAPI) list(ctx context.Context, p *Processes, in *ProcessPage) (ProcessList, error) {
@@ -91,7 +92,7 @@ func (h processAPI) list(ctx context.Context, p *Processes, in *ProcessPage) (Pr
 	}
 	page, err := p.Views.List(ctx, processes.ViewName, core.DefaultTenant, q)
 	if errors.Is(err, core.ErrBadQuery) {
-		return list, badRequest(err.Error())
+		return list, problem.BadRequest.Errorf("%v", err)
 	}
 	if err != nil {
 		return list, err
@@ -107,7 +108,7 @@ func (h processAPI) list(ctx context.Context, p *Processes, in *ProcessPage) (Pr
 	return list, nil
 }
 
-// ProcessPath names an instance.
+// ProcessPath is the path of an instance.
 type ProcessPath struct {
 	Process string `path:"process" doc:"The name of the process."`
 	ID      string `path:"id" doc:"The id of the instance."`
@@ -131,7 +132,7 @@ func (processAPI) show(ctx context.Context, p *Processes, in *ProcessPath) (Proc
 	return ProcessDetails{Process: in.Process, ID: stream.ID, Instance: instance, Deadlines: deadlines, History: history}, err
 }
 
-// newestEvents are the last maxHistory events of a stream, oldest first.
+// newestEvents returns the last maxHistory events of a stream, oldest first.
 func newestEvents(ctx context.Context, log port.Reader, stream core.Stream) ([]cloudevents.CloudEvent, error) {
 	history := []cloudevents.CloudEvent{}
 	for c, err := range port.Read(ctx, log, stream, 0) {

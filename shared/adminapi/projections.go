@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/runtime/projection"
 )
 
-// Projections is what the routes of the projection service work on.
+// Projections holds the backends of the routes of the projection service.
 type Projections struct {
 	Log       port.Log
 	Views     port.ViewStore
@@ -23,16 +23,16 @@ type Projections struct {
 // Projections adds the routes of views, parked events and recorded actions.
 func (a *API) Projections(registry *core.Registry) *Routes[Projections] {
 	r := &Routes[Projections]{api: a, starting: "the projections have not started yet"}
-	h := projections{registry: registry}
+	h := projectionAPI{registry: registry}
 	get(r, "projections", "/projections", "List the builds of all views with position and lag", h.list)
 	post(r, "projections", "/projections/{view}/rebuild", "Build a view again from the log, beside the build that readers see", h.rebuild)
 	post(r, "projections", "/projections/{view}/cancel", "Cancel the build of a view that is being built", h.cancel)
-	post(r, "projections", "/projections/{view}/pause", "Pause a view: readers see it as it is", h.pause)
+	post(r, "projections", "/projections/{view}/pause", "Pause a view: it stays readable, without new events", h.pause)
 	post(r, "projections", "/projections/{view}/resume", "Resume a paused view", h.resume)
-	post(r, "projections", "/projections/{view}/drop-old", "Remove the builds of a view that have no readers any more", h.dropOld)
+	post(r, "projections", "/projections/{view}/drop-old", "Remove the builds of a view that no reader uses", h.dropOld)
 	get(r, "projections", "/actions", "List the actions of operators, newest first", listActions)
 	get(r, "parked", "/parked", "List events that a view could not apply", listParked)
-	get(r, "parked", "/parked/{id}", "Show a parked event as the log holds it", showParked)
+	get(r, "parked", "/parked/{id}", "Show a parked event with its data from the log", showParked)
 	post(r, "parked", "/parked/{id}/retry", "Apply a parked event again, and the events that wait behind it", retryParked)
 	post(r, "parked", "/parked/{id}/skip", "Leave a parked event out of the view permanently, and apply the events that wait behind it", skipParked)
 	post(r, "parked", "/parked/retry", "Retry all parked events of a failure group or a view", retryParkedGroup)
@@ -66,12 +66,12 @@ type ActionItem struct {
 	At     time.Time `json:"at"`
 	Who    string    `json:"who"`
 	Did    string    `json:"did"`
-	View   string    `json:"view" doc:"Empty where it was about no view."`
-	Object string    `json:"object" doc:"The build, event or dead letter that it was about."`
+	View   string    `json:"view" doc:"Empty if the action was not about a view."`
+	Object string    `json:"object" doc:"The build, event or dead letter that the action was about."`
 	Reason string    `json:"reason,omitempty"`
 }
 
-// ViewPath names a view.
+// ViewPath is the path of a view.
 type ViewPath struct {
 	View string `path:"view" doc:"The name of the view."`
 }
@@ -84,20 +84,20 @@ type viewAction struct {
 
 // ActionPage are the parameters of a list of actions.
 type ActionPage struct {
-	View  string `query:"view" doc:"Only those on this view."`
-	Limit Limit  `query:"limit" doc:"How many to return at most."`
+	View  string `query:"view" doc:"Only the actions on this view."`
+	Limit Limit  `query:"limit" doc:"The maximum number of entries."`
 }
 
-// projections are the handlers of views.
-type projections struct{ registry *core.Registry }
+// projectionAPI holds the handlers of views.
+type projectionAPI struct{ registry *core.Registry }
 
-func (projections) list(_ context.Context, p *Projections, _ *struct{}) (ProjectionList, error) {
+func (projectionAPI) list(_ context.Context, p *Projections, _ *struct{}) (ProjectionList, error) {
 	return projectionList(p.Projector.Status()), nil
 }
 
-// view finds the view that a request names, and what to record of the request. The checkpoints of the process services are
-// a view too.
-func (h projections) view(in *viewAction, did string) (*core.ViewType, core.Action, error) {
+// view returns the view that a request names, and the action to record. The checkpoints of the process services are a view
+// too.
+func (h projectionAPI) view(in *viewAction, did string) (*core.ViewType, core.Action, error) {
 	if in.View == runtime.ProcessFollower {
 		action, err := in.action(did, false)
 		return process.CheckpointView(), action, err
@@ -110,7 +110,7 @@ func (h projections) view(in *viewAction, did string) (*core.ViewType, core.Acti
 	return view, action, err
 }
 
-func (h projections) rebuild(ctx context.Context, p *Projections, in *viewAction) (BuildAnswer, error) {
+func (h projectionAPI) rebuild(ctx context.Context, p *Projections, in *viewAction) (BuildAnswer, error) {
 	view, action, err := h.view(in, "rebuild")
 	if err != nil {
 		return BuildAnswer{}, err
@@ -119,7 +119,7 @@ func (h projections) rebuild(ctx context.Context, p *Projections, in *viewAction
 	return buildAnswer(b), err
 }
 
-func (h projections) cancel(ctx context.Context, p *Projections, in *viewAction) (BuildAnswer, error) {
+func (h projectionAPI) cancel(ctx context.Context, p *Projections, in *viewAction) (BuildAnswer, error) {
 	view, action, err := h.view(in, "cancel")
 	if err != nil {
 		return BuildAnswer{}, err
@@ -130,15 +130,15 @@ func (h projections) cancel(ctx context.Context, p *Projections, in *viewAction)
 
 func buildAnswer(b core.Build) BuildAnswer { return BuildAnswer{View: b.View, Build: b.Number()} }
 
-func (h projections) pause(ctx context.Context, p *Projections, in *viewAction) (PauseAnswer, error) {
+func (h projectionAPI) pause(ctx context.Context, p *Projections, in *viewAction) (PauseAnswer, error) {
 	return h.setPaused(ctx, p, in, true, "pause")
 }
 
-func (h projections) resume(ctx context.Context, p *Projections, in *viewAction) (PauseAnswer, error) {
+func (h projectionAPI) resume(ctx context.Context, p *Projections, in *viewAction) (PauseAnswer, error) {
 	return h.setPaused(ctx, p, in, false, "resume")
 }
 
-func (h projections) setPaused(ctx context.Context, p *Projections, in *viewAction, paused bool, did string) (PauseAnswer, error) {
+func (h projectionAPI) setPaused(ctx context.Context, p *Projections, in *viewAction, paused bool, did string) (PauseAnswer, error) {
 	view, action, err := h.view(in, did)
 	if err != nil {
 		return PauseAnswer{}, err
@@ -146,7 +146,7 @@ func (h projections) setPaused(ctx context.Context, p *Projections, in *viewActi
 	return PauseAnswer{View: view.Name, Paused: paused}, p.Views.Pause(ctx, view.Name, paused, action)
 }
 
-func (h projections) dropOld(ctx context.Context, p *Projections, in *viewAction) (DroppedAnswer, error) {
+func (h projectionAPI) dropOld(ctx context.Context, p *Projections, in *viewAction) (DroppedAnswer, error) {
 	answer := DroppedAnswer{Dropped: []BuildAnswer{}}
 	view, action, err := h.view(in, "drop")
 	if err != nil {

@@ -10,42 +10,43 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"orchestrix/shared/core"
+	"orchestrix/shared/problem"
 )
 
-// checkRequest rejects a query that is malformed or has parameters that the route does not have, and texts that no store
+// checkParameters rejects a query that is malformed or has parameters that the route does not have, and texts that no store
 // takes, in the query and in the path.
-func checkRequest(ctx huma.Context) error {
+func checkParameters(ctx huma.Context) error {
 	target, op := ctx.URL(), ctx.Operation()
 	values, err := url.ParseQuery(target.RawQuery)
 	if err != nil {
-		return badRequest("the query can't be read: " + err.Error())
+		return problem.BadRequest.Errorf("the query can't be read: %v", err)
 	}
 	for name, texts := range values {
 		for _, text := range texts {
 			if !core.IsText(name) || !core.IsText(text) {
-				return badRequest(strconv.Quote(name) + " is not valid UTF-8 or contains U+0000")
+				return problem.BadRequest.Errorf("%q is not valid UTF-8 or contains U+0000", name)
 			}
 		}
 		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
-			return badRequest("there is no parameter " + strconv.Quote(name))
+			return problem.BadRequest.Errorf("there is no parameter %q", name)
 		}
 		if len(texts) > 1 {
-			return badRequest(strconv.Quote(name) + " is given more than once")
+			return problem.BadRequest.Errorf("%q is given more than once", name)
 		}
 	}
 	for _, p := range op.Parameters {
 		if p.In == "path" && !core.IsText(ctx.Param(p.Name)) {
-			return badRequest(strconv.Quote(p.Name) + " in the path is not valid UTF-8 or contains U+0000")
+			return problem.BadRequest.Errorf("%q in the path is not valid UTF-8 or contains U+0000", p.Name)
 		}
 	}
 	return nil
 }
 
-// ActionRequest is the body of every request that changes something.
+// ActionRequest is the body of every POST.
 type ActionRequest struct {
-	Who     string `json:"who" minLength:"1" maxLength:"1000" doc:"Who asks for it; recorded." example:"ada"`
-	Reason  string `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded. Required to skip, drop or cancel for good."`
-	DropOld bool   `json:"drop_old,omitempty" doc:"Of a rebuild: drop the old build as soon as readers are switched over."`
+	Who     string `json:"who" minLength:"1" maxLength:"1000" doc:"Who asks for the action; recorded." example:"ada"`
+	Reason  string `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded. Required to skip, drop or cancel."`
+	DropOld bool   `json:"drop_old,omitempty" doc:"Of a rebuild: drop the old build as soon as readers use the new one."`
 }
 
 const (
@@ -67,19 +68,19 @@ func (b *ActionBody) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// action is what is recorded of the request.
+// action returns what is recorded of the request.
 func (b *ActionBody) action(did string, needsReason bool) (core.Action, error) {
 	switch r := b.request; {
 	case b.err != nil:
-		return core.Action{}, badRequest(`the body must be JSON such as {"who": "ada", "reason": "…"}: ` + b.err.Error())
+		return core.Action{}, problem.BadRequest.Errorf(`the body must be JSON such as {"who": "ada", "reason": "…"}: %v`, b.err)
 	case r.Who == "":
-		return core.Action{}, badRequest("who is empty: say who asks for it")
+		return core.Action{}, problem.BadRequest.Errorf("who is empty: say who asks for it")
 	case needsReason && r.Reason == "":
-		return core.Action{}, badRequest("reason is empty: say why")
+		return core.Action{}, problem.BadRequest.Errorf("reason is empty: say why")
 	case len(r.Who) > maxActionText || len(r.Reason) > maxActionText:
-		return core.Action{}, badRequest("who and reason have at most " + strconv.Itoa(maxActionText) + " bytes")
+		return core.Action{}, problem.BadRequest.Errorf("who and reason have at most %d bytes", maxActionText)
 	case !core.IsText(r.Who) || !core.IsText(r.Reason):
-		return core.Action{}, badRequest("who or reason contains U+0000")
+		return core.Action{}, problem.BadRequest.Errorf("who or reason contains U+0000")
 	}
 	return core.Action{Who: b.request.Who, Did: did, Reason: b.request.Reason}, nil
 }
@@ -89,7 +90,7 @@ const (
 	maxLimit     = 1000
 )
 
-// Limit is how many entries of a list are wanted.
+// Limit is the maximum number of entries of a list.
 type Limit string
 
 // Schema implements [huma.SchemaProvider].
@@ -104,12 +105,12 @@ func (l Limit) number() (int, error) {
 	}
 	n, err := strconv.Atoi(string(l))
 	if err != nil || n < 1 || n > maxLimit {
-		return 0, badRequest("limit is " + strconv.Quote(string(l)) + ": it may be 1 to " + strconv.Itoa(maxLimit))
+		return 0, problem.BadRequest.Errorf("limit is %q: it may be 1 to %d", string(l), maxLimit)
 	}
 	return n, nil
 }
 
-// Number is the number of an entry, in a path or as where a list begins.
+// Number is the number of an entry: in a path, or of the entry before the first one of a list.
 type Number string
 
 // Schema implements [huma.SchemaProvider].

@@ -15,15 +15,15 @@ type ProjectionList struct {
 // BuildStatus is the status of one build of a view.
 type BuildStatus struct {
 	View       string            `json:"view"`
-	Build      string            `json:"build" doc:"The version, and after a dot how often it was built again." example:"2.1"`
+	Build      string            `json:"build" doc:"The version, and after a dot the number of rebuilds, if there were any." example:"2.1"`
 	State      string            `json:"state" enum:"building,active,retired,cancelled"`
 	Paused     bool              `json:"paused,omitempty"`
-	Parked     int               `json:"parked" doc:"How many events could not be applied."`
-	Lag        uint64            `json:"lag" doc:"How many commits the log holds that the build does not."`
-	LagSeconds float64           `json:"lag_seconds" doc:"Upper bound of the age of the oldest of them, in the slowest partition."`
-	Progress   float64           `json:"progress" doc:"The share of the log that it holds, 0 to 1."`
-	ETASeconds float64           `json:"eta_seconds,omitempty" doc:"When it is expected to be complete, where it is being built."`
-	Work       string            `json:"work" enum:"following,elsewhere,idle,retrying,halted" doc:"The worst of its partitions."`
+	Parked     int               `json:"parked" doc:"The number of events that could not be applied."`
+	Lag        uint64            `json:"lag" doc:"The number of commits not yet applied."`
+	LagSeconds float64           `json:"lag_seconds" doc:"Upper bound of the age, in seconds, of the oldest commit not yet applied."`
+	Progress   float64           `json:"progress" doc:"The applied share of the log, 0 to 1."`
+	ETASeconds float64           `json:"eta_seconds,omitempty" doc:"The estimated time until the build is complete, while it is being built."`
+	Work       string            `json:"work" enum:"following,elsewhere,idle,retrying,halted" doc:"The state of the partition that needs most attention."`
 	Partitions []PartitionStatus `json:"partitions"`
 }
 

@@ -92,11 +92,11 @@ func (b *Bus) Publish(ctx context.Context, topic port.Topic, m port.Message) err
 	}
 	err := b.MessageBus.Publish(ctx, topic, m)
 	tracing.End(span, err)
-	outcome := "stored"
+	result := "stored"
 	if err != nil {
-		outcome = "failed"
+		result = "failed"
 	}
-	b.metrics.published.of([2]string{string(topic), outcome}).Inc()
+	b.metrics.published.of([2]string{string(topic), result}).Inc()
 	return err
 }
 
@@ -123,19 +123,19 @@ func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscripti
 			series.again.Inc()
 		}
 		ctx, span := work.Process(ctx, core.Trace{Parent: d.Header[traceParent], State: d.Header[traceState]})
-		outcome := "failed" // if the handler panics
+		result := "failed" // if the handler panics
 		defer func() {
 			series.inFlight.Dec()
-			b.metrics.delivered.of([3]string{string(topic), s.Group, outcome}).Inc()
+			b.metrics.delivered.of([3]string{string(topic), s.Group, result}).Inc()
 			observe(ctx, series.duration, time.Since(started))
 		}()
 		err := handle(ctx, d)
 		tracing.End(span, err)
 		switch {
 		case err == nil:
-			outcome = "done"
+			result = "done"
 		case port.IsTerminated(err):
-			outcome = "terminated"
+			result = "terminated"
 		}
 		return err
 	})

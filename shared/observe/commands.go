@@ -25,7 +25,7 @@ var _ command.Observer = (*Commands)(nil)
 
 type executed struct {
 	command *core.CommandType
-	outcome command.ResultLabel
+	result  command.ResultLabel
 }
 
 type executedSeries struct {
@@ -50,7 +50,7 @@ func newCommands(r prometheus.Registerer) *Commands {
 	return &Commands{
 		executed: newSeries(func(k executed) executedSeries {
 			category, command := k.command.Aggregate.Category, k.command.Name
-			return executedSeries{total.WithLabelValues(category, command, string(k.outcome)), duration.WithLabelValues(category, command)}
+			return executedSeries{total.WithLabelValues(category, command, string(k.result)), duration.WithLabelValues(category, command)}
 		}),
 		appended: newSeries(func(k [2]string) appendedSeries {
 			return appendedSeries{stored.WithLabelValues(k[0], k[1]), storing.WithLabelValues(k[0])}
@@ -72,8 +72,8 @@ func oneLabel(v *prometheus.CounterVec) *series[string, prometheus.Counter] {
 }
 
 // Executed implements [command.Observer].
-func (c *Commands) Executed(ctx context.Context, t *core.CommandType, outcome command.ResultLabel, took time.Duration) {
-	s := c.executed.of(executed{t, outcome})
+func (c *Commands) Executed(ctx context.Context, t *core.CommandType, result command.ResultLabel, took time.Duration) {
+	s := c.executed.of(executed{t, result})
 	s.total.Inc()
 	observe(ctx, s.duration, took)
 }
@@ -82,8 +82,8 @@ func (c *Commands) Executed(ctx context.Context, t *core.CommandType, outcome co
 func (c *Commands) Conflicted(t *core.CommandType) { c.conflicts.of(t.Aggregate.Category).Inc() }
 
 // Appended implements [command.Observer].
-func (c *Commands) Appended(ctx context.Context, category, outcome string, took time.Duration) {
-	s := c.appended.of([2]string{category, outcome})
+func (c *Commands) Appended(ctx context.Context, category, result string, took time.Duration) {
+	s := c.appended.of([2]string{category, result})
 	s.total.Inc()
 	observe(ctx, s.duration, took)
 }
@@ -104,8 +104,8 @@ func (c *Commands) Loaded(ctx context.Context, category string, source command.L
 }
 
 // Snapshots implements [command.Observer].
-func (c *Commands) Snapshots(outcome command.SnapshotResult, count int) {
-	c.snapshots.of(string(outcome)).Add(float64(count))
+func (c *Commands) Snapshots(result command.SnapshotResult, count int) {
+	c.snapshots.of(string(result)).Add(float64(count))
 }
 
 // Executor adds the number of aggregates in an executor's cache.

@@ -11,9 +11,9 @@ const (
 	lookupTimeout = 2 * time.Second
 )
 
-// cachedFor returns a function that calls look at most once per age and returns its cached value. After an error it returns
+// cachedFor returns a function that calls read at most once per age and returns the cached value. After an error it returns
 // the zero value, so that a scrape omits unknown values.
-func cachedFor[T any](age time.Duration, look func(context.Context) (T, error)) func() T {
+func cachedFor[T any](age time.Duration, read func(context.Context) (T, error)) func() T {
 	var mu sync.Mutex
 	var value T
 	var taken time.Time
@@ -25,7 +25,7 @@ func cachedFor[T any](age time.Duration, look func(context.Context) (T, error)) 
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
-		found, err := look(ctx)
+		found, err := read(ctx)
 		if err != nil {
 			var none T
 			found = none

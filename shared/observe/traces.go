@@ -1,5 +1,3 @@
-// Package observe exports traces, metrics and log lines: OpenTelemetry's exporters, Prometheus, slog. Decorators around ports
-// record them.
 package observe
 
 import (

@@ -1,13 +1,11 @@
-// Package problem describes errors to HTTP clients as problem details (RFC 9457): the types of problems, the tables that map
-// errors to them, and the function that writes them.
 package problem
 
 import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
+	"orchestrix/shared/clip"
 	"orchestrix/shared/core"
 	"orchestrix/shared/schema"
 )
@@ -42,9 +40,9 @@ type Type struct {
 	RetryAfter int    // seconds; 0: none
 }
 
-// New returns a problem of this type.
+// New returns a problem of this type. The detail is not truncated.
 func (t *Type) New(detail string) Problem {
-	return Problem{Type: typePrefix + t.Code, Title: t.Title, Status: t.Status, Code: t.Code, Detail: Truncate(detail)}
+	return Problem{Type: typePrefix + t.Code, Title: t.Title, Status: t.Status, Code: t.Code, Detail: detail}
 }
 
 // Errorf returns an error of this type.
@@ -65,13 +63,10 @@ const maxText = 500
 
 // Truncate shortens a text to 500 bytes and an ellipsis.
 func Truncate(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxText], "") + "…"
+	return clip.Text(text, maxText)
 }
 
-// Write answers a request with a problem. An error says that the problem can't be encoded; the client gets an internal
+// Write answers a request with a problem. It returns an error if the problem can't be encoded; the client gets an internal
 // error then.
 func Write(w http.ResponseWriter, t *Type, p Problem) error {
 	body, err := core.Marshal(p)
@@ -84,7 +79,7 @@ func Write(w http.ResponseWriter, t *Type, p Problem) error {
 		h.Set("Retry-After", strconv.Itoa(t.RetryAfter))
 	}
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(t.Status)
 	_, _ = w.Write(body) // an error means that the client has disconnected

@@ -15,8 +15,9 @@ import (
 type Table struct {
 	Errors   []Mapping // the first match counts
 	Rejected *Type     // of [*core.Rejection], whose code replaces the type's
-	// Operator shows the text of every error. Otherwise the client sees no text of an unknown error, and Detail instead of the
-	// error's text if the type has one.
+	Types    []*Type   // all types of the API, in the order in which its OpenAPI document describes them
+	// Operator shows the whole text of every error, and makes the code of a rejection the type of its problem. Otherwise the
+	// client sees no text of an unknown error, Detail instead of the error's text if the type has one, and at most 500 bytes.
 	Operator bool
 }
 
@@ -49,6 +50,11 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 	{port.ErrConflict, Conflict},
 	{context.DeadlineExceeded, Unavailable},
 	{context.Canceled, Unavailable},
+}, Types: []*Type{
+	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BadQuery,
+	UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
+	Conflict, PreconditionFailed, BodyTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
+	Internal, Unavailable, Overloaded, ResultsFull, NotReached,
 }}
 
 // Admin is the table of the admin API.
@@ -61,10 +67,21 @@ var Admin = Table{Rejected: ActionRejected, Operator: true, Errors: []Mapping{
 	{port.ErrConflict, Conflict},
 	{runtime.ErrOverloaded, Overloaded},
 	{port.ErrUnavailable, Unavailable},
+}, Types: []*Type{
+	BadRequest, NotFound, NoBus, BeingBuilt, NotFirst, OtherVersion, Conflict, ActionRejected, BadMessage,
+	Internal, Starting, Unavailable, Overloaded,
 }}
 
 // Find returns the problem of an error, and its type.
 func (t *Table) Find(err error) (*Type, Problem) {
+	k, p := t.find(err)
+	if !t.Operator {
+		p.Detail = Truncate(p.Detail)
+	}
+	return k, p
+}
+
+func (t *Table) find(err error) (*Type, Problem) {
 	if k, p, ok := t.findTyped(err); ok {
 		return k, p
 	}
@@ -112,6 +129,9 @@ func (t *Table) findTyped(err error) (*Type, Problem, bool) {
 		p := t.Rejected.New(rejection.Message)
 		if rejection.Code != "" {
 			p.Code = rejection.Code
+		}
+		if t.Operator {
+			p.Type = typePrefix + p.Code
 		}
 		return t.Rejected, p, true
 	case errors.As(err, &precondition):

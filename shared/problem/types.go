@@ -38,7 +38,9 @@ var (
 
 // The types of problems of the admin API alone.
 var (
+	BadLevel       = &Type{Status: 400, Code: "bad-level", Title: "Malformed log level"}
 	NotFound       = &Type{Status: 404, Code: "not-found", Title: "Not found"}
+	NoBus          = &Type{Status: 404, Code: "no-bus", Title: "No message bus"}
 	BeingBuilt     = &Type{Status: 409, Code: "being-built", Title: "Build in progress"}
 	NotFirst       = &Type{Status: 409, Code: "not-first", Title: "Lane has changed"}
 	OtherVersion   = &Type{Status: 409, Code: "other-version", Title: "Other version of the view"}

@@ -66,15 +66,13 @@ func New(registry *core.Registry) (*Schemas, error) {
 		return nil, err
 	}
 	for _, types := range []huma.Registry{s.commandTypes, s.internalTypes, s.readTypes} {
+		applyFormats(types)
 		for _, object := range types.Map() {
 			describePatterns(object)
 		}
 	}
 	for _, object := range s.readTypes.Map() {
 		answersNull(object)
-	}
-	for _, types := range []huma.Registry{s.commandTypes, s.internalTypes, s.readTypes} {
-		applyFormats(types)
 	}
 	for c, object := range s.commands {
 		s.acceptors[c] = newAcceptor(s.typesOf(c), object, nil)

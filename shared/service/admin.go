@@ -8,6 +8,7 @@ import (
 
 	"orchestrix/shared/adminapi"
 	"orchestrix/shared/observe"
+	"orchestrix/shared/problem"
 )
 
 // Admin is the admin port of a service, for operators.
@@ -30,7 +31,7 @@ func NewAdmin(level *slog.LevelVar, metrics *observe.Metrics, withProfiles bool)
 	a.Mux.HandleFunc("GET /log-level", a.getLevel)
 	a.Mux.HandleFunc("PUT /log-level", a.putLevel)
 	a.Mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		adminapi.WriteProblem(w, http.StatusNotFound, "not-found", "there is nothing at "+r.Method+" "+r.URL.Path)
+		adminapi.WriteError(w, problem.NotFound.Errorf("there is nothing at %s %s", r.Method, r.URL.Path))
 	})
 	if withProfiles {
 		a.Mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -64,7 +65,7 @@ func (a *Admin) putLevel(w http.ResponseWriter, r *http.Request) {
 		level, err = parseLevel(body.Level)
 	}
 	if err != nil {
-		adminapi.WriteProblem(w, http.StatusBadRequest, "bad-level", `the body must be {"level": "debug"}, or info, warn or error: `+err.Error())
+		adminapi.WriteError(w, problem.BadLevel.Errorf(`the body must be {"level": "debug"}, or info, warn or error: %v`, err))
 		return
 	}
 	a.level.Set(level)

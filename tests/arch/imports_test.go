@@ -68,7 +68,7 @@ var rules = []rule{
 var drivers = map[string][]string{
 	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "services", "cmd/orchestrix", "tests/bench"},
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
-	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/httpapi", "shared/adminapi"},
+	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/problem", "shared/httpapi", "shared/adminapi"},
 	"github.com/fergusstrange/":                {"shared/local"},
 	"github.com/spf13/cobra":                   {"cmd/orchestrix"},
 	"github.com/kelseyhightower/envconfig":     {"shared/service"},

@@ -17,16 +17,17 @@ import (
 
 const root = "../.."
 
-// apis are the APIs with a document, and the field of the line with the addresses that has their URL.
-var apis = map[string]string{"command": "command_url", "query": "query_url"}
+// apis maps each API with a document to the field of the line with the addresses that holds its URL.
+var apis = map[string]string{"command": "command_url", "query": "query_url", "admin": "admin_url"}
 
-// printed is what both client programs print: the balance of the new account, and the code of the problem.
-const printed = "Ada Lovelace 0.0000 EUR\nvalidation-failed\n"
+// printed is what both client programs print: the balance of the new account, the code of the problem, and a view of the
+// admin API.
+const printed = "Ada Lovelace 0.0000 EUR\nvalidation-failed\naccount-balance\n"
 
 // platform is a running "orchestrix dev", with the API documents that it serves.
 type platform struct {
 	urls map[string]string // by API
-	dir  string            // holds command.json and query.json
+	dir  string            // holds the document of each API
 }
 
 // document is the file that holds the document of an API.
@@ -126,7 +127,7 @@ func TestClients(t *testing.T) {
 
 func (p platform) lint(t *testing.T) {
 	redocly := npmProgram(t, "redocly")
-	command(t, ".", redocly, "lint", "--max-problems", "1000", p.document("command"), p.document("query"))
+	command(t, ".", redocly, "lint", "--max-problems", "1000", p.document("command"), p.document("query"), p.document("admin"))
 }
 
 // useGoClients compiles the generated clients in a module without Orchestrix, and runs a program that uses them.
@@ -140,7 +141,7 @@ func (p platform) useGoClients(t *testing.T) {
 		command(t, ".", "go", "tool", "oapi-codegen", "-package", api, "-generate", "types,client",
 			"-o", filepath.Join(dir, api, api+".go"), p.document(api))
 	}
-	if got := command(t, dir, "go", "run", ".", p.urls["command"], p.urls["query"]); got != printed {
+	if got := command(t, dir, "go", "run", ".", p.urls["command"], p.urls["query"], p.urls["admin"]); got != printed {
 		t.Errorf("the Go client printed %q, want %q", got, printed)
 	}
 }
@@ -161,7 +162,7 @@ func (p platform) useTypeScriptClients(t *testing.T) {
 		command(t, ".", generator, p.document(api), "-o", filepath.Join(dir, api+".ts"))
 	}
 	command(t, dir, compiler, "--project", ".")
-	if got := command(t, dir, "node", "client.js", p.urls["command"], p.urls["query"]); got != printed {
+	if got := command(t, dir, "node", "client.js", p.urls["command"], p.urls["query"], p.urls["admin"]); got != printed {
 		t.Errorf("the TypeScript client printed %q, want %q", got, printed)
 	}
 }

@@ -1,5 +1,5 @@
-// Command client opens an account with the generated client of the command API, and reads its balance with that of the
-// query API. Its arguments are the URLs of both.
+// Command client opens an account with the generated client of the command API, reads its balance with that of the query
+// API, and finds the view in the list of the admin API. Its arguments are the URLs of the three.
 package main
 
 import (
@@ -7,18 +7,19 @@ import (
 	"fmt"
 	"os"
 
+	"orchestrix/tests/clients/admin"
 	"orchestrix/tests/clients/command"
 	"orchestrix/tests/clients/query"
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1], os.Args[2]); err != nil {
+	if err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, commandURL, queryURL string) error {
+func run(ctx context.Context, commandURL, queryURL, adminURL string) error {
 	commands, err := command.NewClientWithResponses(commandURL)
 	if err != nil {
 		return err
@@ -55,5 +56,22 @@ func run(ctx context.Context, commandURL, queryURL string) error {
 		return fmt.Errorf("open with a bad currency: %s: %s", refused.Status(), refused.Body)
 	}
 	fmt.Println(refused.ApplicationproblemJSON422.Code)
+
+	operator, err := admin.NewClientWithResponses(adminURL)
+	if err != nil {
+		return err
+	}
+	projections, err := operator.GetProjectionsWithResponse(ctx)
+	if err != nil {
+		return err
+	}
+	if projections.JSON200 == nil {
+		return fmt.Errorf("projections: %s: %s", projections.Status(), projections.Body)
+	}
+	for _, build := range projections.JSON200.Items {
+		if build.View == "account-balance" {
+			fmt.Println(build.View)
+		}
+	}
 	return nil
 }

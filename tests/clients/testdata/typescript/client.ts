@@ -1,14 +1,16 @@
-// Opens an account with the generated types of the command API, and reads its balance with those of the query API. Its
-// arguments are the URLs of both.
+// Opens an account with the generated types of the command API, reads its balance with those of the query API, and finds
+// the view in the list of the admin API. Its arguments are the URLs of the three.
 import createClient from "openapi-fetch";
+import type { paths as AdminPaths } from "./admin.js";
 import type { paths as CommandPaths } from "./command.js";
 import type { paths as QueryPaths } from "./query.js";
 
 declare const process: { argv: string[] };
 
-const [, , commandURL = "", queryURL = ""] = process.argv;
+const [, , commandURL = "", queryURL = "", adminURL = ""] = process.argv;
 const commands = createClient<CommandPaths>({ baseUrl: commandURL });
 const queries = createClient<QueryPaths>({ baseUrl: queryURL });
+const admin = createClient<AdminPaths>({ baseUrl: adminURL });
 
 const opened = await commands.POST("/v1/commands/account/{id}/open", {
   params: { path: { id: "ada-ts" }, header: { "Idempotency-Key": "c-2" } },
@@ -34,3 +36,13 @@ const refused = await commands.POST("/v1/commands/account/{id}/open", {
   body: { owner: "Bob", currency: "euro" },
 });
 console.log(refused.error?.code);
+
+const projections = await admin.GET("/projections");
+if (!projections.data) {
+  throw new Error(`projections: ${projections.response.status}: ${projections.error.code}`);
+}
+for (const build of projections.data.items ?? []) {
+  if (build.view === "account-balance") {
+    console.log(build.view);
+  }
+}
