@@ -132,26 +132,26 @@ func libraryFiles(t *testing.T, root string) map[string]string {
 }
 
 // overlay writes an overlay of the Go command: files of the tree that are not there, by their path in it.
-func overlay(t *testing.T, root string, files map[string]string) (path string) {
+func overlay(t *testing.T, root string, files map[string]string) (written string) {
 	t.Helper()
 	dir := t.TempDir()
 	replace := map[string]string{}
-	for path, text := range files {
-		file := filepath.Join(dir, strings.ReplaceAll(path, "/", "_")+".txt")
+	for name, text := range files {
+		file := filepath.Join(dir, strings.ReplaceAll(name, "/", "_")+".txt")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		replace[filepath.Join(root, path)] = file
+		replace[filepath.Join(root, name)] = file
 	}
 	body, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
-	path = filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(path, body, 0o600); err != nil {
+	written = filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(written, body, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return written
 }
 
 // The Go of the README and of the guides is compiled in its place, without being written there, and its tests are run.
