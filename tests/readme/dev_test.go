@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"orchestrix/shared/local/localtest"
+	"orchestrix/shared/service"
 )
 
 // patience is how long a test waits for a result that must come.
@@ -24,6 +25,9 @@ const patience = 2 * time.Minute
 var tool string
 
 func TestMain(m *testing.M) {
+	if name := os.Getenv(helpOf); name != "" {
+		os.Exit(service.Main(name, configs[name], nil))
+	}
 	dir, err := os.MkdirTemp("", "orchestrix-readme-")
 	if err == nil {
 		tool = filepath.Join(dir, "orchestrix.exe")

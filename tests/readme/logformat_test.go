@@ -45,10 +45,9 @@ func storedMessage(t *testing.T, d dev, stream string, sequence uint64) string {
 	return "subject: " + m.Subject + "\n" + strings.Join(lines, "\n") + "\n\n" + string(m.Data)
 }
 
-func TestTheExampleOfTheLogFormatIsInTheLog(t *testing.T) {
-	t.Parallel()
-	needCurl(t)
-	d := startDev(t)
+// showsTheLog compares the worked example of the log format with the log of d, which is new.
+func showsTheLog(t *testing.T, d dev) {
+	t.Helper()
 	const path = "docs/log-format.md"
 	all := blocks(t, path)
 	first := slices.IndexFunc(all, block.runs)
@@ -64,10 +63,10 @@ func TestTheExampleOfTheLogFormatIsInTheLog(t *testing.T) {
 	}
 }
 
-// The reader of the document folds the balances that the view has, from a log of many accounts, transfers and partitions.
-func TestAReaderInJavaScriptFoldsTheBalances(t *testing.T) {
-	t.Parallel()
-	needCurl(t)
+// foldsTheBalances runs the reader of the document on a log of many accounts, transfers and partitions: it folds the balances
+// that the view has.
+func foldsTheBalances(t *testing.T, d dev) {
+	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("the reader in JavaScript needs %s, which is not installed here", program)
@@ -77,7 +76,6 @@ func TestAReaderInJavaScriptFoldsTheBalances(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "npm", "ci", "--prefix", dir).CombinedOutput(); err != nil {
 		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
-	d := startDev(t)
 	moveMoney(t, d)
 	out, err := exec.CommandContext(t.Context(), "node", dir+"/balances.mjs", d.NATSURL).CombinedOutput()
 	if err != nil {

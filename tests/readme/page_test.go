@@ -138,15 +138,24 @@ func needCurl(t *testing.T) {
 	}
 }
 
+// The pages share a platform: operate.md shows a new log, and the others use different aggregates.
 func TestCommandsOfTheDocuments(t *testing.T) {
 	t.Parallel()
 	needCurl(t)
+	d := startDev(t)
 	for _, path := range []string{
-		"README.md", "docs/guides/views-and-queries.md", "docs/guides/sagas.md", "docs/guides/asynchronous-commands.md",
-		"docs/guides/operate.md", "docs/guides/observe.md",
+		"docs/guides/operate.md", "README.md", "docs/guides/sagas.md", "docs/guides/asynchronous-commands.md", "docs/guides/observe.md",
 	} {
-		t.Run(filepath.Base(path), func(t *testing.T) { // one after the other: each has a platform of its own
-			runPage(t, startDev(t), path)
-		})
+		t.Run(filepath.Base(path), func(t *testing.T) { runPage(t, d, path) })
 	}
+}
+
+// The pages about the log and the views show positions in a new log of their own.
+func TestCommandsOfTheLogAndItsViews(t *testing.T) {
+	t.Parallel()
+	needCurl(t)
+	d := startDev(t)
+	t.Run("log-format.md", func(t *testing.T) { showsTheLog(t, d) })
+	t.Run("views-and-queries.md", func(t *testing.T) { runPage(t, d, "docs/guides/views-and-queries.md") })
+	t.Run("balances.mjs", func(t *testing.T) { foldsTheBalances(t, d) })
 }
