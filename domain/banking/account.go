@@ -8,7 +8,7 @@ import (
 
 // Events of an account.
 type (
-	// AccountOpened: the account exists, with a balance of zero.
+	// AccountOpened means that the account exists, with a balance of zero.
 	AccountOpened struct {
 		Owner    string `json:"owner"`
 		Currency string `json:"currency"`
@@ -26,13 +26,13 @@ type (
 		Currency string `json:"currency"`
 	}
 
-	// AccountDebited: the money of a transfer has left this account and is in flight.
+	// AccountDebited means that the money of a transfer has left this account and is in flight.
 	AccountDebited struct{ Movement }
 
-	// AccountCredited: the money of a transfer has arrived in this account.
+	// AccountCredited means that the money of a transfer has arrived in this account.
 	AccountCredited struct{ Movement }
 
-	// DebitReturned: the money of a debit is back, and later debits of the transfer are rejected.
+	// DebitReturned means that the money of a debit is back, and later debits of the transfer are rejected.
 	DebitReturned struct{ Movement }
 
 	// TransferRevoked: later debits and credits of the transfer are rejected.
@@ -40,12 +40,12 @@ type (
 		Transfer string `json:"transfer"`
 	}
 
-	// TransferSettled: the transfer has ended, and its entry is removed.
+	// TransferSettled means that the transfer has ended, and its entry is removed.
 	TransferSettled struct {
 		Transfer string `json:"transfer"`
 	}
 
-	// AccountClosed: the account accepts no further commands.
+	// AccountClosed means that the account accepts no further commands.
 	AccountClosed struct {
 		Currency string `json:"currency"`
 	}

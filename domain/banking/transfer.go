@@ -4,7 +4,7 @@ import "orchestrix/shared/es"
 
 // Events of a transfer.
 type (
-	// TransferRequested: a client has requested a transfer between two accounts.
+	// TransferRequested means that a client has requested a transfer between two accounts.
 	TransferRequested struct {
 		From     string `json:"from"`
 		To       string `json:"to"`
@@ -12,10 +12,10 @@ type (
 		Currency string `json:"currency"`
 	}
 
-	// TransferCompleted: the money has arrived.
+	// TransferCompleted means that the money has arrived.
 	TransferCompleted struct{}
 
-	// TransferFailed: the money was not moved, or was returned.
+	// TransferFailed means that the money was not moved, or was returned.
 	TransferFailed struct {
 		Reason string `json:"reason"`
 	}

@@ -4,7 +4,7 @@ import "orchestrix/shared/es"
 
 // Events of an order.
 type (
-	// OrderPlaced: a customer has placed the order.
+	// OrderPlaced means that a customer has placed the order.
 	OrderPlaced struct {
 		Sale
 		OrderedAt  string `json:"ordered_at"`
@@ -14,23 +14,23 @@ type (
 		Fulfilment Fulfilment `json:"fulfilment,omitempty"`
 	}
 
-	// OrderShipped: the order has left the warehouse.
+	// OrderShipped means that the order has left the warehouse.
 	OrderShipped struct {
 		ShippedAt string `json:"shipped_at"`
 		Carrier   string `json:"carrier"`
 	}
 
-	// OrderConfirmed: the goods of a managed order are reserved and paid.
+	// OrderConfirmed means that the goods of a managed order are reserved and paid.
 	OrderConfirmed struct{}
 
-	// OrderFulfilmentFailed: a managed order can't be fulfilled, and its reservations and its payment are undone. It repeats
+	// OrderFulfilmentFailed means that a managed order can't be fulfilled, and its reservations and its payment are undone. It repeats
 	// the sale, as OrderCancelled does.
 	OrderFulfilmentFailed struct {
 		Sale
 		Reason string `json:"reason"`
 	}
 
-	// OrderCancelled: the order will not be shipped. It repeats the sale, so that views can subtract it.
+	// OrderCancelled means that the order will not be shipped. It repeats the sale, so that views can subtract it.
 	OrderCancelled struct {
 		Sale
 		Reason string `json:"reason"`

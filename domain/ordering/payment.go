@@ -4,17 +4,17 @@ import "orchestrix/shared/es"
 
 // Events of the payment for an order.
 type (
-	// PaymentAuthorized: the money is reserved.
+	// PaymentAuthorized means that the money is reserved.
 	PaymentAuthorized struct {
 		Amount Money `json:"amount"`
 	}
 
-	// PaymentCaptured: the money was taken.
+	// PaymentCaptured means that the money was taken.
 	PaymentCaptured struct {
 		Amount Money `json:"amount"`
 	}
 
-	// PaymentRefunded: the money was returned.
+	// PaymentRefunded means that the money was returned.
 	PaymentRefunded struct {
 		Amount Money `json:"amount"`
 	}

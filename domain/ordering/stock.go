@@ -19,13 +19,13 @@ type (
 		Quantity int    `json:"quantity"`
 	}
 
-	// StockReleased: the reservation of an order has ended.
+	// StockReleased means that the reservation of an order has ended.
 	StockReleased struct {
 		Order    string `json:"order"`
 		Quantity int    `json:"quantity"`
 	}
 
-	// StockIssued: the goods of a reservation have left the warehouse.
+	// StockIssued means that the goods of a reservation have left the warehouse.
 	StockIssued struct {
 		Order    string `json:"order"`
 		Quantity int    `json:"quantity"`

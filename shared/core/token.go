@@ -9,7 +9,7 @@ const MaxTokenLength = 64
 
 // TokenPattern is the regular expression of tokens, for schemas: tenants, categories, ids, names of commands and events.
 // [CheckToken] applies the same rule.
-const TokenPattern = `^[A-Za-z0-9_-]{1,64}$`
+const TokenPattern = `^[A-Za-z0-9_-]{1,64}$` //nolint:gosec // no credentials
 
 // CheckToken returns an error that wraps [ErrBadToken] unless value matches [TokenPattern]: such a value is safe between two
 // dots of a subject, in a path, and in a key of any store. what names the value in the error.

@@ -22,7 +22,7 @@ func (b Book) lend(c Lend) ([]es.Event, error) {
 }
 
 // lent evolves: it returns the state after the event.
-func (b Book) lent(e BookLent) Book { return Book{Reader: e.Reader} }
+func (b Book) lent(e BookLent) Book { return Book(e) }
 
 var BookDecider = es.Decider[Book]{
 	Category: "book",

@@ -27,11 +27,11 @@ var DeskDecider = es.Decider[Desk]{
 type Loan struct{ Reader string }
 
 func (l Loan) lent(e BookLent, _ es.Meta) (Loan, []es.Effect) {
-	return Loan{Reader: e.Reader}, []es.Effect{es.After("overdue", 14*24*time.Hour)}
+	return Loan(e), []es.Effect{es.After("overdue", 14*24*time.Hour)}
 }
 
 func (l Loan) overdue(es.Meta) (Loan, []es.Effect) {
-	return l, []es.Effect{es.Send("main", Remind{Reader: l.Reader}), es.Complete()}
+	return l, []es.Effect{es.Send("main", Remind(l)), es.Complete()}
 }
 
 var Reminders = es.Process[Loan]{

@@ -67,5 +67,5 @@ var (
 	// ErrBadQuery: a list names an undeclared field, a value of the wrong type, or a cursor of another list.
 	ErrBadQuery = core.ErrBadQuery
 	// Delete is returned by a fold to remove the document.
-	Delete = core.Delete //nolint:staticcheck // a verb in the place of an error, like fs.SkipDir
+	Delete = core.Delete
 )

@@ -40,7 +40,7 @@ type Instance struct {
 	// Sources are the streams whose events the instance has received, with their versions; the most recent is last.
 	Sources []Source `json:"sources,omitempty"`
 
-	// Lost: the instance exists only to hold an event whose instance function failed.
+	// Lost means that the instance exists only to hold an event whose instance function failed.
 	Lost bool `json:"lost,omitempty"`
 
 	Resume Status `json:"resume,omitempty"` // the status after a retry of a parked instance
@@ -92,7 +92,7 @@ func (p *Instance) sent(id string) (SentCommand, bool) {
 	return p.Sent[i], true
 }
 
-// Reacted: an instance has reacted to a trigger. It holds the next state and the effects, which are executed only after the
+// Reacted means that an instance has reacted to a trigger. It holds the next state and the effects, which are executed only after the
 // event is recorded.
 type Reacted struct {
 	Trigger      Trigger         `json:"trigger"`
@@ -105,47 +105,47 @@ type Reacted struct {
 	Cancel       []SetDeadline   `json:"cancel,omitempty"`
 }
 
-// Parked: the reaction to a trigger failed. The instance waits for an operator.
+// Parked means that the reaction to a trigger failed. The instance waits for an operator.
 type Parked struct {
 	Trigger Trigger `json:"trigger"`
 	Error   string  `json:"error"`
 	Lost    bool    `json:"lost,omitempty"` // the trigger's instance function failed: this instance only holds the trigger
 }
 
-// TriggerHeld: a trigger is queued, because the instance is parked.
+// TriggerHeld means that a trigger is queued, because the instance is parked.
 type TriggerHeld struct {
 	Trigger Trigger `json:"trigger"`
 }
 
-// TriggerDropped: a queued trigger is skipped, because the instance has ended or is being ended.
+// TriggerDropped means that a queued trigger is skipped, because the instance has ended or is being ended.
 type TriggerDropped struct {
 	Trigger Trigger `json:"trigger"`
 }
 
-// TriggerForwarded: a lost event is sent to its instance.
+// TriggerForwarded means that a lost event is sent to its instance.
 type TriggerForwarded struct {
 	Trigger Trigger `json:"trigger"`
 	To      string  `json:"to"` // id of the instance
 }
 
-// Retried: an operator has resumed a parked instance.
+// Retried means that an operator has resumed a parked instance.
 type Retried struct {
 	Who    string `json:"who"`
 	Reason string `json:"reason,omitempty"`
 }
 
-// Completed: an instance has reached its goal.
+// Completed means that an instance has reached its goal.
 type Completed struct {
 	Cancel []SetDeadline `json:"cancel,omitempty"`
 }
 
-// Failed: an instance has not reached its goal, and has undone its steps.
+// Failed means that an instance has not reached its goal, and has undone its steps.
 type Failed struct {
 	Reason string        `json:"reason"`
 	Cancel []SetDeadline `json:"cancel,omitempty"`
 }
 
-// Cancelled: an operator has ended an instance.
+// Cancelled means that an operator has ended an instance.
 type Cancelled struct {
 	Who    string        `json:"who"`
 	Reason string        `json:"reason,omitempty"`
