@@ -83,7 +83,7 @@ func hashID(parts ...string) string {
 
 func (m *AsyncMessage) check() error {
 	if m.Type == nil { // otherwise the caller has checked the ids
-		if err := m.Command.Check(); err != nil {
+		if err := m.Check(); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ var (
 	ErrFuture = errors.New("the stream has no such version")
 )
 
-// PreconditionError: the command expected a version that the stream does not have.
+// PreconditionError is returned for a command that expected a version that the stream does not have.
 type PreconditionError struct {
 	Stream           core.Stream
 	Expected, Actual core.Version
@@ -33,7 +33,7 @@ func (e *PreconditionError) Error() string {
 	return fmt.Sprintf("%s has version %d, not %d", e.Stream, e.Actual, e.Expected)
 }
 
-// NotReachedError: a view had not reached a position when the wait for it timed out.
+// NotReachedError is returned if a view has not reached a position when the wait for it times out.
 type NotReachedError struct {
 	View            string
 	Wanted, Reached core.Position

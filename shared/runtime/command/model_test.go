@@ -120,15 +120,15 @@ func (m *machine) execute(service int, c sentCommand) error {
 		return m.execute(1-service, c) // its result is unknown: a client sends it again
 	case known && first.n != c.n:
 		if !errors.Is(err, runtime.ErrCommandReused) {
-			return fmt.Errorf("%s with another body got %+v, %v", key, result, err)
+			return fmt.Errorf("%s with another body got %+v, %v", key, result, err) //nolint:errorlint // it may be nil
 		}
 	case known:
 		if err != nil || result.Version != first.version {
-			return fmt.Errorf("%s repeated got %+v, %v, not version %d", key, result, err, first.version)
+			return fmt.Errorf("%s repeated got %+v, %v, not version %d", key, result, err, first.version) //nolint:errorlint // it may be nil
 		}
 	case total < 0:
 		if !errors.As(err, &no) {
-			return fmt.Errorf("%+v at a total of %d got %+v, %v", c, m.model.totals[c.stream], result, err)
+			return fmt.Errorf("%+v at a total of %d got %+v, %v", c, m.model.totals[c.stream], result, err) //nolint:errorlint // it may be nil
 		}
 	default:
 		if err != nil || result.Version != m.model.versions[c.stream]+1 {

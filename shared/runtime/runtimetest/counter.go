@@ -18,12 +18,14 @@ type Counter struct {
 	Total int `json:"total"`
 }
 
-// The commands and the event of a counter.
-type (
-	Add     struct{ N int }
-	Stumble struct{} // its decide function panics
-	Added   struct{ N int }
-)
+// Add is a command.
+type Add struct{ N int }
+
+// Stumble is a command whose decide function panics.
+type Stumble struct{}
+
+// Added is the event of a counter.
+type Added struct{ N int }
 
 func (c Counter) add(cmd Add) ([]core.Event, error) {
 	if c.Total+cmd.N < 0 {

@@ -22,6 +22,7 @@ import (
 	"orchestrix/shared/runtime/projection"
 )
 
+// The durations of tests.
 const (
 	Patience = 30 * time.Second       // of tests that wait for a condition
 	ShortTTL = 400 * time.Millisecond // of leases
