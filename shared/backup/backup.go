@@ -12,7 +12,7 @@ import (
 	"orchestrix/shared/port"
 )
 
-// ErrOtherLog: the directory holds a backup of another log.
+// ErrOtherLog means that the directory holds a backup of another log.
 var ErrOtherLog = errors.New("the directory holds a backup of another log")
 
 // Report is the result of a backup or a restore.

@@ -54,7 +54,7 @@ const (
 	format       = 1
 )
 
-// ErrNoBackup: a directory holds no backup.
+// ErrNoBackup means that a directory holds no backup.
 var ErrNoBackup = errors.New("no backup")
 
 // ReadManifest reads the manifest in a directory. It returns [ErrNoBackup].

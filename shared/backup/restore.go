@@ -14,7 +14,7 @@ import (
 	"orchestrix/shared/retry"
 )
 
-// ErrNotEmpty: the log already holds commits.
+// ErrNotEmpty means that the log already holds commits.
 var ErrNotEmpty = errors.New("the log is not empty")
 
 // RestoreOptions are the settings of a restore.

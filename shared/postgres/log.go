@@ -44,7 +44,7 @@ type Log struct {
 
 var _ port.Log = (*Log)(nil)
 
-// ErrPartitions: the log has another number of partitions than configured.
+// ErrPartitions means that the log has another number of partitions than configured.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
 // OpenLog opens the log of a migrated database, and creates it where there is none. Several services may do so

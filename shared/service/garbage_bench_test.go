@@ -10,7 +10,7 @@ import (
 // node is an object of the live heap with a pointer that the collector follows.
 type node struct {
 	next *node
-	data [120]byte
+	_    [120]byte
 }
 
 func liveHeap(bytes int) (first *node) {

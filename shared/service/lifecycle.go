@@ -15,7 +15,7 @@ type Part struct {
 	Run  func(ctx context.Context) error
 }
 
-// ErrDrainTimeout: a part did not stop within the shutdown timeout.
+// ErrDrainTimeout means that a part did not stop within the shutdown timeout.
 var ErrDrainTimeout = errors.New("did not stop in time")
 
 // Run runs the parts until ctx ends or one of them returns, and then stops them in reverse order: it
