@@ -14,13 +14,13 @@ type (
 		Currency string `json:"currency"`
 	}
 
-	// MoneyDeposited: money was paid in from outside of the bank.
+	// MoneyDeposited records that money was paid in from outside of the bank.
 	MoneyDeposited struct {
 		Amount   Money  `json:"amount"`
 		Currency string `json:"currency"`
 	}
 
-	// MoneyWithdrawn: money was paid out of the bank.
+	// MoneyWithdrawn records that money was paid out of the bank.
 	MoneyWithdrawn struct {
 		Amount   Money  `json:"amount"`
 		Currency string `json:"currency"`
@@ -35,7 +35,7 @@ type (
 	// DebitReturned means that the money of a debit is back, and later debits of the transfer are rejected.
 	DebitReturned struct{ Movement }
 
-	// TransferRevoked: later debits and credits of the transfer are rejected.
+	// TransferRevoked means that later debits and credits of the transfer are rejected.
 	TransferRevoked struct {
 		Transfer string `json:"transfer"`
 	}

@@ -19,7 +19,7 @@ type (
 		Amount Money `json:"amount"`
 	}
 
-	// PaymentVoided: no money was taken, and none will be.
+	// PaymentVoided means that no money was taken, and none will be.
 	PaymentVoided struct{}
 )
 

@@ -8,12 +8,12 @@ import (
 
 // Events of the stock of a product.
 type (
-	// StockReceived: goods have arrived in the warehouse.
+	// StockReceived records that goods have arrived in the warehouse.
 	StockReceived struct {
 		Quantity int `json:"quantity"`
 	}
 
-	// StockReserved: goods are reserved for an order.
+	// StockReserved records that goods are reserved for an order.
 	StockReserved struct {
 		Order    string `json:"order"`
 		Quantity int    `json:"quantity"`

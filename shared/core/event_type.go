@@ -38,7 +38,7 @@ func nameTaken(e *EventType, name string, other *EventType) error {
 	switch {
 	case e == other:
 		return fmt.Errorf("event %s was formerly called %s: it has this name already", e.Name, name)
-	case name == e.Name && name == other.Name:
+	case e.Name == other.Name:
 		return fmt.Errorf("event %s of type %v: the kind is registered twice, already by decider %q", name, e.Type, other.Aggregate.Category)
 	case name == e.Name:
 		return fmt.Errorf("event %s of decider %q: event %s was formerly called so", name, e.Aggregate.Category, other.Name)

@@ -132,7 +132,7 @@ func (m *machine) execute(service int, c sentCommand) error {
 		}
 	default:
 		if err != nil || result.Version != m.model.versions[c.stream]+1 {
-			return fmt.Errorf("%+v at version %d got %+v, %v", c, m.model.versions[c.stream], result, err)
+			return fmt.Errorf("%+v at version %d got %+v, %v", c, m.model.versions[c.stream], result, err) //nolint:errorlint // it may be nil
 		}
 		m.model.totals[c.stream] = total
 		m.model.versions[c.stream]++
