@@ -100,12 +100,12 @@ func decide(t testing.TB, order *core.Aggregate, states map[string]any, line com
 	if !ok {
 		t.Fatalf("order %s: there is no command %q", line.ID, line.Command)
 	}
-	if errs := validate(t, commandType.Type, line.Data); len(errs) > 0 {
-		t.Fatalf("order %s: %s is refused: %v", line.ID, line.Command, errs)
-	}
 	command, err := commandType.Decode(line.Data)
 	if err != nil {
 		t.Fatalf("order %s: %v", line.ID, err)
+	}
+	if errs := validate(t, command, line.Data); len(errs) > 0 {
+		t.Fatalf("order %s: %s is refused: %v", line.ID, line.Command, errs)
 	}
 	state, known := states[line.ID]
 	if !known {
