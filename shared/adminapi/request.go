@@ -3,8 +3,8 @@ package adminapi
 import (
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,32 +13,21 @@ import (
 	"orchestrix/shared/problem"
 )
 
-// checkParameters rejects a query that is malformed or has parameters that the route does not have, and texts that no store
-// takes, in the query and in the path.
-func checkParameters(ctx huma.Context) error {
-	target, op := ctx.URL(), ctx.Operation()
-	values, err := url.ParseQuery(target.RawQuery)
+// readQuery rejects a query that is malformed or has values that no store takes. It ignores parameters that the route does not
+// have.
+func readQuery(r *http.Request) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return problem.BadRequest.Errorf("the query can't be read: %v", err)
 	}
 	for name, texts := range values {
 		for _, text := range texts {
-			if !core.IsText(name) || !core.IsText(text) {
+			if !core.IsText(text) {
 				return problem.BadRequest.Errorf("%q is not valid UTF-8 or contains U+0000", name)
 			}
 		}
-		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
-			return problem.BadRequest.Errorf("there is no parameter %q", name)
-		}
-		if len(texts) > 1 {
-			return problem.BadRequest.Errorf("%q is given more than once", name)
-		}
 	}
-	for _, p := range op.Parameters {
-		if p.In == "path" && !core.IsText(ctx.Param(p.Name)) {
-			return problem.BadRequest.Errorf("%q in the path is not valid UTF-8 or contains U+0000", p.Name)
-		}
-	}
+	r.URL.RawQuery = values.Encode() // huma takes the value of "?limit" for "true", that of "?limit=" for empty
 	return nil
 }
 
@@ -90,7 +79,7 @@ const (
 	maxLimit     = 1000
 )
 
-// Limit is the maximum number of entries of a list.
+// Limit is the maximum number of items of a list.
 type Limit string
 
 // Schema implements [huma.SchemaProvider].
@@ -110,7 +99,7 @@ func (l Limit) number() (int, error) {
 	return n, nil
 }
 
-// Number is the number of an entry: in a path, or of the entry before the first one of a list.
+// Number is the number of an item: in a path, or of the item before the first one of a list.
 type Number string
 
 // Schema implements [huma.SchemaProvider].

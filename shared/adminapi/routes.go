@@ -93,14 +93,14 @@ func operationID(method, path string) string {
 	return strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(path)
 }
 
-// checkRequest answers 503 before the service has started, and 400 to requests that no handler accepts.
+// checkRequest answers 503 before the service has started, and 400 to queries that no handler accepts.
 func (r *Routes[T]) checkRequest(ctx huma.Context, next func(huma.Context)) {
-	_, w := humago.Unwrap(ctx)
+	request, w := humago.Unwrap(ctx)
 	if r.running.Load() == nil {
 		WriteError(w, problem.Starting.Errorf("%s", r.starting))
 		return
 	}
-	if err := checkParameters(ctx); err != nil {
+	if err := readQuery(request); err != nil {
 		WriteError(w, err)
 		return
 	}
