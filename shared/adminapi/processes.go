@@ -28,9 +28,9 @@ func (a *API) Processes(registry *core.Registry) *Routes[Processes] {
 	r := &Routes[Processes]{api: a, starting: "the processes have not started yet"}
 	h := processAPI{registry: registry}
 	get(r, "processes", "/processes", "List process instances, last changed first", h.list)
-	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show)
-	post(r, "processes", "/processes/{process}/{id}/retry", "Retry the trigger that a parked instance failed on", h.retry)
-	post(r, "processes", "/processes/{process}/{id}/cancel", "End an instance early; a saga compensates", h.cancel)
+	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show, problem.BadName)
+	post(r, "processes", "/processes/{process}/{id}/retry", "Retry the trigger that a parked instance failed on", h.retry, problem.BadName)
+	post(r, "processes", "/processes/{process}/{id}/cancel", "End an instance early; a saga compensates", h.cancel, problem.BadName)
 	get(r, "processes", "/processes/partitions", "Show the progress of the process services through the log", h.partitions)
 	return r
 }

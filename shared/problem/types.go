@@ -45,6 +45,6 @@ var (
 	NotFirst       = &Type{Status: 409, Code: "not-first", Title: "Lane has changed"}
 	OtherVersion   = &Type{Status: 409, Code: "other-version", Title: "Other version of the view"}
 	ActionRejected = &Type{Status: 409, Code: "rejected", Title: "Action rejected"}
-	BadMessage     = &Type{Status: 422, Code: "bad-token", Title: "Malformed message"} // the bus does not accept it again
+	BadName        = &Type{Status: 422, Code: "bad-token", Title: "Malformed name or id"} // in a request, or in a message to publish again
 	Starting       = &Type{Status: 503, Code: "starting", Title: "Service starting"}
 )
