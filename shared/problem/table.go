@@ -52,7 +52,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 	{context.Canceled, Unavailable},
 }, Types: []*Type{
 	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BadQuery,
-	UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
+	InternalCommand, UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
 	Conflict, PreconditionFailed, BodyTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
 	Internal, Unavailable, Overloaded, ResultsFull, NotReached,
 }}
