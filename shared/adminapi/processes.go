@@ -64,18 +64,18 @@ type ProcessPartitions struct {
 	Items []PartitionStatus `json:"items"`
 }
 
-// ProcessPage are the parameters of a list of instances.
-type ProcessPage struct {
-	Status  string `query:"status" doc:"Only those of this status."`
-	Process string `query:"process" doc:"Only those of this process."`
-	Cursor  string `query:"cursor" doc:"The next_cursor of the page before."`
-	Limit   Limit  `query:"limit" doc:"The maximum number of entries."`
+// processPage are the parameters of a list of instances.
+type processPage struct {
+	Status  string     `query:"status" doc:"Only those of this status."`
+	Process string     `query:"process" doc:"Only those of this process."`
+	Cursor  string     `query:"cursor" doc:"The next_cursor of the page before."`
+	Limit   limitParam `query:"limit" doc:"The maximum number of items."`
 }
 
 // processAPI holds the handlers of process instances.
 type processAPI struct{ registry *core.Registry }
 
-func (h processAPI) list(ctx context.Context, p *Processes, in *ProcessPage) (ProcessList, error) {
+func (h processAPI) list(ctx context.Context, p *Processes, in *processPage) (ProcessList, error) {
 	list := ProcessList{Items: []processes.Document{}}
 	if len(h.registry.Processes()) == 0 {
 		return list, nil
@@ -153,7 +153,7 @@ func newestEvents(ctx context.Context, log port.Reader, stream core.Stream) ([]c
 // processAction is a request that changes an instance.
 type processAction struct {
 	ProcessPath
-	ActionBody
+	actionBody
 }
 
 func (processAPI) retry(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {

@@ -43,14 +43,14 @@ const (
 	maxActionText = 1000     // bytes
 )
 
-// ActionBody reads the [ActionRequest] of a route.
-type ActionBody struct {
+// actionBody reads the [ActionRequest] of a route.
+type actionBody struct {
 	request ActionRequest
 	err     error
 }
 
 // Resolve implements [huma.Resolver]. The error waits until the handler has checked the path.
-func (b *ActionBody) Resolve(ctx huma.Context) []error {
+func (b *actionBody) Resolve(ctx huma.Context) []error {
 	decoder := json.NewDecoder(io.LimitReader(ctx.BodyReader(), maxActionBody))
 	decoder.DisallowUnknownFields()
 	b.err = decoder.Decode(&b.request)
@@ -58,7 +58,7 @@ func (b *ActionBody) Resolve(ctx huma.Context) []error {
 }
 
 // action returns what is recorded of the request.
-func (b *ActionBody) action(did string, needsReason bool) (core.Action, error) {
+func (b *actionBody) action(did string, needsReason bool) (core.Action, error) {
 	switch r := b.request; {
 	case b.err != nil:
 		return core.Action{}, problem.BadRequest.Errorf(`the body must be JSON such as {"who": "ada", "reason": "…"}: %v`, b.err)
@@ -79,16 +79,16 @@ const (
 	maxLimit     = 1000
 )
 
-// Limit is the maximum number of items of a list.
-type Limit string
+// limitParam is the maximum number of items of a list.
+type limitParam string
 
 // Schema implements [huma.SchemaProvider].
-func (Limit) Schema(huma.Registry) *huma.Schema {
+func (limitParam) Schema(huma.Registry) *huma.Schema {
 	least, most := 1.0, float64(maxLimit)
 	return &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Default: defaultLimit}
 }
 
-func (l Limit) number() (int, error) {
+func (l limitParam) number() (int, error) {
 	if l == "" {
 		return defaultLimit, nil
 	}
@@ -99,10 +99,10 @@ func (l Limit) number() (int, error) {
 	return n, nil
 }
 
-// Number is the number of an item: in a path, or of the item before the first one of a list.
-type Number string
+// numberParam is the number of an item: in a path, or of the item before the first one of a list.
+type numberParam string
 
 // Schema implements [huma.SchemaProvider].
-func (Number) Schema(huma.Registry) *huma.Schema {
+func (numberParam) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
 }

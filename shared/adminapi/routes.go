@@ -35,7 +35,7 @@ func get[T, I, O any](r *Routes[T], tag, path, summary string, handle handler[T,
 	addRoute(r, huma.Operation{Method: http.MethodGet, Path: path, Tags: []string{tag}, Summary: summary}, handle, failures)
 }
 
-// post adds a route that changes something. I embeds [ActionBody], which reads the body instead of huma.
+// post adds a route that changes something. I embeds [actionBody], which reads the body instead of huma.
 func post[T, I, O any](r *Routes[T], tag, path, summary string, handle handler[T, I, O], failures ...*problem.Type) {
 	addRoute(r, huma.Operation{Method: http.MethodPost, Path: path, Tags: []string{tag}, Summary: summary}, handle, append(failures, problem.Conflict))
 	body := jsonContent[ActionRequest](r.api)
