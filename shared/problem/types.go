@@ -22,7 +22,7 @@ var (
 		Detail: "other commands changed the stream during every attempt; send the command again under the same Idempotency-Key", RetryAfter: 1}
 	PreconditionFailed = &Type{Status: 412, Code: "precondition-failed", Title: "Precondition failed"}
 	BodyTooLarge       = &Type{Status: 413, Code: "too-large", Title: "Request body too large"}
-	CommitTooLarge     = &Type{Status: 413, Code: "too-large", Title: "Commit too large", Detail: "the events of the command exceed the maximum size of one log entry"}
+	CommitTooLarge     = &Type{Status: 413, Code: "too-large", Title: "Commit too large", Detail: "the events of the command exceed the maximum size of one commit"}
 	NotJSON            = &Type{Status: 415, Code: "unsupported-media-type", Title: "Unsupported media type"}
 	ValidationFailed   = &Type{Status: 422, Code: "validation-failed", Title: "Validation failed"}
 	Rejected           = &Type{Status: 422, Code: "rejected", Title: "Command rejected"}
