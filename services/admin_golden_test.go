@@ -138,7 +138,7 @@ func TestGoldenAdminBeforeTheServicesHaveStarted(t *testing.T) {
 	for _, port := range []struct {
 		admin  *service.Admin
 		target string
-	}{{s.command, "/dead-letters"}, {s.projection, "/projections"}, {s.process, "/processes"}} {
+	}{{s.command, "/dead-letters"}, {s.command, "/deadlines"}, {s.projection, "/projections"}, {s.process, "/processes"}} {
 		s.await("routes", func() bool {
 			return s.ask(port.admin, http.MethodGet, port.target, "").Code == http.StatusServiceUnavailable
 		})
@@ -195,8 +195,9 @@ func (t *transcript) goldenEmpty() {
 	t.get(t.command, "/dead-letters", "/deadlines", "/projections")
 	t.awaitText(t.process, "/processes", "items")
 	t.get(t.process, "/processes", "/parked")
-	t.get(t.projection, "/projections?view=tallies", "/parked?limit=1&limit=2", "/parked?%ff=x", "/parked/%ff")
-	t.get(t.command, "/dead-letters?view=x", "/dead-letters/%00", "/deadlines?view=x", "/deadlines?limit=1&limit=1")
+	t.get(t.projection, "/parked?limit=1&limit=2", "/parked?%ff=x", "/parked/%ff",
+		"/parked?limit", "/parked?view&limit=1", "/parked?limit=1;view=tallies")
+	t.get(t.command, "/dead-letters?view=x", "/dead-letters/%00", "/deadlines?view=x", "/deadlines?limit=1&limit=1", "/dead-letters?limit&after")
 	t.post(t.projection, "/projections/%00/pause", ada)
 	t.post(t.projection, "/parked/retry?view=tallies&grup=x", ada)
 	t.record(t.projection, http.MethodPut, "/parked", ada)
@@ -205,7 +206,7 @@ func (t *transcript) goldenEmpty() {
 }
 
 func (t *transcript) goldenProjections() {
-	t.get(t.projection, "/projections", "/projections?%zz", "/projections?a=%00")
+	t.get(t.projection, "/projections", "/projections?view=tallies", "/projections?%zz", "/projections?a=%00")
 	t.post(t.projection, "/projections/tallies/pause", badActions...)
 	for _, action := range []string{"cancel", "pause", "resume", "drop-old", "rebuild"} {
 		t.post(t.projection, "/projections/tallies/"+action, ada)

@@ -13,6 +13,7 @@ import (
 	"orchestrix/shared/observe"
 	"orchestrix/shared/port"
 	"orchestrix/shared/postgres"
+	"orchestrix/shared/retry"
 	"orchestrix/shared/service"
 )
 
@@ -213,7 +214,7 @@ func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
 // unlessUnavailable marks all errors but [port.ErrUnavailable] as permanent, so that they are not retried.
 func unlessUnavailable(err error) error {
 	if err != nil && !errors.Is(err, port.ErrUnavailable) {
-		return service.Permanent(err)
+		return retry.Permanent(err)
 	}
 	return err
 }

@@ -21,9 +21,9 @@ func (a *API) Bus(logger *slog.Logger) *Routes[Bus] {
 	d := deadLetters{logger: logger}
 	get(r, "dead-letters", "/dead-letters", "List dead letters, oldest first", withBus(d.list), problem.NoBus)
 	get(r, "dead-letters", "/dead-letters/{number}", "Show a dead letter with its headers and data", withBus(d.show))
-	post(r, "dead-letters", "/dead-letters/{number}/retry", "Publish a dead letter again", withBus(d.retry), problem.BadMessage)
+	post(r, "dead-letters", "/dead-letters/{number}/retry", "Publish a dead letter again", withBus(d.retry), problem.BadName)
 	post(r, "dead-letters", "/dead-letters/{number}/drop", "Remove a dead letter permanently", withBus(d.drop))
-	post(r, "dead-letters", "/dead-letters/retry", "Publish all dead letters of a topic or a group again, in order", withBus(d.retryAll), problem.NoBus, problem.BadMessage)
+	post(r, "dead-letters", "/dead-letters/retry", "Publish all dead letters of a topic or a group again, in order", withBus(d.retryAll), problem.NoBus, problem.BadName)
 	get(r, "deadlines", "/deadlines", "List pending deadlines, soonest first", listDeadlines, problem.NotFound)
 	return r
 }

@@ -51,10 +51,10 @@ type DeadLettersAnswer struct {
 
 // DeadLetterFilter are the parameters that select dead letters.
 type DeadLetterFilter struct {
-	Topic string `query:"topic" doc:"Only those of this topic."`
-	Group string `query:"group" doc:"Only those of this group of workers."`
-	After Number `query:"after" doc:"Only those with a greater number."`
-	Limit Limit  `query:"limit" doc:"The maximum number of entries."`
+	Topic string      `query:"topic" doc:"Only those of this topic."`
+	Group string      `query:"group" doc:"Only those of this group of workers."`
+	After numberParam `query:"after" doc:"Only those with a greater number."`
+	Limit limitParam  `query:"limit" doc:"The maximum number of items."`
 }
 
 func (f *DeadLetterFilter) query() (port.DeadLetterQuery, error) {
@@ -81,7 +81,7 @@ func (f *DeadLetterFilter) query() (port.DeadLetterQuery, error) {
 
 // DeadLetterPath is the path of a dead letter.
 type DeadLetterPath struct {
-	Number Number `path:"number" doc:"Of the dead letter."`
+	Number numberParam `path:"number" doc:"Of the dead letter."`
 }
 
 func (p *DeadLetterPath) number() (uint64, error) {
@@ -129,7 +129,7 @@ func (deadLetters) show(ctx context.Context, b *Bus, in *DeadLetterPath) (DeadLe
 // deadLetterAction is a request that changes one dead letter.
 type deadLetterAction struct {
 	DeadLetterPath
-	ActionBody
+	actionBody
 }
 
 func (h deadLetters) retry(ctx context.Context, b *Bus, in *deadLetterAction) (DeadLettersAnswer, error) {
@@ -165,7 +165,7 @@ func (h deadLetters) act(
 // deadLettersAction is a request that changes several dead letters.
 type deadLettersAction struct {
 	DeadLetterFilter
-	ActionBody
+	actionBody
 }
 
 // retryAll retries the dead letters of a topic or a group, in order. Those that fail again meanwhile are not among them.

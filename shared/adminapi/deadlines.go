@@ -22,14 +22,14 @@ type DeadlineItem struct {
 	Setting  string    `json:"setting" doc:"The id of this setting of the deadline."`
 }
 
-// DeadlineFilter are the parameters that select deadlines.
-type DeadlineFilter struct {
-	Category string `query:"category" doc:"Only those of instances of this category."`
-	ID       string `query:"id" doc:"Only those of instances of this id."`
-	Limit    Limit  `query:"limit" doc:"The maximum number of entries."`
+// deadlineFilter are the parameters that select deadlines.
+type deadlineFilter struct {
+	Category string     `query:"category" doc:"Only those of instances of this category."`
+	ID       string     `query:"id" doc:"Only those of instances of this id."`
+	Limit    limitParam `query:"limit" doc:"The maximum number of items."`
 }
 
-func listDeadlines(ctx context.Context, b *Bus, in *DeadlineFilter) (DeadlineList, error) {
+func listDeadlines(ctx context.Context, b *Bus, in *deadlineFilter) (DeadlineList, error) {
 	if b.Deadlines == nil { // the log is in Postgres, where the route does not exist
 		return DeadlineList{}, problem.NotFound.Errorf("there is nothing at GET /deadlines")
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ type document struct {
 	OpenAPI string
 	Paths   map[string]map[string]struct {
 		OperationID string
-		Parameters  []struct{ Name, In string }
+		Parameters  []parameter
 		RequestBody struct {
 			Content map[string]any
 		}
@@ -30,10 +31,14 @@ type document struct {
 	}
 }
 
+type parameter struct{ Name, In string }
+
 type response struct {
 	Ref     string `json:"$ref"`
 	Content map[string]struct{ Schema map[string]any }
 }
+
+var pathParameter = regexp.MustCompile(`\{\w+\}`)
 
 func TestTheDocumentDescribesEveryRoute(t *testing.T) {
 	t.Parallel()
@@ -68,6 +73,11 @@ func TestTheDocumentDescribesEveryRoute(t *testing.T) {
 			ids = append(ids, op.OperationID)
 			if method == "post" && op.RequestBody.Content["application/json"] == nil {
 				t.Errorf("%s %s has no body", method, path)
+			}
+			for _, name := range pathParameter.FindAllString(path, -1) {
+				if !slices.Contains(op.Parameters, parameter{strings.Trim(name, "{}"), "path"}) {
+					t.Errorf("%s %s does not describe %s", method, path, name)
+				}
 			}
 			if op.Responses["200"].Content["application/json"].Schema["$ref"] == nil {
 				t.Errorf("%s %s: the answer is %v", method, path, op.Responses["200"])

@@ -73,14 +73,14 @@ type ParkedFilter struct {
 	Group string `query:"group" doc:"Only those of this failure group."`
 }
 
-// ParkedPage are the parameters of a list of parked events.
-type ParkedPage struct {
+// parkedPage are the parameters of a list of parked events.
+type parkedPage struct {
 	ParkedFilter
-	After Number `query:"after" doc:"Only those with a greater id."`
-	Limit Limit  `query:"limit" doc:"The maximum number of entries."`
+	After numberParam `query:"after" doc:"Only those with a greater id."`
+	Limit limitParam  `query:"limit" doc:"The maximum number of items."`
 }
 
-func listParked(ctx context.Context, p *Projections, in *ParkedPage) (ParkedList, error) {
+func listParked(ctx context.Context, p *Projections, in *parkedPage) (ParkedList, error) {
 	list := ParkedList{Items: []ParkedItem{}}
 	limit, err := in.Limit.number()
 	if err != nil {
@@ -101,7 +101,7 @@ func listParked(ctx context.Context, p *Projections, in *ParkedPage) (ParkedList
 
 // ParkedPath is the path of a parked event.
 type ParkedPath struct {
-	ID Number `path:"id" doc:"Of the parked event."`
+	ID numberParam `path:"id" doc:"Of the parked event."`
 }
 
 func (p *ParkedPath) id() (int64, error) {
@@ -142,7 +142,7 @@ func loadEvent(ctx context.Context, feed port.Feed, p port.Parked) (json.RawMess
 // parkedAction is a request that changes one parked event.
 type parkedAction struct {
 	ParkedPath
-	ActionBody
+	actionBody
 }
 
 func retryParked(ctx context.Context, p *Projections, in *parkedAction) (RetryAnswer, error) {
@@ -172,7 +172,7 @@ func actOnParked(
 // parkedGroupAction is a request that changes the parked events of a group or a view.
 type parkedGroupAction struct {
 	ParkedFilter
-	ActionBody
+	actionBody
 }
 
 // retryParkedGroup retries every failed event of a group, or of a view.

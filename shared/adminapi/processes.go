@@ -28,9 +28,9 @@ func (a *API) Processes(registry *core.Registry) *Routes[Processes] {
 	r := &Routes[Processes]{api: a, starting: "the processes have not started yet"}
 	h := processAPI{registry: registry}
 	get(r, "processes", "/processes", "List process instances, last changed first", h.list)
-	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show)
-	post(r, "processes", "/processes/{process}/{id}/retry", "Retry the trigger that a parked instance failed on", h.retry)
-	post(r, "processes", "/processes/{process}/{id}/cancel", "End an instance early; a saga compensates", h.cancel)
+	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show, problem.BadName)
+	post(r, "processes", "/processes/{process}/{id}/retry", "Retry the trigger that a parked instance failed on", h.retry, problem.BadName)
+	post(r, "processes", "/processes/{process}/{id}/cancel", "End an instance early; a saga compensates", h.cancel, problem.BadName)
 	get(r, "processes", "/processes/partitions", "Show the progress of the process services through the log", h.partitions)
 	return r
 }
@@ -64,18 +64,18 @@ type ProcessPartitions struct {
 	Items []PartitionStatus `json:"items"`
 }
 
-// ProcessPage are the parameters of a list of instances.
-type ProcessPage struct {
-	Status  string `query:"status" doc:"Only those of this status."`
-	Process string `query:"process" doc:"Only those of this process."`
-	Cursor  string `query:"cursor" doc:"The next_cursor of the page before."`
-	Limit   Limit  `query:"limit" doc:"The maximum number of entries."`
+// processPage are the parameters of a list of instances.
+type processPage struct {
+	Status  string     `query:"status" doc:"Only those of this status."`
+	Process string     `query:"process" doc:"Only those of this process."`
+	Cursor  string     `query:"cursor" doc:"The next_cursor of the page before."`
+	Limit   limitParam `query:"limit" doc:"The maximum number of items."`
 }
 
 // processAPI holds the handlers of process instances.
 type processAPI struct{ registry *core.Registry }
 
-func (h processAPI) list(ctx context.Context, p *Processes, in *ProcessPage) (ProcessList, error) {
+func (h processAPI) list(ctx context.Context, p *Processes, in *processPage) (ProcessList, error) {
 	list := ProcessList{Items: []processes.Document{}}
 	if len(h.registry.Processes()) == 0 {
 		return list, nil
@@ -153,7 +153,7 @@ func newestEvents(ctx context.Context, log port.Reader, stream core.Stream) ([]c
 // processAction is a request that changes an instance.
 type processAction struct {
 	ProcessPath
-	ActionBody
+	actionBody
 }
 
 func (processAPI) retry(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {

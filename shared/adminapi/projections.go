@@ -71,21 +71,16 @@ type ActionItem struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// ViewPath is the path of a view.
-type ViewPath struct {
-	View string `path:"view" doc:"The name of the view."`
-}
-
 // viewAction is a request that changes a view.
 type viewAction struct {
-	ViewPath
-	ActionBody
+	View string `path:"view" doc:"The name of the view."`
+	actionBody
 }
 
-// ActionPage are the parameters of a list of actions.
-type ActionPage struct {
-	View  string `query:"view" doc:"Only the actions on this view."`
-	Limit Limit  `query:"limit" doc:"The maximum number of entries."`
+// actionPage are the parameters of a list of actions.
+type actionPage struct {
+	View  string     `query:"view" doc:"Only the actions on this view."`
+	Limit limitParam `query:"limit" doc:"The maximum number of items."`
 }
 
 // projectionAPI holds the handlers of views.
@@ -159,7 +154,7 @@ func (h projectionAPI) dropOld(ctx context.Context, p *Projections, in *viewActi
 	return answer, err
 }
 
-func listActions(ctx context.Context, p *Projections, in *ActionPage) (ActionList, error) {
+func listActions(ctx context.Context, p *Projections, in *actionPage) (ActionList, error) {
 	list := ActionList{Items: []ActionItem{}}
 	limit, err := in.Limit.number()
 	if err != nil {

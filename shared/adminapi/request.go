@@ -3,8 +3,8 @@ package adminapi
 import (
 	"encoding/json"
 	"io"
+	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,32 +13,21 @@ import (
 	"orchestrix/shared/problem"
 )
 
-// checkParameters rejects a query that is malformed or has parameters that the route does not have, and texts that no store
-// takes, in the query and in the path.
-func checkParameters(ctx huma.Context) error {
-	target, op := ctx.URL(), ctx.Operation()
-	values, err := url.ParseQuery(target.RawQuery)
+// readQuery rejects a query that is malformed or has values that no store takes. It ignores parameters that the route does not
+// have.
+func readQuery(r *http.Request) error {
+	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return problem.BadRequest.Errorf("the query can't be read: %v", err)
 	}
 	for name, texts := range values {
 		for _, text := range texts {
-			if !core.IsText(name) || !core.IsText(text) {
+			if !core.IsText(text) {
 				return problem.BadRequest.Errorf("%q is not valid UTF-8 or contains U+0000", name)
 			}
 		}
-		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
-			return problem.BadRequest.Errorf("there is no parameter %q", name)
-		}
-		if len(texts) > 1 {
-			return problem.BadRequest.Errorf("%q is given more than once", name)
-		}
 	}
-	for _, p := range op.Parameters {
-		if p.In == "path" && !core.IsText(ctx.Param(p.Name)) {
-			return problem.BadRequest.Errorf("%q in the path is not valid UTF-8 or contains U+0000", p.Name)
-		}
-	}
+	r.URL.RawQuery = values.Encode() // huma takes the value of "?limit" for "true", that of "?limit=" for empty
 	return nil
 }
 
@@ -54,14 +43,14 @@ const (
 	maxActionText = 1000     // bytes
 )
 
-// ActionBody reads the [ActionRequest] of a route.
-type ActionBody struct {
+// actionBody reads the [ActionRequest] of a route.
+type actionBody struct {
 	request ActionRequest
 	err     error
 }
 
 // Resolve implements [huma.Resolver]. The error waits until the handler has checked the path.
-func (b *ActionBody) Resolve(ctx huma.Context) []error {
+func (b *actionBody) Resolve(ctx huma.Context) []error {
 	decoder := json.NewDecoder(io.LimitReader(ctx.BodyReader(), maxActionBody))
 	decoder.DisallowUnknownFields()
 	b.err = decoder.Decode(&b.request)
@@ -69,7 +58,7 @@ func (b *ActionBody) Resolve(ctx huma.Context) []error {
 }
 
 // action returns what is recorded of the request.
-func (b *ActionBody) action(did string, needsReason bool) (core.Action, error) {
+func (b *actionBody) action(did string, needsReason bool) (core.Action, error) {
 	switch r := b.request; {
 	case b.err != nil:
 		return core.Action{}, problem.BadRequest.Errorf(`the body must be JSON such as {"who": "ada", "reason": "…"}: %v`, b.err)
@@ -90,16 +79,16 @@ const (
 	maxLimit     = 1000
 )
 
-// Limit is the maximum number of entries of a list.
-type Limit string
+// limitParam is the maximum number of items of a list.
+type limitParam string
 
 // Schema implements [huma.SchemaProvider].
-func (Limit) Schema(huma.Registry) *huma.Schema {
+func (limitParam) Schema(huma.Registry) *huma.Schema {
 	least, most := 1.0, float64(maxLimit)
 	return &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Default: defaultLimit}
 }
 
-func (l Limit) number() (int, error) {
+func (l limitParam) number() (int, error) {
 	if l == "" {
 		return defaultLimit, nil
 	}
@@ -110,10 +99,10 @@ func (l Limit) number() (int, error) {
 	return n, nil
 }
 
-// Number is the number of an entry: in a path, or of the entry before the first one of a list.
-type Number string
+// numberParam is the number of an item: in a path, or of the item before the first one of a list.
+type numberParam string
 
 // Schema implements [huma.SchemaProvider].
-func (Number) Schema(huma.Registry) *huma.Schema {
+func (numberParam) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
 }

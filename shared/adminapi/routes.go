@@ -35,7 +35,7 @@ func get[T, I, O any](r *Routes[T], tag, path, summary string, handle handler[T,
 	addRoute(r, huma.Operation{Method: http.MethodGet, Path: path, Tags: []string{tag}, Summary: summary}, handle, failures)
 }
 
-// post adds a route that changes something. I embeds [ActionBody], which reads the body instead of huma.
+// post adds a route that changes something. I embeds [actionBody], which reads the body instead of huma.
 func post[T, I, O any](r *Routes[T], tag, path, summary string, handle handler[T, I, O], failures ...*problem.Type) {
 	addRoute(r, huma.Operation{Method: http.MethodPost, Path: path, Tags: []string{tag}, Summary: summary}, handle, append(failures, problem.Conflict))
 	body := jsonContent[ActionRequest](r.api)
@@ -93,14 +93,14 @@ func operationID(method, path string) string {
 	return strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(path)
 }
 
-// checkRequest answers 503 before the service has started, and 400 to requests that no handler accepts.
+// checkRequest answers 503 before the service has started, and 400 to queries that no handler accepts.
 func (r *Routes[T]) checkRequest(ctx huma.Context, next func(huma.Context)) {
-	_, w := humago.Unwrap(ctx)
+	request, w := humago.Unwrap(ctx)
 	if r.running.Load() == nil {
 		WriteError(w, problem.Starting.Errorf("%s", r.starting))
 		return
 	}
-	if err := checkParameters(ctx); err != nil {
+	if err := readQuery(request); err != nil {
 		WriteError(w, err)
 		return
 	}

@@ -17,8 +17,8 @@ import (
 
 // queue is a fake [AsyncCommands].
 type queue struct {
-	submit  func(runtime.AsyncMessage) (runtime.AsyncStatus, error)
-	outcome func(id string) (runtime.AsyncStatus, error)
+	submit func(runtime.AsyncMessage) (runtime.AsyncStatus, error)
+	status func(id string) (runtime.AsyncStatus, error)
 }
 
 func (q queue) Submit(_ context.Context, m runtime.AsyncMessage) (runtime.AsyncStatus, error) {
@@ -29,7 +29,7 @@ func (q queue) Status(_ context.Context, tenant, id string) (runtime.AsyncStatus
 	if tenant != core.DefaultTenant {
 		return runtime.AsyncStatus{}, errUnwanted
 	}
-	return q.outcome(id)
+	return q.status(id)
 }
 
 func pending(m runtime.AsyncMessage) (runtime.AsyncStatus, error) {
@@ -101,7 +101,7 @@ func TestWhatIsWrongIsSaidBeforeACommandIsTaken(t *testing.T) {
 	}
 }
 
-func TestOutcomes(t *testing.T) {
+func TestStatusesOfAsyncCommands(t *testing.T) {
 	t.Parallel()
 	refusal, final := httpapi.Explain(&core.Rejection{Code: "order-empty", Message: "no <lines>"})
 	if !final || refusal.Code != "order-empty" || refusal.Detail != "no <lines>" {
@@ -112,12 +112,12 @@ func TestOutcomes(t *testing.T) {
 		"a/1": {CommandID: "a/1", Stream: "order-1", State: runtime.Accepted, Version: 2, Position: "3-1042", Events: []string{"OrderPlaced"}},
 		"..":  {CommandID: "..", Stream: "order-1", State: runtime.Rejected, Code: refusal.Code, Detail: refusal.Detail, Problem: refusal.Problem},
 	}
-	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{outcome: func(id string) (runtime.AsyncStatus, error) {
+	server := commandServer(t, failWith(errUnwanted), httpapi.Options{Async: queue{status: func(id string) (runtime.AsyncStatus, error) {
 		if id == "down" {
 			return runtime.AsyncStatus{}, port.ErrUnavailable
 		}
-		if o, ok := known[id]; ok {
-			return o, nil
+		if status, ok := known[id]; ok {
+			return status, nil
 		}
 		return runtime.AsyncStatus{}, fmt.Errorf("%w: key x", core.ErrNotFound)
 	}}})
@@ -148,7 +148,7 @@ func TestWithoutABusThePreferenceIsIgnored(t *testing.T) {
 	if r.status != 200 || r.header.Get("Preference-Applied") != "" || r.header.Get("Orchestrix-Position") == "" {
 		t.Errorf("status %d, %v: %s", r.status, r.header, r.body)
 	}
-	call(t, server, "GET", "/v1/commands/abc", "").problem(t, "outcome", 404, "unknown-route")
+	call(t, server, "GET", "/v1/commands/abc", "").problem(t, "status", 404, "unknown-route")
 	if text := call(t, server, "GET", "/openapi.json", "").body; strings.Contains(text, "respond-async") {
 		t.Error("the document offers what is not there")
 	}
@@ -184,7 +184,7 @@ func TestWhatIsFinal(t *testing.T) {
 	}
 }
 
-func TestTheOpenAPIDocumentTellsOfOutcomes(t *testing.T) {
+func TestTheOpenAPIDocumentHasAsyncStatuses(t *testing.T) {
 	t.Parallel()
 	server := commandServer(t, executorFunc(accept), httpapi.Options{Async: queue{}})
 	var d struct {
@@ -200,7 +200,7 @@ func TestTheOpenAPIDocumentTellsOfOutcomes(t *testing.T) {
 	}
 	for _, status := range []string{"200", "400", "404", "503"} {
 		if d.Paths["/v1/commands/{command_id}"]["get"].Responses[status] == nil {
-			t.Errorf("no %s of an outcome is documented", status)
+			t.Errorf("the answer %s of an async status is not documented", status)
 		}
 	}
 }

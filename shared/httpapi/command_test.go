@@ -63,7 +63,7 @@ func TestARepeatedCommandSaysSo(t *testing.T) {
 }
 
 // Errors and results of the executor, and the answers that clients get.
-func TestEveryOutcomeHasItsStatus(t *testing.T) {
+func TestEveryCommandResultHasItsHTTPStatus(t *testing.T) {
 	t.Parallel()
 	stream := core.Stream{Tenant: "default", Category: "order", ID: "10248"}
 	for _, c := range []struct {

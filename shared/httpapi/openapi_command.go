@@ -56,7 +56,7 @@ func (a *commandAPI) describeCommand(c *core.CommandType) error {
 	if a.options.Async != nil {
 		a.describePreferAsync(op)
 	}
-	return a.addOperation(op, problem.BadRequest, problem.UnknownName, problem.BodyTimeout, problem.Conflict, problem.PreconditionFailed,
+	return a.addOperation(op, problem.BadRequest, problem.InternalCommand, problem.UnknownName, problem.BodyTimeout, problem.Conflict, problem.PreconditionFailed,
 		problem.BodyTooLarge, problem.NotJSON, problem.ValidationFailed, problem.Unavailable)
 }
 

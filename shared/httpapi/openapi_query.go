@@ -91,7 +91,8 @@ func listParameters(v *core.ViewType) ([]*huma.Param, error) {
 		sorts = append(sorts, f.Name, "-"+f.Name)
 	}
 	if len(sorts) > 0 {
-		list = append(list, parameter("query", paramSort, "A field to sort by, with - before it for descending order. Without it, documents are sorted by key.", &huma.Schema{Type: huma.TypeString, Enum: sorts}))
+		list = append(list, parameter("query", paramSort,
+			"A field to sort by, with - before it for descending order. Without it, documents are sorted by key.", &huma.Schema{Type: huma.TypeString, Enum: sorts}))
 	}
 	return append(list,
 		parameter("query", paramLimit, "The maximum number of documents.", integer(1, maxListLimit, defaultListLimit)),
@@ -150,7 +151,9 @@ func (a *queryAPI) describeStream(aggregate *core.Aggregate) error {
 // waitParameters returns the parameters of every read that can wait for the events of a command.
 func (a *queryAPI) waitParameters() []*huma.Param {
 	return []*huma.Param{
-		parameter("header", headerPosition, "Positions, separated by commas, that the answer must include, such as those of earlier commands. The request waits until the view has reached them.", &huma.Schema{Type: huma.TypeString, Examples: []any{"3-1042"}}),
+		parameter("header", headerPosition,
+			"Positions, separated by commas, that the answer must include, such as those of earlier commands. "+
+				"The request waits until the view has reached them.", &huma.Schema{Type: huma.TypeString, Examples: []any{"3-1042"}}),
 		parameter("header", "Prefer", "wait=<seconds>: the time limit of the wait, 0 to 30; 2 if it is missing.", &huma.Schema{Type: huma.TypeString, Examples: []any{"wait=5"}}),
 	}
 }

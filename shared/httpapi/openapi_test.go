@@ -77,7 +77,7 @@ func TestACommandIsDocumentedWithItsSchemaAndEveryStatus(t *testing.T) {
 	if ref := op.RequestBody.Content["application/json"].Schema["$ref"]; ref != "#/components/schemas/httpapi_test.Place" {
 		t.Errorf("the body is %q", ref)
 	}
-	if got := strings.Join(slices.Sorted(maps.Keys(op.Responses)), " "); got != "200 400 404 408 409 412 413 415 422 500 503" {
+	if got := strings.Join(slices.Sorted(maps.Keys(op.Responses)), " "); got != "200 400 403 404 408 409 412 413 415 422 500 503" {
 		t.Errorf("statuses %s", got)
 	}
 	for _, name := range []string{"httpapi_test.Settle", "httpapi_test.Proof"} {

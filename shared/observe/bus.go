@@ -14,8 +14,9 @@ import (
 
 // The bus.
 var (
-	busPublished    = define(Counter, "bus_published_total", "Messages published to the bus by result: stored or failed.", "topic", "outcome")
-	busDeliveries   = define(Counter, "bus_deliveries_total", "Messages handled by result: done, failed (redelivered, or dead after the last attempt) or terminated (dead immediately).", "topic", "group", "outcome")
+	busPublished  = define(Counter, "bus_published_total", "Messages published to the bus by result: stored or failed.", "topic", "outcome")
+	busDeliveries = define(Counter, "bus_deliveries_total",
+		"Messages handled by result: done, failed (redelivered, or dead after the last attempt) or terminated (dead immediately).", "topic", "group", "outcome")
 	busRedeliveries = define(Counter, "bus_redeliveries_total", "Messages delivered again.", "topic", "group")
 	busInFlight     = define(Gauge, "bus_in_flight_messages", "Messages in flight.", "topic", "group")
 	busDuration     = define(Histogram, "bus_handle_duration_seconds", "Time to handle a message.", "topic", "group")

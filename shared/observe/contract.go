@@ -49,10 +49,12 @@ var (
 	appendRetries   = define(Counter, "append_retries_total", "Commits published again because the log did not answer.", "category")
 	ambiguousAcks   = define(Counter, "append_ambiguous_acks_total", "Appends whose answer was lost, so that their result was read from the log.", "category")
 	conflictRetries = define(Counter, "command_conflicts_total", "Attempts of commands that were repeated because another writer was faster.", "category")
-	loads           = define(Counter, "aggregate_loads_total", "Aggregates loaded for a command, by the source of their state: cache, guess (assumed to be new, correctly), refresh (cache or snapshot, and newer commits of other writers), snapshot (confirmed by the log or not) or log.", "category", "source")
-	loadDuration    = define(Histogram, "aggregate_load_duration_seconds", "Time of one load of an aggregate that was neither cached nor correctly assumed to be new.", "category", "source")
-	cached          = define(Gauge, "cached_aggregates", "Aggregates in memory.")
-	snapshots       = define(Counter, "snapshots_total", "Snapshots by result: written, rejected (read, but not usable) or dropped (not written).", "outcome")
+	loads           = define(Counter, "aggregate_loads_total",
+		"Aggregates loaded for a command, by the source of their state: cache, guess (assumed to be new, correctly), "+
+			"refresh (cache or snapshot, and newer commits of other writers), snapshot (confirmed by the log or not) or log.", "category", "source")
+	loadDuration = define(Histogram, "aggregate_load_duration_seconds", "Time of one load of an aggregate that was neither cached nor correctly assumed to be new.", "category", "source")
+	cached       = define(Gauge, "cached_aggregates", "Aggregates in memory.")
+	snapshots    = define(Counter, "snapshots_total", "Snapshots by result: written, rejected (read, but not usable) or dropped (not written).", "outcome")
 )
 
 // The projections.

@@ -52,7 +52,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 	{context.Canceled, Unavailable},
 }, Types: []*Type{
 	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BadQuery,
-	UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
+	InternalCommand, UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
 	Conflict, PreconditionFailed, BodyTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
 	Internal, Unavailable, Overloaded, ResultsFull, NotReached,
 }}
@@ -60,7 +60,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 // Admin is the table of the admin API.
 var Admin = Table{Rejected: ActionRejected, Operator: true, Errors: []Mapping{
 	{core.ErrNotFound, NotFound},
-	{core.ErrBadToken, BadMessage},
+	{core.ErrBadToken, BadName},
 	{port.ErrBuilding, BeingBuilt},
 	{port.ErrMoved, NotFirst},
 	{port.ErrOtherVersion, OtherVersion},
@@ -68,7 +68,7 @@ var Admin = Table{Rejected: ActionRejected, Operator: true, Errors: []Mapping{
 	{runtime.ErrOverloaded, Overloaded},
 	{port.ErrUnavailable, Unavailable},
 }, Types: []*Type{
-	BadRequest, NotFound, NoBus, BeingBuilt, NotFirst, OtherVersion, Conflict, ActionRejected, BadMessage,
+	BadRequest, NotFound, NoBus, BeingBuilt, NotFirst, OtherVersion, Conflict, ActionRejected, BadName,
 	Internal, Starting, Unavailable, Overloaded,
 }}
 

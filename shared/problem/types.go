@@ -22,7 +22,7 @@ var (
 		Detail: "other commands changed the stream during every attempt; send the command again under the same Idempotency-Key", RetryAfter: 1}
 	PreconditionFailed = &Type{Status: 412, Code: "precondition-failed", Title: "Precondition failed"}
 	BodyTooLarge       = &Type{Status: 413, Code: "too-large", Title: "Request body too large"}
-	CommitTooLarge     = &Type{Status: 413, Code: "too-large", Title: "Commit too large", Detail: "the events of the command exceed the maximum size of one log entry"}
+	CommitTooLarge     = &Type{Status: 413, Code: "too-large", Title: "Commit too large", Detail: "the events of the command exceed the maximum size of one commit"}
 	NotJSON            = &Type{Status: 415, Code: "unsupported-media-type", Title: "Unsupported media type"}
 	ValidationFailed   = &Type{Status: 422, Code: "validation-failed", Title: "Validation failed"}
 	Rejected           = &Type{Status: 422, Code: "rejected", Title: "Command rejected"}
@@ -45,6 +45,6 @@ var (
 	NotFirst       = &Type{Status: 409, Code: "not-first", Title: "Lane has changed"}
 	OtherVersion   = &Type{Status: 409, Code: "other-version", Title: "Other version of the view"}
 	ActionRejected = &Type{Status: 409, Code: "rejected", Title: "Action rejected"}
-	BadMessage     = &Type{Status: 422, Code: "bad-token", Title: "Malformed message"} // the bus does not accept it again
+	BadName        = &Type{Status: 422, Code: "bad-token", Title: "Malformed name or id"} // in a request, or in a message to publish again
 	Starting       = &Type{Status: 503, Code: "starting", Title: "Service starting"}
 )

@@ -84,8 +84,9 @@ type HTTP struct {
 type CommandConfig struct {
 	Common
 	HTTP
-	CacheSize     int    `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
-	SnapshotEvery int    `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
+	CacheSize     int `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
+	SnapshotEvery int `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
+	// OutcomesBytes keeps its name, since the name of the environment variable, a contract, follows from it.
 	OutcomesBytes uint64 `split_words:"true" default:"1073741824" desc:"maximum size in bytes of stored results of asynchronous commands (kept 26 h); above it, new ones get 503"`
 }
 

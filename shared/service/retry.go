@@ -15,7 +15,7 @@ const (
 	awaitLogPeriod  = 10 * time.Second
 )
 
-// Await calls try until it succeeds, returns an error marked with [Permanent], or ctx ends, with pauses that grow from
+// Await calls try until it succeeds, returns an error marked with [retry.Permanent], or ctx ends, with pauses that grow from
 // 100 ms to 5 s. It waits for a backend that may start later than the service. It logs the first failure, and then at most
 // one every ten seconds.
 func Await[T any](ctx context.Context, logger *slog.Logger, what string, try func(ctx context.Context) (T, error)) (T, error) {
@@ -30,6 +30,3 @@ func Await[T any](ctx context.Context, logger *slog.Logger, what string, try fun
 		},
 	}, try)
 }
-
-// Permanent marks an error that a retry can't fix: [Await] returns it immediately.
-func Permanent(err error) error { return retry.Permanent(err) }
