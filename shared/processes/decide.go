@@ -227,8 +227,8 @@ func (d *decider) retry(p Instance, c operatorCommand) ([]core.Event, error) {
 	return append([]core.Event{retried}, d.drain(p.resumed(), c, false)...), nil
 }
 
-// MoreWaits is the error of an instance that is parked again because its queue exceeds the limit of one retry.
-const MoreWaits = "more waits than one retry takes: retry again"
+// ErrorQueueRemains is the error of an instance that is parked again because its queue exceeds the limit of one retry.
+const ErrorQueueRemains = "more waits than one retry takes: retry again"
 
 // MaxDrain is the maximum number of queued triggers of one retry, because their reactions are one commit.
 const MaxDrain = 50
@@ -239,7 +239,7 @@ func (d *decider) drain(p Instance, c operatorCommand, ending bool) (events []co
 	for n := 0; len(p.Inbox) > 0; n++ {
 		t := p.Inbox[0]
 		if n == c.limit {
-			return append(events, Parked{Trigger: t.handled(), Error: MoreWaits})
+			return append(events, Parked{Trigger: t.handled(), Error: ErrorQueueRemains})
 		}
 		var next []core.Event
 		if t.Kind != TriggeredByResult && (ending || p.Status.Ended()) {

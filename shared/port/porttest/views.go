@@ -46,7 +46,7 @@ func Views(t *testing.T, open func(t testing.TB) port.ViewStore) {
 		"how many workers live":                    viewWorkers,
 		"the mark of the log":                      viewMark,
 		"events that are parked":                   viewParked,
-		"applying what waits":                      viewDrain,
+		"applying what waits":                      viewRetryLane,
 		"skipping an event":                        viewSkip,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ const longLease = time.Hour
 // documentFold is a fold that parks nothing.
 type documentFold func(map[port.DocumentKey]json.RawMessage) ([]port.DocumentWrite, error)
 
-func (f documentFold) result(c port.Current) (port.FoldResult, error) {
+func (f documentFold) result(c port.FoldInput) (port.FoldResult, error) {
 	writes, err := f(c.Documents)
 	return port.FoldResult{Writes: writes}, err
 }
@@ -157,7 +157,7 @@ func viewNotBuilt(t *testing.T, store port.ViewStore) {
 		err = store.Apply(t.Context(), core.ViewSpec{Name: "none", Version: 1}, port.Update{
 			Lease: port.Lease{Build: core.Build{View: "none", Version: 1}, Owner: "me", Epoch: 1},
 			To:    core.Position{Sequence: 1}, Keys: []port.DocumentKey{{Tenant: "t", Key: "k"}},
-		}, func(port.Current) (port.FoldResult, error) { return port.FoldResult{}, nil })
+		}, func(port.FoldInput) (port.FoldResult, error) { return port.FoldResult{}, nil })
 	}
 	wantErr(t, "Claim or Apply", err, port.ErrUnavailable)
 }
