@@ -29,12 +29,12 @@ func eightUpdates(b *testing.B, views *postgres.Views) (all []port.ProjectionUpd
 			b.Fatal(err)
 		}
 		a := port.ProjectionUpdate{View: view, Update: port.Update{Lease: c.Lease, Mark: port.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}}
-		a.Fold = func(port.FoldInput) (o port.FoldResult, _ error) {
+		a.Fold = func(port.FoldInput) (result port.FoldResult, _ error) {
 			for _, key := range all[i].Update.Keys {
 				data := fmt.Sprintf(`{"name":"a name of some length","n":%d,"more":"%0200d"}`, n, 0)
-				o.Writes = append(o.Writes, port.DocumentWrite{DocumentKey: key, Position: all[i].Update.To, Data: json.RawMessage(data)})
+				result.Writes = append(result.Writes, port.DocumentWrite{DocumentKey: key, Position: all[i].Update.To, Data: json.RawMessage(data)})
 			}
-			return o, nil
+			return result, nil
 		}
 		all = append(all, a)
 	}

@@ -67,7 +67,7 @@ func (d *decider) reactSafely(p *Instance, c reactCommand) (events []core.Event,
 	if c.failed != nil {
 		return nil, c.failed
 	}
-	if o := c.trigger.Result; o != nil && o.Refused {
+	if result := c.trigger.Result; result != nil && result.Refused {
 		return d.resendRefused(p, c)
 	}
 	if c.trigger.Again && p.Lost {
@@ -91,10 +91,10 @@ func (d *decider) reactSafely(p *Instance, c reactCommand) (events []core.Event,
 // resendRefused parks the instance for a command that was refused. When an operator retries, it sends the command again
 // under another id.
 func (d *decider) resendRefused(p *Instance, c reactCommand) ([]core.Event, error) {
-	o := c.trigger.Result
-	sent, _ := p.sent(o.CommandID)
+	result := c.trigger.Result
+	sent, _ := p.sent(result.CommandID)
 	if !c.trigger.Again {
-		return nil, fmt.Errorf("command %q to %s-%s was refused: %s: %s", sent.Name, sent.Category, sent.To, o.Code, o.Message)
+		return nil, fmt.Errorf("command %q to %s-%s was refused: %s: %s", sent.Name, sent.Category, sent.To, result.Code, result.Message)
 	}
 	sent.ID = effectID(c.instance, &c.trigger, 0)
 	return []core.Event{Reacted{

@@ -98,9 +98,9 @@ func viewTogetherPartitions(t *testing.T, store port.ViewStore) {
 	parks, waits, removes := first.nextUpdate("a", `{"n":1}`), second.nextUpdate("a", ""), third.nextUpdate("b", "")
 	inner := parks.Fold
 	parks.Fold = func(c port.FoldInput) (port.FoldResult, error) {
-		o, err := inner(c)
-		o.Parked = []port.Parking{parking(stuckLane, 1, failed("one"))}
-		return o, err
+		result, err := inner(c)
+		result.Parked = []port.Parking{parking(stuckLane, 1, failed("one"))}
+		return result, err
 	}
 	waits.Fold = func(c port.FoldInput) (port.FoldResult, error) {
 		if !c.Waiting[stuckLane] || string(c.Documents[key]) != `{"n":1}` {

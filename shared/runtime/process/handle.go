@@ -52,7 +52,7 @@ func (r *Runner) handleCommits(ctx context.Context, b follower.CommitBatch) erro
 			}
 		}
 	}
-	if err := work.run(ctx, r.config.Parallel); err != nil {
+	if err := work.runTasks(ctx, r.config.Parallel); err != nil {
 		return err
 	}
 	return r.config.Failpoint(PointDispatched)

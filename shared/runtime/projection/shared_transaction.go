@@ -122,7 +122,7 @@ func (p *participant) apply(ctx context.Context, a port.ProjectionUpdate) error 
 	for {
 		select {
 		case updates := <-u.leaderTurn:
-			t.run(ctx, updates)
+			t.runTransaction(ctx, updates)
 		case <-timeout.C:
 			t.mu.Lock()
 			t.startWithoutExpected()
@@ -151,9 +151,9 @@ func (t *txBatcher) startWithoutExpected() {
 	t.expected = expected
 }
 
-// run applies the updates in one transaction. Their participants are expected in the next one: each has its next batch
+// runTransaction applies the updates in one transaction. Their participants are expected in the next one: each has its next batch
 // already, or withdraws as it waits for new commits.
-func (t *txBatcher) run(ctx context.Context, updates []*pendingUpdate) {
+func (t *txBatcher) runTransaction(ctx context.Context, updates []*pendingUpdate) {
 	r := txResult{span: trace.SpanContextFromContext(ctx)}
 	if len(updates) == 1 {
 		r.err = t.applySolo(ctx, updates[0].ProjectionUpdate)

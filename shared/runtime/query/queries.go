@@ -40,7 +40,7 @@ func New(registry *core.Registry, log LogReader, views port.ViewReader, snapshot
 
 // Run reads the checkpoints of views for requests that wait for a position, until ctx ends. Without it, such requests time
 // out.
-func (q *Queries) Run(ctx context.Context) error { return q.waiter.run(ctx) }
+func (q *Queries) Run(ctx context.Context) error { return q.waiter.pollWhileWaiting(ctx) }
 
 // Wait asks for an answer that includes the commits at certain positions.
 type Wait struct {
