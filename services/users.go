@@ -47,7 +47,7 @@ func Users(partitions int) []User {
 			NATS: read.And(log.FollowRights(), log.AppendRights(), log.PublishRights(port.CommandTopic), log.SubscribeRights(port.ResultTopic),
 				log.DeadlineRights()),
 			Postgres: postgres.Rights{
-				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessFollower, ReadSnapshots: true, WriteSnapshots: true,
+				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessCheckpointName, ReadSnapshots: true, WriteSnapshots: true,
 			},
 		},
 		{

@@ -47,7 +47,7 @@ func TestAResultIsAwaited(t *testing.T) {
 	}
 }
 
-func TestAnOutcomeThatDoesNotCome(t *testing.T) {
+func TestAResultThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer string

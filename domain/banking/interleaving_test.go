@@ -21,7 +21,7 @@ func TestEveryInterleaving(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(1000) {
 		w := newWorld(t, seed)
-		w.run()
+		w.runToEnd()
 		w.check()
 		if t.Failed() {
 			t.Fatalf("seed %d; what has happened:\n%v", seed, w.history)
@@ -42,7 +42,7 @@ type world struct {
 	instances map[string]processes.Instance // by transfer
 	queues    map[es.Stream][]envelope
 	aside     []envelope // dead letters
-	outcomes  []delivery
+	results   []delivery
 	moved     map[string]map[string]int // by transfer: how often each kind of event has happened
 	history   []string
 }
@@ -55,8 +55,8 @@ type envelope struct {
 }
 
 type delivery struct {
-	to      string
-	outcome es.CommandResult
+	to     string
+	result es.CommandResult
 }
 
 func stream(category, id string) es.Stream {
@@ -164,7 +164,7 @@ func (w *world) apply(id string, c core.InternalCommand) {
 
 // deliver brings a command to its aggregate, which knows it if it has come before.
 func (w *world) deliver(e envelope) {
-	outcome, known := w.recent[e.command.ID]
+	result, known := w.recent[e.command.ID]
 	if !known {
 		a, _ := w.registry.Aggregate(e.to.Category)
 		t, _ := a.Command(e.command.Name)
@@ -173,18 +173,18 @@ func (w *world) deliver(e envelope) {
 			w.t.Fatal(err)
 		}
 		err = w.decide(e.to, command)
-		outcome = es.CommandResult{CommandID: e.command.ID, Accepted: err == nil, Time: w.now}
+		result = es.CommandResult{CommandID: e.command.ID, Accepted: err == nil, Time: w.now}
 		var rejection *es.Rejection
 		if errors.As(err, &rejection) {
-			outcome.Code = rejection.Code
+			result.Code = rejection.Code
 		} else {
-			w.recent[e.command.ID] = outcome // what was rejected is decided again
+			w.recent[e.command.ID] = result // what was rejected is decided again
 		}
 	}
-	w.outcomes = append(w.outcomes, delivery{e.from, outcome})
+	w.results = append(w.results, delivery{e.from, result})
 }
 
-func (w *world) run() {
+func (w *world) runToEnd() {
 	disturbances := 0
 	for range 10_000 {
 		var waiting []es.Stream
@@ -200,18 +200,18 @@ func (w *world) run() {
 			w.disturb()
 		case len(waiting) > 0 && w.random.IntN(2) == 0:
 			w.next(waiting[w.random.IntN(len(waiting))])
-		case len(w.outcomes) > 0 && w.random.IntN(3) > 0:
-			i := w.random.IntN(len(w.outcomes))
-			d := w.outcomes[i]
-			w.outcomes = slices.Delete(w.outcomes, i, i+1)
-			w.react(d.to, processes.ResultTrigger(d.outcome))
+		case len(w.results) > 0 && w.random.IntN(3) > 0:
+			i := w.random.IntN(len(w.results))
+			d := w.results[i]
+			w.results = slices.Delete(w.results, i, i+1)
+			w.react(d.to, processes.ResultTrigger(d.result))
 		case w.random.IntN(6) == 0:
 			w.passDeadline()
-		case len(waiting)+len(w.outcomes) == 0 && len(w.aside) > 0: // an operator retries the dead letters
+		case len(waiting)+len(w.results) == 0 && len(w.aside) > 0: // an operator retries the dead letters
 			i := w.random.IntN(len(w.aside))
 			w.deliver(w.aside[i])
 			w.aside = slices.Delete(w.aside, i, i+1)
-		case len(waiting)+len(w.outcomes) == 0 && w.ended():
+		case len(waiting)+len(w.results) == 0 && w.ended():
 			return
 		}
 	}

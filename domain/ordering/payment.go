@@ -27,6 +27,7 @@ type (
 type (
 	// Authorize checks whether the customer can pay, and reserves the money.
 	Authorize struct {
+		// Wider than the format "amount": the total of an order can have more digits than the price of one unit.
 		Amount Money `json:"amount" pattern:"^[0-9]{1,24}(\\.[0-9]{1,4})?$" patternDescription:"an amount with at most four decimals" example:"472.38" doc:"What the order costs with freight."`
 	}
 

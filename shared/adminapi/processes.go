@@ -115,7 +115,7 @@ type ProcessPath struct {
 }
 
 func (p *ProcessPath) stream() core.Stream {
-	return core.Stream{Tenant: core.DefaultTenant, Category: core.ProcessCategory + p.Process, ID: p.ID}
+	return core.Stream{Tenant: core.DefaultTenant, Category: core.ProcessCategoryPrefix + p.Process, ID: p.ID}
 }
 
 func (processAPI) show(ctx context.Context, p *Processes, in *ProcessPath) (ProcessDetails, error) {

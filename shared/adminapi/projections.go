@@ -93,7 +93,7 @@ func (projectionAPI) list(_ context.Context, p *Projections, _ *struct{}) (Proje
 // view returns the view that a request names, and the action to record. The checkpoints of the process services are a view
 // too.
 func (h projectionAPI) view(in *viewAction, did string) (*core.ViewType, core.Action, error) {
-	if in.View == runtime.ProcessFollower {
+	if in.View == runtime.ProcessCheckpointName {
 		action, err := in.action(did, false)
 		return process.CheckpointView(), action, err
 	}

@@ -10,7 +10,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// Commit holds the events of one accepted command: the unit of append, and one entry of the log.
+// Commit holds the events of one accepted command: the unit of append to the log.
 type Commit struct {
 	Stream   Stream
 	Version  Version   // of the stream after this commit
@@ -27,7 +27,7 @@ type Commit struct {
 	// first, where the log keeps them.
 	Previous []uint64
 
-	// Err is set by a [port.Feed] on an entry that is not a readable commit; it wraps [ErrCorrupt]. The other fields
+	// Err is set by a [port.Feed] on a message of the log that is not a readable commit; it wraps [ErrCorrupt]. The other fields
 	// are then empty, except Position, and Stream where its name is readable.
 	Err error
 }

@@ -6,8 +6,8 @@ import "errors"
 var (
 	// ErrNotFound: the document or the snapshot does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrCorrupt: the log holds an entry that no correct writer produces, such as a gap in the versions of a stream or an
-	// entry that is not a commit. Such entries are never folded.
+	// ErrCorrupt: the log holds a commit that no correct writer produces, such as one that leaves a gap in the versions of its
+	// stream, or a message that is not a commit. Such commits and messages are never folded.
 	ErrCorrupt = errors.New("corrupt log")
 	// ErrUnknownEvent: no registered event has this kind and schema version.
 	ErrUnknownEvent = errors.New("unknown event")

@@ -2,12 +2,12 @@ package core
 
 import "fmt"
 
-// ProcessCategory is the prefix of the categories of process instances: the category of process "transfer" is
+// ProcessCategoryPrefix is the prefix of the categories of process instances: the category of process "transfer" is
 // "process-transfer".
-const ProcessCategory = "process-"
+const ProcessCategoryPrefix = "process-"
 
-// ProcessCategoryName is the category of the aggregate that registers the events of all process instances.
-const ProcessCategoryName = "process"
+// ProcessCategory is the category of the aggregate that registers the events of all process instances.
+const ProcessCategory = "process"
 
 // ProcessType is a process without its type parameter, as the engine uses it. Package processes makes it.
 type ProcessType struct {

@@ -33,7 +33,7 @@ func NewRegistry() *Registry {
 // AddAggregate adds a decider and its events. It returns an error for a category, an event or an event type that is
 // registered already.
 func (r *Registry) AddAggregate(a *Aggregate) error {
-	if strings.HasPrefix(a.Category, ProcessCategory) {
+	if strings.HasPrefix(a.Category, ProcessCategoryPrefix) {
 		return fmt.Errorf("category %q starts as only those of process instances do", a.Category)
 	}
 	if other := r.categories[a.Category]; other != nil {

@@ -28,8 +28,8 @@ func (v *ViewType) Folds(eventName string) bool {
 // FoldsFrom reports whether the view folds events of streams of this category. An event of such a stream whose kind the
 // program does not know may concern the view.
 func (v *ViewType) FoldsFrom(s Stream) bool {
-	if strings.HasPrefix(s.Category, ProcessCategory) {
-		return v.categories[ProcessCategoryName]
+	if strings.HasPrefix(s.Category, ProcessCategoryPrefix) {
+		return v.categories[ProcessCategory]
 	}
 	return v.categories[s.Category]
 }
@@ -37,7 +37,7 @@ func (v *ViewType) FoldsFrom(s Stream) bool {
 // Begins reports whether the view has no document for the commit yet: the commit is the first of its stream, and each
 // document belongs to one stream, never to streams of two categories with the same id.
 func (v *ViewType) Begins(c *Commit) bool {
-	return c.First() == 1 && !v.Shared && len(v.categories) == 1 && !v.categories[ProcessCategoryName]
+	return c.First() == 1 && !v.Shared && len(v.categories) == 1 && !v.categories[ProcessCategory]
 }
 
 // Keys returns the keys of the documents that the event changes, each once, in the order of the view's key function. It

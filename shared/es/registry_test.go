@@ -75,16 +75,22 @@ func TestRegistryRefuses(t *testing.T) {
 		modules []es.Module
 		says    []string
 	}{
-		"a bad module name":         {[]es.Module{{Name: "a.b"}}, []string{"module", `"a.b"`}},
-		"a bad category":            {[]es.Module{decider(func(d *es.Decider[door]) { d.Category = "a b" })}, []string{`"house"`, "category", `"a b"`}},
-		"a category twice":          {[]es.Module{house(), {Name: "barn", Deciders: []es.DeciderDef{doors()}}}, []string{`"barn"`, `"door"`, `"house"`}},
-		"a bad command name":        {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("sh ut", shutDoor)) })}, []string{`"door"`, "command", `"sh ut"`}},
-		"a command name twice":      {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("open", shutDoor)) })}, []string{`"open"`, "es_test.shut", "twice"}},
-		"a command type twice":      {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("enter", door.open)) })}, []string{`"enter"`, "es_test.open", "twice"}},
-		"a command that is text":    {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("say", say)) })}, []string{`"say"`, "string", "struct"}},
-		"a bad kind":                {[]es.Module{decider(func(d *es.Decider[door]) { d.Evolve = es.Events[door]{es.Apply("house.Opened", door.opened)} })}, []string{"event kind", `"house.Opened"`}},
-		"a kind twice":              {[]es.Module{decider(func(d *es.Decider[door]) { d.Evolve = es.Events[door]{opening, es.Apply("Opened", door.closed)} })}, []string{"house.Opened", "es_test.closed", "twice"}},
-		"an event type twice":       {[]es.Module{decider(func(d *es.Decider[door]) { d.Evolve = es.Events[door]{opening, es.Apply("Entered", door.opened)} })}, []string{"house.Entered", "es_test.opened", "twice"}},
+		"a bad module name":      {[]es.Module{{Name: "a.b"}}, []string{"module", `"a.b"`}},
+		"a bad category":         {[]es.Module{decider(func(d *es.Decider[door]) { d.Category = "a b" })}, []string{`"house"`, "category", `"a b"`}},
+		"a category twice":       {[]es.Module{house(), {Name: "barn", Deciders: []es.DeciderDef{doors()}}}, []string{`"barn"`, `"door"`, `"house"`}},
+		"a bad command name":     {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("sh ut", shutDoor)) })}, []string{`"door"`, "command", `"sh ut"`}},
+		"a command name twice":   {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("open", shutDoor)) })}, []string{`"open"`, "es_test.shut", "twice"}},
+		"a command type twice":   {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("enter", door.open)) })}, []string{`"enter"`, "es_test.open", "twice"}},
+		"a command that is text": {[]es.Module{decider(func(d *es.Decider[door]) { d.Decide = append(d.Decide, es.Handle("say", say)) })}, []string{`"say"`, "string", "struct"}},
+		"a bad kind":             {[]es.Module{decider(func(d *es.Decider[door]) { d.Evolve = es.Events[door]{es.Apply("house.Opened", door.opened)} })}, []string{"event kind", `"house.Opened"`}},
+		"a kind twice": {
+			[]es.Module{decider(func(d *es.Decider[door]) { d.Evolve = es.Events[door]{opening, es.Apply("Opened", door.closed)} })},
+			[]string{"house.Opened", "es_test.closed", "twice"},
+		},
+		"an event type twice": {
+			[]es.Module{decider(func(d *es.Decider[door]) { d.Evolve = es.Events[door]{opening, es.Apply("Entered", door.opened)} })},
+			[]string{"house.Entered", "es_test.opened", "twice"},
+		},
 		"an event that is text":     {[]es.Module{decider(func(d *es.Decider[door]) { d.Evolve = es.Events[door]{es.Apply("Said", said)} })}, []string{"Said", "string", "struct"}},
 		"a kind in two deciders":    {[]es.Module{twoDeciders(es.Apply("Opened", gate.closed))}, []string{"house.Opened", `"door"`}},
 		"an event in two deciders":  {[]es.Module{twoDeciders(es.Apply("GateOpened", gate.opened))}, []string{"house.GateOpened", "es_test.opened", "house.Opened"}},

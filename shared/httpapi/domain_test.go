@@ -113,7 +113,7 @@ type router struct {
 	document func(view, key string, w query.Wait) (core.Document, query.Freshness, error)
 	list     func(view string, l core.ListQuery, w query.Wait) (core.Page, query.Freshness, error)
 	query    func(name string, params json.RawMessage, w query.Wait) (any, error)
-	state    func(s core.Stream, m query.Moment, w query.Wait) (query.State, error)
+	state    func(s core.Stream, m query.PointInTime, w query.Wait) (query.State, error)
 	history  func(s core.Stream, after core.Version, limit int, w query.Wait) ([]cloudevents.CloudEvent, bool, error)
 }
 
@@ -138,7 +138,7 @@ func (q *router) Query(_ context.Context, name, tenant string, params json.RawMe
 	return q.query(name, params, w)
 }
 
-func (q *router) State(_ context.Context, s core.Stream, m query.Moment, w query.Wait) (query.State, error) {
+func (q *router) State(_ context.Context, s core.Stream, m query.PointInTime, w query.Wait) (query.State, error) {
 	if q.state == nil {
 		return query.State{}, errUnwanted
 	}

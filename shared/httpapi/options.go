@@ -23,7 +23,7 @@ type QueryRouter interface {
 	Document(ctx context.Context, view, tenant, key string, w query.Wait) (core.Document, query.Freshness, error)
 	List(ctx context.Context, view, tenant string, l core.ListQuery, w query.Wait) (core.Page, query.Freshness, error)
 	Query(ctx context.Context, name, tenant string, params json.RawMessage, w query.Wait) (any, error)
-	State(ctx context.Context, s core.Stream, m query.Moment, w query.Wait) (query.State, error)
+	State(ctx context.Context, s core.Stream, m query.PointInTime, w query.Wait) (query.State, error)
 	History(ctx context.Context, s core.Stream, after core.Version, limit int, w query.Wait) ([]cloudevents.CloudEvent, bool, error)
 }
 

@@ -108,12 +108,12 @@ func TestAQuery(t *testing.T) {
 
 func TestAStateNowAndThen(t *testing.T) {
 	t.Parallel()
-	asked := make(chan query.Moment, 1)
-	server := queryServer(t, &router{state: func(s core.Stream, m query.Moment, _ query.Wait) (query.State, error) {
+	asked := make(chan query.PointInTime, 1)
+	server := queryServer(t, &router{state: func(s core.Stream, m query.PointInTime, _ query.Wait) (query.State, error) {
 		asked <- m
 		return query.State{Stream: s, Version: 2, Position: at, State: order{Lines: []line{}}}, nil
 	}}, httpapi.Options{})
-	for query, want := range map[string]query.Moment{
+	for query, want := range map[string]query.PointInTime{
 		"":                                  {},
 		"?version=3":                        {Version: 3},
 		"?at=2026-01-02T03:04:05.5%2B01:00": {Time: time.Date(2026, 1, 2, 2, 4, 5, 5e8, time.UTC)},
@@ -283,7 +283,7 @@ func TestEveryFailureOfAReadHasItsStatus(t *testing.T) {
 				return core.Page{}, query.Freshness{}, c.err
 			},
 			query: func(string, json.RawMessage, query.Wait) (any, error) { return nil, c.err },
-			state: func(core.Stream, query.Moment, query.Wait) (query.State, error) { return query.State{}, c.err },
+			state: func(core.Stream, query.PointInTime, query.Wait) (query.State, error) { return query.State{}, c.err },
 			history: func(core.Stream, core.Version, int, query.Wait) ([]cloudevents.CloudEvent, bool, error) {
 				return nil, false, c.err
 			},
@@ -304,7 +304,7 @@ func TestEveryFailureOfAReadHasItsStatus(t *testing.T) {
 // A result that can't be encoded and a view's field that shadows a parameter are errors.
 func TestWhatCantBeServed(t *testing.T) {
 	t.Parallel()
-	server := queryServer(t, &router{state: func(s core.Stream, _ query.Moment, _ query.Wait) (query.State, error) {
+	server := queryServer(t, &router{state: func(s core.Stream, _ query.PointInTime, _ query.Wait) (query.State, error) {
 		return query.State{Stream: s, Version: 1, State: func() {}}, nil
 	}}, httpapi.Options{})
 	r := call(t, server, "GET", "/v1/streams/order/1", "")

@@ -104,25 +104,25 @@ func (a *queryAPI) stream(r readRequest) (core.Stream, error) {
 }
 
 // readMoment reads ?version= or ?at=.
-func readMoment(values url.Values) (query.Moment, error) {
+func readMoment(values url.Values) (query.PointInTime, error) {
 	if err := only(values, paramVersion, paramAt); err != nil {
-		return query.Moment{}, err
+		return query.PointInTime{}, err
 	}
 	switch {
 	case values.Has(paramVersion) && values.Has(paramAt):
-		return query.Moment{}, problem.BadQuery.Errorf("give either version or at")
+		return query.PointInTime{}, problem.BadQuery.Errorf("give either version or at")
 	case values.Has(paramVersion):
 		version, err := strconv.ParseUint(values.Get(paramVersion), 10, 64)
 		if err != nil || version == 0 {
-			return query.Moment{}, problem.BadQuery.Errorf("version must be a number from 1")
+			return query.PointInTime{}, problem.BadQuery.Errorf("version must be a number from 1")
 		}
-		return query.Moment{Version: core.Version(version)}, nil
+		return query.PointInTime{Version: core.Version(version)}, nil
 	case values.Has(paramAt):
 		at, err := time.Parse(time.RFC3339, values.Get(paramAt))
 		if err != nil || at.IsZero() {
-			return query.Moment{}, problem.BadQuery.Errorf("at must be a time such as 2026-01-02T03:04:05Z; write the + of a zone as %%2B")
+			return query.PointInTime{}, problem.BadQuery.Errorf("at must be a time such as 2026-01-02T03:04:05Z; write the + of a zone as %%2B")
 		}
-		return query.Moment{Time: at}, nil
+		return query.PointInTime{Time: at}, nil
 	}
-	return query.Moment{}, nil
+	return query.PointInTime{}, nil
 }

@@ -76,7 +76,7 @@ func (p *partition) handleWithRetries(m *heldMessage) error {
 		if err == nil {
 			return nil
 		}
-		pause, again := port.Verdict(p.Retry, m.delivery.Attempt, err)
+		pause, again := port.NextAttempt(p.Retry, m.delivery.Attempt, err)
 		if !again {
 			return err
 		}

@@ -188,7 +188,7 @@ func (b *Bus) finish(q *queue, s port.Subscription, m *queued, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err != nil {
-		pause, again := port.Verdict(s.Retry, m.Attempt, err)
+		pause, again := port.NextAttempt(s.Retry, m.Attempt, err)
 		if !again && len(b.dead) >= maxDead {
 			pause, again = s.Retry.Pause(m.Attempt), true
 		}

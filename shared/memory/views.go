@@ -206,17 +206,17 @@ func (s *Views) Leave(_ context.Context, owner string) error {
 
 // Apply implements [port.ViewWriter].
 func (s *Views) Apply(ctx context.Context, spec core.ViewSpec, u port.Update, fold port.FoldFunc) error {
-	return s.ApplyTogether(ctx, []port.Application{{View: spec, Update: u, Fold: fold}})
+	return s.ApplyTogether(ctx, []port.ProjectionUpdate{{View: spec, Update: u, Fold: fold}})
 }
 
 // ApplyTogether implements [port.ViewWriter].
-func (s *Views) ApplyTogether(ctx context.Context, all []port.Application) error {
+func (s *Views) ApplyTogether(ctx context.Context, all []port.ProjectionUpdate) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", port.ErrUnavailable, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all = slices.SortedFunc(slices.Values(all), port.Application.Compare)
+	all = slices.SortedFunc(slices.Values(all), port.ProjectionUpdate.Compare)
 	results := make([]port.FoldResult, len(all))
 	for i, a := range all {
 		c := s.heldBy(a.Update.Lease)
@@ -247,8 +247,8 @@ func (s *Views) ApplyTogether(ctx context.Context, all []port.Application) error
 func (s *Views) leasedBuild(spec core.ViewSpec) *build { return s.views[spec.Name].find(spec.Build()) }
 
 // readCurrent returns the state that a fold needs: the documents of these keys, and which of the lanes have parked events.
-func (s *Views) readCurrent(b *build, keys []port.DocumentKey, lanes func() []port.Lane) port.Current {
-	current := port.Current{Documents: make(map[port.DocumentKey]json.RawMessage, len(keys)), Waiting: map[port.Lane]bool{}}
+func (s *Views) readCurrent(b *build, keys []port.DocumentKey, lanes func() []port.Lane) port.FoldInput {
+	current := port.FoldInput{Documents: make(map[port.DocumentKey]json.RawMessage, len(keys)), Waiting: map[port.Lane]bool{}}
 	for _, key := range keys {
 		if document, ok := b.documents[key]; ok {
 			current.Documents[key] = document.Data

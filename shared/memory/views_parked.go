@@ -86,29 +86,29 @@ func (s *Views) Waiting(_ context.Context, b core.Build, lane port.Lane, limit i
 	return waiting, nil
 }
 
-// Drain implements [port.ParkedStore].
-func (s *Views) Drain(_ context.Context, spec core.ViewSpec, d port.Drain, apply port.DrainFunc) error {
+// RetryLane implements [port.ParkedStore].
+func (s *Views) RetryLane(_ context.Context, spec core.ViewSpec, r port.LaneRetry, apply port.LaneRetryFunc) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, b, err := s.findMaintained(spec)
 	if err != nil {
 		return err
 	}
-	first := s.lane(spec.Build(), d.Lane)
-	if len(first) < len(d.IDs) {
+	first := s.lane(spec.Build(), r.Lane)
+	if len(first) < len(r.IDs) {
 		return port.ErrMoved
 	}
-	first = first[:len(d.IDs)]
+	first = first[:len(r.IDs)]
 	for i, p := range first {
-		if p.ID != d.IDs[i] {
+		if p.ID != r.IDs[i] {
 			return port.ErrMoved
 		}
 	}
-	lanes := make([]port.Lane, len(d.Keys))
-	for i, key := range d.Keys {
+	lanes := make([]port.Lane, len(r.Keys))
+	for i, key := range r.Keys {
 		lanes[i] = port.DocumentLane(key)
 	}
-	result, done, failure, err := apply(s.readCurrent(b, d.Keys, func() []port.Lane { return lanes }))
+	result, done, failure, err := apply(s.readCurrent(b, r.Keys, func() []port.Lane { return lanes }))
 	if err != nil {
 		return err
 	}
@@ -119,8 +119,8 @@ func (s *Views) Drain(_ context.Context, spec core.ViewSpec, d port.Drain, apply
 		failed.Failure, failed.Attempted = failure, time.Now().UTC()
 		failed.Attempts++
 	}
-	if d.By != nil {
-		s.addAction(*d.By, spec.Name, fmt.Sprintf("%d: %s", first[0].ID, first[0].Parking))
+	if r.By != nil {
+		s.addAction(*r.By, spec.Name, fmt.Sprintf("%d: %s", first[0].ID, first[0].Parking))
 	}
 	return nil
 }

@@ -116,14 +116,14 @@ func withTrace(header map[string]string, t core.Trace) map[string]string {
 // Subscribe implements [port.Subscriber]. The handler runs in the message's trace.
 func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscription, handle port.Handler) error {
 	series := b.metrics.groups.of([2]string{string(topic), s.Group})
-	work := tracing.Work{System: "nats", Name: s.Group, Destination: "orx." + string(topic), Partition: -1}
+	consumer := tracing.Consumer{System: "nats", Name: s.Group, Destination: "orx." + string(topic), Partition: -1}
 	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d port.Delivery) error {
 		started := time.Now()
 		series.inFlight.Inc()
 		if d.Attempt > 1 {
 			series.again.Inc()
 		}
-		ctx, span := work.Process(ctx, core.Trace{Parent: d.Header[traceParent], State: d.Header[traceState]})
+		ctx, span := consumer.Process(ctx, core.Trace{Parent: d.Header[traceParent], State: d.Header[traceState]})
 		result := "failed" // if the handler panics
 		defer func() {
 			series.inFlight.Dec()

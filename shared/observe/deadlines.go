@@ -79,12 +79,12 @@ func processOf(instance core.Stream) string { return strings.TrimPrefix(instance
 
 // Due implements [port.Deadlines]. A deadline is handled in the trace in which it was set.
 func (d *Deadlines) Due(ctx context.Context, s port.Subscription, handle func(context.Context, port.Deadline) error) error {
-	work := tracing.Work{System: "nats", Name: s.Group, Destination: "deadlines", Partition: -1}
+	consumer := tracing.Consumer{System: "nats", Name: s.Group, Destination: "deadlines", Partition: -1}
 	return d.Deadlines.Due(ctx, s, func(ctx context.Context, due port.Deadline) error {
 		series := d.fired.of(processOf(due.Of))
 		series.total.Inc()
 		series.lateness.Observe(max(0, time.Since(due.At)).Seconds())
-		ctx, span := work.Process(ctx, due.Trace)
+		ctx, span := consumer.Process(ctx, due.Trace)
 		err := handle(ctx, due)
 		tracing.End(span, err)
 		return err

@@ -25,7 +25,7 @@ func (m *Metrics) Processes(runner *process.Runner, views port.ViewReader) {
 }
 
 func (m *Metrics) processes(runner *process.Runner, views port.ViewReader) {
-	build := port.BuildStatus{Build: core.Build{View: runtime.ProcessFollower, Version: 1}, State: port.Active}
+	build := port.BuildStatus{Build: core.Build{View: runtime.ProcessCheckpointName, Version: 1}, State: port.Active}
 	m.scrapes.add(func(emit emit) {
 		emitBuild(emit, follower.BuildReport{BuildStatus: build, Partitions: runner.Status()})
 	})

@@ -52,7 +52,7 @@ var projectionStates = []follower.State{follower.Elsewhere, follower.Following, 
 func (m *Metrics) Projector(status func() []follower.BuildReport) {
 	m.scrapes.add(func(emit emit) {
 		for _, b := range status() {
-			if b.State != port.Active && b.State != port.Building || b.View == runtime.ProcessFollower {
+			if b.State != port.Active && b.State != port.Building || b.View == runtime.ProcessCheckpointName {
 				continue // see [Metrics.Processes]
 			}
 			emitBuild(emit, b)

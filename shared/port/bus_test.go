@@ -42,7 +42,7 @@ func TestVerdict(t *testing.T) {
 		"after a time, once more":  {limited, 3, port.RetryAfter(time.Minute, err), 0, false},
 		"after a time in the past": {limited, 1, port.RetryAfter(-time.Minute, err), 0, true},
 	} {
-		pause, again := port.Verdict(c.policy, c.attempt, c.err)
+		pause, again := port.NextAttempt(c.policy, c.attempt, c.err)
 		if pause != c.pause || again != c.again {
 			t.Errorf("%s: %s, %v", what, pause, again)
 		}

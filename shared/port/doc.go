@@ -6,5 +6,5 @@
 // engine (packages runtime/…) depends on the ports only.
 //
 // The package holds interfaces, the values that they exchange, their checks, and algorithms that every adapter or follower
-// needs ([Read], [Walk], [Verdict]). Drivers, subjects, tables and goroutines belong to the adapters.
+// needs ([Read], [Walk], [NextAttempt]). Drivers, subjects, tables and goroutines belong to the adapters.
 package port

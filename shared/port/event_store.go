@@ -107,7 +107,7 @@ func Read(ctx context.Context, r Reader, s core.Stream, after core.Version) iter
 // errFound ends a follower that has what it wanted.
 var errFound = errors.New("found")
 
-// CommitAt reads the commit at a position. The commit of an unreadable entry has its Err set. It returns [core.ErrNotFound]
+// CommitAt reads the commit at a position. A commit that is unreadable has its Err set. It returns [core.ErrNotFound]
 // where the position holds no commit, or [ErrUnavailable].
 func CommitAt(ctx context.Context, f Feed, at core.Position) (core.Commit, error) {
 	head, err := f.Head(ctx, at.Partition)

@@ -54,9 +54,9 @@ func Deliver(ctx context.Context, handle Handler, d Delivery) (err error) {
 	return handle(ctx, d)
 }
 
-// Verdict decides about a message whose handler failed on an attempt, counted from 1: the message is retried after a pause,
+// NextAttempt decides about a message whose handler failed on an attempt, counted from 1: the message is retried after a pause,
 // or, where again is false, goes to the dead letters.
-func Verdict(p core.RetryPolicy, attempt int, err error) (pause time.Duration, again bool) {
+func NextAttempt(p core.RetryPolicy, attempt int, err error) (pause time.Duration, again bool) {
 	if IsTerminated(err) || p.Limit > 0 && attempt >= p.Limit {
 		return 0, false
 	}

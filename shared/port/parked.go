@@ -67,16 +67,16 @@ type ParkedQuery struct {
 	Limit int
 }
 
-// Drain is a transaction that applies the first events of a lane.
-type Drain struct {
+// LaneRetry is a transaction that applies the first events of a lane.
+type LaneRetry struct {
 	Lane Lane
 	IDs  []int64       // of the events, in the order of the lane
 	Keys []DocumentKey // of the documents that may change: unique, in order
 	By   *core.Action  // an operator's request; nil for its continuation
 }
 
-// DrainFunc applies the events of a drain. The first done of them leave the lane. A failure is that of the next one.
-type DrainFunc func(current Current) (result FoldResult, done int, failure *Failure, err error)
+// LaneRetryFunc applies the events of a [LaneRetry]. The first done of them leave the lane. A failure is that of the next one.
+type LaneRetryFunc func(current FoldInput) (result FoldResult, done int, failure *Failure, err error)
 
 // ParkedStore stores the events that a view could not apply.
 type ParkedStore interface {
@@ -89,9 +89,9 @@ type ParkedStore interface {
 	// Waiting returns the first events of a lane, in order.
 	Waiting(ctx context.Context, b core.Build, lane Lane, limit int) ([]Parked, error)
 
-	// Drain applies the first events of a lane while no projection writes the build. It returns [ErrMoved],
-	// with nothing written, where the lane no longer starts with d.IDs.
-	Drain(ctx context.Context, view core.ViewSpec, d Drain, apply DrainFunc) error
+	// RetryLane applies the first events of a lane while no projection writes the build. It returns [ErrMoved],
+	// with nothing written, where the lane no longer starts with r.IDs.
+	RetryLane(ctx context.Context, view core.ViewSpec, r LaneRetry, apply LaneRetryFunc) error
 
 	// Skip removes a failed event permanently. It returns [core.ErrNotFound] where the event is not parked, and [ErrMoved]
 	// where it is not the first of its lane.

@@ -40,18 +40,18 @@ type ViewWriter interface {
 	// Those of one build are applied sequentially, in the order of their partitions, so that a fold sees the writes of
 	// those before. It fails soon where another transaction holds a lock. An error does not identify the failed
 	// projection: the caller then calls Apply for each.
-	ApplyTogether(ctx context.Context, all []Application) error
+	ApplyTogether(ctx context.Context, all []ProjectionUpdate) error
 }
 
-// Application holds the arguments of one [ViewWriter.Apply].
-type Application struct {
+// ProjectionUpdate holds the arguments of one [ViewWriter.Apply].
+type ProjectionUpdate struct {
 	View   core.ViewSpec
 	Update Update
 	Fold   FoldFunc
 }
 
-// Compare orders applications by build and partition.
-func (a Application) Compare(b Application) int {
+// Compare orders updates by build and partition.
+func (a ProjectionUpdate) Compare(b ProjectionUpdate) int {
 	return cmp.Or(a.View.Build().Compare(b.View.Build()), cmp.Compare(a.Update.Lease.Partition, b.Update.Lease.Partition))
 }
 
@@ -107,24 +107,24 @@ type Update struct {
 }
 
 // FoldFunc computes the writes of a transaction from the current documents.
-type FoldFunc func(current Current) (FoldResult, error)
+type FoldFunc func(current FoldInput) (FoldResult, error)
 
-// Current is the input of a [FoldFunc].
-type Current struct {
+// FoldInput is the input of a [FoldFunc].
+type FoldInput struct {
 	Documents map[DocumentKey]json.RawMessage // without the keys that have no document
 	Waiting   map[Lane]bool                   // the lanes with parked events
 }
 
 // Add applies the result of a fold, for the next fold in the same transaction.
-func (c Current) Add(o FoldResult) {
-	for _, w := range o.Writes {
+func (c FoldInput) Add(result FoldResult) {
+	for _, w := range result.Writes {
 		if w.Data == nil {
 			delete(c.Documents, w.DocumentKey)
 		} else {
 			c.Documents[w.DocumentKey] = w.Data
 		}
 	}
-	for _, p := range o.Parked {
+	for _, p := range result.Parked {
 		c.Waiting[p.Lane] = true
 	}
 }

@@ -185,7 +185,7 @@ func TestFrozenWorkerLosesItsTransaction(t *testing.T) {
 	key := port.DocumentKey{Tenant: "t", Key: "k"}
 	update := port.Update{Lease: paused.Lease, To: core.Position{Sequence: 1}, Keys: []port.DocumentKey{key}}
 	fold := func(owner string) port.FoldFunc {
-		return func(port.Current) (port.FoldResult, error) {
+		return func(port.FoldInput) (port.FoldResult, error) {
 			return port.FoldResult{Writes: []port.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(`"` + owner + `"`)}}}, nil
 		}
 	}
@@ -194,7 +194,7 @@ func TestFrozenWorkerLosesItsTransaction(t *testing.T) {
 	late := update
 	go func() {
 		ended <- views.Apply(context.WithoutCancel(t.Context()), view, late,
-			func(current port.Current) (port.FoldResult, error) {
+			func(current port.FoldInput) (port.FoldResult, error) {
 				<-wake
 				return fold("paused")(current)
 			})
@@ -276,7 +276,7 @@ func TestNoReadAfterASwitchUsesTheOldBuild(t *testing.T) {
 		}
 		want := strconv.Itoa(version)
 		update := port.Update{Lease: c.Lease, To: core.Position{Sequence: uint64(version)}, Keys: []port.DocumentKey{key}}
-		err = writing.Apply(t.Context(), view, update, func(port.Current) (port.FoldResult, error) {
+		err = writing.Apply(t.Context(), view, update, func(port.FoldInput) (port.FoldResult, error) {
 			return port.FoldResult{Writes: []port.DocumentWrite{{DocumentKey: key, Data: json.RawMessage(want)}}}, nil
 		})
 		if err != nil {

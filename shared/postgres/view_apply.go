@@ -73,7 +73,7 @@ const (
 func (v *Views) Apply(ctx context.Context, view core.ViewSpec, u port.Update, fold port.FoldFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	all := []port.Application{{View: view, Update: u, Fold: fold}}
+	all := []port.ProjectionUpdate{{View: view, Update: u, Fold: fold}}
 	o := applyOptions{lockTimeout: noLockTimeout}
 	_, err := retry.Do(ctx, applyRetries, func(ctx context.Context) (struct{}, error) {
 		err := v.applyOnce(ctx, o, all)
@@ -91,10 +91,10 @@ func (v *Views) Apply(ctx context.Context, view core.ViewSpec, u port.Update, fo
 
 // ApplyTogether implements [port.ViewWriter]. The rows are locked in one order, by view, partition and key, so that no two
 // transactions deadlock.
-func (v *Views) ApplyTogether(ctx context.Context, all []port.Application) error {
+func (v *Views) ApplyTogether(ctx context.Context, all []port.ProjectionUpdate) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return v.applyOnce(ctx, applyOptions{lockTimeout: sharedLockTimeout}, slices.SortedFunc(slices.Values(all), port.Application.Compare))
+	return v.applyOnce(ctx, applyOptions{lockTimeout: sharedLockTimeout}, slices.SortedFunc(slices.Values(all), port.ProjectionUpdate.Compare))
 }
 
 // applyOptions are the settings of one transaction.
@@ -103,7 +103,7 @@ type applyOptions struct {
 	overwrite   bool   // upsert also the documents that were not found: see [build.queueWrites]
 }
 
-func (v *Views) applyOnce(ctx context.Context, o applyOptions, all []port.Application) (err error) {
+func (v *Views) applyOnce(ctx context.Context, o applyOptions, all []port.ProjectionUpdate) (err error) {
 	conn, err := v.db.pool.Acquire(ctx)
 	if err != nil {
 		return translate(applying(all), err)
@@ -136,7 +136,7 @@ func (v *Views) applyOnce(ctx context.Context, o applyOptions, all []port.Applic
 }
 
 // applying names the builds and the partition, for errors.
-func applying(all []port.Application) string {
+func applying(all []port.ProjectionUpdate) string {
 	names := make([]string, len(all))
 	for i, a := range all {
 		names[i] = a.View.Build().String()
@@ -157,14 +157,14 @@ func (r *buildRows) appendBuild(view core.ViewSpec, partition int) {
 	r.partitions = append(r.partitions, partition)
 }
 
-func rowsOf(all []port.Application) (rows buildRows) {
+func rowsOf(all []port.ProjectionUpdate) (rows buildRows) {
 	for _, a := range all {
 		rows.appendBuild(a.View, a.Update.Lease.Partition)
 	}
 	return rows
 }
 
-func queueCheckpoints(batch *pgx.Batch, all []port.Application) {
+func queueCheckpoints(batch *pgx.Batch, all []port.ProjectionUpdate) {
 	rows := rowsOf(all)
 	positions, caughtUp := make([]int64, len(all)), make([]time.Time, len(all))
 	created, digests := make([]*time.Time, len(all)), make([][]byte, len(all))
@@ -192,7 +192,7 @@ func rollback(ctx context.Context, conn *pgxpool.Conn) {
 
 // lockAndRead begins the transaction, locks the checkpoints and reads the state that each fold needs. Parked events are
 // read last: while this transaction waits for the lock of a shared document, another worker may park an event of it.
-func lockAndRead(ctx context.Context, conn *pgxpool.Conn, lockTimeout string, all []port.Application, builds []*build) error {
+func lockAndRead(ctx context.Context, conn *pgxpool.Conn, lockTimeout string, all []port.ProjectionUpdate, builds []*build) error {
 	rows := rowsOf(all)
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
@@ -226,7 +226,7 @@ func lockAndRead(ctx context.Context, conn *pgxpool.Conn, lockTimeout string, al
 }
 
 // checkFences compares the locked checkpoints with the position and the lease that each update expects.
-func checkFences(rows pgx.Rows, all []port.Application) error {
+func checkFences(rows pgx.Rows, all []port.ProjectionUpdate) error {
 	var n, found int
 	var at uint64
 	held := port.Lease{}
@@ -246,8 +246,8 @@ func checkFences(rows pgx.Rows, all []port.Application) error {
 
 // queueReads reads the existing documents of these keys; in a shared view it locks the keys first. The result is filled
 // when the batch is sent.
-func queueReads(batch *pgx.Batch, view core.ViewSpec, wanted []port.DocumentKey) port.Current {
-	current := port.Current{Documents: make(map[port.DocumentKey]json.RawMessage, len(wanted)), Waiting: map[port.Lane]bool{}}
+func queueReads(batch *pgx.Batch, view core.ViewSpec, wanted []port.DocumentKey) port.FoldInput {
+	current := port.FoldInput{Documents: make(map[port.DocumentKey]json.RawMessage, len(wanted)), Waiting: map[port.Lane]bool{}}
 	if len(wanted) == 0 {
 		return current
 	}
@@ -267,7 +267,7 @@ on conflict (tenant, key) do update set key = old.key where false`, tenants, key
 }
 
 // queueLanes reads which of these lanes have parked events.
-func queueLanes(batch *pgx.Batch, view core.ViewSpec, lanes []port.Lane, current port.Current) {
+func queueLanes(batch *pgx.Batch, view core.ViewSpec, lanes []port.Lane, current port.FoldInput) {
 	tenants, names := laneColumns(lanes)
 	batch.Queue(selectOccupiedLanes, view.Name, view.Version, view.Rebuild, tenants, names).Query(func(rows pgx.Rows) error {
 		var lane port.Lane

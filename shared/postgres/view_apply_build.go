@@ -13,13 +13,13 @@ import (
 // build is the part of a transaction that concerns one build of a view: the updates of its partitions, in order.
 type build struct {
 	view  core.ViewSpec
-	all   []port.Application
+	all   []port.ProjectionUpdate
 	keys  []port.DocumentKey // of all updates, sorted, without repetitions
-	found port.Current       // the state before the first update
+	found port.FoldInput     // the state before the first update
 }
 
 // byBuild groups the updates by build. Those of one build must be adjacent in all.
-func byBuild(all []port.Application) (builds []*build) {
+func byBuild(all []port.ProjectionUpdate) (builds []*build) {
 	for i := range all {
 		n := len(builds)
 		if n == 0 || builds[n-1].view.Build() != all[i].View.Build() {
@@ -40,7 +40,7 @@ func (b *build) fold() (port.FoldResult, error) {
 	if len(b.all) == 1 {
 		return b.all[0].Fold(b.found)
 	}
-	current := port.Current{Documents: maps.Clone(b.found.Documents), Waiting: maps.Clone(b.found.Waiting)}
+	current := port.FoldInput{Documents: maps.Clone(b.found.Documents), Waiting: maps.Clone(b.found.Waiting)}
 	var sum port.FoldResult
 	index := map[port.DocumentKey]int{} // in sum.Writes
 	for _, a := range b.all {

@@ -11,9 +11,9 @@ import (
 	"orchestrix/shared/postgres"
 )
 
-// applications are the updates of eight views for one commit: the first view gets a new document, three shared views a
+// eightUpdates are the updates of eight views for one commit: the first view gets a new document, three shared views a
 // change of an existing one, and four views only a new position.
-func applications(b *testing.B, views *postgres.Views) (all []port.Application, next func()) {
+func eightUpdates(b *testing.B, views *postgres.Views) (all []port.ProjectionUpdate, next func()) {
 	b.Helper()
 	n := uint64(0)
 	for i := range 8 {
@@ -28,13 +28,13 @@ func applications(b *testing.B, views *postgres.Views) (all []port.Application, 
 		if err != nil {
 			b.Fatal(err)
 		}
-		a := port.Application{View: view, Update: port.Update{Lease: c.Lease, Mark: port.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}}
-		a.Fold = func(port.Current) (o port.FoldResult, _ error) {
+		a := port.ProjectionUpdate{View: view, Update: port.Update{Lease: c.Lease, Mark: port.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}}
+		a.Fold = func(port.FoldInput) (result port.FoldResult, _ error) {
 			for _, key := range all[i].Update.Keys {
 				data := fmt.Sprintf(`{"name":"a name of some length","n":%d,"more":"%0200d"}`, n, 0)
-				o.Writes = append(o.Writes, port.DocumentWrite{DocumentKey: key, Position: all[i].Update.To, Data: json.RawMessage(data)})
+				result.Writes = append(result.Writes, port.DocumentWrite{DocumentKey: key, Position: all[i].Update.To, Data: json.RawMessage(data)})
 			}
-			return o, nil
+			return result, nil
 		}
 		all = append(all, a)
 	}
@@ -55,7 +55,7 @@ func applications(b *testing.B, views *postgres.Views) (all []port.Application, 
 
 func BenchmarkApplyTogether(b *testing.B) {
 	views := postgres.NewViews(connect(b, migrated(b)))
-	all, next := applications(b, views)
+	all, next := eightUpdates(b, views)
 	for b.Loop() {
 		next()
 		if err := views.ApplyTogether(b.Context(), all); err != nil {
@@ -66,7 +66,7 @@ func BenchmarkApplyTogether(b *testing.B) {
 
 func BenchmarkApplyEach(b *testing.B) {
 	views := postgres.NewViews(connect(b, migrated(b)))
-	all, next := applications(b, views)
+	all, next := eightUpdates(b, views)
 	for b.Loop() {
 		next()
 		for _, a := range all {

@@ -30,14 +30,14 @@ func fill(t testing.TB, v *Views, version, documents int) {
 	}
 	to := core.Position{Sequence: uint64(documents)}
 	u := port.Update{Lease: claimed.Lease, To: to, Mark: port.LogMark{Created: time.Now(), Commit: make([]byte, 32)}, CaughtUp: time.Now()}
-	err = v.Apply(t.Context(), spec, u, func(port.Current) (o port.FoldResult, _ error) {
+	err = v.Apply(t.Context(), spec, u, func(port.FoldInput) (result port.FoldResult, _ error) {
 		for n := range documents {
-			o.Writes = append(o.Writes, port.DocumentWrite{
+			result.Writes = append(result.Writes, port.DocumentWrite{
 				DocumentKey: port.DocumentKey{Tenant: core.DefaultTenant, Key: fmt.Sprint(n)}, Position: to,
 				Data: json.RawMessage(numberData(version, n)),
 			})
 		}
-		return o, nil
+		return result, nil
 	})
 	if err == nil && version > 1 {
 		var active bool

@@ -99,14 +99,14 @@ func (v *Views) Waiting(ctx context.Context, b core.Build, lane port.Lane, limit
 	return v.selectParked(ctx, selectLane, b.View, b.Version, b.Rebuild, lane.Tenant, lane.Name, limit)
 }
 
-// Drain implements [port.ParkedStore].
-func (v *Views) Drain(ctx context.Context, view core.ViewSpec, d port.Drain, apply port.DrainFunc) error {
+// RetryLane implements [port.ParkedStore].
+func (v *Views) RetryLane(ctx context.Context, view core.ViewSpec, r port.LaneRetry, apply port.LaneRetryFunc) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	what := fmt.Sprintf("apply the parked events of lane %s of %s", d.Lane.Name, view.Build())
+	what := fmt.Sprintf("apply the parked events of lane %s of %s", r.Lane.Name, view.Build())
 	var foldErr error
 	err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
-		first, current, err := v.lockLane(ctx, tx, view, d)
+		first, current, err := v.lockLane(ctx, tx, view, r)
 		if err != nil {
 			return err
 		}
@@ -116,14 +116,14 @@ func (v *Views) Drain(ctx context.Context, view core.ViewSpec, d port.Drain, app
 			return err
 		}
 		batch := &pgx.Batch{}
-		b := build{view: view, keys: d.Keys, found: current}
+		b := build{view: view, keys: r.Keys, found: current}
 		b.queueWrites(batch, result, true)
-		batch.Queue("delete from orchestrix.parked where id = any($1)", d.IDs[:done])
+		batch.Queue("delete from orchestrix.parked where id = any($1)", r.IDs[:done])
 		if failure != nil {
-			batch.Queue(updateFailure, d.IDs[done], failure.Message, failure.Causes, failure.Group)
+			batch.Queue(updateFailure, r.IDs[done], failure.Message, failure.Causes, failure.Group)
 		}
-		if d.By != nil {
-			batch.Queue(insertAction, d.By.Who, d.By.Did, view.Name, strconv.FormatInt(first.ID, 10)+": "+first.String(), d.By.Reason)
+		if r.By != nil {
+			batch.Queue(insertAction, r.By.Who, r.By.Did, view.Name, strconv.FormatInt(first.ID, 10)+": "+first.String(), r.By.Reason)
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
@@ -134,30 +134,30 @@ func (v *Views) Drain(ctx context.Context, view core.ViewSpec, d port.Drain, app
 }
 
 // lockLane locks the checkpoints and the documents, and returns the first event of the lane and the state that a fold
-// needs. It returns [port.ErrMoved] where the lane does not start with the events of d.
-func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view core.ViewSpec, d port.Drain) (first port.Parked, current port.Current, err error) {
+// needs. It returns [port.ErrMoved] where the lane does not start with the events of r.
+func (v *Views) lockLane(ctx context.Context, tx pgx.Tx, view core.ViewSpec, r port.LaneRetry) (first port.Parked, current port.FoldInput, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(lockCheckpoints, view.Name, view.Version, view.Rebuild)
-	lanes := make([]port.Lane, len(d.Keys))
-	for i, key := range d.Keys {
+	lanes := make([]port.Lane, len(r.Keys))
+	for i, key := range r.Keys {
 		lanes[i] = port.DocumentLane(key)
 	}
 	var waiting []port.Parked
-	batch.Queue(selectLane, view.Name, view.Version, view.Rebuild, d.Lane.Tenant, d.Lane.Name, len(d.IDs)).Query(func(rows pgx.Rows) error {
+	batch.Queue(selectLane, view.Name, view.Version, view.Rebuild, r.Lane.Tenant, r.Lane.Name, len(r.IDs)).Query(func(rows pgx.Rows) error {
 		waiting, err = pgx.CollectRows(rows, scanParked)
 		return err
 	})
-	current = queueReads(batch, view, d.Keys)
+	current = queueReads(batch, view, r.Keys)
 	queueLanes(batch, view, lanes, current)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return port.Parked{}, port.Current{}, err
+		return port.Parked{}, port.FoldInput{}, err
 	}
-	if len(waiting) != len(d.IDs) || len(waiting) == 0 {
-		return port.Parked{}, port.Current{}, port.ErrMoved
+	if len(waiting) != len(r.IDs) || len(waiting) == 0 {
+		return port.Parked{}, port.FoldInput{}, port.ErrMoved
 	}
 	for i, p := range waiting {
-		if p.ID != d.IDs[i] {
-			return port.Parked{}, port.Current{}, port.ErrMoved
+		if p.ID != r.IDs[i] {
+			return port.Parked{}, port.FoldInput{}, port.ErrMoved
 		}
 	}
 	return waiting[0], current, nil

@@ -67,7 +67,7 @@ func (d *decider) reactSafely(p *Instance, c reactCommand) (events []core.Event,
 	if c.failed != nil {
 		return nil, c.failed
 	}
-	if o := c.trigger.Result; o != nil && o.Refused {
+	if result := c.trigger.Result; result != nil && result.Refused {
 		return d.resendRefused(p, c)
 	}
 	if c.trigger.Again && p.Lost {
@@ -91,10 +91,10 @@ func (d *decider) reactSafely(p *Instance, c reactCommand) (events []core.Event,
 // resendRefused parks the instance for a command that was refused. When an operator retries, it sends the command again
 // under another id.
 func (d *decider) resendRefused(p *Instance, c reactCommand) ([]core.Event, error) {
-	o := c.trigger.Result
-	sent, _ := p.sent(o.CommandID)
+	result := c.trigger.Result
+	sent, _ := p.sent(result.CommandID)
 	if !c.trigger.Again {
-		return nil, fmt.Errorf("command %q to %s-%s was refused: %s: %s", sent.Name, sent.Category, sent.To, o.Code, o.Message)
+		return nil, fmt.Errorf("command %q to %s-%s was refused: %s: %s", sent.Name, sent.Category, sent.To, result.Code, result.Message)
 	}
 	sent.ID = effectID(c.instance, &c.trigger, 0)
 	return []core.Event{Reacted{
@@ -227,8 +227,8 @@ func (d *decider) retry(p Instance, c operatorCommand) ([]core.Event, error) {
 	return append([]core.Event{retried}, d.drain(p.resumed(), c, false)...), nil
 }
 
-// MoreWaits is the error of an instance that is parked again because its queue exceeds the limit of one retry.
-const MoreWaits = "more waits than one retry takes: retry again"
+// ErrorQueueRemains is the error of an instance that is parked again because its queue exceeds the limit of one retry.
+const ErrorQueueRemains = "more waits than one retry takes: retry again"
 
 // MaxDrain is the maximum number of queued triggers of one retry, because their reactions are one commit.
 const MaxDrain = 50
@@ -239,7 +239,7 @@ func (d *decider) drain(p Instance, c operatorCommand, ending bool) (events []co
 	for n := 0; len(p.Inbox) > 0; n++ {
 		t := p.Inbox[0]
 		if n == c.limit {
-			return append(events, Parked{Trigger: t.handled(), Error: MoreWaits})
+			return append(events, Parked{Trigger: t.handled(), Error: ErrorQueueRemains})
 		}
 		var next []core.Event
 		if t.Kind != TriggeredByResult && (ending || p.Status.Ended()) {

@@ -56,7 +56,7 @@ func (p Definition) Compile(r *core.Registry) (*core.ProcessType, error) {
 		events: map[string]*Reaction{}, results: map[*core.CommandType]*Reaction{}, deadlines: map[string]*Reaction{},
 	}
 	t := &core.ProcessType{Module: p.Module, Name: p.Name, Routes: map[string]core.Route{}}
-	err = errors.Join(core.CheckToken("process", p.Name), core.CheckToken("category", core.ProcessCategory+p.Name), p.State.Check())
+	err = errors.Join(core.CheckToken("process", p.Name), core.CheckToken("category", core.ProcessCategoryPrefix+p.Name), p.State.Check())
 	for i := range p.Reactions {
 		err = errors.Join(err, d.addReaction(t, &p.Reactions[i]))
 	}
@@ -66,7 +66,7 @@ func (p Definition) Compile(r *core.Registry) (*core.ProcessType, error) {
 	if err != nil {
 		return nil, fmt.Errorf("process %q: %w", p.Name, err)
 	}
-	t.Aggregate = instances.InCategory(p.Module, core.ProcessCategory+p.Name, p.Snapshot)
+	t.Aggregate = instances.InCategory(p.Module, core.ProcessCategoryPrefix+p.Name, p.Snapshot)
 	t.React = t.Aggregate.InternalCommandType("react", func(s, c any) ([]core.Event, error) {
 		return d.deliver(s.(Instance), c.(reactCommand))
 	})
@@ -85,7 +85,7 @@ func addInstances(r *core.Registry) (*core.Aggregate, error) {
 		return e.Aggregate, nil
 	}
 	a, err := core.NewAggregate(core.AggregateSpec{
-		Module: "process", Category: core.ProcessCategoryName, State: reflect.TypeFor[Instance](), Initial: Instance{},
+		Module: "process", Category: core.ProcessCategory, State: reflect.TypeFor[Instance](), Initial: Instance{},
 		DecodeState: func(data []byte) (any, error) {
 			var p Instance
 			err := core.Unmarshal(data, &p)

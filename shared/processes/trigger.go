@@ -66,8 +66,8 @@ func EventTrigger(c *core.Commit, index int) Trigger {
 }
 
 // ResultTrigger returns the trigger of a command's result.
-func ResultTrigger(o core.CommandResult) Trigger {
-	return Trigger{Kind: TriggeredByResult, ID: "outcome " + o.CommandID, Time: o.Time.UTC(), Result: &o}
+func ResultTrigger(result core.CommandResult) Trigger {
+	return Trigger{Kind: TriggeredByResult, ID: "outcome " + result.CommandID, Time: result.Time.UTC(), Result: &result}
 }
 
 // DeadlineTrigger returns the trigger of a passed deadline, from its id, its name in the store ([SetDeadline.Key]) and its

@@ -82,13 +82,13 @@ func onInstance[E any](fold func(*Document, E)) core.FoldSpec {
 	return core.FoldSpec{
 		Event: reflect.TypeFor[E](),
 		Keys: func(_ core.Event, m core.Meta) []string {
-			return []string{DocumentKey(strings.TrimPrefix(m.Stream.Category, core.ProcessCategory), m.Stream.ID)}
+			return []string{DocumentKey(strings.TrimPrefix(m.Stream.Category, core.ProcessCategoryPrefix), m.Stream.ID)}
 		},
 		Fold: func(document any, e core.Event, m core.Meta) error {
 			d := document.(*Document)
 			now := m.Time.UTC().Truncate(time.Microsecond).Format(processTime)
 			if d.Started == "" {
-				d.Process, d.Instance, d.Started = strings.TrimPrefix(m.Stream.Category, core.ProcessCategory), m.Stream.ID, now
+				d.Process, d.Instance, d.Started = strings.TrimPrefix(m.Stream.Category, core.ProcessCategoryPrefix), m.Stream.ID, now
 			}
 			d.Updated = now
 			fold(d, e.(E))

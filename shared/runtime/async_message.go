@@ -129,7 +129,7 @@ func isInbox(subject string) bool {
 // [core.ErrBadToken] if the message is not a command.
 func DecodeAsyncMessage(message port.Message) (AsyncMessage, error) {
 	h := message.Header
-	m := AsyncMessage{Command: OriginOf(message), ReplyTo: h[headerReplyTo]}
+	m := AsyncMessage{Command: CommandCausedBy(message), ReplyTo: h[headerReplyTo]}
 	m.Stream, m.Name, m.ID, m.Body = message.To, h[headerCommand], h[headerCommandID], message.Data
 	if text := h[headerIfMatch]; text != "" {
 		number, err := strconv.ParseUint(text, 10, 64)
@@ -149,8 +149,8 @@ func DecodeAsyncMessage(message port.Message) (AsyncMessage, error) {
 	return m, m.check()
 }
 
-// OriginOf returns a command that has only the correlation, causation and trace of a message.
-func OriginOf(message port.Message) Command {
+// CommandCausedBy returns a command that has only the correlation, causation and trace of a message.
+func CommandCausedBy(message port.Message) Command {
 	h := message.Header
 	return Command{
 		CorrelationID: h[headerCorrelation], CausationID: h[headerCausation],

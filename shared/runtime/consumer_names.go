@@ -2,11 +2,11 @@ package runtime
 
 import "slices"
 
-// ProcessFollower is the name under which process runners store their checkpoints, in the form of a view's.
-const ProcessFollower = "process-runner"
+// ProcessCheckpointName is the name under which process runners store their checkpoints, in the form of a view's.
+const ProcessCheckpointName = "process-runner"
 
 // reservedNames are the names of consumers that are not views.
-var reservedNames = []string{ProcessFollower}
+var reservedNames = []string{ProcessCheckpointName}
 
 // IsReservedName reports whether the builds of this name are those of a consumer that is not a view. Projectors do not drop them.
 func IsReservedName(name string) bool { return slices.Contains(reservedNames, name) }

@@ -25,8 +25,8 @@ func Send(ctx context.Context, system, destination, messageID string) (context.C
 	))
 }
 
-// Work describes how a consumer handles entries of the log or messages of the bus.
-type Work struct {
+// Consumer describes what handles commits of the log or messages of the bus, as the attributes of its spans.
+type Consumer struct {
 	System      string // "nats" or "postgresql"
 	Name        string // of the consumer: a view, a process, a group
 	Destination string // the stream or topic
@@ -34,13 +34,13 @@ type Work struct {
 	Attributes  []attribute.KeyValue
 }
 
-func (w Work) attributes(messages int) []attribute.KeyValue {
+func (c Consumer) attributes(messages int) []attribute.KeyValue {
 	all := append([]attribute.KeyValue{
-		semconv.MessagingSystemKey.String(w.System), semconv.MessagingOperationName("process"), semconv.MessagingOperationTypeProcess,
-		semconv.MessagingDestinationName(w.Destination), semconv.MessagingConsumerGroupName(w.Name),
-	}, w.Attributes...)
-	if w.Partition >= 0 {
-		all = append(all, semconv.MessagingDestinationPartitionID(strconv.Itoa(w.Partition)))
+		semconv.MessagingSystemKey.String(c.System), semconv.MessagingOperationName("process"), semconv.MessagingOperationTypeProcess,
+		semconv.MessagingDestinationName(c.Destination), semconv.MessagingConsumerGroupName(c.Name),
+	}, c.Attributes...)
+	if c.Partition >= 0 {
+		all = append(all, semconv.MessagingDestinationPartitionID(strconv.Itoa(c.Partition)))
 	}
 	if messages > 1 {
 		all = append(all, semconv.MessagingBatchMessageCount(messages))
@@ -49,12 +49,12 @@ func (w Work) attributes(messages int) []attribute.KeyValue {
 }
 
 // Process starts the span of one message, in the message's trace.
-func (w Work) Process(ctx context.Context, t core.Trace) (context.Context, trace.Span) {
+func (c Consumer) Process(ctx context.Context, t core.Trace) (context.Context, trace.Span) {
 	ctx = Continue(ctx, t)
 	if !Enabled() {
 		return ctx, NoSpan
 	}
-	return start(ctx, "process "+w.Name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(w.attributes(1)...))
+	return start(ctx, "process "+c.Name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(c.attributes(1)...))
 }
 
 // Link links the span of ctx to another span.
@@ -84,13 +84,13 @@ type Batch struct {
 
 // ProcessCommits starts the span of a batch of commits. A single commit is handled in its own trace. A larger batch has a new
 // trace that links to the trace of each commit, and each of these gets a span that links back.
-func (w Work) ProcessCommits(ctx context.Context, commits iter.Seq[*core.Commit]) (context.Context, Batch) {
+func (c Consumer) ProcessCommits(ctx context.Context, commits iter.Seq[*core.Commit]) (context.Context, Batch) {
 	if !Enabled() {
 		return ctx, Batch{span: NoSpan}
 	}
 	parents, count := sampledParents(commits)
-	name, kind := "process "+w.Name, trace.WithSpanKind(trace.SpanKindConsumer)
-	attributes := trace.WithAttributes(w.attributes(count)...)
+	name, kind := "process "+c.Name, trace.WithSpanKind(trace.SpanKindConsumer)
+	attributes := trace.WithAttributes(c.attributes(count)...)
 	switch {
 	case len(parents) == 0:
 		return ctx, Batch{span: NoSpan}

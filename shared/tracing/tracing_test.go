@@ -35,10 +35,10 @@ const (
 	second = "22222222222222222222222222222222"
 )
 
-var work = tracing.Work{System: "nats", Name: "orders", Destination: "events", Partition: 3}
+var consumer = tracing.Consumer{System: "nats", Name: "orders", Destination: "events", Partition: 3}
 
 func process(commits ...core.Commit) context.Context {
-	ctx, batch := work.ProcessCommits(context.Background(), func(yield func(*core.Commit) bool) {
+	ctx, batch := consumer.ProcessCommits(context.Background(), func(yield func(*core.Commit) bool) {
 		for i := range commits {
 			if !yield(&commits[i]) {
 				return
@@ -123,7 +123,7 @@ func TestABatchIsLinkedToItsCommitsBothWays(t *testing.T) {
 
 func TestAFailureShowsInTheSpan(t *testing.T) {
 	recorder := recordSpans(t)
-	ctx, span := work.Process(t.Context(), commitOf(first).Trace)
+	ctx, span := consumer.Process(t.Context(), commitOf(first).Trace)
 	_, send := tracing.Send(ctx, "nats", "commands", "ship-1")
 	tracing.End(send, errors.New("no answer"))
 	tracing.End(span, nil)

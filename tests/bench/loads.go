@@ -200,7 +200,7 @@ select 'tally/c' || $1::int || '-' || n, v, 'Counted', $3::json from generate_se
 // ours loads as the query service does.
 func (l *loading) ours(q *query.Queries) func(context.Context, core.Stream) (int, error) {
 	return func(ctx context.Context, stream core.Stream) (int, error) {
-		state, err := q.State(ctx, stream, query.Moment{}, query.Wait{})
+		state, err := q.State(ctx, stream, query.PointInTime{}, query.Wait{})
 		if err != nil {
 			return 0, err
 		}

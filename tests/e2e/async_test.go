@@ -26,11 +26,11 @@ func later(t testing.TB, commandURL, path, id, body string) (location string) {
 }
 
 // statusAt waits until a command is processed and returns its status.
-func statusAt(t testing.TB, commandURL, location string) (outcome answer) {
+func statusAt(t testing.TB, commandURL, location string) (status answer) {
 	t.Helper()
 	eventually(t, "the result at "+location, func() error {
 		a, err := request(t.Context(), http.MethodGet, commandURL+location, "")
-		outcome = a
+		status = a
 		if err == nil && a.Status == http.StatusOK && a.field("status") == "pending" && a.Header.Get("Retry-After") == "" {
 			t.Fatalf("a pending command does not say when to ask again: %v", a.Header)
 		}
@@ -39,7 +39,7 @@ func statusAt(t testing.TB, commandURL, location string) (outcome answer) {
 		}
 		return nil
 	})
-	return outcome
+	return status
 }
 
 const openAccount = `{"owner":"Ann","currency":"EUR"}`
@@ -49,8 +49,8 @@ func depositOf(amount int) string { return fmt.Sprintf(`{"amount":"%d"}`, amount
 func TestDevAcceptsAsyncCommands(t *testing.T) {
 	t.Parallel()
 	p, b := startDev(t, "--memory")
-	if o := statusAt(t, b.CommandURL, later(t, b.CommandURL, "order/1/place", "c/1", smallOrder)); o.field("status") != "accepted" {
-		t.Errorf("the outcome is %v", o)
+	if status := statusAt(t, b.CommandURL, later(t, b.CommandURL, "order/1/place", "c/1", smallOrder)); status.field("status") != "accepted" {
+		t.Errorf("the status is %v", status)
 	}
 	p.stop()
 }
@@ -94,7 +94,7 @@ func TestStatusOfAsyncCommands(t *testing.T) {
 	p := startPlatform(t)
 	open := later(t, p.commandURL, "account/a/open", "open/a", openAccount)
 	if open != "/v1/commands/open%2Fa" {
-		t.Errorf("the outcome is at %q", open)
+		t.Errorf("the status is at %q", open)
 	}
 	accepted := statusAt(t, p.commandURL, open)
 	if accepted.field("status") != "accepted" || accepted.field("version") != 1.0 || accepted.field("stream") != "account-a" || accepted.Header.Get("Orchestrix-Position") != accepted.field("position") {
@@ -122,7 +122,7 @@ func TestStatusOfAsyncCommands(t *testing.T) {
 	}
 	for _, id := range []string{"v", "s", "never"} {
 		if a, err := request(t.Context(), http.MethodGet, p.commandURL+"/v1/commands/"+id, ""); err != nil || a.Status != http.StatusNotFound || a.field("code") != "command-not-found" {
-			t.Errorf("outcome of %s: %v, %v", id, a, err)
+			t.Errorf("status of %s: %v, %v", id, a, err)
 		}
 	}
 }
@@ -148,8 +148,8 @@ func TestResultStoreIsFull(t *testing.T) {
 	if refused.field("code") != "outcomes-full" || refused.Header.Get("Retry-After") == "" || refused.Header.Get("Location") != "" {
 		t.Errorf("refused with %v, %v", refused, refused.Header)
 	}
-	if o := statusAt(t, p.commandURL, open); o.field("status") != "accepted" {
-		t.Errorf("the outcome of what was taken: %v", o)
+	if status := statusAt(t, p.commandURL, open); status.field("status") != "accepted" {
+		t.Errorf("the status of what was accepted: %v", status)
 	}
 	p.post("account/c/open", openAccount)
 }
@@ -168,7 +168,7 @@ func TestCommandsOverNATS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(name, id, body string) (outcome answer) {
+	ask := func(name, id, body string) answer {
 		t.Helper()
 		m := nats.NewMsg(fmt.Sprintf("orx.cmd.%d.default.account.n-1", core.PartitionOf("default", "n-1", 4)))
 		m.Header["orx-command"], m.Header["orx-command-id"] = []string{name}, []string{id}
@@ -184,15 +184,15 @@ func TestCommandsOverNATS(t *testing.T) {
 		return answer{Body: reply.Data}
 	}
 	for range 2 { // the second one is a duplicate
-		if o := ask("open", "n-open", openAccount); o.field("status") != "accepted" || o.field("version") != 1.0 || o.field("command_id") != "n-open" {
-			t.Errorf("opened: %v", o)
+		if status := ask("open", "n-open", openAccount); status.field("status") != "accepted" || status.field("version") != 1.0 || status.field("command_id") != "n-open" {
+			t.Errorf("opened: %v", status)
 		}
 	}
-	if o := ask("deposit", "n-deposit", `{"amount":"much"}`); o.field("status") != "rejected" || o.field("code") != "validation-failed" || o.field("problem.status") != 422.0 {
-		t.Errorf("not validated: %v", o)
+	if status := ask("deposit", "n-deposit", `{"amount":"much"}`); status.field("status") != "rejected" || status.field("code") != "validation-failed" || status.field("problem.status") != 422.0 {
+		t.Errorf("not validated: %v", status)
 	}
-	if o := ask("steal", "n-steal", `{}`); o.field("status") != "rejected" || o.field("code") != "unknown-name" {
-		t.Errorf("an unknown command: %v", o)
+	if status := ask("steal", "n-steal", `{}`); status.field("status") != "rejected" || status.field("code") != "unknown-name" {
+		t.Errorf("an unknown command: %v", status)
 	}
 	for _, prefer := range []string{"", "respond-async"} {
 		a, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/account/n-1/revoke", `{"transfer":"t-1"}`, "Prefer", prefer)
@@ -200,11 +200,11 @@ func TestCommandsOverNATS(t *testing.T) {
 			t.Errorf("a step of a process over HTTP: %v, %v", a, err)
 		}
 	}
-	if o := ask("revoke", "n-revoke", `{"transfer":"t-1"}`); o.field("status") != "accepted" || o.field("version") != 2.0 {
-		t.Errorf("a step of a process: %v", o)
+	if status := ask("revoke", "n-revoke", `{"transfer":"t-1"}`); status.field("status") != "accepted" || status.field("version") != 2.0 {
+		t.Errorf("a step of a process: %v", status)
 	}
-	if o := statusAt(t, p.commandURL, "/v1/commands/n-open"); o.field("status") != "accepted" {
-		t.Errorf("over HTTP: %v", o)
+	if status := statusAt(t, p.commandURL, "/v1/commands/n-open"); status.field("status") != "accepted" {
+		t.Errorf("over HTTP: %v", status)
 	}
 }
 
@@ -233,8 +233,8 @@ func TestAsyncCommandsOutliveTheirService(t *testing.T) {
 			}
 		}
 	}
-	if o := statusAt(t, otherURL, location); o.field("status") != "accepted" || o.field("version") != float64(count+1) {
-		t.Errorf("the last outcome is %v", o)
+	if status := statusAt(t, otherURL, location); status.field("status") != "accepted" || status.field("version") != float64(count+1) {
+		t.Errorf("the last status is %v", status)
 	}
 	var history struct {
 		Items []struct {

@@ -136,9 +136,9 @@ func (b wildBus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscri
 	}
 	const known = 32 // characters of an id before it was changed
 	return b.MessageBus.Subscribe(ctx, topic, s, func(ctx context.Context, d port.Delivery) error {
-		outcome, err := runtime.DecodeAsyncStatus(d.Message)
-		if err == nil && len(outcome.CommandID) > known {
-			d.Data = bytes.ReplaceAll(d.Data, []byte(outcome.CommandID), []byte(outcome.CommandID[:known]))
+		status, err := runtime.DecodeAsyncStatus(d.Message)
+		if err == nil && len(status.CommandID) > known {
+			d.Data = bytes.ReplaceAll(d.Data, []byte(status.CommandID), []byte(status.CommandID[:known]))
 		}
 		return handle(ctx, d)
 	})

@@ -65,7 +65,7 @@ func (s *ProcessScenario) When(id string, event es.Event) *ProcessScenario {
 	s.t.Helper()
 	for _, aggregate := range s.registry.Aggregates() {
 		recorded, err := aggregate.Encode(event)
-		if err != nil || strings.HasPrefix(aggregate.Category, core.ProcessCategory) {
+		if err != nil || strings.HasPrefix(aggregate.Category, core.ProcessCategoryPrefix) {
 			continue
 		}
 		stream := es.Stream{Tenant: core.DefaultTenant, Category: aggregate.Category, ID: id}

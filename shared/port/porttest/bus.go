@@ -33,7 +33,7 @@ func MessageBus(t *testing.T, open func(t testing.TB) port.MessageBus) {
 		"dead letters come back, or don't":   busDeadLetterActions,
 		"slow handlers keep their message":   busSlow,
 		"draining":                           busDrain,
-		"what failed goes on with others":    busRetryMoves,
+		"what failed continues with others":  busRetryMoves,
 		"a topic has one group":              busOneGroup,
 		"workers come and go, order remains": busWorkersChange,
 	} {
@@ -159,8 +159,8 @@ func busTopics(t *testing.T, bus port.MessageBus) {
 		})
 		publish(t, bus, topic, port.Message{ID: "the-same", To: stream("a"), Data: []byte(topic)})
 	}
-	if c, o := await(t, "a command", commands), await(t, "a result", results); c != "cmd" || o != "out" {
-		t.Errorf("the command is %q, the result %q", c, o)
+	if command, result := await(t, "a command", commands), await(t, "a result", results); command != "cmd" || result != "out" {
+		t.Errorf("the command is %q, the result %q", command, result)
 	}
 }
 

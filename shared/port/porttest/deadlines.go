@@ -18,7 +18,7 @@ func Deadlines(t *testing.T, open func(t testing.TB) port.Deadlines) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.Deadlines){
 		"they fire, and not before their time":    deadlinesFire,
-		"one that is past fires at once":          deadlinePast,
+		"one that is past fires immediately":      deadlinePast,
 		"one that is far away does not fire":      deadlineFarAway,
 		"a replaced one fires at its new time":    deadlineReplaced,
 		"a cancelled one does not fire":           deadlineCancelled,
@@ -201,7 +201,7 @@ func deadlinesPending(t *testing.T, deadlines port.Deadlines) {
 	wantIDs(t, "of an instance", pendingIDs(t, deadlines, port.DeadlineQuery{Category: "thing", ID: "a"}), "a-x", "a-y")
 	wantIDs(t, "of a category", pendingIDs(t, deadlines, port.DeadlineQuery{Category: "process-other"}), "other")
 	wantIDs(t, "of an id", pendingIDs(t, deadlines, port.DeadlineQuery{ID: "b"}), "b-x")
-	wantIDs(t, "of nobody", pendingIDs(t, deadlines, port.DeadlineQuery{Category: "thin"}))
+	wantIDs(t, "of a category without any", pendingIDs(t, deadlines, port.DeadlineQuery{Category: "thin"}))
 	wantIDs(t, "the soonest", pendingIDs(t, deadlines, port.DeadlineQuery{Limit: 2}), "a-x", "other")
 	if pending, err := deadlines.PendingDeadlines(t.Context(), port.DeadlineQuery{Limit: 1}); err != nil || len(pending) != 1 || pending[0] != first {
 		t.Errorf("pending: %v, %v, not %v", pending, err, first)
@@ -290,7 +290,7 @@ func deadlinesShared(t *testing.T, deadlines port.Deadlines) {
 			err := deadlines.Due(ctx, dueSubscription, func(_ context.Context, d port.Deadline) error {
 				mu.Lock()
 				if busy[d.Of] {
-					t.Errorf("two deadlines of %s are handled at once", d.Of)
+					t.Errorf("two deadlines of %s are handled concurrently", d.Of)
 				}
 				busy[d.Of] = true
 				mu.Unlock()

@@ -16,22 +16,22 @@ import (
 func EventStore(t *testing.T, open func(t testing.TB) port.EventStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.EventStore){
-		"what goes in comes out":           roundTrip,
-		"what is written stays as it is":   notShared,
-		"a stream that is not there":       noStream,
-		"conflicts":                        conflicts,
-		"streams are kept apart":           streamsApart,
-		"bad names and ended contexts":     refused,
-		"commits that could not be read":   unreadable,
-		"a commit that is too large":       tooLarge,
-		"reading from any version":         readFromAnyVersion,
-		"reading up to an older commit":    readUpTo,
-		"reading that stops or is stopped": readStopped,
-		"back-pointers and their length":   backPointers,
-		"a commit that is tried again":     triedAgain,
-		"one commit tried by many at once": triedByMany,
-		"many writers on one stream":       manyWriters,
-		"many writers on many streams":     manyStreams,
+		"what goes in comes out":                roundTrip,
+		"what is written stays as it is":        notShared,
+		"a stream that is not there":            noStream,
+		"conflicts":                             conflicts,
+		"streams are kept apart":                streamsApart,
+		"bad names and ended contexts":          refused,
+		"commits that could not be read":        unreadable,
+		"a commit that is too large":            tooLarge,
+		"reading from any version":              readFromAnyVersion,
+		"reading up to an older commit":         readUpTo,
+		"reading that stops or is stopped":      readStopped,
+		"back-pointers and their length":        backPointers,
+		"a commit that is tried again":          triedAgain,
+		"one commit tried by many concurrently": triedByMany,
+		"many writers on one stream":            manyWriters,
+		"many writers on many streams":          manyStreams,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

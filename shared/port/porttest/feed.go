@@ -15,14 +15,14 @@ import (
 func Feed(t *testing.T, open func(t testing.TB) port.Log) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.Log){
-		"commits come in order":           feedOrder,
-		"following goes on from anywhere": feedResumes,
-		"pending counts down":             feedPending,
-		"a live follower misses nothing":  feedLive,
-		"a handler's error ends a Follow": feedHandlerError,
-		"an ended context ends a Follow":  feedCancel,
-		"heads":                           feedHeads,
-		"partitions that are not there":   feedNoPartition,
+		"commits come in order":                 feedOrder,
+		"following continues from any position": feedResumes,
+		"pending counts down":                   feedPending,
+		"a live follower misses nothing":        feedLive,
+		"a handler's error ends a Follow":       feedHandlerError,
+		"an ended context ends a Follow":        feedCancel,
+		"heads":                                 feedHeads,
+		"partitions that are not there":         feedNoPartition,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

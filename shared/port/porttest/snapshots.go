@@ -16,12 +16,12 @@ import (
 func Snapshots(t *testing.T, open func(t testing.TB) port.Snapshots) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.Snapshots){
-		"what goes in comes out":             snapshotRoundTrip,
-		"the newest stays":                   snapshotNewest,
-		"another schema replaces":            snapshotSchema,
-		"streams are kept apart":             snapshotStreams,
-		"many at once, some of one stream":   snapshotMany,
-		"savers that write the same streams": snapshotRace,
+		"what goes in comes out":                      snapshotRoundTrip,
+		"the newest stays":                            snapshotNewest,
+		"another schema replaces":                     snapshotSchema,
+		"streams are kept apart":                      snapshotStreams,
+		"many concurrent writers, some of one stream": snapshotMany,
+		"savers that write the same streams":          snapshotRace,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

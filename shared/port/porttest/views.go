@@ -15,39 +15,39 @@ import (
 func Views(t *testing.T, open func(t testing.TB) port.ViewStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, port.ViewStore){
-		"a view that is not built":                 viewNotBuilt,
-		"what goes in comes out":                   viewRoundTrip,
-		"what did not change keeps its position":   viewUnchanged,
-		"removing documents":                       viewRemove,
-		"a fold that fails writes nothing":         viewFoldFails,
-		"tenants are kept apart":                   viewTenants,
-		"lists by key":                             viewListByKey,
-		"lists by field":                           viewListByField,
-		"lists of odd values":                      viewListOdd,
-		"lists while they change":                  viewListMoves,
-		"lists that are refused":                   viewListRefused,
-		"one owner at a time":                      viewLeases,
-		"a lease that ran out":                     viewLeaseEnds,
-		"renewing and releasing":                   viewRenew,
-		"a fenced worker writes nothing":           viewFenced,
-		"several views in one transaction":         viewTogether,
-		"partitions of a view in one transaction":  viewTogetherPartitions,
-		"transactions of several views at once":    viewTogetherRace,
-		"partitions that share documents":          viewShared,
-		"new keys from all partitions at once":     viewSharedNewKeys,
-		"the newer version is seen when it is due": viewActivate,
-		"a commit that only the old build has":     viewActivateReleased,
-		"fields that are declared later":           viewNewField,
-		"preparing by many at once":                viewPrepareRace,
-		"building again beside the old one":        viewRebuild,
-		"what people have done":                    viewActions,
-		"calling a build off":                      viewCancel,
-		"pausing and resuming":                     viewPause,
-		"how many workers live":                    viewWorkers,
-		"the mark of the log":                      viewMark,
-		"events that are parked":                   viewParked,
-		"applying what waits":                      viewDrain,
-		"skipping an event":                        viewSkip,
+		"a view that is not built":                  viewNotBuilt,
+		"what goes in comes out":                    viewRoundTrip,
+		"what did not change keeps its position":    viewUnchanged,
+		"removing documents":                        viewRemove,
+		"a fold that fails writes nothing":          viewFoldFails,
+		"tenants are kept apart":                    viewTenants,
+		"lists by key":                              viewListByKey,
+		"lists by field":                            viewListByField,
+		"lists of odd values":                       viewListOdd,
+		"lists while they change":                   viewListMoves,
+		"lists that are refused":                    viewListRefused,
+		"one owner at a time":                       viewLeases,
+		"a lease that ran out":                      viewLeaseEnds,
+		"renewing and releasing":                    viewRenew,
+		"a fenced worker writes nothing":            viewFenced,
+		"several views in one transaction":          viewTogether,
+		"partitions of a view in one transaction":   viewTogetherPartitions,
+		"concurrent transactions of several views":  viewTogetherRace,
+		"partitions that share documents":           viewShared,
+		"new keys from all partitions concurrently": viewSharedNewKeys,
+		"the newer version is seen when it is due":  viewActivate,
+		"a commit that only the old build has":      viewActivateReleased,
+		"fields that are declared later":            viewNewField,
+		"preparing by many concurrently":            viewPrepareRace,
+		"building again beside the old one":         viewRebuild,
+		"what people have done":                     viewActions,
+		"calling a build off":                       viewCancel,
+		"pausing and resuming":                      viewPause,
+		"how many workers live":                     viewWorkers,
+		"the mark of the log":                       viewMark,
+		"events that are parked":                    viewParked,
+		"applying what waits":                       viewRetryLane,
+		"skipping an event":                         viewSkip,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,7 +66,7 @@ const longLease = time.Hour
 // documentFold is a fold that parks nothing.
 type documentFold func(map[port.DocumentKey]json.RawMessage) ([]port.DocumentWrite, error)
 
-func (f documentFold) result(c port.Current) (port.FoldResult, error) {
+func (f documentFold) result(c port.FoldInput) (port.FoldResult, error) {
 	writes, err := f(c.Documents)
 	return port.FoldResult{Writes: writes}, err
 }
@@ -157,7 +157,7 @@ func viewNotBuilt(t *testing.T, store port.ViewStore) {
 		err = store.Apply(t.Context(), core.ViewSpec{Name: "none", Version: 1}, port.Update{
 			Lease: port.Lease{Build: core.Build{View: "none", Version: 1}, Owner: "me", Epoch: 1},
 			To:    core.Position{Sequence: 1}, Keys: []port.DocumentKey{{Tenant: "t", Key: "k"}},
-		}, func(port.Current) (port.FoldResult, error) { return port.FoldResult{}, nil })
+		}, func(port.FoldInput) (port.FoldResult, error) { return port.FoldResult{}, nil })
 	}
 	wantErr(t, "Claim or Apply", err, port.ErrUnavailable)
 }

@@ -224,7 +224,7 @@ func viewMark(t *testing.T, store port.ViewStore) {
 	w := prepare(t, store, things, 0)
 	mark := port.LogMark{Created: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Commit: []byte{1, 2, 3}}
 	err := store.Apply(t.Context(), things, port.Update{Lease: w.lease, To: core.Position{Sequence: 1}, Mark: mark},
-		func(port.Current) (port.FoldResult, error) { return port.FoldResult{}, nil })
+		func(port.FoldInput) (port.FoldResult, error) { return port.FoldResult{}, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func viewRenew(t *testing.T, store port.ViewStore) {
 	}
 	next := claim(t, store, things, 0, "next")
 	if next.at != one.at {
-		t.Errorf("the next owner goes on at %s, not %s", next.at, one.at)
+		t.Errorf("the next owner continues at %s, not %s", next.at, one.at)
 	}
 	held, err = store.Renew(t.Context(), nil, nil, longLease)
 	if err != nil || len(held) != 0 {

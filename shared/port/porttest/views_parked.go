@@ -36,7 +36,7 @@ func (w *worker) park(lane port.Lane, failures ...*port.Failure) {
 		next := w.at
 		next.Sequence++
 		u := port.Update{Lease: w.lease, From: w.at, To: next, Lanes: lanes(lane)}
-		err := w.store.Apply(w.t.Context(), w.view, u, func(port.Current) (port.FoldResult, error) {
+		err := w.store.Apply(w.t.Context(), w.view, u, func(port.FoldInput) (port.FoldResult, error) {
 			return port.FoldResult{Parked: []port.Parking{parking(lane, next.Sequence, failure)}}, nil
 		})
 		if err != nil {
@@ -99,7 +99,7 @@ func viewParked(t *testing.T, store port.ViewStore) {
 	// The next transaction sees the lanes with parked events.
 	u := port.Update{Lease: w.lease, From: w.at, To: core.Position{Sequence: w.at.Sequence + 1}, Keys: []port.DocumentKey{stuckKey}}
 	u.Lanes = lanes(stuckLane, port.DocumentLane(port.DocumentKey{Tenant: core.DefaultTenant, Key: "free"}), other)
-	err = store.Apply(t.Context(), things, u, func(c port.Current) (port.FoldResult, error) {
+	err = store.Apply(t.Context(), things, u, func(c port.FoldInput) (port.FoldResult, error) {
 		if len(c.Waiting) != 2 || !c.Waiting[stuckLane] || !c.Waiting[other] {
 			t.Errorf("the lanes %v are taken", c.Waiting)
 		}
@@ -110,14 +110,14 @@ func viewParked(t *testing.T, store port.ViewStore) {
 	}
 }
 
-func viewDrain(t *testing.T, store port.ViewStore) {
+func viewRetryLane(t *testing.T, store port.ViewStore) {
 	w := prepare(t, store, things, 0)
 	w.put(core.DefaultTenant, map[string]string{stuckKey.Key: `{"n":0}`})
 	w.park(stuckLane, failed("one"), nil, nil)
 	ids := waitingIDs(t, store, stuckLane)
-	drain := func(ids []int64, by *core.Action, done int, failure *port.Failure, err error) error {
-		return store.Drain(t.Context(), things, port.Drain{Lane: stuckLane, IDs: ids, Keys: []port.DocumentKey{stuckKey}, By: by},
-			func(c port.Current) (port.FoldResult, int, *port.Failure, error) {
+	retryLane := func(ids []int64, by *core.Action, done int, failure *port.Failure, err error) error {
+		return store.RetryLane(t.Context(), things, port.LaneRetry{Lane: stuckLane, IDs: ids, Keys: []port.DocumentKey{stuckKey}, By: by},
+			func(c port.FoldInput) (port.FoldResult, int, *port.Failure, error) {
 				write := port.DocumentWrite{DocumentKey: stuckKey, Position: core.Position{Sequence: 2}, Data: json.RawMessage(fmt.Sprintf(`{"done":%d}`, done))}
 				if len(c.Documents) != 1 {
 					t.Errorf("the documents are %v", c.Documents)
@@ -126,13 +126,13 @@ func viewDrain(t *testing.T, store port.ViewStore) {
 			})
 	}
 	refused := errors.New("refused")
-	wantErr(t, "Drain", drain(ids, nil, 1, nil, refused), refused)
-	wantErr(t, "Drain", drain(ids[1:], nil, 1, nil, nil), port.ErrMoved)
-	wantErr(t, "Drain", drain(append(ids, 99), nil, 1, nil, nil), port.ErrMoved)
+	wantErr(t, "RetryLane", retryLane(ids, nil, 1, nil, refused), refused)
+	wantErr(t, "RetryLane", retryLane(ids[1:], nil, 1, nil, nil), port.ErrMoved)
+	wantErr(t, "RetryLane", retryLane(append(ids, 99), nil, 1, nil, nil), port.ErrMoved)
 	wantDocument(t, store, stuckKey.Key, `{"n":0}`, core.Position{Sequence: 1})
 
 	retry := by("retry")
-	if err := drain(ids, &retry, 1, failed("again"), nil); err != nil {
+	if err := retryLane(ids, &retry, 1, failed("again"), nil); err != nil {
 		t.Fatal(err)
 	}
 	lastAction(t, store, "retry")
@@ -140,13 +140,13 @@ func viewDrain(t *testing.T, store port.ViewStore) {
 	if p, err := store.ParkedEvent(t.Context(), ids[1]); err != nil || p.Failure == nil || p.Failure.Message != "again" || p.Attempts != 1 || p.Behind != 1 {
 		t.Errorf("what failed now is %+v, %v", p, err)
 	}
-	if err := drain(ids[1:], nil, 0, failed("yet again"), nil); err != nil {
+	if err := retryLane(ids[1:], nil, 0, failed("yet again"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := store.ParkedEvent(t.Context(), ids[1]); err != nil || p.Failure.Message != "yet again" || p.Attempts != 2 {
 		t.Errorf("after another attempt it is %+v, %v", p, err)
 	}
-	if err := drain(ids[1:], nil, 2, nil, nil); err != nil {
+	if err := retryLane(ids[1:], nil, 2, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if left := waitingIDs(t, store, stuckLane); len(left) != 0 {

@@ -16,13 +16,13 @@ import (
 // other is a second view of the suite, whose documents are written from all partitions.
 var other = core.ViewSpec{Name: "others-by-name", Version: 1, Shared: true, Fields: core.Fields{{Name: "name", Kind: core.Text}}}
 
-// application moves a worker by one sequence, and writes a document, or removes it where data is empty.
-func (w *worker) application(key, data string) port.Application {
+// nextUpdate moves a worker by one sequence, and writes a document, or removes it where data is empty.
+func (w *worker) nextUpdate(key, data string) port.ProjectionUpdate {
 	next := core.Position{Partition: w.at.Partition, Sequence: w.at.Sequence + 1}
 	k := port.DocumentKey{Tenant: core.DefaultTenant, Key: key}
-	return port.Application{
+	return port.ProjectionUpdate{
 		View: w.view, Update: port.Update{Lease: w.lease, From: w.at, To: next, CaughtUp: time.Now(), Keys: []port.DocumentKey{k}},
-		Fold: func(port.Current) (port.FoldResult, error) {
+		Fold: func(port.FoldInput) (port.FoldResult, error) {
 			write := port.DocumentWrite{DocumentKey: k, Position: next}
 			if data != "" {
 				write.Data = json.RawMessage(data)
@@ -47,8 +47,8 @@ func viewTogether(t *testing.T, store port.ViewStore) {
 			}
 		}
 	}
-	both := func(data string) []port.Application {
-		return []port.Application{second.application("a", data), first.application("a", data)}
+	both := func(data string) []port.ProjectionUpdate {
+		return []port.ProjectionUpdate{second.nextUpdate("a", data), first.nextUpdate("a", data)}
 	}
 	if err := store.ApplyTogether(t.Context(), both(`{"n":1}`)); err != nil {
 		t.Fatalf("ApplyTogether: %v", err)
@@ -60,7 +60,7 @@ func viewTogether(t *testing.T, store port.ViewStore) {
 	fenced[0].Update.From.Sequence = 7
 	wantErr(t, "ApplyTogether with a checkpoint that has moved", store.ApplyTogether(t.Context(), fenced), port.ErrFenced)
 	broken, cause := both(`{"n":3}`), errors.New("can't fold")
-	broken[1].Fold = func(port.Current) (port.FoldResult, error) { return port.FoldResult{}, cause }
+	broken[1].Fold = func(port.FoldInput) (port.FoldResult, error) { return port.FoldResult{}, cause }
 	wantErr(t, "ApplyTogether with a fold that fails", store.ApplyTogether(t.Context(), broken), cause)
 	want(core.Position{Partition: 2, Sequence: 1}, `{"n":1}`)
 
@@ -70,7 +70,7 @@ func viewTogether(t *testing.T, store port.ViewStore) {
 	for i := range all {
 		fold := all[i].Fold
 		all[i].Update.Lanes = lanes(stuckLane)
-		all[i].Fold = func(c port.Current) (port.FoldResult, error) {
+		all[i].Fold = func(c port.FoldInput) (port.FoldResult, error) {
 			if c.Waiting[stuckLane] != (all[i].View.Name == things.Name) {
 				t.Errorf("%s: the lanes %v are taken", all[i].View.Name, c.Waiting)
 			}
@@ -86,7 +86,7 @@ func viewTogether(t *testing.T, store port.ViewStore) {
 func viewTogetherPartitions(t *testing.T, store port.ViewStore) {
 	key := port.DocumentKey{Tenant: core.DefaultTenant, Key: "a"}
 	first, second, third := prepare(t, store, other, 0), prepare(t, store, other, 1), prepare(t, store, other, 2)
-	apply := func(all ...port.Application) {
+	apply := func(all ...port.ProjectionUpdate) {
 		t.Helper()
 		if err := store.ApplyTogether(t.Context(), all); err != nil {
 			t.Fatalf("ApplyTogether: %v", err)
@@ -95,14 +95,14 @@ func viewTogetherPartitions(t *testing.T, store port.ViewStore) {
 			w.at.Sequence++
 		}
 	}
-	parks, waits, removes := first.application("a", `{"n":1}`), second.application("a", ""), third.application("b", "")
+	parks, waits, removes := first.nextUpdate("a", `{"n":1}`), second.nextUpdate("a", ""), third.nextUpdate("b", "")
 	inner := parks.Fold
-	parks.Fold = func(c port.Current) (port.FoldResult, error) {
-		o, err := inner(c)
-		o.Parked = []port.Parking{parking(stuckLane, 1, failed("one"))}
-		return o, err
+	parks.Fold = func(c port.FoldInput) (port.FoldResult, error) {
+		result, err := inner(c)
+		result.Parked = []port.Parking{parking(stuckLane, 1, failed("one"))}
+		return result, err
 	}
-	waits.Fold = func(c port.Current) (port.FoldResult, error) {
+	waits.Fold = func(c port.FoldInput) (port.FoldResult, error) {
 		if !c.Waiting[stuckLane] || string(c.Documents[key]) != `{"n":1}` {
 			t.Errorf("the second partition finds %s, and the lanes %v are taken", c.Documents[key], c.Waiting)
 		}
@@ -114,14 +114,14 @@ func viewTogetherPartitions(t *testing.T, store port.ViewStore) {
 		t.Errorf("the document is %s at %s, %v", got.Data, got.Position, err)
 	}
 	// The first projection writes the document, the next leaves it unchanged, and the last removes it.
-	apply(first.application("b", `{"n":2}`), second.application("b", `{"n":2}`), third.application("a", ""))
+	apply(first.nextUpdate("b", `{"n":2}`), second.nextUpdate("b", `{"n":2}`), third.nextUpdate("a", ""))
 	got, err = store.Get(t.Context(), other.Name, core.DefaultTenant, "b")
 	if err != nil || string(got.Data) != `{"n":2}` || got.Position != (core.Position{Sequence: 2}) {
 		t.Errorf("the document is %s at %s, %v", got.Data, got.Position, err)
 	}
 	_, err = store.Get(t.Context(), other.Name, core.DefaultTenant, "a")
 	wantErr(t, "Get of what was removed", err, core.ErrNotFound)
-	apply(first.application("c", `{"n":3}`), second.application("c", ""), third.application("c", `{"n":4}`))
+	apply(first.nextUpdate("c", `{"n":3}`), second.nextUpdate("c", ""), third.nextUpdate("c", `{"n":4}`))
 	got, err = store.Get(t.Context(), other.Name, core.DefaultTenant, "c")
 	if err != nil || string(got.Data) != `{"n":4}` || got.Position != (core.Position{Partition: 2, Sequence: 3}) {
 		t.Errorf("the document is %s at %s, %v", got.Data, got.Position, err)
@@ -145,10 +145,10 @@ func viewTogetherRace(t *testing.T, store port.ViewStore) {
 		}
 		working.Go(func() {
 			for n := range rounds {
-				var all []port.Application
+				var all []port.ProjectionUpdate
 				for _, w := range workers {
 					key := port.DocumentKey{Tenant: core.DefaultTenant, Key: fmt.Sprint("k", n%3)}
-					a := w.application(key.Key, "")
+					a := w.nextUpdate(key.Key, "")
 					a.Fold = count([]port.DocumentKey{key}, w.at).result
 					all = append(all, a)
 				}

@@ -90,16 +90,16 @@ func (s *workerStack) handle(q *async.Worker, m runtime.AsyncMessage) {
 // want waits until a command has a status, and compares it.
 func (s *workerStack) want(id string, state runtime.AsyncState, version core.Version, code string) {
 	s.t.Helper()
-	var o runtime.AsyncStatus
+	var got runtime.AsyncStatus
 	var err error
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		o, err = s.statuses.Status(s.t.Context(), core.DefaultTenant, id)
-		if err != nil || o.State == state && o.Code == code || time.Now().After(end) {
+		got, err = s.statuses.Status(s.t.Context(), core.DefaultTenant, id)
+		if err != nil || got.State == state && got.Code == code || time.Now().After(end) {
 			break
 		}
 	}
-	if err != nil || o.State != state || o.Version != version || o.Code != code || o.CommandID != id {
-		s.t.Errorf("the status of %s is %+v, %v; not %s, version %d, code %q", id, o, err, state, version, code)
+	if err != nil || got.State != state || got.Version != version || got.Code != code || got.CommandID != id {
+		s.t.Errorf("the status of %s is %+v, %v; not %s, version %d, code %q", id, got, err, state, version, code)
 	}
 }
 
@@ -137,7 +137,7 @@ func asker(id string) core.Stream {
 	return core.Stream{Tenant: core.DefaultTenant, Category: "process-count", ID: id}
 }
 
-func (s *workerStack) run(queues ...*async.Worker) {
+func (s *workerStack) runWorkers(queues ...*async.Worker) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var running sync.WaitGroup
 	for _, q := range queues {
@@ -161,7 +161,7 @@ func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 		}
 	}
 	s.want("good", runtime.Pending, 0, "")
-	s.run(s.worker(s.executor()))
+	s.runWorkers(s.worker(s.executor()))
 	s.want("good", runtime.Accepted, 1, "")
 	s.want("bad", runtime.Rejected, 0, "counter-negative")
 	sent := s.published(2)
@@ -275,7 +275,7 @@ func TestAPoisonedCommandBecomesADeadLetter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.run(s.worker(s.executor()))
+	s.runWorkers(s.worker(s.executor()))
 	s.want("next", runtime.Accepted, 1, "")
 	s.want("poison", runtime.Pending, 0, "dead-letter")
 	dead, err := s.bus.DeadLetters(t.Context(), port.DeadLetterQuery{})
@@ -352,9 +352,9 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 		}))
 		s.handle(slow, m)
 		s.want("c", runtime.Accepted, 1, "")
-		for i, o := range s.published(len(c.sent)) {
-			if o.State != c.sent[i] {
-				t.Errorf("%s: %s was sent as number %d", c.name, o.State, i)
+		for i, status := range s.published(len(c.sent)) {
+			if status.State != c.sent[i] {
+				t.Errorf("%s: %s was sent as number %d", c.name, status.State, i)
 			}
 		}
 	}
@@ -363,7 +363,7 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 func TestCommandsOfAnAggregateKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	s.run(s.worker(s.executor()), s.worker(s.executor()))
+	s.runWorkers(s.worker(s.executor()), s.worker(s.executor()))
 	const aggregates, each = 5, 40
 	for i := range each {
 		for a := range aggregates {

@@ -76,7 +76,7 @@ func NewExecutor(registry *core.Registry, log port.EventStore, snapshots port.Sn
 // Run writes snapshots until ctx ends, and then those of every cached aggregate. Execute works without Run; only snapshots
 // are lost then.
 func (x *Executor) Run(ctx context.Context) error {
-	return x.writer.run(ctx, x.drain)
+	return x.writer.writeSnapshots(ctx, x.drain)
 }
 
 // drain empties the cache and returns the states that need a snapshot.

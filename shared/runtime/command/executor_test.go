@@ -178,7 +178,7 @@ func (l *lossy) Append(ctx context.Context, expected core.Revision, c core.Commi
 	return revision, err
 }
 
-func TestAnUnknownOutcomeIsResolvedByTryingAgain(t *testing.T) {
+func TestAnUnknownResultOfAnAppendIsResolvedByTryingAgain(t *testing.T) {
 	t.Parallel()
 	log := &lossy{Log: memory.NewLog(4)}
 	x := runtimetest.NewExecutor(t, log, nil, command.Config{})

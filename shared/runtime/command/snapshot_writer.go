@@ -45,8 +45,8 @@ func (w *snapshotWriter) offer(s State) bool {
 	}
 }
 
-// run writes until ctx ends. Then it writes the queue and the states that rest returns.
-func (w *snapshotWriter) run(ctx context.Context, rest func() []State) error {
+// writeSnapshots writes until ctx ends. Then it writes the queue and the states that rest returns.
+func (w *snapshotWriter) writeSnapshots(ctx context.Context, rest func() []State) error {
 	for {
 		select {
 		case s := <-w.queue:

@@ -132,7 +132,7 @@ func (f *Follower) start(ctx context.Context, c Consumer, key partitionKey) {
 		position: core.Position{Partition: key.partition}, state: Elsewhere,
 	}
 	f.partitions[key] = p
-	f.running.Go(func() { p.run(ctx) })
+	f.running.Go(func() { p.followPartition(ctx) })
 }
 
 // activateBuilds switches readers to builds that have caught up.

@@ -42,8 +42,8 @@ const (
 // errYield: the lease is given up for another worker.
 var errYield = errors.New("yielded to another worker")
 
-// run claims the partition and follows it, repeatedly, until ctx ends. It then releases the lease.
-func (p *partitionFollower) run(ctx context.Context) {
+// followPartition claims the partition and follows it, repeatedly, until ctx ends. It then releases the lease.
+func (p *partitionFollower) followPartition(ctx context.Context) {
 	defer p.releaseLease(ctx)
 	for failures := 1; ctx.Err() == nil; failures++ {
 		before := p.checkpointPosition()

@@ -27,7 +27,7 @@ func (h *processHandler) Handle(ctx context.Context, b follower.CommitBatch, c f
 		return err
 	}
 	return c.Commit(ctx, b, func(ctx context.Context, u port.Update) error {
-		return h.runner.store.Apply(ctx, h.build, u, func(port.Current) (port.FoldResult, error) { return port.FoldResult{}, nil })
+		return h.runner.store.Apply(ctx, h.build, u, func(port.FoldInput) (port.FoldResult, error) { return port.FoldResult{}, nil })
 	})
 }
 
@@ -52,7 +52,7 @@ func (r *Runner) handleCommits(ctx context.Context, b follower.CommitBatch) erro
 			}
 		}
 	}
-	if err := work.run(ctx, r.config.Parallel); err != nil {
+	if err := work.runTasks(ctx, r.config.Parallel); err != nil {
 		return err
 	}
 	return r.config.Failpoint(PointDispatched)
@@ -127,8 +127,8 @@ func (r *Runner) dispatchCommit(ctx context.Context, p *core.ProcessType, c *fol
 
 // traced does the work on a commit within the commit's trace.
 func (r *Runner) traced(ctx context.Context, name string, c *follower.DecodedCommit, do func(context.Context) error) error {
-	work := tracing.Work{System: r.config.System, Name: name, Destination: "events", Partition: c.Position.Partition}
-	ctx, spans := work.ProcessCommits(ctx, func(yield func(*core.Commit) bool) { yield(&c.Commit) })
+	consumer := tracing.Consumer{System: r.config.System, Name: name, Destination: "events", Partition: c.Position.Partition}
+	ctx, spans := consumer.ProcessCommits(ctx, func(yield func(*core.Commit) bool) { yield(&c.Commit) })
 	err := do(ctx)
 	spans.End(err)
 	return err

@@ -91,7 +91,7 @@ type Checkpoints interface {
 // CheckpointView returns the view under whose name process runners store their checkpoints. It has no documents. A rebuild makes the
 // runners read the whole log again; the instances then ignore what they have reacted to before.
 func CheckpointView() *core.ViewType {
-	return &core.ViewType{ViewSpec: core.ViewSpec{Name: runtime.ProcessFollower, Version: 1}}
+	return &core.ViewType{ViewSpec: core.ViewSpec{Name: runtime.ProcessCheckpointName, Version: 1}}
 }
 
 // Runner runs the processes of a registry. It follows the log. An event makes the instances react that it is for, and
@@ -166,7 +166,7 @@ func (r *Runner) keepSubscribed(ctx context.Context, to string, subscribe func()
 // Status returns the status of each partition, as this runner has read it last.
 func (r *Runner) Status() []follower.PartitionReport {
 	for _, report := range r.follower.Status() {
-		if report.View == runtime.ProcessFollower {
+		if report.View == runtime.ProcessCheckpointName {
 			return report.Partitions
 		}
 	}
@@ -192,7 +192,7 @@ func (r *Runner) Retry(ctx context.Context, instance core.Stream, id string, by 
 			return err
 		}
 		state, err := r.instances.LoadState(ctx, p.Aggregate, instance, 0, false)
-		if now, _ := state.(processes.Instance); err != nil || now.Status != processes.StatusParked || now.Error != processes.MoreWaits {
+		if now, _ := state.(processes.Instance); err != nil || now.Status != processes.StatusParked || now.Error != processes.ErrorQueueRemains {
 			return err
 		}
 	}

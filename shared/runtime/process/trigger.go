@@ -35,7 +35,7 @@ func (r *Runner) handleResult(ctx context.Context, d port.Delivery) error {
 	if err := r.config.Failpoint(PointResult); err != nil {
 		return err
 	}
-	err = r.react(ctx, p, d.To, processes.ResultTrigger(result), runtime.OriginOf(d.Message))
+	err = r.react(ctx, p, d.To, processes.ResultTrigger(result), runtime.CommandCausedBy(d.Message))
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,9 @@ func (w *instanceWork) addTask(instance core.Stream, task func(context.Context) 
 	w.tasks[instance] = append(w.tasks[instance], task)
 }
 
-// run does the work. The failure of one instance does not stop the others; the error joins those of all instances.
-func (w *instanceWork) run(ctx context.Context, parallel int) error {
+// runTasks runs the tasks: those of one instance in order, and those of up to parallel instances concurrently. The failure of one
+// instance does not stop the others; the error joins those of all instances.
+func (w *instanceWork) runTasks(ctx context.Context, parallel int) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	slots := make(chan struct{}, parallel)

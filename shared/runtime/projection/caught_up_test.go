@@ -50,7 +50,7 @@ func (s *stalling) Apply(ctx context.Context, view core.ViewSpec, u port.Update,
 	return s.ViewStore.Apply(ctx, view, u, fold)
 }
 
-func (s *stalling) ApplyTogether(ctx context.Context, all []port.Application) error {
+func (s *stalling) ApplyTogether(ctx context.Context, all []port.ProjectionUpdate) error {
 	s.stall()
 	return s.ViewStore.ApplyTogether(ctx, all)
 }

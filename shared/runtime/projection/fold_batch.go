@@ -71,7 +71,7 @@ func compareLanes(a, b port.Lane) int {
 }
 
 // fold implements [port.FoldFunc]. An event that can't be applied is parked. Later events of its lane wait behind it.
-func (b *batchFold) fold(current port.Current) (port.FoldResult, error) {
+func (b *batchFold) fold(current port.FoldInput) (port.FoldResult, error) {
 	f := foldRun{
 		batchFold: b, current: current, waiting: map[port.Lane]bool{},
 		documents: make(map[port.DocumentKey]*DocumentFold, len(b.steps)), order: make([]*DocumentFold, 0, len(b.steps)),
@@ -87,7 +87,7 @@ func (b *batchFold) fold(current port.Current) (port.FoldResult, error) {
 
 // parkAll returns a fold that parks all events, for the reason that the store rejects the batch.
 func (b *batchFold) parkAll(reason error) port.FoldFunc {
-	return func(current port.Current) (port.FoldResult, error) {
+	return func(current port.FoldInput) (port.FoldResult, error) {
 		rejected := &batchFold{view: b.view, steps: slices.Clone(b.steps)}
 		for i := range rejected.steps {
 			rejected.steps[i].Err = reason
@@ -99,7 +99,7 @@ func (b *batchFold) parkAll(reason error) port.FoldFunc {
 // foldRun is one run of a batch fold. The store may run a fold again if it retries the transaction.
 type foldRun struct {
 	*batchFold
-	current   port.Current
+	current   port.FoldInput
 	waiting   map[port.Lane]bool
 	documents map[port.DocumentKey]*DocumentFold
 	order     []*DocumentFold

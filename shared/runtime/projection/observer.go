@@ -17,8 +17,8 @@ type Observer interface {
 // observed runs the transaction of a batch within the traces of its commits, and reports it to the observer.
 func (h *viewHandler) observed(ctx context.Context, commits int, batch *batchFold, transact func(context.Context) error) error {
 	started := time.Now()
-	work := tracing.Work{System: h.projector.system, Name: h.view.Name, Destination: "events", Partition: h.partition}
-	ctx, spans := work.ProcessCommits(ctx, batch.commits)
+	consumer := tracing.Consumer{System: h.projector.system, Name: h.view.Name, Destination: "events", Partition: h.partition}
+	ctx, spans := consumer.ProcessCommits(ctx, batch.commits)
 	err := transact(ctx)
 	spans.End(err)
 	h.projector.observer.Applied(ctx, h.view.Name, commits, time.Since(started), err)

@@ -30,8 +30,8 @@ type RetryResult struct {
 }
 
 const (
-	maxDrained    = 100 // maximum number of events in one transaction
-	drainAttempts = 10  // to read a lane that changes while it is read
+	maxRetryBatch   = 100 // maximum number of events in one transaction
+	maxMovedRetries = 10  // to read a lane that changes while it is read
 )
 
 // Retry applies a failed event again and, if that succeeds, the events that wait behind it. It returns [core.ErrNotFound],
@@ -49,7 +49,7 @@ func (p *ParkedEvents) Retry(ctx context.Context, id int64, by core.Action) (Ret
 		return RetryResult{}, fmt.Errorf("%w: other events wait before event %d", port.ErrMoved, id)
 	}
 	by.Did = "retry"
-	return p.drain(ctx, parked.Build, parked.Lane, &by)
+	return p.retryLane(ctx, parked.Build, parked.Lane, &by)
 }
 
 // Skip removes a failed event permanently and applies the events that wait behind it. Its errors are those of
@@ -63,22 +63,22 @@ func (p *ParkedEvents) Skip(ctx context.Context, id int64, by core.Action) (Retr
 	if err := p.views.Skip(ctx, id, by); err != nil {
 		return RetryResult{}, err
 	}
-	return p.drain(ctx, parked.Build, parked.Lane, nil)
+	return p.retryLane(ctx, parked.Build, parked.Lane, nil)
 }
 
-// drain applies the events of a lane in order, until it is empty or an event fails.
-func (p *ParkedEvents) drain(ctx context.Context, b core.Build, lane port.Lane, by *core.Action) (r RetryResult, err error) {
+// retryLane applies the events of a lane in order, until it is empty or an event fails.
+func (p *ParkedEvents) retryLane(ctx context.Context, b core.Build, lane port.Lane, by *core.Action) (r RetryResult, err error) {
 	view, ok := p.registry.View(b.View)
 	if !ok || view.Version != b.Version {
 		return r, fmt.Errorf("%w: the event is parked in %s", port.ErrOtherVersion, b)
 	}
 	for attempts := 0; ; {
-		waiting, err := p.views.Waiting(ctx, b, lane, maxDrained)
+		waiting, err := p.views.Waiting(ctx, b, lane, maxRetryBatch)
 		if err != nil || len(waiting) == 0 {
 			return r, err
 		}
-		applied, failure, err := p.drainBatch(ctx, view, b, lane, waiting, by)
-		if errors.Is(err, port.ErrMoved) && attempts < drainAttempts {
+		applied, failure, err := p.retryBatch(ctx, view, b, lane, waiting, by)
+		if errors.Is(err, port.ErrMoved) && attempts < maxMovedRetries {
 			attempts++
 			continue
 		}
@@ -94,9 +94,9 @@ func (p *ParkedEvents) drain(ctx context.Context, b core.Build, lane port.Lane, 
 	}
 }
 
-// drainBatch applies the first events of a lane in one transaction.
-func (p *ParkedEvents) drainBatch(ctx context.Context, view *core.ViewType, b core.Build, lane port.Lane, waiting []port.Parked, by *core.Action) (applied int, failure *port.Failure, err error) {
-	d := port.Drain{Lane: lane, By: by}
+// retryBatch applies the first events of a lane in one transaction.
+func (p *ParkedEvents) retryBatch(ctx context.Context, view *core.ViewType, b core.Build, lane port.Lane, waiting []port.Parked, by *core.Action) (applied int, failure *port.Failure, err error) {
+	retry := port.LaneRetry{Lane: lane, By: by}
 	var events [][]Step
 	for _, w := range waiting {
 		steps, err := p.steps(ctx, view, w)
@@ -104,17 +104,17 @@ func (p *ParkedEvents) drainBatch(ctx context.Context, view *core.ViewType, b co
 			return 0, nil, err
 		}
 		events = append(events, steps)
-		d.IDs = append(d.IDs, w.ID)
+		retry.IDs = append(retry.IDs, w.ID)
 		for _, s := range steps {
-			d.Keys = append(d.Keys, s.Keys...)
+			retry.Keys = append(retry.Keys, s.Keys...)
 		}
 	}
-	slices.SortFunc(d.Keys, port.DocumentKey.Compare)
-	d.Keys = slices.Compact(d.Keys)
-	err = p.views.Drain(ctx, follower.BuildSpec(view.ViewSpec, b), d, func(current port.Current) (port.FoldResult, int, *port.Failure, error) {
-		run := drainRun{view: view, lane: lane, current: current, documents: map[port.DocumentKey]*DocumentFold{}}
+	slices.SortFunc(retry.Keys, port.DocumentKey.Compare)
+	retry.Keys = slices.Compact(retry.Keys)
+	err = p.views.RetryLane(ctx, follower.BuildSpec(view.ViewSpec, b), retry, func(current port.FoldInput) (port.FoldResult, int, *port.Failure, error) {
+		f := laneFold{view: view, lane: lane, current: current, documents: map[port.DocumentKey]*DocumentFold{}}
 		var result port.FoldResult
-		result, applied, failure = run.applyAll(events)
+		result, applied, failure = f.applyAll(events)
 		return result, applied, failure, nil
 	})
 	return applied, failure, err
@@ -140,44 +140,44 @@ func (p *ParkedEvents) steps(ctx context.Context, view *core.ViewType, w port.Pa
 	return steps, nil
 }
 
-// drainRun is one run over the events of a lane.
-type drainRun struct {
+// laneFold folds the events of a lane.
+type laneFold struct {
 	view      *core.ViewType
 	lane      port.Lane
-	current   port.Current
+	current   port.FoldInput
 	documents map[port.DocumentKey]*DocumentFold
 	parked    []port.Parking
 }
 
 // applyAll applies events until one fails.
-func (r *drainRun) applyAll(events [][]Step) (result port.FoldResult, done int, failure *port.Failure) {
+func (f *laneFold) applyAll(events [][]Step) (result port.FoldResult, done int, failure *port.Failure) {
 	for _, steps := range events {
-		if failure = r.applyEvent(steps); failure != nil {
+		if failure = f.applyEvent(steps); failure != nil {
 			break
 		}
 		done++
 	}
-	for _, d := range r.documents {
+	for _, d := range f.documents {
 		if len(d.applied) > 0 {
 			if w, err := d.write(); err == nil { // applyEvent has checked it
 				result.Writes = append(result.Writes, w)
 			}
 		}
 	}
-	result.Parked = r.parked
+	result.Parked = f.parked
 	return result, done, failure
 }
 
 // applyEvent applies one event to all of its documents or to none.
-func (r *drainRun) applyEvent(steps []Step) *port.Failure {
+func (f *laneFold) applyEvent(steps []Step) *port.Failure {
 	var changed []*DocumentFold
-	parkedBefore := len(r.parked)
+	parkedBefore := len(f.parked)
 	fail := func(s *Step, err error) *port.Failure {
 		for _, d := range slices.Backward(changed) {
 			d.undo()
 		}
-		r.parked = r.parked[:parkedBefore]
-		return newFailure(r.view, s, err)
+		f.parked = f.parked[:parkedBefore]
+		return newFailure(f.view, s, err)
 	}
 	for i := range steps {
 		s := &steps[i]
@@ -186,11 +186,11 @@ func (r *drainRun) applyEvent(steps []Step) *port.Failure {
 		}
 		for _, key := range s.Keys {
 			lane := port.DocumentLane(key)
-			if lane != r.lane && r.current.Waiting[lane] {
-				r.parked = append(r.parked, s.parking(lane, nil))
+			if lane != f.lane && f.current.Waiting[lane] {
+				f.parked = append(f.parked, s.parking(lane, nil))
 				continue
 			}
-			d, err := r.document(key)
+			d, err := f.document(key)
 			if err != nil {
 				return fail(s, err)
 			}
@@ -206,14 +206,14 @@ func (r *drainRun) applyEvent(steps []Step) *port.Failure {
 	return nil
 }
 
-func (r *drainRun) document(key port.DocumentKey) (*DocumentFold, error) {
-	if d := r.documents[key]; d != nil {
+func (f *laneFold) document(key port.DocumentKey) (*DocumentFold, error) {
+	if d := f.documents[key]; d != nil {
 		return d, nil
 	}
-	d := NewDocumentFold(r.view, key, r.current.Documents[key])
+	d := NewDocumentFold(f.view, key, f.current.Documents[key])
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	r.documents[key] = d
+	f.documents[key] = d
 	return d, nil
 }

@@ -112,7 +112,7 @@ func (f *frozen) Apply(ctx context.Context, view core.ViewSpec, u port.Update, f
 	return f.transact(func() error { return f.ViewStore.Apply(ctx, view, u, fold) })
 }
 
-func (f *frozen) ApplyTogether(ctx context.Context, all []port.Application) error {
+func (f *frozen) ApplyTogether(ctx context.Context, all []port.ProjectionUpdate) error {
 	return f.transact(func() error { return f.ViewStore.ApplyTogether(ctx, all) })
 }
 

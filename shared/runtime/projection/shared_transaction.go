@@ -39,10 +39,10 @@ type participant struct {
 
 // pendingUpdate waits for its transaction.
 type pendingUpdate struct {
-	port.Application
+	port.ProjectionUpdate
 	participant *participant
 	traced      bool                  // its spans are recorded
-	lead        chan []*pendingUpdate // receives the updates, its own among them, whose transaction it has to run
+	leaderTurn  chan []*pendingUpdate // receives the updates, its own among them, whose transaction it has to run
 	done        chan txResult
 }
 
@@ -98,14 +98,14 @@ func (t *txBatcher) start() {
 			leader = u
 		}
 	}
-	leader.lead <- t.queue
+	leader.leaderTurn <- t.queue
 	t.queue = nil
 }
 
 // apply applies an update in a transaction with those of other participants, or in one of its own if that fails.
-func (p *participant) apply(ctx context.Context, a port.Application) error {
+func (p *participant) apply(ctx context.Context, a port.ProjectionUpdate) error {
 	t := p.batcher
-	u := &pendingUpdate{Application: a, participant: p, traced: tracing.Recording(ctx), lead: make(chan []*pendingUpdate, 1), done: make(chan txResult, 1)}
+	u := &pendingUpdate{ProjectionUpdate: a, participant: p, traced: tracing.Recording(ctx), leaderTurn: make(chan []*pendingUpdate, 1), done: make(chan txResult, 1)}
 	t.mu.Lock()
 	t.dismiss(p)
 	solo := time.Now().Before(p.solo)
@@ -121,8 +121,8 @@ func (p *participant) apply(ctx context.Context, a port.Application) error {
 	defer timeout.Stop()
 	for {
 		select {
-		case updates := <-u.lead:
-			t.run(ctx, updates)
+		case updates := <-u.leaderTurn:
+			t.runTransaction(ctx, updates)
 		case <-timeout.C:
 			t.mu.Lock()
 			t.startWithoutExpected()
@@ -139,7 +139,7 @@ func (p *participant) apply(ctx context.Context, a port.Application) error {
 }
 
 // applySolo applies an update in a transaction of its own.
-func (t *txBatcher) applySolo(ctx context.Context, a port.Application) error {
+func (t *txBatcher) applySolo(ctx context.Context, a port.ProjectionUpdate) error {
 	return t.views.Apply(ctx, a.View, a.Update, a.Fold)
 }
 
@@ -151,19 +151,19 @@ func (t *txBatcher) startWithoutExpected() {
 	t.expected = expected
 }
 
-// run applies the updates in one transaction. Their participants are expected in the next one: each has its next batch
+// runTransaction applies the updates in one transaction. Their participants are expected in the next one: each has its next batch
 // already, or withdraws as it waits for new commits.
-func (t *txBatcher) run(ctx context.Context, updates []*pendingUpdate) {
+func (t *txBatcher) runTransaction(ctx context.Context, updates []*pendingUpdate) {
 	r := txResult{span: trace.SpanContextFromContext(ctx)}
 	if len(updates) == 1 {
-		r.err = t.applySolo(ctx, updates[0].Application)
+		r.err = t.applySolo(ctx, updates[0].ProjectionUpdate)
 	} else {
-		applications := make([]port.Application, len(updates))
+		all := make([]port.ProjectionUpdate, len(updates))
 		for i, u := range updates {
-			applications[i] = u.Application
-			applications[i].Fold = u.timedFold()
+			all[i] = u.ProjectionUpdate
+			all[i].Fold = u.timedFold()
 		}
-		r.solo = t.views.ApplyTogether(ctx, applications) != nil
+		r.solo = t.views.ApplyTogether(ctx, all) != nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -179,7 +179,7 @@ func (t *txBatcher) run(ctx context.Context, updates []*pendingUpdate) {
 
 // timedFold returns the fold of the update. One that is slow delays the other participants: its participant becomes solo.
 func (u *pendingUpdate) timedFold() port.FoldFunc {
-	return func(current port.Current) (port.FoldResult, error) {
+	return func(current port.FoldInput) (port.FoldResult, error) {
 		started := time.Now()
 		defer func() {
 			if time.Since(started) > slowFold {

@@ -18,7 +18,7 @@ type joint struct {
 	applied atomic.Int64
 }
 
-func (j *joint) ApplyTogether(ctx context.Context, all []port.Application) error {
+func (j *joint) ApplyTogether(ctx context.Context, all []port.ProjectionUpdate) error {
 	if j.refuse {
 		return errors.New("another transaction holds the lock")
 	}

@@ -25,9 +25,9 @@ func TestParticipantsDoNotWaitForOneThatHangs(t *testing.T) {
 	for n := range uint64(3) {
 		hangs.ExpectBatch(1)
 		works.ExpectBatch(1)
-		err := works.apply(t.Context(), port.Application{
+		err := works.apply(t.Context(), port.ProjectionUpdate{
 			View: spec, Update: port.Update{Lease: c.Lease, From: core.Position{Sequence: n}, To: core.Position{Sequence: n + 1}},
-			Fold: func(port.Current) (port.FoldResult, error) { return port.FoldResult{}, nil },
+			Fold: func(port.FoldInput) (port.FoldResult, error) { return port.FoldResult{}, nil },
 		})
 		if err != nil {
 			t.Fatal(err)

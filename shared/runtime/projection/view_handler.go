@@ -28,7 +28,7 @@ func (p *Projector) newViewHandler(view *core.ViewType, build core.ViewSpec, par
 }
 
 // applyFunc applies an update: in a transaction of its own, or in one with others.
-type applyFunc func(context.Context, port.Application) error
+type applyFunc func(context.Context, port.ProjectionUpdate) error
 
 // Handle implements [follower.CommitHandler].
 func (h *viewHandler) Handle(ctx context.Context, b follower.CommitBatch, c follower.Checkpointer) error {
@@ -67,7 +67,7 @@ func (h *viewHandler) transact(ctx context.Context, b follower.CommitBatch, c fo
 	return c.Commit(ctx, b, func(ctx context.Context, u port.Update) error {
 		u.Keys, u.Lanes = batch.keys(), batch.lanes
 		return h.observed(ctx, len(b.Commits), batch, func(ctx context.Context) error {
-			return apply(ctx, port.Application{View: h.build, Update: u, Fold: fold})
+			return apply(ctx, port.ProjectionUpdate{View: h.build, Update: u, Fold: fold})
 		})
 	})
 }

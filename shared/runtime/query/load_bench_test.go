@@ -31,7 +31,7 @@ func BenchmarkLoad(b *testing.B) {
 			queries := query.New(runtimetest.CounterRegistry(b), log, nil, from, slog.Default())
 			b.ReportAllocs()
 			for b.Loop() {
-				state, err := queries.State(b.Context(), runtimetest.CounterStream("a"), query.Moment{}, query.Wait{})
+				state, err := queries.State(b.Context(), runtimetest.CounterStream("a"), query.PointInTime{}, query.Wait{})
 				if err != nil || state.Version != commits {
 					b.Fatalf("%+v, %v", state, err)
 				}

@@ -109,8 +109,8 @@ func (p *positionWaiter) removeWaiter(view string, w *waiter) {
 	}
 }
 
-// run polls the checkpoints while requests wait, until ctx ends.
-func (p *positionWaiter) run(ctx context.Context) error {
+// pollWhileWaiting polls the checkpoints while requests wait, until ctx ends.
+func (p *positionWaiter) pollWhileWaiting(ctx context.Context) error {
 	for {
 		select {
 		case <-p.work:

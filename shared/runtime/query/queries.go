@@ -40,7 +40,7 @@ func New(registry *core.Registry, log LogReader, views port.ViewReader, snapshot
 
 // Run reads the checkpoints of views for requests that wait for a position, until ctx ends. Without it, such requests time
 // out.
-func (q *Queries) Run(ctx context.Context) error { return q.waiter.run(ctx) }
+func (q *Queries) Run(ctx context.Context) error { return q.waiter.pollWhileWaiting(ctx) }
 
 // Wait asks for an answer that includes the commits at certain positions.
 type Wait struct {
@@ -134,25 +134,25 @@ func (v *tenantViews) List(ctx context.Context, view string, l core.ListQuery) (
 	return page, err
 }
 
-// Moment is a point in the history of a stream. The zero Moment is now.
-type Moment struct {
+// PointInTime is a point in the history of a stream. The zero PointInTime is now.
+type PointInTime struct {
 	Version core.Version // 0 is any
 	Time    time.Time    // includes the events decided at or before it; zero is any
 }
 
-// includes reports whether the commit begins at or before the moment. It removes the events that come after the moment.
-func (m Moment) includes(c *core.Commit) bool {
-	if !m.Time.IsZero() && c.Time.After(m.Time) || m.Version != 0 && c.First() > m.Version {
+// includes reports whether the commit begins at or before this point. It removes the events that come after it.
+func (at PointInTime) includes(c *core.Commit) bool {
+	if !at.Time.IsZero() && c.Time.After(at.Time) || at.Version != 0 && c.First() > at.Version {
 		return false
 	}
-	if m.Version != 0 && c.Version > m.Version {
-		c.Events = c.Events[:m.Version-c.First()+1]
-		c.Version = m.Version
+	if at.Version != 0 && c.Version > at.Version {
+		c.Events = c.Events[:at.Version-c.First()+1]
+		c.Version = at.Version
 	}
 	return true
 }
 
-// State is the state of an aggregate at a moment.
+// State is the state of an aggregate at a [PointInTime].
 type State struct {
 	Stream   core.Stream
 	Version  core.Version
@@ -160,15 +160,15 @@ type State struct {
 	State    any
 }
 
-// State folds a stream up to a moment. It returns [runtime.ErrUnknown] for the category, [port.ErrNoStream], [runtime.ErrFuture],
+// State folds a stream up to a [PointInTime]. It returns [runtime.ErrUnknown] for the category, [port.ErrNoStream], [runtime.ErrFuture],
 // [core.ErrBadPosition], [core.ErrCorrupt] or [port.ErrUnavailable].
-func (q *Queries) State(ctx context.Context, s core.Stream, m Moment, w Wait) (State, error) {
+func (q *Queries) State(ctx context.Context, s core.Stream, at PointInTime, w Wait) (State, error) {
 	a, ok := q.registry.Aggregate(s.Category)
 	if !ok {
 		return State{}, fmt.Errorf("%w: no category %q", runtime.ErrUnknown, s.Category)
 	}
-	if m != (Moment{}) {
-		return q.stateAt(ctx, a, s, m, w)
+	if at != (PointInTime{}) {
+		return q.stateAt(ctx, a, s, at, w)
 	}
 	f, err := q.loader.Load(ctx, a, s, func() (core.Commit, error) { return q.last(ctx, s, w) })
 	if err != nil {
@@ -180,7 +180,7 @@ func (q *Queries) State(ctx context.Context, s core.Stream, m Moment, w Wait) (S
 	return State{Stream: s, Version: f.Revision.Version, Position: f.Revision.Position, State: f.Value}, nil
 }
 
-func (q *Queries) stateAt(ctx context.Context, a *core.Aggregate, s core.Stream, m Moment, w Wait) (State, error) {
+func (q *Queries) stateAt(ctx context.Context, a *core.Aggregate, s core.Stream, at PointInTime, w Wait) (State, error) {
 	last, err := q.last(ctx, s, w)
 	if err != nil {
 		return State{}, err
@@ -190,7 +190,7 @@ func (q *Queries) stateAt(ctx context.Context, a *core.Aggregate, s core.Stream,
 		if err != nil {
 			return State{}, err
 		}
-		if !m.includes(&c) {
+		if !at.includes(&c) {
 			break
 		}
 		if state.State, err = command.Fold(a, state.State, &c); err != nil {
@@ -200,8 +200,8 @@ func (q *Queries) stateAt(ctx context.Context, a *core.Aggregate, s core.Stream,
 	}
 	switch {
 	case state.Version == 0:
-		return State{}, fmt.Errorf("%w: %s had no event at %s", runtime.ErrFuture, s, m.Time.Format(time.RFC3339Nano))
-	case state.Version < m.Version:
+		return State{}, fmt.Errorf("%w: %s had no event at %s", runtime.ErrFuture, s, at.Time.Format(time.RFC3339Nano))
+	case state.Version < at.Version:
 		return State{}, fmt.Errorf("%w: %s has %d versions", runtime.ErrFuture, s, state.Version)
 	}
 	return state, nil

@@ -33,7 +33,7 @@ type Report struct {
 // completed; faults are in the result.
 func Run(ctx context.Context, registry *core.Registry, log port.Log, views port.ViewStore, o Options) (Report, error) {
 	v := &verifier{registry: registry, log: log, views: views, options: o, check: newLogCheck(registry, log.Partitions())}
-	return v.run(ctx)
+	return v.verifyLogAndViews(ctx)
 }
 
 type verifier struct {
@@ -47,7 +47,7 @@ type verifier struct {
 	total    uint64
 }
 
-func (v *verifier) run(ctx context.Context) (result Report, err error) {
+func (v *verifier) verifyLogAndViews(ctx context.Context) (result Report, err error) {
 	checks, err := v.viewChecks(ctx)
 	if err != nil {
 		return result, err

@@ -179,7 +179,7 @@ func tamper(t testing.TB, views port.ViewStore, view core.ViewSpec, documents ma
 		result.Writes = append(result.Writes, w)
 	}
 	u := port.Update{Lease: c.Lease, From: c.Position, To: c.Position, Mark: c.Mark, Keys: keys}
-	if err := views.Apply(t.Context(), view, u, func(port.Current) (port.FoldResult, error) { return result, nil }); err != nil {
+	if err := views.Apply(t.Context(), view, u, func(port.FoldInput) (port.FoldResult, error) { return result, nil }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package runtime_test
+package process_test
 
 import (
 	"context"
@@ -98,21 +98,21 @@ var moves = es.Process[moving]{
 			}
 			return moving{Move: e.begin}, []processes.Effect{es.Send(e.From, take{e.N}), es.After("wait", time.Hour)}
 		}),
-		es.OnResult(func(m moving, _ take, o core.CommandResult) (moving, []processes.Effect) {
-			if !o.Accepted {
-				return m, []processes.Effect{es.Fail(o.Code)}
+		es.OnResult(func(m moving, _ take, result core.CommandResult) (moving, []processes.Effect) {
+			if !result.Accepted {
+				return m, []processes.Effect{es.Fail(result.Code)}
 			}
 			m.Taken = true
 			return m, []processes.Effect{es.Cancel("wait"), es.Send(m.Move.To, give{m.Move.N}).Tagged("there"), es.After("wait", time.Hour)}
 		}),
-		es.OnResult(func(m moving, c give, o core.CommandResult) (moving, []processes.Effect) {
+		es.OnResult(func(m moving, c give, result core.CommandResult) (moving, []processes.Effect) {
 			switch {
-			case o.Tag == "back":
+			case result.Tag == "back":
 				return m, []processes.Effect{es.Fail("full")}
-			case o.Accepted:
+			case result.Accepted:
 				return m, []processes.Effect{es.Complete()}
 			}
-			return m, []processes.Effect{es.Compensating(o.Code), es.Send(m.Move.From, c).Tagged("back")}
+			return m, []processes.Effect{es.Compensating(result.Code), es.Send(m.Move.From, c).Tagged("back")}
 		}),
 		es.OnDeadline("wait", func(m moving, _ core.Meta) (moving, []processes.Effect) { return m, []processes.Effect{es.Complete()} }),
 	},

@@ -1,4 +1,4 @@
-package runtime_test
+package verify_test
 
 import (
 	"errors"
@@ -27,9 +27,9 @@ func foreignEvent(s core.Stream, kind string, version int) string {
 		s.Category, s.ID, kind, version)
 }
 
-// Malformed entries that another client writes into the log affect only the streams that they name: views park them, and
+// Malformed messages that another client writes into the log affect only the streams that they name: views park them, and
 // commands to those streams fail.
-func TestForeignEntriesHarmNothingElse(t *testing.T) {
+func TestForeignCommitsHarmNothingElse(t *testing.T) {
 	t.Parallel()
 	quiet := slog.New(slog.DiscardHandler)
 	connection, err := jetstream.Connect(t.Context(), localtest.NATS(t).URL(), "test", quiet)

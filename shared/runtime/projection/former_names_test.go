@@ -1,4 +1,4 @@
-package runtime_test
+package projection_test
 
 import (
 	"encoding/json"

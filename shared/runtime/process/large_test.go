@@ -1,4 +1,4 @@
-package runtime_test
+package process_test
 
 import (
 	"cmp"
@@ -107,7 +107,7 @@ func TestALongTraceParksNoInstance(t *testing.T) {
 }
 
 // The triggers that wait for an instance may not fit into one commit together: a retry takes them in smaller batches.
-func TestARetryGoesOnInSmallerSteps(t *testing.T) {
+func TestARetryContinuesInSmallerSteps(t *testing.T) {
 	t.Parallel()
 	type wordy struct{ Text string }
 	var mended atomic.Bool
