@@ -3,10 +3,11 @@ package cloudevents
 import (
 	"encoding/json"
 	"fmt"
-	"orchestrix/shared/core"
 	"strconv"
 	"strings"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // ContentType is the media type of a commit's body in the log: a batch of CloudEvents 1.0 in the JSON format

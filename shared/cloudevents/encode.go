@@ -1,9 +1,10 @@
 package cloudevents
 
 import (
-	"orchestrix/shared/core"
 	"strconv"
 	"strings"
+
+	"orchestrix/shared/core"
 )
 
 // Encode returns the body of a commit for the log: the JSON of [EventsOf]. The commit must have passed [core.Commit.Check].

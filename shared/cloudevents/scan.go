@@ -3,6 +3,7 @@ package cloudevents
 import (
 	"bytes"
 	"encoding/json"
+
 	"orchestrix/shared/core"
 
 	jsonv1 "github.com/go-json-experiment/json/v1"

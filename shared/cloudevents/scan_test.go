@@ -2,9 +2,10 @@ package cloudevents
 
 import (
 	"encoding/json"
-	"orchestrix/shared/core"
 	"testing"
 	"time"
+
+	"orchestrix/shared/core"
 
 	"github.com/google/go-cmp/cmp"
 )

@@ -2,8 +2,9 @@ package es
 
 import (
 	"fmt"
-	"orchestrix/shared/core"
 	"reflect"
+
+	"orchestrix/shared/core"
 )
 
 // Decider defines an aggregate: its initial state, a decide function for each command, and an evolve function for each

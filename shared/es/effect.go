@@ -1,8 +1,9 @@
 package es
 
 import (
-	"orchestrix/shared/processes"
 	"time"
+
+	"orchestrix/shared/processes"
 )
 
 // Send sends a command to the aggregate with this id; its type identifies the decider. The command is delivered at least once

@@ -1,8 +1,9 @@
 package es
 
 import (
-	"orchestrix/shared/core"
 	"reflect"
+
+	"orchestrix/shared/core"
 )
 
 // Events are the events that a decider emits.

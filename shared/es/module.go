@@ -3,6 +3,7 @@ package es
 import (
 	"errors"
 	"fmt"
+
 	"orchestrix/shared/core"
 )
 

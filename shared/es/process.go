@@ -1,9 +1,10 @@
 package es
 
 import (
+	"reflect"
+
 	"orchestrix/shared/core"
 	"orchestrix/shared/processes"
-	"reflect"
 )
 
 // Process defines a process manager: the state of one instance, and a reaction to each event, result and deadline. It connects

@@ -3,8 +3,9 @@ package es
 import (
 	"context"
 	"fmt"
-	"orchestrix/shared/core"
 	"reflect"
+
+	"orchestrix/shared/core"
 )
 
 // Query defines a read that a module offers besides the lists of its views.

@@ -1,10 +1,11 @@
 package es
 
 import (
-	"orchestrix/shared/core"
-	"orchestrix/shared/processes"
 	"reflect"
 	"time"
+
+	"orchestrix/shared/core"
+	"orchestrix/shared/processes"
 )
 
 // Saga defines a process for the common case: a sequence of steps that can be undone. Where a step fails or times out, the

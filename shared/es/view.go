@@ -1,8 +1,9 @@
 package es
 
 import (
-	"orchestrix/shared/core"
 	"reflect"
+
+	"orchestrix/shared/core"
 )
 
 // View defines a read model: documents of type D by key, folded from events and kept in Postgres.

@@ -3,8 +3,9 @@ package port
 import (
 	"context"
 	"fmt"
-	"orchestrix/shared/core"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // BuildState is the state of a build.

@@ -3,9 +3,10 @@ package port
 import (
 	"context"
 	"fmt"
-	"orchestrix/shared/core"
 	"strings"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // Topic is a queue of messages of one kind. A message is removed when its group has handled it.

@@ -3,6 +3,7 @@ package port
 import (
 	"errors"
 	"fmt"
+
 	"orchestrix/shared/core"
 )
 

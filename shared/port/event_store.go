@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"orchestrix/shared/core"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // Appender writes commits.

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"orchestrix/shared/core"
 	"runtime/debug"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // Terminate returns a handler's error that sends the message to the dead letters without further attempts.

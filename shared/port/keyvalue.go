@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"orchestrix/shared/core"
 	"regexp"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // KeyValue stores small values by key, with revisions: configuration, locks, results of commands. Its methods return

@@ -3,8 +3,9 @@ package port
 import (
 	"context"
 	"fmt"
-	"orchestrix/shared/core"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // Lane is a queue of parked events: one that could not be applied, and later ones that depend on it. A lane belongs to a

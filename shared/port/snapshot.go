@@ -2,8 +2,9 @@ package port
 
 import (
 	"context"
-	"orchestrix/shared/core"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // Snapshot is a saved state of an aggregate. Without snapshots, states are folded from the log.

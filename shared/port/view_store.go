@@ -2,8 +2,9 @@ package port
 
 import (
 	"context"
-	"orchestrix/shared/core"
 	"strings"
+
+	"orchestrix/shared/core"
 )
 
 // ViewReader reads the documents of views. It reads the active build, which may be older than the program's version while

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"orchestrix/shared/core"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // ViewWriter writes documents and checkpoints for projections.

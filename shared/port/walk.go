@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"orchestrix/shared/core"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // walkStall is the longest time that a log may take for the next commits that it claims to hold.

@@ -2,9 +2,10 @@ package processes
 
 import (
 	"fmt"
+	"time"
+
 	"orchestrix/shared/clip"
 	"orchestrix/shared/core"
-	"time"
 )
 
 // decider decides the commands of a process's instances. A failure of the process's own code parks the instance; it is not

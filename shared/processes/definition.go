@@ -3,8 +3,9 @@ package processes
 import (
 	"errors"
 	"fmt"
-	"orchestrix/shared/core"
 	"reflect"
+
+	"orchestrix/shared/core"
 )
 
 // Definition is a process without its type parameter, made by es.Process and [SagaDefinition].

@@ -3,9 +3,10 @@ package processes
 import (
 	"encoding/json"
 	"fmt"
-	"orchestrix/shared/core"
 	"reflect"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // Effect is a command, a deadline or a change of status that a reaction asks for. Package es has the constructors.

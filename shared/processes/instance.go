@@ -2,8 +2,9 @@ package processes
 
 import (
 	"encoding/json"
-	"orchestrix/shared/core"
 	"slices"
+
+	"orchestrix/shared/core"
 )
 
 // Status is the status of a process instance.

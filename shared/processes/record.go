@@ -3,6 +3,7 @@ package processes
 import (
 	"errors"
 	"fmt"
+
 	"orchestrix/shared/core"
 )
 

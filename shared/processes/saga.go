@@ -3,9 +3,10 @@ package processes
 import (
 	"errors"
 	"fmt"
-	"orchestrix/shared/core"
 	"reflect"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // SagaDefinition is a saga without its type parameter, made by es.Saga: a process whose steps can be undone.

@@ -2,8 +2,9 @@ package processes
 
 import (
 	"fmt"
-	"orchestrix/shared/core"
 	"slices"
+
+	"orchestrix/shared/core"
 )
 
 // The deadlines of a saga.

@@ -5,9 +5,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"orchestrix/shared/core"
 	"strings"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // TriggerKind is the kind of a trigger. Its values are recorded.

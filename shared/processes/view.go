@@ -1,10 +1,11 @@
 package processes
 
 import (
-	"orchestrix/shared/core"
 	"reflect"
 	"strings"
 	"time"
+
+	"orchestrix/shared/core"
 )
 
 // ViewName is the name of the built-in view of process instances. Its keys are "<process>:<instance>".

@@ -3,9 +3,10 @@ package async_test
 import (
 	"context"
 	"errors"
-	"orchestrix/shared/runtime/runtimetest"
 	"testing"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/port"
 	"orchestrix/shared/runtime"

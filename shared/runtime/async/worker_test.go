@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"orchestrix/shared/runtime/runtimetest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/memory"

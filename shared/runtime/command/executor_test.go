@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/memory"

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"testing"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"orchestrix/shared/runtime/runtimetest"
 	"slices"
 	"sync"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/es"

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/es"

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"testing"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/es"

@@ -3,10 +3,11 @@ package process_test
 import (
 	"errors"
 	"fmt"
-	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"testing"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/memory"

@@ -2,10 +2,11 @@ package projection_test
 
 import (
 	"context"
-	"orchestrix/shared/runtime/runtimetest"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/port"

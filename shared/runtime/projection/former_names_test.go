@@ -3,8 +3,9 @@ package projection_test
 import (
 	"encoding/json"
 	"log/slog"
-	"orchestrix/shared/runtime/runtimetest"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/es"

@@ -3,10 +3,11 @@ package projection_test
 import (
 	"errors"
 	"fmt"
-	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/es"

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"orchestrix/shared/runtime/runtimetest"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/memory"

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"orchestrix/shared/runtime/runtimetest"
 	"sync/atomic"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/port"
 )

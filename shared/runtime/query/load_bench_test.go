@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"orchestrix/shared/runtime/runtimetest"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/memory"
 	"orchestrix/shared/port"

@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"orchestrix/shared/runtime/runtimetest"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/es"

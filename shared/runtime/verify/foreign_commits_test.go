@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"orchestrix/shared/runtime/runtimetest"
 	"strings"
 	"sync"
 	"testing"
+
+	"orchestrix/shared/runtime/runtimetest"
 
 	"orchestrix/shared/core"
 	"orchestrix/shared/es"
