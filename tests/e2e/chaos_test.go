@@ -131,15 +131,21 @@ func (c *cluster) probe(url, order string) error {
 	return nil
 }
 
+// pidFiles returns the postmaster.pid of a running server. A server that has ended in order has removed it.
+func (p *ownPostgres) pidFiles() []string {
+	files, _ := filepath.Glob(filepath.Join(p.options.Dir, "*", "postmaster.pid")) // the pattern is well-formed
+	if len(files) == 0 {
+		files, _ = filepath.Glob(filepath.Join(p.options.Dir, "postmaster.pid"))
+	}
+	return files
+}
+
 // crash ends Postgres as "pg_ctl stop -m immediate" does, and waits until it is gone.
 func (p *ownPostgres) crash() {
 	p.t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.options.Dir, "*", "postmaster.pid"))
-	if direct, _ := filepath.Glob(filepath.Join(p.options.Dir, "postmaster.pid")); len(files) == 0 {
-		files = direct
-	}
-	if err != nil || len(files) != 1 {
-		p.t.Fatalf("no postmaster.pid in %s: %v, %v", p.options.Dir, files, err)
+	files := p.pidFiles()
+	if len(files) != 1 {
+		p.t.Fatalf("no postmaster.pid in %s: %v", p.options.Dir, files)
 	}
 	text, err := os.ReadFile(files[0])
 	if err != nil {

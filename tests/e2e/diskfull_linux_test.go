@@ -148,7 +148,9 @@ func TestPostgresDiskFull(t *testing.T) {
 		return p.wantBehind()
 	})
 	disk.makeRoom()
-	postgres.crash() // it may have ended already
+	if len(postgres.pidFiles()) > 0 { // without room for its log, Postgres ends
+		postgres.crash()
+	}
 	postgres.start()
 	p.awaitReady()
 	p.awaitWorks("room")
