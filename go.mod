@@ -1,4 +1,4 @@
-module orchestrix
+module github.com/orchestrix-go/orchestrix
 
 go 1.26.0
 

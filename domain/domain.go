@@ -2,9 +2,9 @@
 package domain
 
 import (
-	"orchestrix/domain/banking"
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/domain/banking"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // Modules returns the bounded contexts that all services run.

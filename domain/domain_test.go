@@ -3,8 +3,8 @@ package domain_test
 import (
 	"testing"
 
-	"orchestrix/domain"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/domain"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 func TestModulesFitTogether(t *testing.T) {

@@ -8,7 +8,7 @@ out=$1
 sbom=github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 mkdir -p "$out/etc/ssl/certs" "$out/usr/share/sbom"
-CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION:-dev}" -o "$out/" ./services/... ./cmd/orchestrix
+CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/orchestrix-go/orchestrix/shared/app.version=${VERSION:-dev}" -o "$out/" ./services/... ./cmd/orchestrix
 for binary in "$out"/*; do
 	if [ -f "$binary" ]; then
 		CGO_ENABLED=0 go run "$sbom" bin -json -output "$out/usr/share/sbom/$(basename "$binary").cdx.json" "$binary"

@@ -3,7 +3,7 @@ package banking
 import (
 	"maps"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // Events of an account.

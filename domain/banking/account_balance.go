@@ -1,6 +1,6 @@
 package banking
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // AccountBalance is one account at a glance.
 type AccountBalance struct {

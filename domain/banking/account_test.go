@@ -6,9 +6,9 @@ import (
 
 	"github.com/quagmt/udecimal"
 
-	"orchestrix/domain/banking"
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/domain/banking"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 func money(text string) banking.Money {

@@ -1,6 +1,6 @@
 package banking
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // Decide functions of the process's commands. A repeated command is accepted without events.
 

@@ -1,6 +1,6 @@
 package banking
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // BankTotal is what the bank holds in one currency. When every event is folded, the balances and what is in flight are
 // together the total. Accounts are in several partitions, which have no common order: until then a credit may be counted

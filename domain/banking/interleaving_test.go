@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/domain/banking"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/domain/banking"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 // In any order of commands, answers and deadlines, late, repeated or set aside for days:

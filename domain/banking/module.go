@@ -36,7 +36,7 @@ package banking
 import (
 	"time"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // Option configures the module. Options are applied once, when the program makes its modules.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // DefaultStepTimeout is the default time that a transfer waits for the answer of an account.

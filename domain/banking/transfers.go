@@ -3,7 +3,7 @@ package banking
 import (
 	"time"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // TransferSummary is one transfer at a glance.

@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
-	"orchestrix/domain/banking"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/domain/banking"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // edge is what the edge checks requests by, made once.

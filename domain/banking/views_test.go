@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/domain/banking"
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/domain/banking"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 func project[D any](t *testing.T, view es.View[D]) *estest.Projection[D] {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // fulfilling is the data of the process "fulfilment" for a managed order.

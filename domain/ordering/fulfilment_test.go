@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 const fulfilled = "10250"

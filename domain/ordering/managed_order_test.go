@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 // managed is the same order, placed with managed fulfilment.

@@ -5,7 +5,7 @@ package ordering
 import (
 	"github.com/quagmt/udecimal"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // DefaultPaymentLimit is the default of [PaymentLimit].

@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
 )
 
 // The net price of a line is exact to the fourth decimal, half of which is rounded up, however large the price is.

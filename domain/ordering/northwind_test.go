@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 // Northwind holds 830 orders of a trading company, of which 809 are shipped; their net total is known.

@@ -1,6 +1,6 @@
 package ordering
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // Events of an order.
 type (

@@ -1,6 +1,6 @@
 package ordering
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // OrderSummary is one order at a glance.
 type OrderSummary struct {

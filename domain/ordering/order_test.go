@@ -5,9 +5,9 @@ import (
 
 	"github.com/quagmt/udecimal"
 
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 // sale has two lines of product 51: 7.70 × 10 + 42.40 × 35 × 0.85 + 42.40 × 1 = 1380.80.

@@ -1,6 +1,6 @@
 package ordering
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // Events of the payment for an order.
 type (

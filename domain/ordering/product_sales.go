@@ -1,6 +1,6 @@
 package ordering
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // ProductSales sums up the orders of one product. Orders that are cancelled or can't be fulfilled are subtracted; without any
 // left, the sums are zero.

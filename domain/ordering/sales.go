@@ -1,6 +1,6 @@
 package ordering
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // Sales sums up orders. Orders that are cancelled or can't be fulfilled are subtracted; without any left, the sums are zero.
 type Sales struct {

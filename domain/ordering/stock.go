@@ -3,7 +3,7 @@ package ordering
 import (
 	"maps"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // Events of the stock of a product.

@@ -1,6 +1,6 @@
 package ordering
 
-import "orchestrix/shared/es"
+import "github.com/orchestrix-go/orchestrix/shared/es"
 
 // StockLevel is how much of a product there is.
 type StockLevel struct {

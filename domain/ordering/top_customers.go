@@ -3,7 +3,7 @@ package ordering
 import (
 	"context"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // TopCustomersParams are the parameters of the query top-customers.

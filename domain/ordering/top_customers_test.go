@@ -6,8 +6,8 @@ import (
 	"reflect"
 	"testing"
 
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // oneList answers a list with these documents, and keeps what was asked.

@@ -3,10 +3,10 @@ package ordering_test
 import (
 	"testing"
 
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 func project[D any](t *testing.T, view es.View[D]) *estest.Projection[D] {

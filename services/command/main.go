@@ -1,18 +1,9 @@
-// Command command is the command service of Orchestrix.
+// Command command is the command service of Orchestrix with the sample domain.
 package main
 
 import (
-	"context"
-	"os"
-
-	"orchestrix/domain"
-	"orchestrix/services"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/domain"
+	"github.com/orchestrix-go/orchestrix/shared/app"
 )
 
-func main() {
-	var config service.CommandConfig
-	os.Exit(service.Main("command", &config, func(ctx context.Context, env service.Env) error {
-		return services.App{Modules: domain.Modules(), Open: services.Open}.Command(ctx, env, config)
-	}))
-}
+func main() { app.Service("command", app.Options{Modules: domain.Modules()}) }

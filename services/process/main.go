@@ -1,18 +1,9 @@
-// Command process is the process service of Orchestrix.
+// Command process is the process service of Orchestrix with the sample domain.
 package main
 
 import (
-	"context"
-	"os"
-
-	"orchestrix/domain"
-	"orchestrix/services"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/domain"
+	"github.com/orchestrix-go/orchestrix/shared/app"
 )
 
-func main() {
-	var config service.ProcessConfig
-	os.Exit(service.Main("process", &config, func(ctx context.Context, env service.Env) error {
-		return services.App{Modules: domain.Modules(), Open: services.Open}.Process(ctx, env, config)
-	}))
-}
+func main() { app.Service("process", app.Options{Modules: domain.Modules()}) }

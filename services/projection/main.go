@@ -1,18 +1,9 @@
-// Command projection is the projection service of Orchestrix.
+// Command projection is the projection service of Orchestrix with the sample domain.
 package main
 
 import (
-	"context"
-	"os"
-
-	"orchestrix/domain"
-	"orchestrix/services"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/domain"
+	"github.com/orchestrix-go/orchestrix/shared/app"
 )
 
-func main() {
-	var config service.ProjectionConfig
-	os.Exit(service.Main("projection", &config, func(ctx context.Context, env service.Env) error {
-		return services.App{Modules: domain.Modules(), Open: services.Open}.Projection(ctx, env, config)
-	}))
-}
+func main() { app.Service("projection", app.Options{Modules: domain.Modules()}) }

@@ -1,18 +1,9 @@
-// Command query is the query service of Orchestrix.
+// Command query is the query service of Orchestrix with the sample domain.
 package main
 
 import (
-	"context"
-	"os"
-
-	"orchestrix/domain"
-	"orchestrix/services"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/domain"
+	"github.com/orchestrix-go/orchestrix/shared/app"
 )
 
-func main() {
-	var config service.QueryConfig
-	os.Exit(service.Main("query", &config, func(ctx context.Context, env service.Env) error {
-		return services.App{Modules: domain.Modules(), Open: services.Open}.Query(ctx, env, config)
-	}))
-}
+func main() { app.Service("query", app.Options{Modules: domain.Modules()}) }

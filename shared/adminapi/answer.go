@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 const mediaJSON = "application/json"

@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 
-	"orchestrix/shared/port"
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // Bus holds the backends of the routes of the command service. DeadLetters and Deadlines are nil if the log is in Postgres.

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // DeadLetterList is the answer of GET /dead-letters, oldest first.

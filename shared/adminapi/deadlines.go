@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"orchestrix/shared/port"
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // DeadlineList is the answer of GET /deadlines: pending deadlines, soonest first.

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/adminapi"
-	"orchestrix/shared/core"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 func TestDeadlinesAreListed(t *testing.T) {

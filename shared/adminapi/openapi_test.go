@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/adminapi"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // document is what the test reads of an OpenAPI document.

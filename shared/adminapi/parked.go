@@ -7,11 +7,11 @@ import (
 	"strconv"
 	"time"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime/projection"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/projection"
 )
 
 // ParkedList is the answer of GET /parked.

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/problem"
-	"orchestrix/shared/processes"
-	"orchestrix/shared/runtime/process"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
 )
 
 // Processes holds the backends of the routes of the process service.

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/process"
-	"orchestrix/shared/runtime/projection"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/projection"
 )
 
 // Projections holds the backends of the routes of the projection service.

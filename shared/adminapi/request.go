@@ -9,8 +9,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // readQuery rejects a query that is malformed or has values that no store takes. It ignores parameters that the route does not

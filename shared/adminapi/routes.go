@@ -11,7 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // requestTimeout is the time limit of one request.

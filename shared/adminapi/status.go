@@ -3,8 +3,8 @@ package adminapi
 import (
 	"strings"
 
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 // ProjectionList is the answer of GET /projections: the status of every build of every view.

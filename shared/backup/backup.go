@@ -8,8 +8,8 @@ import (
 	"os"
 	"sync"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // ErrOtherLog means that the directory holds a backup of another log.

@@ -8,12 +8,12 @@ import (
 
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/backup"
-	"orchestrix/shared/core"
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/backup"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // foreignLog returns a log of one partition, and a function that publishes into it as any client of NATS may.

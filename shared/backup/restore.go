@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // ErrNotEmpty means that the log already holds commits.

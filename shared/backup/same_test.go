@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/backup"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/backup"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // createdAt is a log with a fixed creation time: a stream of NATS that is restored from a snapshot keeps its own.

@@ -14,8 +14,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // line is one commit in a segment.

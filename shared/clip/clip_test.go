@@ -3,7 +3,7 @@ package clip_test
 import (
 	"testing"
 
-	"orchestrix/shared/clip"
+	"github.com/orchestrix-go/orchestrix/shared/clip"
 )
 
 func TestText(t *testing.T) {

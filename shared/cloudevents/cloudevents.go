@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // ContentType is the media type of a commit's body in the log: a batch of CloudEvents 1.0 in the JSON format

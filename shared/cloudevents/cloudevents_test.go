@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 var orderStream = core.Stream{Tenant: "default", Category: "order", ID: "10248"}

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Encode returns the body of a commit for the log: the JSON of [EventsOf]. The commit must have passed [core.Commit.Check].

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 func TestCommitOfSeveralEvents(t *testing.T) {

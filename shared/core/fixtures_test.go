@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 var orderStream = core.Stream{Tenant: "default", Category: "order", ID: "10248"}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 type payload struct {

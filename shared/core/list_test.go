@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 var listed = core.ViewSpec{Name: "listed", Version: 1, Fields: core.Fields{{Name: "name"}, {Name: "price", Kind: core.Number}}}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // RetryPolicy configures the pauses between attempts and their number. Zero values are the defaults.

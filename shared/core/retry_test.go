@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 func TestPausesGrowAsTheirPolicySays(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 func TestTokens(t *testing.T) {

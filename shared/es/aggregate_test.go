@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 func TestCommand(t *testing.T) {

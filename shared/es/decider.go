@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Decider defines an aggregate: its initial state, a decide function for each command, and an evolve function for each

@@ -3,7 +3,7 @@ package es
 import (
 	"time"
 
-	"orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 // Send sends a command to the aggregate with this id; its type identifies the decider. The command is delivered at least once

@@ -3,7 +3,7 @@ package es
 import (
 	"reflect"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Events are the events that a decider emits.

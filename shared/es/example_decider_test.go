@@ -3,7 +3,7 @@ package es_test
 import (
 	"fmt"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // Book is the state of the aggregate, Lend its command, BookLent its event.

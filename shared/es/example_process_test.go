@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // Remind is a command to the readers' desk, an aggregate of its own.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // PopularParams are the query parameters of a request: /queries/popular?limit=2.

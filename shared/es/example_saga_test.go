@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // A room is booked for a reading; the booking can be cancelled.

@@ -3,7 +3,7 @@ package es_test
 import (
 	"fmt"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // Loans is a document of the view, by book id.

@@ -3,8 +3,8 @@ package es_test
 import (
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // A door can be opened and closed; the tests of this package build their deciders and views around it.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Module is one bounded context: the aggregates, views, queries and processes that its package offers.

@@ -3,8 +3,8 @@ package es
 import (
 	"reflect"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 // Process defines a process manager: the state of one instance, and a reaction to each event, result and deadline. It connects

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 // A lunch: a guest is hungry, a dish is cooked and then served.

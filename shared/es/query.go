@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Query defines a read that a module offers besides the lists of its views.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // shelf is a read side with some documents.

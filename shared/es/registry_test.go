@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 func countQuery(name string) es.Query[struct{}, int] {

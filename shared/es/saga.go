@@ -4,8 +4,8 @@ import (
 	"reflect"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 // Saga defines a process for the common case: a sequence of steps that can be undone. Where a step fails or times out, the

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 // A trip: a flight, then beds in one or two hotels concurrently, then a message to the customer.

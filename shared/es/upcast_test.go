@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // The event Moved in three versions: a name, then a first and last name, then with a country too.

@@ -3,7 +3,7 @@ package es
 import (
 	"reflect"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // View defines a read model: documents of type D by key, folded from events and kept in Postgres.

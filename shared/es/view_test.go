@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 func viewType(t testing.TB, v es.ViewDef) *core.ViewType {

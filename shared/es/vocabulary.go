@@ -1,8 +1,8 @@
 package es
 
 import (
-	"orchestrix/shared/core"
-	"orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 // The vocabulary that authors share with the engine.

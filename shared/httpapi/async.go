@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/async"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/async"
 )
 
 // AsyncCommands accepts commands whose clients poll for the result; [async.Submitter] implements it.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // maxBodyTime is the time limit for reading the body of a command: a slow client must not occupy the server for longer.

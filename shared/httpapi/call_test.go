@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // reply is an answer, with its body read.

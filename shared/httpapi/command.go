@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // CommandAnswer is the answer to an accepted command.

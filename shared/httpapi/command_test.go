@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/uuid"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/httpapi"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 func TestAnAcceptedCommand(t *testing.T) {

@@ -10,13 +10,13 @@ import (
 
 	"github.com/quagmt/udecimal"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/httpapi"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/query"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // A small domain with a decimal, a date and an array.

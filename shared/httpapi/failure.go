@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // fail answers with the problem of an error.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/httpapi"
-	"orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
 )
 
 // For all headers and names, the answer is a success or a client error: never a 5xx.

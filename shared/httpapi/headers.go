@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
 )
 
 // Names of headers, in the canonical form of [http.Header].

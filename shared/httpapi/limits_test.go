@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/httpapi"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 func TestTooMuchInFlightIsTurnedAway(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // describeAsync documents the status of an asynchronous command. Its operation id and tag are contracts of generated clients.

@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"time"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/command"
-	"orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
 )
 
 // CommandExecutor executes the commands of [NewCommandAPI]; [command.Executor] implements it.

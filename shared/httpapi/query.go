@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime/query"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // queryAPI serves views, queries and streams over HTTP.

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/httpapi"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime/command"
-	"orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
 )
 
 // The real executor and the real queries behind HTTP, on a log in memory.

@@ -10,10 +10,10 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/local"
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // BenchmarkBus compares the bus with a plain publish into an equal stream, and with a queue without order: one consumer,

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Subscribe implements [port.Subscriber].

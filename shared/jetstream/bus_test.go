@@ -5,10 +5,10 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/port"
-	"orchestrix/shared/port/porttest"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port/porttest"
 )
 
 func openBus(t testing.TB, conn *nats.Conn, config jetstream.BusConfig) *jetstream.Bus {

@@ -16,10 +16,10 @@ import (
 	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // startCluster runs three servers that replicate, and returns them and the URLs for clients.

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Config describes the log. Zero values take the defaults.

@@ -12,11 +12,11 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/port"
-	"orchestrix/shared/port/porttest"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port/porttest"
 )
 
 func openDeadlines(t testing.TB, conn *nats.Conn) *jetstream.Deadlines {

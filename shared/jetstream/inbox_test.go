@@ -7,7 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 func newInboxes(t testing.TB) *inboxes {

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // location is where the log keeps a stream. An append, or a read, computes it once.

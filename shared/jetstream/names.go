@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // The names of streams, buckets and subjects on the server. Adapters use them, and rights are given for them.

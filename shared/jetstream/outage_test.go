@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/local"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // restartable is a server that can be stopped and started on its port and its streams.

@@ -7,8 +7,8 @@ import (
 	"iter"
 	"slices"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // fetchWindow is how many messages one read requests, and holds, at a time.

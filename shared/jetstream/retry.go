@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/port"
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // Pauses between attempts.

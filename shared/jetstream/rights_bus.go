@@ -1,7 +1,7 @@
 package jetstream
 
 import (
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // BusRights are for opening an existing bus and existing deadlines, in addition to ReadRights of the log.

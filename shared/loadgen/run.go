@@ -9,7 +9,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // Options are the settings of a run. It ends after Duration or Count, whichever is reached first.

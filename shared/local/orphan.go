@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // postmaster is the content of postmaster.pid, which a server writes about itself.

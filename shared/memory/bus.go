@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Bus is a message bus in memory.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // DeadLetters implements [port.DeadLetters].

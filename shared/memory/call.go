@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // checkCall returns err, or [port.ErrUnavailable] where ctx has ended.

@@ -3,9 +3,9 @@ package memory_test
 import (
 	"testing"
 
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
-	"orchestrix/shared/port/porttest"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port/porttest"
 )
 
 func TestDeadlines(t *testing.T) {

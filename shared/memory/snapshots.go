@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"sync"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Snapshots keeps snapshots in memory.

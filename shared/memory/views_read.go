@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Get implements [port.ViewReader].

@@ -7,9 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // The bus.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
 )
 
 // contract lists the names and labels that dashboards, alerts and scalers depend on: a change here breaks them.

@@ -10,9 +10,9 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/observe"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 func TestARequestWithoutSpansHasAnIDAllTheSame(t *testing.T) {

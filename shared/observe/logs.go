@@ -6,7 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // LogHandler adds the attributes of the line's context: trace_id, span_id, tenant, command_id and correlation_id, if known.

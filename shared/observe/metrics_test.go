@@ -16,12 +16,12 @@ import (
 	"github.com/prometheus/common/model"
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/observe"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/command"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 var sampled = trace.NewSpanContext(trace.SpanContextConfig{

@@ -14,16 +14,16 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/observe"
-	"orchestrix/shared/processes"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/async"
-	"orchestrix/shared/runtime/command"
-	"orchestrix/shared/runtime/process"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/async"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // mirror is a process that repeats the counts of one tally on another.

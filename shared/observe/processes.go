@@ -4,12 +4,12 @@ import (
 	"context"
 	"strings"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/processes"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/follower"
-	"orchestrix/shared/runtime/process"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
 )
 
 var processInstances = define(Gauge, "process_instances", "Instances that have not ended, by status: running, compensating or parked; counted up to ten thousand per status.", "process", "status")

@@ -7,10 +7,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/follower"
-	"orchestrix/shared/runtime/projection"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/projection"
 )
 
 // Projections holds the metrics of applied commits. [Metrics.Projector] adds the progress of each build.

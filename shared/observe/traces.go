@@ -16,7 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.40.0"
 
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // flushTimeout is the time limit for exporting the last spans.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // BuildState is the state of a build.

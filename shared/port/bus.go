@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Topic is a queue of messages of one kind. A message is removed when its group has handled it.

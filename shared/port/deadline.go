@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Deadline is a moment at which a process instance is to be triggered.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Errors of the ports. Adapters wrap the driver's error with them.

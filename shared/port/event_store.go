@@ -7,7 +7,7 @@ import (
 	"iter"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Appender writes commits.

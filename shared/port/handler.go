@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Terminate returns a handler's error that sends the message to the dead letters without further attempts.

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // KeyValue stores small values by key, with revisions: configuration, locks, results of commands. Its methods return

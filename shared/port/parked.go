@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Lane is a queue of parked events: one that could not be applied, and later ones that depend on it. A lane belongs to a

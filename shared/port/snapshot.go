@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Snapshot is a saved state of an aggregate. Without snapshots, states are folded from the log.

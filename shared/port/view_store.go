@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // ViewReader reads the documents of views. It reads the active build, which may be older than the program's version while

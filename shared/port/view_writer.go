@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // ViewWriter writes documents and checkpoints for projections.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // walkStall is the longest time that a log may take for the next commits that it claims to hold.

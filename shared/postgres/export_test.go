@@ -5,7 +5,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // MigrateDown undoes every migration.

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/retry"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // Append implements [port.Appender]. Concurrent appends to one partition share a transaction.

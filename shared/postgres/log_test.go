@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/port/porttest"
-	"orchestrix/shared/postgres"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port/porttest"
+	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
 
 func openLog(t testing.TB, dsn string, partitions int) *postgres.Log {

@@ -11,7 +11,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 //go:embed migrations/*.sql

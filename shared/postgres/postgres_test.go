@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/port"
-	"orchestrix/shared/postgres"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
 
 func exec(t testing.TB, db *postgres.DB, sql string, args ...any) {

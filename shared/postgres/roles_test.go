@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/postgres"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
 
 // roleTest is a role of one test, in a migrated database.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // snapshotRead is one read of a snapshot, with its result.

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Snapshots keeps snapshots in Postgres.

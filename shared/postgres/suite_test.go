@@ -4,10 +4,10 @@ import (
 	"context"
 	"testing"
 
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/port"
-	"orchestrix/shared/port/porttest"
-	"orchestrix/shared/postgres"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port/porttest"
+	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
 
 func TestMain(m *testing.M) { localtest.Main(m) }

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // build is the part of a transaction that concerns one build of a view: the updates of its partitions, in order.

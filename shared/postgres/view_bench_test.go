@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/postgres"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
 
 // eightUpdates are the updates of eight views for one commit: the first view gets a new document, three shared views a

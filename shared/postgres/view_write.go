@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // changedRows are documents to write, as columns for unnest.

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"strconv"
 
-	"orchestrix/shared/clip"
-	"orchestrix/shared/core"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/clip"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // typePrefix precedes the code in the type of a problem.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"strings"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // Table maps errors to types of problems.

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/problem"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 func TestErrorsKeepTheirStatusAndCode(t *testing.T) {

@@ -1,6 +1,6 @@
 package processes
 
-import "orchestrix/shared/core"
+import "github.com/orchestrix-go/orchestrix/shared/core"
 
 // ReactCommand returns the command that delivers a trigger to an instance. check may be nil.
 func ReactCommand(p *core.ProcessType, instance core.Stream, t Trigger, check CommandCheck) core.InternalCommand {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/clip"
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/clip"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // decider decides the commands of a process's instances. A failure of the process's own code parks the instance; it is not

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Definition is a process without its type parameter, made by es.Process and [SagaDefinition].

@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Effect is a command, a deadline or a change of status that a reaction asks for. Package es has the constructors.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Status is the status of a process instance.

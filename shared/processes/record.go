@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // recordEffects adds effects to the event of a reaction, and the event that ends the instance, if any.

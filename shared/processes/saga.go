@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // SagaDefinition is a saga without its type parameter, made by es.Saga: a process whose steps can be undone.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // The deadlines of a saga.

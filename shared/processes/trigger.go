@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // TriggerKind is the kind of a trigger. Its values are recorded.

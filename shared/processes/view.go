@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // ViewName is the name of the built-in view of process instances. Its keys are "<process>:<instance>".

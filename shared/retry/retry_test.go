@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 var (

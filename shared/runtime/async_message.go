@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Headers of the messages that carry commands and statuses. The bus accepts lower-case names only.

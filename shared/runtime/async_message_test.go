@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 func commandMessage() runtime.AsyncMessage {

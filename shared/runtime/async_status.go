@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // AsyncState is the progress of a command that was sent over the bus.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Command is a request to change one aggregate.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Errors of the runtime's rooms, besides those of packages core and port.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // line and order are what most commands are made of.

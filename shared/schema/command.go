@@ -7,8 +7,8 @@ import (
 
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
-	"orchestrix/shared/clip"
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/clip"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // CheckCommand checks a command's body, as [Schemas.DecodeCommand] does.

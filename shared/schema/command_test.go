@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 const goodLine = `{"quantity":2,"price":"9.50"}`

@@ -7,9 +7,9 @@ import (
 
 	"github.com/quagmt/udecimal"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // A small domain with one field of each sort that bodies have.

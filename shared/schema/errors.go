@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Errors of requests that can't be read. Errors of their values are [*Invalid].

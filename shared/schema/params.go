@@ -10,8 +10,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orchestrix/shared/clip"
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/clip"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Param is one parameter of a query.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"orchestrix/shared/clip"
+	"github.com/orchestrix-go/orchestrix/shared/clip"
 )
 
 // maxDepth is the maximum nesting of objects and arrays.

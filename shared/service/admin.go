@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"net/http/pprof"
 
-	"orchestrix/shared/adminapi"
-	"orchestrix/shared/observe"
-	"orchestrix/shared/problem"
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
 // Admin is the admin port of a service, for operators.

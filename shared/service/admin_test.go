@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/observe"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 func ask(t *testing.T, a *service.Admin, method, path, body string) (int, map[string]any) {

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 )
 
 const (

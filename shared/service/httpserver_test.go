@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 // A stopping server completes the request in flight, and accepts no further ones.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 var quiet = slog.New(slog.DiscardHandler)

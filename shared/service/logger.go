@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/term"
 
-	"orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
 )
 
 // NewLogger returns a logger that writes to out in a format: "json", "text", or "auto", which is text where

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 func TestConnectionsAreNotLogged(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
 )
 
 // Env is the environment that a service runs in.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 // asService is the variable that makes this test binary run as a service.

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // Pauses between the attempts of [Await], and the minimum time between its log lines.

@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // recordSpans returns the recorder of a test's spans. The provider is global, so that these tests are not parallel.

@@ -17,7 +17,9 @@ var floors = [][]string{
 	{"domain", "shared/runtime/async", "shared/runtime/projection", "shared/runtime/process", "shared/runtime/query"},
 	{"shared/runtime/verify", "shared/observe", "shared/httpapi", "shared/adminapi"},
 	{"shared/service"},
-	{"services"},
+	{"shared/platform"},
+	{"shared/dev", "shared/tool"},
+	{"shared/app"},
 	{"services/*", "cmd/*"},
 	{"tests/*", "tests/compose/*", "deploy/observe/generate", "shared/runtime/runtimetest"}, // imported by tests only
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-const module = "orchestrix"
+const module = "github.com/orchestrix-go/orchestrix"
 
 // rule lists the packages of this module that the packages of a pattern may import. The first rule that matches counts.
 type rule struct {
@@ -55,10 +55,13 @@ var rules = []rule{
 	{"shared/service", []string{"shared/adminapi", "shared/observe", "shared/problem", "shared/retry"}},
 	{"shared/local", []string{"shared/retry"}},
 	{"shared/local/localtest", []string{"shared/local", "shared/retry"}},
-	{"services", []string{"shared/*", "shared/runtime/*"}},
-	{"services/*", []string{"domain", "services", "shared/service"}}, // wiring only
-	{"cmd/*", []string{"services", "shared/*", "shared/runtime/*", "domain"}},
-	{"tests/bench", []string{"services", "shared/*", "shared/runtime/*", "domain", "domain/*"}},
+	{"shared/platform", []string{"shared/*", "shared/runtime/*"}},
+	{"shared/dev", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
+	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
+	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool"}},
+	{"services/*", []string{"domain", "shared/app"}}, // wiring only
+	{"cmd/*", []string{"domain", "shared/app"}},
+	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
 	{"tests/compose/*", nil}, // substitutes for third-party programs
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},
@@ -66,11 +69,11 @@ var rules = []rule{
 
 // drivers are the libraries that only the listed packages may import, by the start of their path.
 var drivers = map[string][]string{
-	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "services", "cmd/orchestrix", "tests/bench"},
+	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "shared/platform", "shared/tool", "tests/bench"},
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
 	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/problem", "shared/httpapi", "shared/adminapi"},
 	"github.com/fergusstrange/":                {"shared/local"},
-	"github.com/spf13/cobra":                   {"cmd/orchestrix"},
+	"github.com/spf13/cobra":                   {"shared/app", "shared/tool"},
 	"github.com/kelseyhightower/envconfig":     {"shared/service"},
 	"github.com/pressly/goose":                 {"shared/postgres"},
 	"github.com/prometheus/":                   {"shared/observe", "tests/bench"},
@@ -78,7 +81,7 @@ var drivers = map[string][]string{
 	"go.opentelemetry.io/otel/sdk":             {"shared/observe"},
 	"github.com/exaring/otelpgx":               {"shared/observe"},
 	"github.com/nats-io/nats-server/v2/server": {"shared/local"},
-	"net/http":     {"shared/httpapi", "shared/problem", "shared/observe", "shared/service", "shared/schema", "shared/adminapi", "services", "cmd/orchestrix", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
+	"net/http":     {"shared/httpapi", "shared/problem", "shared/observe", "shared/service", "shared/schema", "shared/adminapi", "shared/platform", "shared/dev", "shared/tool", "shared/app", "shared/local", "shared/loadgen", "tests/bench", "tests/compose/natsexporter"},
 	"database/sql": {"shared/postgres"},
 }
 

@@ -24,7 +24,7 @@ import (
 // The baselines are what a team would write without the platform, each reduced to the minimum: no check except that the
 // body is JSON of the right shape, no idempotency, no envelope.
 
-// baseline is one process with all of them. It gets its addresses from the variables of the services.
+// baseline is one process with all of them. It gets its addresses from the variables of the platform.
 type baseline struct {
 	publisher *publisher
 	pool      *pgxpool.Pool

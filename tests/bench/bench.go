@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/local"
 )
 
 // bench is what all rows share: binaries, a directory, and Postgres, which is started on first use.
@@ -31,7 +31,7 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 	b := &bench{settings: s, temp: temp, bin: filepath.Join(temp.Path(), "bin")}
 	progress("building nats-server and the services")
 	build := exec.CommandContext(ctx, "go", "build", "-o", b.bin+string(filepath.Separator),
-		"orchestrix/services/command", "orchestrix/services/projection", "orchestrix/services/query", "github.com/nats-io/nats-server/v2")
+		"github.com/orchestrix-go/orchestrix/services/command", "github.com/orchestrix-go/orchestrix/services/projection", "github.com/orchestrix-go/orchestrix/services/query", "github.com/nats-io/nats-server/v2")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("build: %w (run it inside the repository)\n%s", err, out), b.close())
 	}

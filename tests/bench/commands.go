@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"orchestrix/shared/loadgen"
+	"github.com/orchestrix-go/orchestrix/shared/loadgen"
 )
 
 const connections = 64

@@ -8,13 +8,13 @@ import (
 	"strconv"
 	"time"
 
-	"orchestrix/domain/ordering"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/loadgen"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/loadgen"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
 )
 
 // quiet is for what runs in this process.

@@ -1,11 +1,11 @@
 // The benchmark against the alternatives. A module of its own: what it needs to measure is no part of the product.
-module orchestrix/tests/bench
+module github.com/orchestrix-go/orchestrix/tests/bench
 
 go 1.26.0
 
-require orchestrix v0.0.0
+require github.com/orchestrix-go/orchestrix v0.0.0
 
-replace orchestrix => ../..
+replace github.com/orchestrix-go/orchestrix => ../..
 
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0

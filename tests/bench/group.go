@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"orchestrix/shared/loadgen"
+	"github.com/orchestrix-go/orchestrix/shared/loadgen"
 )
 
 // group is a set of programs that are measured side by side, and what is read from that.

@@ -13,13 +13,13 @@ import (
 	natsjs "github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/loadgen"
-	"orchestrix/shared/postgres"
-	"orchestrix/shared/runtime/command"
-	"orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/loadgen"
+	"github.com/orchestrix-go/orchestrix/shared/postgres"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
 )
 
 const loadConns = 32 // connections to Postgres, for all who read from it

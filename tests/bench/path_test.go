@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/httpapi"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/command"
-	"orchestrix/shared/schema"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // nowhere is a log that encodes what it is given and keeps nothing.

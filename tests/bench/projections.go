@@ -16,7 +16,7 @@ import (
 	natsjs "github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
-	"orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"orchestrix/shared/loadgen"
+	"github.com/orchestrix-go/orchestrix/shared/loadgen"
 )
 
 func loadOptions(d time.Duration) loadgen.Options {

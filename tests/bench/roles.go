@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"orchestrix/domain"
-	"orchestrix/services"
-	"orchestrix/shared/es"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/domain"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/platform"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 // roleVariable makes this program one of the processes that it starts: a baseline, or a service of the platform with
@@ -24,7 +24,7 @@ const roleBaseline = "baseline"
 
 // runRole returns the exit status.
 func runRole(role string) int {
-	app := services.App{Modules: modules(os.Getenv(viewsVariable)), Open: services.Open}
+	app := platform.Services{Modules: modules(os.Getenv(viewsVariable)), Open: platform.Open}
 	switch role {
 	case roleBaseline:
 		if err := runBaseline(context.Background()); err != nil {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"orchestrix/shared/loadgen"
+	"github.com/orchestrix-go/orchestrix/shared/loadgen"
 )
 
 // point is the latency at one rate.

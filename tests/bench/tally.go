@@ -1,8 +1,8 @@
 package main
 
 import (
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // A tally is an aggregate that takes any number of commands, which an order doesn't. Its events are about as large as

@@ -1,5 +1,5 @@
 // The test of the API documents, and of the clients that are generated from them. A module of its own: they are no part of the product.
-module orchestrix/tests/clients
+module github.com/orchestrix-go/orchestrix/tests/clients
 
 go 1.26.0
 

@@ -1,5 +1,5 @@
 // The test of deploy/observe/dashboards against Grafana's own types. A module of its own: they are no part of the product.
-module orchestrix/tests/dashboards
+module github.com/orchestrix-go/orchestrix/tests/dashboards
 
 go 1.26.0
 

@@ -11,8 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // later sends a command with Prefer: respond-async and returns the path of its status.

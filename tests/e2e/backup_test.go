@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // A backup of a running system is restored to a log with another number of partitions. Views that are built from that log

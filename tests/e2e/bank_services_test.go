@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/domain/banking"
-	"orchestrix/domain/ordering"
-	"orchestrix/services"
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/process"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/domain/banking"
+	"github.com/orchestrix-go/orchestrix/domain/ordering"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/platform"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 // The services of the bank are this test's own binary, under names that start with this.
@@ -52,7 +52,7 @@ func linkBank(t testing.TB) {
 // bankService runs a service of the domain whose transfers give up soon, so that a fault makes some of them late.
 func bankService(kind string) int {
 	bank := banking.Module(banking.StepTimeout(3 * time.Second))
-	app := services.App{Open: services.Open}
+	app := platform.Services{Open: platform.Open}
 	if variant := os.Getenv(bankVariant); variant != "" {
 		bank.Deciders[0] = forgetfulAccounts()
 		app.Failpoint = breakOffAtTimes
@@ -144,8 +144,8 @@ func (b wildBus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscri
 	})
 }
 
-func openWild(ctx context.Context, env service.Env, databaseOptional bool) (*services.Backends, error) {
-	backends, err := services.Open(ctx, env, databaseOptional)
+func openWild(ctx context.Context, env service.Env, databaseOptional bool) (*platform.Backends, error) {
+	backends, err := platform.Open(ctx, env, databaseOptional)
 	if err != nil {
 		return nil, err
 	}

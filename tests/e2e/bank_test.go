@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 const (

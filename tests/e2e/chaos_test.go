@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // recovery limits the time from a kill until all services work again.
@@ -59,7 +59,7 @@ func TestKills(t *testing.T) {
 		recoveries[len(recoveries)-1].Round(time.Millisecond))))
 }
 
-// cluster is a platform with two command services and two projection services.
+// cluster is a platform with two command services and two projection platform.
 type cluster struct {
 	*platform
 	postgres    *ownPostgres

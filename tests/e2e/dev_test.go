@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // box is what "dev --json" prints when everything is ready.

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"orchestrix/shared/local"
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // smallDisk is a small file system in memory, which a file of ballast can fill.

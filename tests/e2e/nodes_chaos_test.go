@@ -12,9 +12,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/cloudevents"
-	"orchestrix/shared/core"
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // Three nodes with three replicas: leaders are killed and paused, each node is cut off in turn, all under load. Each

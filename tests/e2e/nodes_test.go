@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // nodes are three nats-servers, each a process of its own, whose routes can be cut.

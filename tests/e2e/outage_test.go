@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"orchestrix/shared/local"
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // Services that start before NATS and Postgres wait for them, report what is missing, and become ready without a restart.
@@ -36,7 +36,7 @@ func TestServicesStartInAnyOrder(t *testing.T) {
 }
 
 // NATS is stopped and started under the services: commands are refused meanwhile, views are still served, and afterwards
-// everything works without a restart of the services.
+// everything works without a restart of the platform.
 func TestNATSRestarts(t *testing.T) {
 	t.Parallel()
 	if logInPostgres() {

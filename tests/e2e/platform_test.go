@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // platform is NATS, Postgres and the three services, each a process of its own.

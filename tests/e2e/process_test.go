@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 // patience is how long a test waits for something that has to happen.
@@ -43,8 +43,8 @@ func TestMain(m *testing.M) {
 
 func build(dir string) error {
 	command := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
-		"orchestrix/services/command", "orchestrix/services/projection", "orchestrix/services/query", "orchestrix/services/process",
-		"orchestrix/cmd/orchestrix", "github.com/nats-io/nats-server/v2")
+		"github.com/orchestrix-go/orchestrix/services/command", "github.com/orchestrix-go/orchestrix/services/projection", "github.com/orchestrix-go/orchestrix/services/query", "github.com/orchestrix-go/orchestrix/services/process",
+		"github.com/orchestrix-go/orchestrix/cmd/orchestrix", "github.com/nats-io/nats-server/v2")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the binaries: %w\n%s", err, out)
 	}

@@ -1,5 +1,5 @@
 // The tests of deploy/k8s. A module of its own: Kubernetes is no part of the product.
-module orchestrix/tests/k8s
+module github.com/orchestrix-go/orchestrix/tests/k8s
 
 go 1.26.0
 

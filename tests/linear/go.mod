@@ -1,11 +1,11 @@
 // The test for linearizability. A module of its own: its checker is no part of the product.
-module orchestrix/tests/linear
+module github.com/orchestrix-go/orchestrix/tests/linear
 
 go 1.26.0
 
-require orchestrix v0.0.0
+require github.com/orchestrix-go/orchestrix v0.0.0
 
-replace orchestrix => ../..
+replace github.com/orchestrix-go/orchestrix => ../..
 
 require github.com/anishathalye/porcupine v1.3.1
 

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 // patience is how long a test waits for a result that must come.
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "orchestrix-readme-")
 	if err == nil {
 		tool = filepath.Join(dir, "orchestrix.exe")
-		build := exec.Command("go", "build", "-o", tool, "orchestrix/cmd/orchestrix")
+		build := exec.Command("go", "build", "-o", tool, "github.com/orchestrix-go/orchestrix/cmd/orchestrix")
 		if out, buildErr := build.CombinedOutput(); buildErr != nil {
 			err = fmt.Errorf("building the tool: %w\n%s", buildErr, out)
 		}

@@ -49,8 +49,8 @@ var goPages = []goPage{
 
 // goPackages are the packages that blocks may use without an import.
 var goPackages = []string{
-	"context", "testing", "time", "orchestrix/domain/banking", "orchestrix/domain/library", "orchestrix/domain/ordering",
-	"orchestrix/shared/es", "orchestrix/shared/es/estest",
+	"context", "testing", "time", "github.com/orchestrix-go/orchestrix/domain/banking", "github.com/orchestrix-go/orchestrix/domain/library", "github.com/orchestrix-go/orchestrix/domain/ordering",
+	"github.com/orchestrix-go/orchestrix/shared/es", "github.com/orchestrix-go/orchestrix/shared/es/estest",
 }
 
 // goSource makes a file of the blocks of a guide.
@@ -111,8 +111,8 @@ func libraryFiles(t *testing.T, root string) map[string]string {
 	if source == "" || process == "" || strings.Count(test, "func Test") != 2 {
 		t.Fatal("the README shows no context, its guide no saga, or one of them no test")
 	}
-	test = "package library_test\n\nimport (\n\"testing\"\n\"time\"\n\n\"orchestrix/domain\"\n\"orchestrix/domain/library\"\n" +
-		"\"orchestrix/shared/es\"\n\"orchestrix/shared/es/estest\"\n)\n" + test +
+	test = "package library_test\n\nimport (\n\"testing\"\n\"time\"\n\n\"github.com/orchestrix-go/orchestrix/domain\"\n\"github.com/orchestrix-go/orchestrix/domain/library\"\n" +
+		"\"github.com/orchestrix-go/orchestrix/shared/es\"\n\"github.com/orchestrix-go/orchestrix/shared/es/estest\"\n)\n" + test +
 		"\nfunc TestItIsRegistered(t *testing.T) {\n\tregistry, err := es.NewRegistry(domain.Modules()...)\n" +
 		"\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tif _, ok := registry.View(\"loans\"); !ok {\n\t\tt.Error(\"no view\")\n\t}\n}\n"
 	const deciders = "[]es.DeciderDef{BookDecider}"
@@ -125,7 +125,7 @@ func libraryFiles(t *testing.T, root string) map[string]string {
 		t.Fatal(err)
 	}
 	extended := strings.Replace(string(domain), "ordering.Module(),", "ordering.Module(),\n\t\tlibrary.Module(),", 1)
-	extended = strings.Replace(extended, "import (", "import (\n\t\"orchestrix/domain/library\"", 1)
+	extended = strings.Replace(extended, "import (", "import (\n\t\"github.com/orchestrix-go/orchestrix/domain/library\"", 1)
 	return map[string]string{
 		"domain/library/library.go": source, "domain/library/exchange.go": process, "domain/library/library_test.go": test, "domain/domain.go": extended,
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/service"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
 // helpOf is the variable that makes the test program a service, by its name: one program is linked instead of four.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/observe"
 )
 
 const repository = "../../.."

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/es"
-	"orchestrix/shared/es/estest"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
 
 // A list of things, right or wrong in one of many ways.

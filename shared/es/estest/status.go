@@ -1,6 +1,6 @@
 package estest
 
-import "orchestrix/shared/processes"
+import "github.com/orchestrix-go/orchestrix/shared/processes"
 
 // The statuses of a process instance, for [ProcessScenario.ThenStatus].
 const (

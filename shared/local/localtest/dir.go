@@ -3,7 +3,7 @@ package localtest
 import (
 	"testing"
 
-	"orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/local"
 )
 
 // Dir returns a new directory that is removed when the test ends. Unlike that of t.TempDir, the user that

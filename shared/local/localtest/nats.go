@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/local"
 )
 
 // relaxedSync avoids a sync of each write: tests need not survive a power failure.

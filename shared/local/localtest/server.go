@@ -11,7 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/local"
 )
 
 // shared is this process's Postgres.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Deadlines tests an implementation of [port.Deadlines]. open returns an empty store for one test.

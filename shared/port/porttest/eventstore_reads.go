@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 func readFromAnyVersion(t *testing.T, store port.EventStore) {

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // Feed tests an implementation of [port.Feed]. open returns an empty log of several partitions for one test.

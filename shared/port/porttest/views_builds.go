@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 var ada = core.Action{Who: "ada", Reason: "a test"}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 func sortedKeys(documents map[string]string) []string { return slices.Sorted(maps.Keys(documents)) }

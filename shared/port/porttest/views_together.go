@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // other is a second view of the suite, whose documents are written from all partitions.

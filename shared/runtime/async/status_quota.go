@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 // sizeAge is how long a measured size is used.

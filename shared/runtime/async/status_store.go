@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 // keepStatus is how long a status can be polled after its last change: the 24 h of the contract and a margin. A stored

@@ -7,9 +7,9 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 // cache holds the aggregates in use and the most recently used ones. It gives each aggregate to one command at a time, in

@@ -1,6 +1,6 @@
 package command
 
-import "orchestrix/shared/runtime"
+import "github.com/orchestrix-go/orchestrix/shared/runtime"
 
 // call is one execution of a command: the command, and what its observers report when it ends.
 type call struct {

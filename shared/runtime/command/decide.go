@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // decide returns the events to append, or the result of a command that was accepted before or leads to no events. A panic of the

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/retry"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 // Config configures an [Executor]. Zero values take the defaults.

@@ -9,17 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/runtime/runtimetest"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/jetstream"
-	"orchestrix/shared/local/localtest"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
 )
 
 // After the server's duplicate window, restarts of the services and more commands, a repeated command still gets its first

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // loadResult describes a load.

@@ -6,9 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 // hitRate decides when to proceed optimistically, without reading the stream first. The append's expected revision catches a

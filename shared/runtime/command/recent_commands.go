@@ -1,7 +1,7 @@
 package command
 
 import (
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // MaxRecent is the number of commands that each aggregate remembers. A command that is repeated after more commits of its

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Each recent command is encoded as its length in four bytes (little-endian), followed by the id, the hash, the version, the

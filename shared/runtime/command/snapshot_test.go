@@ -10,13 +10,13 @@ import (
 	"sync"
 	"testing"
 
-	"orchestrix/shared/runtime/runtimetest"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
 )
 
 // runAndStop executes commands and then stops the executor, which writes the remaining snapshots.

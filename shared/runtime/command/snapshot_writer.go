@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 const (

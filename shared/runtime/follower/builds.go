@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // reconcileBuilds runs a partition follower for each partition of each build that is kept up to date, and ends the others.

@@ -3,7 +3,7 @@ package follower
 import (
 	"fmt"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // DecodedCommit is a commit of the log with its events decoded, once for all handlers. They share it and must not change it.

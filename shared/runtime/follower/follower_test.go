@@ -8,11 +8,11 @@ import (
 	"sync"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/follower"
-	"orchestrix/shared/runtime/runtimetest"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 )
 
 const partitions = 4

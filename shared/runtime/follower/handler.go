@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // CommitHandler handles the commits of one partition of a build.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // LogMismatchError is returned for a checkpoint that belongs to another log than the connected one.

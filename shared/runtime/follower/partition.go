@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // partitionFollower follows one partition for one build, while it holds the lease.

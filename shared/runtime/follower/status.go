@@ -3,8 +3,8 @@ package follower
 import (
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // BuildReport is the status of a build and of each of its partitions.

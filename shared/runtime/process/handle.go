@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/processes"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/follower"
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // processHandler handles the commits of one partition for a process runner.

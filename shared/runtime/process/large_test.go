@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/runtime/runtimetest"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
-	"orchestrix/shared/processes"
-	"orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
 const maxCommit = 10_000 // bytes

@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/processes"
-	"orchestrix/shared/retry"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 // Config configures a [Runner]. Zero values take the defaults.

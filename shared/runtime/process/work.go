@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // instanceWork is the work of a batch by instance. The work of one instance is done in order, that of several instances

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 // batchFold folds one batch of commits into a view.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // DocumentFold folds events into one document of a view, in memory.

@@ -3,7 +3,7 @@ package projection_test
 import (
 	"testing"
 
-	"orchestrix/shared/local/localtest"
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 func TestMain(m *testing.M) { localtest.Main(m) }

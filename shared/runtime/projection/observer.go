@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"orchestrix/shared/tracing"
+	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
 // Observer receives the measurements of a [Projector]. Its methods are called concurrently and must not block.

@@ -7,9 +7,9 @@ import (
 	"regexp"
 	"strings"
 
-	"orchestrix/shared/clip"
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/clip"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 const (

@@ -7,13 +7,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"orchestrix/shared/runtime/runtimetest"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/command"
-	"orchestrix/shared/runtime/projection"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/projection"
 )
 
 // An error may contain any bytes, such as a part of data that could not be read. What is valid text of it is stored.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 // ParkedEvents retries and skips events that views could not apply, for operators.

@@ -6,10 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 // Config configures a [Projector]. Zero values take the defaults.

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"orchestrix/shared/runtime/runtimetest"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/process"
-	"orchestrix/shared/runtime/projection"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/projection"
 )
 
 var ada = core.Action{Who: "ada", Did: "test"}

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"orchestrix/shared/runtime/runtimetest"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // joint counts the transactions of several views, or rejects them.

@@ -3,9 +3,9 @@ package projection
 import (
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/memory"
-	"orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // A participant that got a batch and does not submit its update, as its fold hangs, delays the others only until the timeout.

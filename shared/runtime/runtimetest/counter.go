@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"testing"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/es"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime"
-	"orchestrix/shared/runtime/command"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
 )
 
 // Counter is the smallest aggregate that can reject a command.

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"hash/fnv"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 // Finding is a fault in the log or in a view.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"sync"
 
-	"orchestrix/shared/core"
-	"orchestrix/shared/port"
-	"orchestrix/shared/runtime/follower"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
 // walk passes every commit to fn, in the order of their times across the partitions. For documents that several partitions

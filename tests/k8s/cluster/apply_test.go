@@ -14,7 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"orchestrix/tests/k8s"
+	"github.com/orchestrix-go/orchestrix/tests/k8s"
 )
 
 // modules hold the definitions of operators' resources, as their makers publish them.

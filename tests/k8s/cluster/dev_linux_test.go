@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"orchestrix/tests/k8s"
+	"github.com/orchestrix-go/orchestrix/tests/k8s"
 )
 
 // The dev overlay becomes ready on a real node that enforces its policies, refuses connections of other pods, and executes

@@ -17,7 +17,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"orchestrix/tests/k8s"
+	"github.com/orchestrix-go/orchestrix/tests/k8s"
 )
 
 const namespace = "orchestrix"

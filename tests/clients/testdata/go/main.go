@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"os"
 
-	"orchestrix/tests/clients/admin"
-	"orchestrix/tests/clients/command"
-	"orchestrix/tests/clients/query"
+	"github.com/orchestrix-go/orchestrix/tests/clients/admin"
+	"github.com/orchestrix-go/orchestrix/tests/clients/command"
+	"github.com/orchestrix-go/orchestrix/tests/clients/query"
 )
 
 func main() {

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"cmp"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orchestrix-go/orchestrix/shared/dev"
+	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/service"
+)
+
+func newDev(modules []es.Module) *cobra.Command {
+	o := dev.Options{Modules: modules}
+	command := &cobra.Command{
+		Use:   "dev",
+		Short: "Start the whole platform on this machine",
+		Long: `Start the whole platform on this machine: NATS, Postgres and all services in one process.
+
+Postgres is the server of DATABASE_URL, else a private server of the installed programs, else a downloaded one. Ctrl-C stops
+everything; the data is kept for the next start.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return dev.Run(cmd.Context(), cmd.OutOrStdout(), o) },
+	}
+	flags := command.Flags()
+	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: orchestrix in the user's data directory)")
+	flags.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory that is removed at the end")
+	flags.BoolVar(&o.Memory, "memory", false, "keep all data in memory, without NATS and Postgres: for the development of a domain")
+	flags.StringVar(&o.Log, "log", cmp.Or(os.Getenv("ORCHESTRIX_LOG"), service.LogInJetStream), "store of the log: jetstream, or postgres, without NATS (ORCHESTRIX_LOG)")
+	flags.StringVar(&o.CommandAddr, "command-addr", "127.0.0.1:8080", "address of the command service; port 0 picks a free one")
+	flags.StringVar(&o.QueryAddr, "query-addr", "127.0.0.1:8081", "address of the query service; port 0 picks a free one")
+	flags.StringVar(&o.AdminAddr, "admin-addr", "127.0.0.1:9082", "address of the admin port; port 0 picks a free one")
+	flags.StringVar(&o.NATSAddr, local.FlagNATSAddr, "127.0.0.1:4222", "address of NATS; port 0 picks a free one")
+	flags.BoolVar(&o.JSON, "json", false, "print the addresses as one line of JSON")
+	command.MarkFlagsMutuallyExclusive(local.FlagDataDir, "ephemeral", "memory")
+	return command
+}

@@ -1,0 +1,39 @@
+package platform
+
+import (
+	"context"
+
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
+	"github.com/orchestrix-go/orchestrix/shared/service"
+)
+
+// Query runs the query service until ctx ends.
+func (s Services) Query(ctx context.Context, env service.Env, config service.QueryConfig) error {
+	registry, schemas, err := s.registry()
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, env, config.Addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it
+	backends, err := s.Open(ctx, env, false)
+	if err != nil {
+		return err
+	}
+	defer backends.Close()
+	if err := backends.Prepare(ctx); err != nil {
+		return err
+	}
+	queries := query.New(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
+	api, err := httpapi.NewQueryAPI(registry, schemas, queries, apiOptions(env, config.HTTP))
+	if err != nil {
+		return err
+	}
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: env.Admin.Metrics.HTTP.Handler(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
+		service.Part{Name: "queries", Run: queries.Run}, server.Part(), readiness(env, backends.Gone))
+}

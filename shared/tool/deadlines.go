@@ -1,0 +1,36 @@
+package tool
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+)
+
+func newDeadlines() *cobra.Command {
+	var admin adminPort
+	var category, id string
+	command := &cobra.Command{Use: "deadlines", Short: "List the deadlines that processes wait for, soonest first"}
+	flags := command.Flags()
+	admin.flag(flags)
+	flags.StringVar(&category, "category", "", "only those of this category of instances: process-transfer")
+	flags.StringVar(&id, "id", "", "only those of the instance of this id")
+	return newList(command, &admin, "/deadlines", func() url.Values {
+		return url.Values{"category": {category}, "id": {id}}
+	}, printDeadlines)
+}
+
+func printDeadlines(out io.Writer, list adminapi.DeadlineList) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "AT\tIN\tINSTANCE\tNAME\tSETTING")
+	for _, d := range list.Items {
+		fmt.Fprintf(w, "%s\t%s\t%s-%s\t%s\t%s\n",
+			d.At.Format(time.RFC3339), time.Until(d.At).Round(time.Second), d.Category, d.ID, d.Name, d.Setting)
+	}
+	return w.Flush()
+}

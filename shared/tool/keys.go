@@ -1,0 +1,131 @@
+package tool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newKeys() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "keys",
+		Short: "Create the keys, passwords and certificates of a deployment",
+		Args:  cobra.NoArgs,
+	}
+	command.AddCommand(newKeysInit(), newKeysRenew())
+	return command
+}
+
+// keysOptions are the flags of keys init and keys renew.
+type keysOptions struct {
+	partitions int
+	hosts      []string
+	days       int
+	owner      string
+	envFile    string
+	force      bool
+}
+
+func (o *keysOptions) register(command *cobra.Command) {
+	flags := command.Flags()
+	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of the log (ORCHESTRIX_PARTITIONS)")
+	flags.StringSliceVar(&o.hosts, "nats-host", []string{"nats", "nats-2", "nats-3", "localhost", "127.0.0.1", "::1"}, "names and addresses under which clients and nodes reach NATS")
+	flags.IntVar(&o.days, "days", 730, "validity of the certificate of NATS, in days")
+	flags.StringVar(&o.owner, "owner", "", "uid:gid of the owner of the files; another owner needs root (default: you, and 65532:65532 if you are root)")
+}
+
+func newKeysInit() *cobra.Command {
+	var o keysOptions
+	command := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Create all keys, passwords and certificates in a directory",
+		Long: `Create all keys, passwords and certificates of a deployment, in a directory that no other user can read. Never commit it to
+a repository. Each service has its own directory in it, with only the files that it needs:
+
+  command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
+  nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
+  migrate/                        roles: the roles that 'orchestrix migrate --roles' creates, without their passwords
+  postgres/                       password: of the superuser of Postgres, which migrate uses
+  ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFresh(args[0], o.force); err != nil {
+				return err
+			}
+			if err := o.write(args[0], false); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The keys are in %s. They give all rights of the services: keep them secret.\n", args[0])
+			return err
+		},
+	}
+	o.register(command)
+	command.Flags().BoolVar(&o.force, "force", false, "replace existing files: programs with the old keys can no longer log in")
+	command.Flags().StringVar(&o.envFile, "env", "", "also write this file, if it is missing: it holds the owner of the files, for compose.yaml")
+	return command
+}
+
+func newKeysRenew() *cobra.Command {
+	var o keysOptions
+	command := &cobra.Command{
+		Use:   "renew DIR",
+		Short: "Renew the certificate of NATS and its list of rights, and keep the keys",
+		Long: `Renew the certificate of NATS and its list of rights, with the existing keys, passwords and authority. Run it before the
+certificate expires, after an upgrade with new services or streams, and with --nats-host when NATS moves. Then make NATS
+load the files: nats-server --signal reload.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := os.Stat(filepath.Join(args[0], caCertFile)); err != nil {
+				return fmt.Errorf("%s holds no keys; 'orchestrix keys init' creates them: %w", args[0], err)
+			}
+			if err := o.write(args[0], true); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is renewed. Make NATS load it: nats-server --signal reload\n", args[0])
+			return err
+		},
+	}
+	o.register(command)
+	return command
+}
+
+// checkFresh refuses to replace files that may be in use.
+func checkFresh(dir string, force bool) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && (force || len(entries) == 0) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is not empty: 'orchestrix keys renew' keeps the keys and renews the certificate, --force replaces all, "+
+		"and programs with the old keys can no longer log in", dir)
+}
+
+func (o *keysOptions) write(dir string, keep bool) error {
+	if o.partitions < 1 || o.partitions > 256 {
+		return fmt.Errorf("--partitions is %d, it may be 1 to 256", o.partitions)
+	}
+	if o.days < 1 {
+		return fmt.Errorf("--days is %d, it must be at least 1", o.days)
+	}
+	owner, err := parseOwner(o.owner)
+	if err != nil {
+		return err
+	}
+	k := &keyDir{path: dir, owner: owner, keep: keep}
+	if err := k.writeTLS(o.hosts, time.Now(), time.Duration(o.days)*24*time.Hour); err != nil {
+		return err
+	}
+	if err := k.writeUsers(o.partitions); err != nil {
+		return err
+	}
+	if o.envFile == "" {
+		return nil
+	}
+	return writeEnv(o.envFile, owner)
+}

@@ -1,0 +1,299 @@
+package tool
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
+
+	"github.com/orchestrix-go/orchestrix/shared/platform"
+)
+
+// readAll returns all files of a directory.
+func readAll(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		files[filepath.ToSlash(name)] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func keys(t *testing.T, args ...string) {
+	t.Helper()
+	if _, err := run(t, append([]string{"keys"}, args...)...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKeysAreForTheirOwnersAlone(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no file modes")
+	}
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys(t, "init", dir)
+	secrets := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		content := []byte{}
+		if !entry.IsDir() {
+			if content, err = os.ReadFile(path); err != nil {
+				return err
+			}
+		}
+		secret := bytes.Contains(content, []byte("PRIVATE KEY")) || bytes.HasPrefix(content, []byte("SU")) ||
+			strings.HasSuffix(path, "pgpass") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "roles")
+		if secret {
+			secrets++
+		}
+		if (secret || entry.IsDir()) && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if users := len(platform.Users(1)); err != nil || secrets != 2*users+4 { // ca.key, tls.key, password, roles
+		t.Errorf("%d secrets, %v", secrets, err)
+	}
+}
+
+func TestTheCertificateOfNATS(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys(t, "init", dir, "--nats-host", "nats.example,*.nats.example,10.0.0.7", "--days", "30")
+	files := readAll(t, dir)
+	block, _ := pem.Decode([]byte(files["nats/tls.crt"]))
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(files["command/ca.crt"])) {
+		t.Fatal("the services get no authority")
+	}
+	for _, test := range []struct {
+		host string
+		use  x509.ExtKeyUsage
+		at   time.Duration
+		ok   bool
+	}{
+		{"nats.example", x509.ExtKeyUsageServerAuth, 0, true},
+		{"nats-0.nats.example", x509.ExtKeyUsageServerAuth, 0, true},
+		{"10.0.0.7", x509.ExtKeyUsageServerAuth, 0, true},
+		{"nats.example", x509.ExtKeyUsageClientAuth, 29 * 24 * time.Hour, true}, // of one node to another
+		{"nats.example", x509.ExtKeyUsageServerAuth, 31 * 24 * time.Hour, false},
+		{"10.0.0.8", x509.ExtKeyUsageServerAuth, 0, false},
+		{"example", x509.ExtKeyUsageServerAuth, 0, false},
+	} {
+		_, err := cert.Verify(x509.VerifyOptions{
+			DNSName: test.host, Roots: roots, KeyUsages: []x509.ExtKeyUsage{test.use}, CurrentTime: time.Now().Add(test.at),
+		})
+		if (err == nil) != test.ok {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
+
+func TestNATSReadsItsListOfRights(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys(t, "init", dir, "--partitions", "7")
+	options, err := server.ProcessConfigFile(filepath.Join(dir, "nats", "auth.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]*server.Permissions{}
+	for _, user := range options.Nkeys {
+		known[user.Nkey] = user.Permissions
+	}
+	users, list := platform.Users(7), readAll(t, dir)["nats/auth.conf"]
+	for _, user := range users {
+		seed, err := os.ReadFile(filepath.Join(dir, user.Name, "nats.nk"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := nkeys.FromSeed(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, _ := pair.PublicKey()
+		if strings.Contains(list, string(seed)) {
+			t.Errorf("the list of rights holds the seed of %s", user.Name)
+		}
+		rights := known[public]
+		if rights == nil {
+			t.Errorf("NATS does not know %s", user.Name)
+			continue
+		}
+		if got, want := strings.Join(rights.Publish.Allow, " "), strings.Join(user.NATS.Publish, " "); got != want {
+			t.Errorf("%s may publish to %s, not to %s", user.Name, got, want)
+		}
+		if got, want := strings.Join(rights.Subscribe.Allow, " "), strings.Join(user.NATS.Subscribe, " "); got != want || !strings.HasPrefix(got, "_INBOX_"+user.Name+".>") {
+			t.Errorf("%s may listen to %s, not to %s", user.Name, got, want)
+		}
+	}
+	if len(known) != len(users) || len(options.Users) > 0 || options.NoAuthUser != "" {
+		t.Errorf("NATS knows %d users, not %d", len(known), len(users))
+	}
+}
+
+func TestMigrateLearnsNoPassword(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys(t, "init", dir)
+	files := readAll(t, dir)
+	roles, err := readRoles(filepath.Join(dir, "migrate", "roles"))
+	if err != nil || len(roles) != len(platform.Users(1))-1 {
+		t.Fatalf("%d roles, %v", len(roles), err)
+	}
+	for _, role := range roles {
+		line := files[strings.TrimPrefix(role.Name, "orchestrix_")+"/pgpass"]
+		head, password, _ := strings.Cut(strings.TrimSpace(line), ":"+role.Name+":")
+		if head != "*:*:*" || len(password) < 20 {
+			t.Errorf("role %s has the password file %q", role.Name, line)
+		}
+		if strings.Contains(files["migrate/roles"], password) || !strings.HasPrefix(role.Password, "SCRAM-SHA-256$") {
+			t.Errorf("migrate gets the password of %s", role.Name)
+		}
+	}
+}
+
+func TestKeysAreNotReplacedByMistake(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	if _, err := run(t, "keys", "renew", dir); err == nil || !strings.Contains(err.Error(), "keys init") {
+		t.Errorf("renewing nothing: %v", err)
+	}
+	keys(t, "init", dir)
+	first := readAll(t, dir)
+	if _, err := run(t, "keys", "init", dir); err == nil || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("a second init: %v", err)
+	}
+	if len(changed(first, readAll(t, dir))) != 0 {
+		t.Error("the init that was refused has changed something")
+	}
+
+	if err := os.RemoveAll(filepath.Join(dir, "operator")); err != nil { // as if an upgrade had brought a user
+		t.Fatal(err)
+	}
+	keys(t, "renew", dir, "--nats-host", "moved")
+	renewed := readAll(t, dir)
+	for name := range changed(first, renewed) {
+		switch name {
+		case "nats/tls.crt", "nats/tls.key", "nats/auth.conf", "migrate/roles", "operator/nats.nk", "operator/pgpass":
+		default:
+			t.Errorf("renewing has changed %s", name)
+		}
+	}
+	if first["nats/tls.crt"] == renewed["nats/tls.crt"] || renewed["operator/nats.nk"] == "" {
+		t.Error("renewing has made no certificate, or no key for a new user")
+	}
+
+	keys(t, "init", dir, "--force")
+	if n := len(changed(renewed, readAll(t, dir))); n != len(renewed) {
+		t.Errorf("--force has replaced %d of %d files", n, len(renewed))
+	}
+}
+
+// changed are the files that differ.
+func changed(a, b map[string]string) map[string]bool {
+	names := map[string]bool{}
+	for _, files := range []map[string]string{a, b} {
+		for name := range files {
+			if a[name] != b[name] {
+				names[name] = true
+			}
+		}
+	}
+	return names
+}
+
+func TestKeysRefuseWhatMakesNoSense(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for says, args := range map[string][]string{
+		"--partitions is 0":  {"--partitions", "0"},
+		"--partitions is -1": {"--partitions", "-1"},
+		"--days is 0":        {"--days", "0"},
+		"--owner is":         {"--owner", "root"},
+		"--nats-host":        {"--nats-host", ""},
+	} {
+		_, err := run(t, append([]string{"keys", "init", filepath.Join(dir, says)}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "keys", "init", file, "--force"); err == nil {
+		t.Error("a file is taken for a directory")
+	}
+}
+
+func TestComposeIsToldWhomTheKeysBelongTo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := filepath.Join(dir, ".env")
+	owner := fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid())
+	if os.Geteuid() == 0 { // no container should run as root
+		owner = "65532:65532"
+	}
+	args := []string{"init", filepath.Join(dir, "keys"), "--env", env}
+	keys(t, args...)
+	content, err := os.ReadFile(env)
+	if err != nil || !strings.Contains(string(content), "\nORCHESTRIX_USER="+owner+"\n") {
+		t.Errorf("%s, %v", content, err)
+	}
+	if err := os.WriteFile(env, []byte("MINE=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keys(t, append(args, "--force")...)
+	if content, _ := os.ReadFile(env); string(content) != "MINE=1\n" {
+		t.Errorf("what was there has become %s", content)
+	}
+}
+
+func TestRolesThatCanNotBeRead(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"command:orchestrix_command":        "line 1 is not SERVICE:ROLE:PASSWORD",
+		"command:a:b\nbilling:a:b":          `line 2: "billing" is not a service`,
+		"migrate:orchestrix:secret-of-mine": `"migrate" is not a service`,
+	} {
+		file := filepath.Join(t.TempDir(), "roles")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readRoles(file)
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret-of-mine") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package tool
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"time"
+)
+
+const (
+	caCertFile = "ca.crt"
+	caKeyFile  = "ca.key"
+	// caValidity is the validity of the authority: replacing it changes the files of every client.
+	caValidity = 10 * 365 * 24 * time.Hour
+	// clockSkew is the maximum difference between the clocks of machines.
+	clockSkew = 5 * time.Minute
+)
+
+// authority signs certificates.
+type authority struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+	pem  []byte // of cert
+}
+
+// writeTLS writes the authority, unless it is kept, and a new certificate for the nodes of NATS.
+func (k *keyDir) writeTLS(hosts []string, now time.Time, validity time.Duration) error {
+	ca, err := k.authority(now)
+	if err != nil {
+		return err
+	}
+	cert, key, err := ca.issue(hosts, now, validity)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		k.write("nats/tls.key", key, private),
+		k.write("nats/tls.crt", cert, public),
+		k.write("nats/"+caCertFile, ca.pem, public),
+	)
+}
+
+// authority reads the authority, or creates a new one.
+func (k *keyDir) authority(now time.Time) (*authority, error) {
+	var fresh []byte
+	keyPEM, err := k.secret(caKeyFile, func() (key []byte, err error) {
+		fresh, key, err = newAuthority(now)
+		return key, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if fresh != nil {
+		if err := k.write(caCertFile, fresh, public); err != nil {
+			return nil, err
+		}
+	}
+	certPEM, err := k.read(caCertFile)
+	if err != nil {
+		return nil, err
+	}
+	return parseAuthority(certPEM, keyPEM)
+}
+
+func newAuthority(now time.Time) (cert, key []byte, err error) {
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{
+		Subject:   pkix.Name{CommonName: "Orchestrix " + rand.Text()[:8]},
+		NotBefore: now.Add(-clockSkew), NotAfter: now.Add(caValidity),
+		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	return sign(template, template, pair, pair)
+}
+
+func parseAuthority(certPEM, keyPEM []byte) (*authority, error) {
+	certBlock, _ := pem.Decode(certPEM)
+	keyBlock, _ := pem.Decode(keyPEM)
+	if certBlock == nil || keyBlock == nil {
+		return nil, fmt.Errorf("%s or %s is not PEM: they were not written by 'orchestrix keys'", caCertFile, caKeyFile)
+	}
+	cert, err := x509.ParseCertificate(certBlock.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", caCertFile, err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(keyBlock.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", caKeyFile, err)
+	}
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok || !key.PublicKey.Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("%s is not the key of %s", caKeyFile, caCertFile)
+	}
+	return &authority{cert: cert, key: key, pem: certPEM}, nil
+}
+
+// issue creates a certificate for the nodes of NATS. It is valid for servers and for clients: a node is a client of the others.
+// It expires before the authority does.
+func (a *authority) issue(hosts []string, now time.Time, validity time.Duration) (cert, key []byte, err error) {
+	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	end := now.Add(validity)
+	if end.After(a.cert.NotAfter) {
+		end = a.cert.NotAfter
+	}
+	template := &x509.Certificate{
+		Subject:   pkix.Name{CommonName: "nats"},
+		NotBefore: now.Add(-clockSkew), NotAfter: end,
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else if host != "" {
+			template.DNSNames = append(template.DNSNames, host)
+		}
+	}
+	if len(template.IPAddresses)+len(template.DNSNames) == 0 {
+		return nil, nil, errors.New("--nats-host is empty: name the hosts under which clients reach NATS")
+	}
+	return sign(template, a.cert, pair, a.key)
+}
+
+// sign returns a certificate and its key as PEM.
+func sign(template, parent *x509.Certificate, key *ecdsa.PrivateKey, signer crypto.Signer) (certPEM, keyPEM []byte, err error) {
+	template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		return nil, nil, fmt.Errorf("create a certificate: %w", err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	var cert, secret bytes.Buffer
+	err = errors.Join(
+		pem.Encode(&cert, &pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.Encode(&secret, &pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	)
+	return cert.Bytes(), secret.Bytes(), err
+}
