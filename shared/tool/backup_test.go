@@ -17,9 +17,9 @@ func TestOneBackupAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := func() error {
-		command := newRoot()
+		command := newBackup()
 		command.SetOut(io.Discard)
-		command.SetArgs([]string{"backup", dir, "--log", "postgres", "--database-url", "postgres://127.0.0.1:1/none"})
+		command.SetArgs([]string{dir, "--log", "postgres", "--database-url", "postgres://127.0.0.1:1/none"})
 		return command.ExecuteContext(t.Context())
 	}
 	const says = "another backup is writing into"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/orchestrix-go/orchestrix/domain"
 	"github.com/orchestrix-go/orchestrix/shared/es"
-	"github.com/orchestrix-go/orchestrix/shared/platform"
+	services "github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
@@ -24,7 +24,7 @@ const roleBaseline = "baseline"
 
 // runRole returns the exit status.
 func runRole(role string) int {
-	app := platform.Services{Modules: modules(os.Getenv(viewsVariable)), Open: platform.Open}
+	app := services.Services{Modules: modules(os.Getenv(viewsVariable)), Open: services.Open}
 	switch role {
 	case roleBaseline:
 		if err := runBaseline(context.Background()); err != nil {

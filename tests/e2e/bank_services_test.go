@@ -17,7 +17,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
-	"github.com/orchestrix-go/orchestrix/shared/platform"
+	services "github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
@@ -52,7 +52,7 @@ func linkBank(t testing.TB) {
 // bankService runs a service of the domain whose transfers give up soon, so that a fault makes some of them late.
 func bankService(kind string) int {
 	bank := banking.Module(banking.StepTimeout(3 * time.Second))
-	app := platform.Services{Open: platform.Open}
+	app := services.Services{Open: services.Open}
 	if variant := os.Getenv(bankVariant); variant != "" {
 		bank.Deciders[0] = forgetfulAccounts()
 		app.Failpoint = breakOffAtTimes
@@ -144,8 +144,8 @@ func (b wildBus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscri
 	})
 }
 
-func openWild(ctx context.Context, env service.Env, databaseOptional bool) (*platform.Backends, error) {
-	backends, err := platform.Open(ctx, env, databaseOptional)
+func openWild(ctx context.Context, env service.Env, databaseOptional bool) (*services.Backends, error) {
+	backends, err := services.Open(ctx, env, databaseOptional)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
-	"github.com/orchestrix-go/orchestrix/shared/platform"
+	services "github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
@@ -59,7 +59,7 @@ func TestMain(m *testing.M) {
 	if kind == "" {
 		localtest.Main(m)
 	}
-	app := platform.Services{Modules: []es.Module{counting()}, Open: platform.Open}
+	app := services.Services{Modules: []es.Module{counting()}, Open: services.Open}
 	if kind == careless {
 		app.Open = openCareless
 	}
@@ -80,8 +80,8 @@ func (l carelessLog) Append(ctx context.Context, _ core.Revision, c core.Commit)
 	return l.Log.Append(ctx, end, c)
 }
 
-func openCareless(ctx context.Context, env service.Env, databaseOptional bool) (*platform.Backends, error) {
-	backends, err := platform.Open(ctx, env, databaseOptional)
+func openCareless(ctx context.Context, env service.Env, databaseOptional bool) (*services.Backends, error) {
+	backends, err := services.Open(ctx, env, databaseOptional)
 	if err != nil {
 		return nil, err
 	}
