@@ -28,6 +28,7 @@ func (s Services) Query(ctx context.Context, env service.Env, config service.Que
 		return err
 	}
 	queries := query.New(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
+	env.Admin.Health.Add(service.Check{Name: "views", Probe: queries.Ready})
 	api, err := httpapi.NewQueryAPI(registry, schemas, queries, apiOptions(env, config.HTTP))
 	if err != nil {
 		return err
