@@ -54,7 +54,7 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 		SilenceErrors: true,
 	}
 	root.AddCommand(newDev(o.Modules))
-	root.AddCommand(tool.Commands(o.Modules)...)
+	root.AddCommand(tool.Commands("orchestrix", o.Modules)...)
 	root.AddCommand(o.Commands...)
 	return root
 }

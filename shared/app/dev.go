@@ -13,7 +13,7 @@ import (
 )
 
 func newDev(modules []es.Module) *cobra.Command {
-	o := dev.Options{Modules: modules}
+	o := dev.Options{Name: "orchestrix", Version: versionText(), Modules: modules}
 	command := &cobra.Command{
 		Use:   "dev",
 		Short: "Start the whole platform on this machine",
@@ -25,7 +25,7 @@ everything; the data is kept for the next start.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return dev.Run(cmd.Context(), cmd.OutOrStdout(), o) },
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: orchestrix in the user's data directory)")
+	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: "+o.Name+" in the user's data directory)")
 	flags.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory that is removed at the end")
 	flags.BoolVar(&o.Memory, "memory", false, "keep all data in memory, without NATS and Postgres: for the development of a domain")
 	flags.StringVar(&o.Log, "log", cmp.Or(os.Getenv("ORCHESTRIX_LOG"), service.LogInJetStream), "store of the log: jetstream, or postgres, without NATS (ORCHESTRIX_LOG)")
