@@ -13,12 +13,13 @@ import (
 // box is what dev prints when the platform is ready.
 type box struct {
 	local.Instance
-	trial trial
+	trial  trial
+	hidden bool // the tool finds another dev of the program
 }
 
 func (b box) print(out io.Writer, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(out).Encode(b.Instance)
+		return json.NewEncoder(out).Encode(b.Addresses)
 	}
 	_, err := fmt.Fprintf(out, `
   %[1]s is ready.
@@ -26,16 +27,28 @@ func (b box) print(out io.Writer, asJSON bool) error {
   commands   %[2]s    docs %[2]s/docs
   queries    %[3]s    docs %[3]s/docs
   admin      %[4]s
-%[5]s
-%[6]s
+%[5]s%[6]s
+%[7]s
   Ctrl-C stops it.
 
-`, b.title(), b.CommandURL, b.QueryURL, b.AdminURL, b.backends(), b.trial.text(b.CommandURL, b.QueryURL))
+`, b.title(), b.CommandURL, b.QueryURL, b.AdminURL, b.backends(), b.tool(), b.trial.text(b.CommandURL, b.QueryURL))
 	return err
 }
 
 // title is the name of the program at the beginning of a sentence.
 func (b box) title() string { return strings.ToUpper(b.Program[:1]) + b.Program[1:] }
+
+// tool returns the line on how the tool finds this dev, where that takes a flag.
+func (b box) tool() string {
+	if !b.hidden {
+		return ""
+	}
+	how := "the URLs above"
+	if b.DataDir != "" {
+		how = "--" + local.FlagDataDir + " " + b.DataDir
+	}
+	return "  tool       needs " + how + ": without it, it finds another dev of this program\n"
+}
 
 // backends returns the lines with the addresses of NATS and Postgres, and the directories of the data.
 func (b box) backends() string {

@@ -52,7 +52,7 @@ func (d *dev) claimGuest(ctx context.Context, standard string) {
 	case err == nil:
 		d.hold(claim)
 	case errors.Is(err, local.ErrLocked):
-		d.logger.WarnContext(ctx, "another dev of this program runs, which the tool finds: name this one by its URLs or by --"+local.FlagDataDir)
+		d.hidden = true
 	default:
 		d.logger.InfoContext(ctx, "the tool finds this dev only with a URL", "error", err)
 	}

@@ -173,7 +173,10 @@ func request(t *testing.T, method, url, body string) (int, string) {
 func TestSeveralDevAtTheSameTime(t *testing.T) {
 	shop := enter(t, "shop")
 	first, stopFirst := start(t, dev.Options{Name: "shop", Version: "v1"})
-	_, stopSecond := start(t, dev.Options{Name: "shop"})
+	second, stopSecond := start(t, dev.Options{Name: "shop"})
+	if says := "finds another dev"; strings.Contains(first, says) || !strings.Contains(second, says) {
+		t.Errorf("the boxes are %s and %s", first, second)
+	}
 	other, stopOther := start(t, dev.Options{Name: "bazaar"})
 	bazaar := filepath.Join(filepath.Dir(shop), "bazaar")
 	found := func(dir string) string {

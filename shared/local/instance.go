@@ -15,18 +15,23 @@ import (
 
 // Instance is a platform that "dev" runs on this machine: the content of dev.json, by which the tool finds it.
 type Instance struct {
-	CommandURL  string    `json:"command_url"`
-	QueryURL    string    `json:"query_url"`
-	AdminURL    string    `json:"admin_url"`
-	NATSURL     string    `json:"nats_url"`     // empty: the log is not in JetStream
-	DatabaseURL string    `json:"database_url"` // with a password; empty: everything is in memory
+	Addresses
 	Log         string    `json:"log"`          // jetstream, postgres or memory
-	DataDir     string    `json:"data_dir"`     // empty: everything is in memory
 	PostgresDir string    `json:"postgres_dir"` // empty: no private Postgres
 	Program     string    `json:"program"`
 	Version     string    `json:"version"`
 	PID         int       `json:"pid"`
 	StartedAt   time.Time `json:"started_at"`
+}
+
+// Addresses are the addresses and the data directory of an [Instance].
+type Addresses struct {
+	CommandURL  string `json:"command_url"`
+	QueryURL    string `json:"query_url"`
+	AdminURL    string `json:"admin_url"`
+	NATSURL     string `json:"nats_url"`     // empty: the log is not in JetStream
+	DatabaseURL string `json:"database_url"` // with a password; empty: everything is in memory
+	DataDir     string `json:"data_dir"`     // empty: everything is in memory
 }
 
 // LogInMemory is the [Instance.Log] of a platform that keeps everything in memory.

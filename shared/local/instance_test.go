@@ -41,7 +41,7 @@ func TestADevIsFoundWhileItRuns(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	wantInstance(t, "before any dev", dir, nil)
 
-	guest := Instance{Program: "shop", AdminURL: "http://127.0.0.1:1", Log: LogInMemory, PID: 1, StartedAt: time.Now().UTC().Truncate(time.Second)}
+	guest := Instance{Program: "shop", Addresses: Addresses{AdminURL: "http://127.0.0.1:1"}, Log: LogInMemory, PID: 1, StartedAt: time.Now().UTC().Truncate(time.Second)}
 	g := claimed(t, dir, ClaimGuest, guest)
 	wantInstance(t, "a dev with its data elsewhere", dir, &guest)
 	if info, err := os.Stat(filepath.Join(dir, "dev-elsewhere.json")); err != nil || info.Mode().Perm() != 0o600 {

@@ -82,9 +82,9 @@ var listing = [][]string{
 
 func TestCommandsFindTheDevThatRuns(t *testing.T) {
 	dir := noEnvironment(t)
-	running(t, dir, local.Instance{AdminURL: adminOf(t, "mine"), CommandURL: adminOf(t, "mine"), QueryURL: adminOf(t, "mine")})
+	running(t, dir, local.Instance{Addresses: local.Addresses{AdminURL: adminOf(t, "mine"), CommandURL: adminOf(t, "mine"), QueryURL: adminOf(t, "mine")}})
 	elsewhere := filepath.Join(t.TempDir(), "data")
-	running(t, elsewhere, local.Instance{AdminURL: adminOf(t, "elsewhere")})
+	running(t, elsewhere, local.Instance{Addresses: local.Addresses{AdminURL: adminOf(t, "elsewhere")}})
 	named := adminOf(t, "named")
 	wants := func(want string, args ...string) {
 		t.Helper()
@@ -136,8 +136,8 @@ func TestTheDefaultAdminPortIsThatOfTheService(t *testing.T) {
 
 func TestTheStoreOfTheLogIsThatOfTheDev(t *testing.T) {
 	const nats, database = "nats://127.0.0.1:1", "postgres://127.0.0.1:2/dev"
-	inJetStream := local.Instance{Log: service.LogInJetStream, NATSURL: nats, DatabaseURL: database}
-	inPostgres := local.Instance{Log: service.LogInPostgres, DatabaseURL: database}
+	inJetStream := local.Instance{Log: service.LogInJetStream, Addresses: local.Addresses{NATSURL: nats, DatabaseURL: database}}
+	inPostgres := local.Instance{Log: service.LogInPostgres, Addresses: local.Addresses{DatabaseURL: database}}
 	inMemory := local.Instance{Log: local.LogInMemory, PID: 7}
 	for name, test := range map[string]struct {
 		dev                   *local.Instance
