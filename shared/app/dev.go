@@ -12,7 +12,7 @@ import (
 )
 
 func (p program) newDev() *cobra.Command {
-	o := dev.Options{Name: p.name, Modules: p.options.Modules, Hooks: p.hooks}
+	o := dev.Options{Name: p.name, Version: programVersion(), Modules: p.options.Modules, Hooks: p.hooks}
 	command := &cobra.Command{
 		Use:   "dev",
 		Short: "Start the whole platform on this machine",
@@ -29,7 +29,7 @@ everything; the data is kept for the next start.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: orchestrix in the user's data directory)")
+	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: "+o.Name+" in the user's data directory)")
 	flags.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory that is removed at the end")
 	flags.BoolVar(&o.Memory, "memory", false, "keep all data in memory, without NATS and Postgres: for the development of a domain")
 	flags.StringVar(&o.Log, "log", cmp.Or(os.Getenv("ORCHESTRIX_LOG"), service.LogInJetStream), "store of the log: jetstream, or postgres, without NATS (ORCHESTRIX_LOG)")

@@ -104,7 +104,7 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 	for _, s := range services {
 		root.AddCommand(p.newService(s))
 	}
-	root.AddCommand(tool.Commands(p.options.Modules)...)
+	root.AddCommand(tool.Commands(p.name, p.options.Modules)...)
 	p.rename(root)
 	for _, c := range p.options.Commands {
 		if slices.ContainsFunc(root.Commands(), func(other *cobra.Command) bool { return other.Name() == c.Name() }) {

@@ -2,8 +2,8 @@
 package dev
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,16 +22,6 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
-// box holds the addresses and directories of the platform.
-type box struct {
-	CommandURL  string `json:"command_url"`
-	QueryURL    string `json:"query_url"`
-	AdminURL    string `json:"admin_url"`
-	NATSURL     string `json:"nats_url"`
-	DatabaseURL string `json:"database_url"`
-	DataDir     string `json:"data_dir"`
-}
-
 const (
 	devDrain      = 20 * time.Second
 	devPartitions = 4
@@ -39,7 +29,7 @@ const (
 
 // Options are the settings of [Run].
 type Options struct {
-	Name                                        string // of the program
+	Name, Version                               string // of the program; Name also names the default data directory
 	Modules                                     []es.Module
 	Hooks                                       platform.Hooks
 	DataDir, Log                                string // Log is the store of the log
@@ -54,24 +44,29 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 	if o.Log != service.LogInJetStream && o.Log != service.LogInPostgres {
 		return fmt.Errorf("--log is %q, it may be jetstream or postgres", o.Log)
 	}
+	trial, err := newTrial(o.Modules)
+	if err != nil {
+		return err
+	}
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelWarn)
 	d := dev{modules: o.Modules, hooks: o.Hooks, log: o.Log, level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
+	d.box = box{trial: trial, Instance: local.Instance{
+		Program: cmp.Or(o.Name, "orchestrix"), Version: o.Version, PID: os.Getpid(), StartedAt: time.Now().UTC(), Log: o.Log,
+	}}
 	defer func() { err = errors.Join(err, d.close()) }()
-	for flag, addr := range map[string]string{"command-addr": o.CommandAddr, "query-addr": o.QueryAddr, "admin-addr": o.AdminAddr} {
-		listener, err := service.Listen(ctx, "--"+flag, addr)
-		if err != nil {
-			return err
-		}
-		d.atEnd(func() error { _ = listener.Close(); return nil }) // its server has closed it
-		d.listeners[flag] = listener
+	if err := d.openDataDir(ctx, o); err != nil {
+		return err
 	}
-	d.CommandURL = "http://" + d.listeners["command-addr"].Addr().String()
-	d.QueryURL = "http://" + d.listeners["query-addr"].Addr().String()
-	d.AdminURL = "http://" + d.listeners["admin-addr"].Addr().String()
+	if err := d.listen(ctx, o); err != nil {
+		return err
+	}
 	if o.Memory {
-		d.open, d.log = platform.InMemory(devPartitions), service.LogInJetStream // memory replaces it
+		d.open, d.log, d.Log = platform.InMemory(devPartitions), service.LogInJetStream, local.LogInMemory // memory replaces it
 	} else if err := d.startBackends(ctx, o); err != nil {
+		return err
+	}
+	if err := d.publish(); err != nil {
 		return err
 	}
 	stopTraces, err := observe.StartTraces(ctx, "orchestrix-dev", d.logger)
@@ -92,7 +87,24 @@ type dev struct {
 	listeners map[string]net.Listener
 	level     *slog.LevelVar
 	logger    *slog.Logger
+	claims    []*local.InstanceClaim
 	ends      []func() error
+}
+
+// listen opens the ports of the services.
+func (d *dev) listen(ctx context.Context, o Options) error {
+	for flag, addr := range map[string]string{"command-addr": o.CommandAddr, "query-addr": o.QueryAddr, "admin-addr": o.AdminAddr} {
+		listener, err := service.Listen(ctx, "--"+flag, addr)
+		if err != nil {
+			return err
+		}
+		d.atEnd(func() error { _ = listener.Close(); return nil }) // its server has closed it
+		d.listeners[flag] = listener
+	}
+	d.CommandURL = "http://" + d.listeners["command-addr"].Addr().String()
+	d.QueryURL = "http://" + d.listeners["query-addr"].Addr().String()
+	d.AdminURL = "http://" + d.listeners["admin-addr"].Addr().String()
+	return nil
 }
 
 func (d *dev) atEnd(f func() error) { d.ends = append(d.ends, f) }
@@ -107,46 +119,29 @@ func (d *dev) close() (err error) {
 
 // startBackends starts NATS and Postgres.
 func (d *dev) startBackends(ctx context.Context, o Options) error {
-	dir, remove, err := devDir(ctx, o)
-	if err != nil {
-		return err
+	databaseURL := os.Getenv(local.DatabaseURLVariable)
+	if databaseURL == "" { // before NATS: the directory may be one that Postgres can't use
+		dir, err := local.PostgresDir(d.DataDir)
+		if err != nil {
+			return err
+		}
+		d.PostgresDir = dir
 	}
-	d.atEnd(remove)
 	if d.log == service.LogInJetStream {
-		nats, err := local.StartNATS(ctx, local.NATSOptions{Addr: o.NATSAddr, Dir: filepath.Join(dir, "nats"), Logger: d.logger})
+		nats, err := local.StartNATS(ctx, local.NATSOptions{Addr: o.NATSAddr, Dir: filepath.Join(d.DataDir, "nats"), Logger: d.logger})
 		if err != nil {
 			return err
 		}
 		d.atEnd(nats.Close)
 		d.NATSURL = nats.URL()
 	}
-	postgres, err := local.StartPostgres(ctx, local.PostgresOptions{
-		DatabaseURL: os.Getenv(local.DatabaseURLVariable), Dir: filepath.Join(dir, "postgres"), Logger: d.logger,
-	})
+	postgres, err := local.StartPostgres(ctx, local.PostgresOptions{DatabaseURL: databaseURL, Dir: d.PostgresDir, Logger: d.logger})
 	if err != nil {
 		return err
 	}
 	d.atEnd(postgres.Close)
-	d.DatabaseURL, d.DataDir, d.open = postgres.URL(), dir, platform.Open
+	d.DatabaseURL, d.open = postgres.URL(), platform.Open
 	return nil
-}
-
-// devDir returns the directory of the data, and a function that ends its use.
-func devDir(ctx context.Context, o Options) (dir string, remove func() error, err error) {
-	if o.Ephemeral {
-		temp, err := local.NewTempDir(ctx)
-		if err != nil {
-			return "", nil, err
-		}
-		return temp.Path(), temp.Remove, nil
-	}
-	if dir = o.DataDir; dir == "" {
-		if dir, err = local.DefaultDataDir(); err != nil {
-			return "", nil, err
-		}
-	}
-	dir, err = filepath.Abs(dir)
-	return dir, func() error { return nil }, err
 }
 
 func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
@@ -184,9 +179,20 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 		service.Part{Name: "box", Run: func(ctx context.Context) error { return d.announce(ctx, admin.Health, out, asJSON) }})
 }
 
-// announce prints the addresses when all services are ready.
+// patience is the time after which dev says what it waits for, again and again.
+const patience = 10 * time.Second
+
+// announce prints the addresses when all services are ready, and every view can be read.
 func (d *dev) announce(ctx context.Context, health *service.Health, out io.Writer, asJSON bool) error {
-	for health.Ready(ctx) != nil {
+	for said := time.Now(); ; {
+		err := health.Ready(ctx)
+		if err == nil {
+			break
+		}
+		if time.Since(said) > patience {
+			d.logger.WarnContext(ctx, "not ready yet", "error", err)
+			said = time.Now()
+		}
 		if !retry.Sleep(ctx, 50*time.Millisecond) {
 			return nil
 		}
@@ -202,38 +208,4 @@ func (d *dev) announce(ctx context.Context, health *service.Health, out io.Write
 func idle(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
-}
-
-func (b box) print(out io.Writer, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(out).Encode(b)
-	}
-	_, err := fmt.Fprintf(out, `
-  Orchestrix is ready.
-
-  commands   %[1]s    docs %[1]s/docs
-  queries    %[2]s    docs %[2]s/docs
-  admin      %[3]s
-%[4]s
-  Try it:
-
-  curl -X POST %[1]s/v1/commands/order/1/place -H 'Content-Type: application/json' -d '{"customer_id":"ALFKI","customer_name":"Alfreds Futterkiste","country":"Germany","ordered_at":"2026-01-02","required_at":"2026-01-30","freight":"29.46","lines":[{"product_id":"28","product":"Rössle Sauerkraut","unit_price":"45.60","quantity":15,"discount":"0.25"}]}'
-  curl %[2]s/v1/views/order-summary/1
-
-  Ctrl-C stops it.
-
-`, b.CommandURL, b.QueryURL, b.AdminURL, b.backends())
-	return err
-}
-
-// backends returns the lines with the addresses of NATS and Postgres, and the directory of the data.
-func (b box) backends() string {
-	if b.DataDir == "" {
-		return "  data       in memory: lost at the end\n"
-	}
-	text := fmt.Sprintf("  Postgres   %s\n  data       %s\n", b.DatabaseURL, b.DataDir)
-	if b.NATSURL == "" {
-		return text + "  processes  none: they need the message bus, which a log in Postgres does not have\n"
-	}
-	return "  NATS       " + b.NATSURL + "\n" + text
 }

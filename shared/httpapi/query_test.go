@@ -270,6 +270,7 @@ func TestEveryFailureOfAReadHasItsStatus(t *testing.T) {
 		{fmt.Errorf("%w: x", core.ErrBadQuery), 400, "bad-query"},
 		{fmt.Errorf("%w: x", core.ErrBadPosition), 400, "bad-position"},
 		{fmt.Errorf("%w: secret", port.ErrUnavailable), 503, "unavailable"},
+		{&port.NotBuiltError{View: "order-summary"}, 503, "view-not-built"},
 		{fmt.Errorf("%w: secret", core.ErrBadPayload), 500, "internal"},
 		{fmt.Errorf("%w: secret", core.ErrCorrupt), 500, "internal"},
 		{errors.New("secret"), 500, "internal"},

@@ -89,8 +89,7 @@ func makeReachable(dir string, a *account) error {
 			return err
 		}
 		if blocked != "" {
-			return fmt.Errorf("%w: Postgres does not run as root, and %s, which runs it instead, may not enter %s; "+
-				"choose another directory with --%s", ErrUnreachable, a.name, blocked, FlagDataDir)
+			return unreachable(a, blocked)
 		}
 	}
 	if err := makeDirs(dir); err != nil {

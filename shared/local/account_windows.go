@@ -3,6 +3,7 @@ package local
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // account is always nil on Windows, where Postgres runs as the user of this process.
@@ -28,5 +29,8 @@ func makeDirs(dir string) error {
 func blockedAt(string, *account) (string, error) { return "", nil }
 
 func splitExisting(path string) (string, []string) { return path, nil }
+
+// PostgresDir returns the directory for the Postgres of a data directory.
+func PostgresDir(dataDir string) (string, error) { return filepath.Join(dataDir, "postgres"), nil }
 
 func isOurs(os.FileInfo) bool { return true } // on Windows each user has a temporary directory

@@ -132,14 +132,14 @@ func TestNoPostgresIsAnErrorOfOneLine(t *testing.T) {
 func TestDefaultDataDir(t *testing.T) {
 	base := tempDir(t)
 	t.Setenv("XDG_DATA_HOME", base)
-	if dir, err := DefaultDataDir(); err != nil || dir != filepath.Join(base, "orchestrix") {
+	if dir, err := DefaultDataDir("orchestrix"); err != nil || dir != filepath.Join(base, "orchestrix") {
 		t.Errorf("DefaultDataDir: %q, %v; want it in XDG_DATA_HOME", dir, err)
 	}
 	if os.Geteuid() != 0 {
 		return
 	}
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	if dir, err := DefaultDataDir(); err != nil || dir != systemDataDir {
-		t.Errorf("DefaultDataDir of root with a closed home: %q, %v; want %s", dir, err, systemDataDir)
+	if dir, err := DefaultDataDir("shop"); err != nil || dir != systemData+"/shop" {
+		t.Errorf("DefaultDataDir of root with a closed home: %q, %v; want %s/shop", dir, err, systemData)
 	}
 }

@@ -63,6 +63,33 @@ func lockFile(path string) (*DirLock, error) {
 	return &DirLock{file: f}, nil
 }
 
+// isReleased reports whether Unlock was called.
+func (l *DirLock) isReleased() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file == nil
+}
+
+// isLocked reports whether a process holds the lock of a file. It holds a shared lock for a moment, so that whoever takes the
+// lock in between has to try again.
+func isLocked(path string) (bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	switch err := tryLockShared(f); {
+	case errors.Is(err, errWouldBlock):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return false, unlock(f)
+}
+
 func writeHolder(f *os.File) error {
 	if err := f.Truncate(0); err != nil {
 		return err

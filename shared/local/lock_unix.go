@@ -10,9 +10,13 @@ import (
 
 const errWouldBlock = unix.EWOULDBLOCK
 
-func tryLock(f *os.File) error {
+func tryLock(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }
+
+func tryLockShared(f *os.File) error { return flock(f, unix.LOCK_SH|unix.LOCK_NB) }
+
+func flock(f *os.File, how int) error {
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(int(f.Fd()), how)
 		if err != unix.EINTR {
 			return err
 		}

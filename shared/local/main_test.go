@@ -33,6 +33,15 @@ func runHelper(job, dir string) error {
 			return err
 		}
 		fmt.Println("locked")
+	case "dev":
+		c, err := ClaimDir(context.Background(), dir, "example.com/shop")
+		if err == nil {
+			err = c.Publish(Instance{Program: "shop"})
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Println("published")
 	case "postgres":
 		p, err := StartPostgres(context.Background(), PostgresOptions{Dir: dir})
 		if err != nil {

@@ -284,11 +284,11 @@ func (s *Views) writeResult(b *build, result port.FoldResult) {
 	}
 }
 
-// activeBuild returns the build that readers see, or [port.ErrUnavailable].
+// activeBuild returns the build that readers see, or [*port.NotBuiltError].
 func (s *Views) activeBuild(name string) (*build, error) {
 	v := s.views[name]
 	if v == nil || v.active == nil {
-		return nil, fmt.Errorf("%w: view %q is not built yet: the projection service builds it", port.ErrUnavailable, name)
+		return nil, &port.NotBuiltError{View: name}
 	}
 	return v.active, nil
 }

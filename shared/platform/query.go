@@ -29,6 +29,7 @@ func (s Services) Query(ctx context.Context, env service.Env, config service.Que
 		return err
 	}
 	queries := query.New(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
+	env.Admin.Health.Add(service.Check{Name: "views", Probe: queries.Ready})
 	hooks := s.Hooks.extend(env)
 	options, err := hooks.apiOptions(env, config.HTTP)
 	if err != nil {

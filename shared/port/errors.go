@@ -30,6 +30,17 @@ var (
 	ErrMoved = errors.New("the lane has moved on")
 )
 
+// NotBuiltError is an [ErrUnavailable] of a view that has no build to read yet.
+type NotBuiltError struct{ View string }
+
+// Error returns the name of the view, and who builds it.
+func (e *NotBuiltError) Error() string {
+	return fmt.Sprintf("view %q is not built yet: the projection service builds it", e.View)
+}
+
+// Unwrap returns [ErrUnavailable].
+func (e *NotBuiltError) Unwrap() error { return ErrUnavailable }
+
 // ConflictError is an [ErrConflict] whose versions are known.
 type ConflictError struct {
 	Stream           core.Stream

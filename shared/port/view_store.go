@@ -9,7 +9,7 @@ import (
 
 // ViewReader reads the documents of views. It reads the active build, which may be older than the program's version while
 // that one is being built. For a second after a switch, a store may answer from the previous build, but not after it has
-// returned checkpoints of the new one.
+// returned checkpoints of the new one. Each method returns [*NotBuiltError] for a view that has no active build yet.
 type ViewReader interface {
 	// Get returns one document, or [core.ErrNotFound].
 	Get(ctx context.Context, view, tenant, key string) (core.Document, error)

@@ -38,7 +38,7 @@ func (v *Views) Checkpoints(ctx context.Context, view string) ([]port.Checkpoint
 		return nil, translate("checkpoints of view "+view, err)
 	}
 	if len(checkpoints) == 0 {
-		return nil, notBuilt(view)
+		return nil, &port.NotBuiltError{View: view}
 	}
 	v.noteActive(checkpoints[0].Build, started)
 	if checkpoints[0].Position.Partition < 0 {

@@ -132,7 +132,7 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 	var fields []byte
 	err = v.db.pool.QueryRow(ctx, selectSpec, view).Scan(&known.Version, &known.Rebuild, &known.prepared, &fields, &known.Shared)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return known, true, notBuilt(view)
+		return known, true, &port.NotBuiltError{View: view}
 	}
 	if err != nil {
 		return known, true, translate("look up view "+view, err)
@@ -147,10 +147,6 @@ func (v *Views) lookUp(ctx context.Context, view string) (known *activeBuild, is
 		v.active[view] = known
 	}
 	return known, true, nil
-}
-
-func notBuilt(view string) error {
-	return fmt.Errorf("%w: view %q is not built yet: the projection service builds it", port.ErrUnavailable, view)
 }
 
 // invalidate drops the active build of a view from the cache.

@@ -54,7 +54,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BadQuery,
 	InternalCommand, UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
 	Conflict, PreconditionFailed, BodyTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
-	Internal, Unavailable, Overloaded, ResultsFull, NotReached,
+	Internal, Unavailable, ViewNotBuilt, Overloaded, ResultsFull, NotReached,
 }}
 
 // Admin is the table of the admin API.
@@ -69,7 +69,7 @@ var Admin = Table{Rejected: ActionRejected, Operator: true, Errors: []Mapping{
 	{port.ErrUnavailable, Unavailable},
 }, Types: []*Type{
 	BadRequest, NotFound, NoBus, BeingBuilt, NotFirst, OtherVersion, Conflict, ActionRejected, BadName,
-	Internal, Starting, Unavailable, Overloaded,
+	Internal, Starting, Unavailable, ViewNotBuilt, Overloaded,
 }}
 
 // Find returns the problem of an error, and its type.
@@ -117,6 +117,7 @@ func (t *Table) findTyped(err error) (*Type, Problem, bool) {
 		rejection    *core.Rejection
 		precondition *runtime.PreconditionError
 		behind       *runtime.NotReachedError
+		notBuilt     *port.NotBuiltError
 	)
 	switch {
 	case errors.As(err, &known):
@@ -142,6 +143,8 @@ func (t *Table) findTyped(err error) (*Type, Problem, bool) {
 		p := NotReached.New(behind.Error())
 		p.Wanted, p.Reached = behind.Wanted.String(), behind.Reached.String()
 		return NotReached, p, true
+	case errors.As(err, &notBuilt):
+		return ViewNotBuilt, ViewNotBuilt.New(notBuilt.Error()), true
 	}
 	return nil, Problem{}, false
 }

@@ -16,6 +16,7 @@ import (
 
 func TestErrorsKeepTheirStatusAndCode(t *testing.T) {
 	t.Parallel()
+	notBuilt := &port.NotBuiltError{View: "orders"}
 	for _, c := range []struct {
 		table  problem.Table
 		err    error
@@ -31,6 +32,8 @@ func TestErrorsKeepTheirStatusAndCode(t *testing.T) {
 		{problem.Admin, port.ErrMoved, 409, "not-first", port.ErrMoved.Error()},
 		{problem.Admin, port.ErrOtherVersion, 409, "other-version", port.ErrOtherVersion.Error()},
 		{problem.Admin, fmt.Errorf("%w: no leader", port.ErrUnavailable), 503, "unavailable", "no leader"},
+		{problem.Public, fmt.Errorf("q: %w", notBuilt), 503, "view-not-built", notBuilt.Error()},
+		{problem.Admin, notBuilt, 503, "view-not-built", notBuilt.Error()},
 		{problem.Admin, runtime.ErrOverloaded, 503, "overloaded", runtime.ErrOverloaded.Error()},
 		{problem.Public, &core.Rejection{Code: "order-empty", Message: "no lines"}, 422, "order-empty", "no lines"},
 		{problem.Admin, &core.Rejection{Code: "not-parked", Message: "it runs"}, 409, "not-parked", "it runs"},

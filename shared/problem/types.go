@@ -30,8 +30,9 @@ var (
 	Internal           = &Type{Status: 500, Code: "internal", Title: "Internal error", Detail: "the request failed by a fault of the service; its log has the error under the trace_id"}
 	Unavailable        = &Type{Status: 503, Code: "unavailable", Title: "Backend unavailable",
 		Detail: "the log or the read side did not answer in time; a command may or may not have been written: send it again under the same Idempotency-Key, and it is written once", RetryAfter: 2}
-	Overloaded  = &Type{Status: 503, Code: "overloaded", Title: "Server overloaded", Detail: "nothing was done; send the request again", RetryAfter: 1}
-	ResultsFull = &Type{Status: 503, Code: "outcomes-full", Title: "Command result store full",
+	ViewNotBuilt = &Type{Status: 503, Code: "view-not-built", Title: "View not built yet", RetryAfter: 2}
+	Overloaded   = &Type{Status: 503, Code: "overloaded", Title: "Server overloaded", Detail: "nothing was done; send the request again", RetryAfter: 1}
+	ResultsFull  = &Type{Status: 503, Code: "outcomes-full", Title: "Command result store full",
 		Detail: "the results of earlier asynchronous commands take the maximum size; nothing was done: send the command without Prefer: respond-async, or later", RetryAfter: 60}
 	NotReached = &Type{Status: 504, Code: "position-not-reached", Title: "Position not reached"}
 )

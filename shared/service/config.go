@@ -118,6 +118,9 @@ var defaultAddrs = map[string][2]string{
 	"process": {"", "127.0.0.1:9083"},
 }
 
+// DefaultAdminURL is the URL of a service's admin port on this machine, where no variable changes it.
+func DefaultAdminURL(service string) string { return "http://" + defaultAddrs[service][1] }
+
 // settings are the groups of variables that a service reads.
 type settings struct {
 	connections *Connections

@@ -15,19 +15,29 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
-const defaultAdminURL = "http://127.0.0.1:9082"
+// adminPort is the admin port of a service, or that of dev, which is of all services.
+type adminPort struct {
+	service string // whose default address is used
+	url     string // of the flag; empty: see address
+	dev     *devFinder
+}
 
-// adminPort is the admin port of a service.
-type adminPort struct{ url string }
+// flag adds the flags of the address.
+func (a *adminPort) flag(flags *pflag.FlagSet) {
+	which, otherwise := "of the "+a.service+" service", service.DefaultAdminURL(a.service)
+	if a.service == "" {
+		which, otherwise = "of the service", "that of the service on this machine"
+	}
+	flags.StringVar(&a.url, "admin-url", "", "admin port "+which+" (default: ORCHESTRIX_ADMIN_URL, or the dev that runs, or "+otherwise+")")
+	a.dev.flag(flags)
+}
 
-// flag adds the flag for the admin port of the projection service.
-func (a *adminPort) flag(flags *pflag.FlagSet) { a.flagOf(flags, "projection") }
-
-// flagOf adds the flag, for the admin port of a service.
-func (a *adminPort) flagOf(flags *pflag.FlagSet, service string) {
-	flags.StringVar(&a.url, "admin-url", fromEnv("ORCHESTRIX_ADMIN_URL", defaultAdminURL), "admin port of the "+service+" service, or of dev (ORCHESTRIX_ADMIN_URL)")
+// address returns the URL of the admin port.
+func (a *adminPort) address() (string, error) {
+	return a.dev.url(a.url, "ORCHESTRIX_ADMIN_URL", adminURL, service.DefaultAdminURL(a.service))
 }
 
 func (a *adminPort) get(ctx context.Context, path string, into any) error {
@@ -43,30 +53,34 @@ const adminTimeout = 70 * time.Second // longer than the time limit of any admin
 func (a *adminPort) request(ctx context.Context, method, path string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
+	address, err := a.address()
+	if err != nil {
+		return err
+	}
 	data, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(a.url, "/")+path, bytes.NewReader(data))
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(address, "/")+path, bytes.NewReader(data))
 	if err != nil {
 		return fmt.Errorf("--admin-url: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no admin port at %s: start one with 'orchestrix dev', or name another with --admin-url: %w", a.url, err)
+		return fmt.Errorf("no admin port at %s: start one with '%s dev', or name another with --admin-url: %w", address, a.dev.program, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // only read from
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
 	if err != nil {
-		return fmt.Errorf("%s%s: %w", a.url, path, err)
+		return fmt.Errorf("%s%s: %w", address, path, err)
 	}
 	if response.StatusCode != http.StatusOK {
 		text, _ := problemText(answer)
-		return fmt.Errorf("%s (status %d of %s%s)", text, response.StatusCode, a.url, path)
+		return fmt.Errorf("%s (status %d of %s%s)", text, response.StatusCode, address, path)
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
-		return fmt.Errorf("%s%s is not the answer of a service: %w", a.url, path, err)
+		return fmt.Errorf("%s%s is not the answer of a service: %w", address, path, err)
 	}
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
-func newBackup() *cobra.Command {
-	var source logFlags
+func newBackup(dev *devFinder) *cobra.Command {
+	source := logFlags{dev: dev}
 	command := &cobra.Command{
 		Use:   "backup DIR",
 		Short: "Copy the log into a directory, while the services run",
@@ -76,8 +76,8 @@ func unreadable(r backup.Report) error {
 	return fmt.Errorf("everything else is done, but %d entries are not commits of a stream and are not restored:\n  %s", r.Unreadable, named)
 }
 
-func newRestore() *cobra.Command {
-	var target logFlags
+func newRestore(dev *devFinder) *cobra.Command {
+	target := logFlags{dev: dev}
 	var options backup.RestoreOptions
 	var partitions, replicas int
 	command := &cobra.Command{
@@ -121,7 +121,7 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 
 // create opens the log, and creates it if it is missing.
 func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log port.Log, closeLog func(), err error) {
-	if err := f.check(); err != nil {
+	if err := f.resolve(); err != nil {
 		return nil, nil, err
 	}
 	if f.kind == service.LogInJetStream {

@@ -17,7 +17,7 @@ func TestOneBackupAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := func() error {
-		command := newBackup()
+		command := newBackup(&devFinder{program: "orchestrix"})
 		command.SetOut(io.Discard)
 		command.SetArgs([]string{dir, "--log", "postgres", "--database-url", "postgres://127.0.0.1:1/none"})
 		return command.ExecuteContext(t.Context())

@@ -26,10 +26,11 @@ type benchOptions struct {
 	duration       time.Duration
 	count, ids     int64
 	json           bool
+	dev            *devFinder
 }
 
-func newBench() *cobra.Command {
-	var o benchOptions
+func newBench(dev *devFinder) *cobra.Command {
+	o := benchOptions{dev: dev}
 	command := &cobra.Command{
 		Use:   "bench CATEGORY/ID/COMMAND",
 		Short: "Put load on a running platform and measure rate and latency",
@@ -53,7 +54,8 @@ With --get, the requests read a path of the query service instead.`,
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&o.url, "url", "", "URL of the service (default: ORCHESTRIX_COMMAND_URL, with --get ORCHESTRIX_QUERY_URL, or this machine)")
+	flags.StringVar(&o.url, "url", "", "URL of the service (default: ORCHESTRIX_COMMAND_URL, with --get ORCHESTRIX_QUERY_URL, or the dev that runs, or this machine)")
+	dev.flag(flags)
 	flags.StringVar(&o.data, "data", "", "file with the body of the command; - is standard input")
 	flags.StringVar(&o.get, "get", "", "read this path instead of sending commands")
 	flags.IntVar(&o.concurrency, "concurrency", 16, "connections, 1 to 4096")
@@ -119,22 +121,22 @@ func (o benchOptions) load(args []string, in io.Reader) (benchLoad, error) {
 	if o.rate < 0 || o.duration < 0 || o.count < 0 || o.ids < 0 {
 		return benchLoad{}, errors.New("--rate, --duration, --count and --ids can't be negative")
 	}
-	l := benchLoad{url: o.url, ids: o.ids, run: strings.ReplaceAll(uuid.NewString(), "-", "")[:12]}
+	l := benchLoad{ids: o.ids, run: strings.ReplaceAll(uuid.NewString(), "-", "")[:12]}
 	if o.get != "" {
 		if len(args) > 0 || o.data != "" {
 			return l, errors.New("--get takes neither a command nor --data")
 		}
-		if l.url == "" {
-			l.url = fromEnv("ORCHESTRIX_QUERY_URL", defaultQueryURL)
-		}
+		var err error
+		l.url, err = o.dev.url(o.url, "ORCHESTRIX_QUERY_URL", queryURL, defaultQueryURL)
 		l.method, l.path = http.MethodGet, o.get
-		return l, nil
+		return l, err
 	}
 	if len(args) == 0 || strings.Count(args[0], "/") != 2 || o.data == "" {
 		return l, errors.New("name a command, such as 'order/{}/place', and its body with --data; or a path to read with --get")
 	}
-	if l.url == "" {
-		l.url = fromEnv("ORCHESTRIX_COMMAND_URL", defaultCommandURL)
+	var err error
+	if l.url, err = o.dev.url(o.url, "ORCHESTRIX_COMMAND_URL", commandURL, defaultCommandURL); err != nil {
+		return l, err
 	}
 	l.method, l.path = http.MethodPost, "/v1/commands/"+args[0]
 	body, err := readData(o.data, in)

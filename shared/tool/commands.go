@@ -12,11 +12,12 @@ import (
 // ErrReported: a command has failed and has already printed why.
 var ErrReported = errors.New("reported")
 
-// Commands returns the commands of operators for the domain of these modules.
-func Commands(modules []es.Module) []*cobra.Command {
+// Commands returns the commands of operators for a program with the domain of these modules.
+func Commands(program string, modules []es.Module) []*cobra.Command {
+	dev := &devFinder{program: program}
 	return []*cobra.Command{
-		newSend(), newEvents(), newProjections(), newParked(), newDeadLetters(), newDeadlines(), newProcesses(), newVerify(modules),
-		newBackup(), newRestore(), newMigrate(), newHealth(), newBench(), newKeys(),
+		newSend(dev), newEvents(dev), newProjections(dev), newParked(dev), newDeadLetters(dev), newDeadlines(dev), newProcesses(dev),
+		newVerify(dev, modules), newBackup(dev), newRestore(dev), newMigrate(dev), newHealth(dev), newBench(dev), newLogLevel(dev), newKeys(),
 	}
 }
 

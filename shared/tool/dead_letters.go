@@ -15,8 +15,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 )
 
-func newDeadLetters() *cobra.Command {
-	var admin adminPort
+func newDeadLetters(dev *devFinder) *cobra.Command {
+	admin := adminPort{service: "command", dev: dev}
 	command := &cobra.Command{
 		Use:   "dead-letters",
 		Short: "Show, retry and drop messages that could not be handled",
@@ -26,7 +26,7 @@ A message becomes a dead letter when all attempts of its subscription have faile
 malformed. It is kept with its last error, and the messages behind it continue. After the cause is fixed, retry it: it is
 published behind the messages that wait for its stream by then. Or drop it permanently, with a reason.`,
 	}
-	admin.flagOf(command.PersistentFlags(), "command")
+	admin.flag(command.PersistentFlags())
 	command.AddCommand(newDeadLettersList(&admin), newDeadLettersShow(&admin), newDeadLettersRetry(&admin), newDeadLettersDrop(&admin))
 	return command
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 )
 
-func newDeadlines() *cobra.Command {
-	var admin adminPort
+func newDeadlines(dev *devFinder) *cobra.Command {
+	admin := adminPort{service: "command", dev: dev}
 	var category, id string
 	command := &cobra.Command{Use: "deadlines", Short: "List the deadlines that processes wait for, soonest first"}
 	flags := command.Flags()

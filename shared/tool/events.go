@@ -13,8 +13,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
-func newEvents() *cobra.Command {
-	var source logFlags
+func newEvents(dev *devFinder) *cobra.Command {
+	source := logFlags{dev: dev}
 	var from, output string
 	var selection eventSelection
 	command := &cobra.Command{

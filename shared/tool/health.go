@@ -13,13 +13,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newHealth() *cobra.Command {
+func newHealth(dev *devFinder) *cobra.Command {
 	var timeout time.Duration
 	command := &cobra.Command{
 		Use:   "health [URL]",
 		Short: "Check whether a service is ready, and fail if it is not",
 		Long: `Check whether a service is ready, and fail if it is not: for the health check of a container that has no other program.
-Without a URL, it checks the service of this container, whose admin port is ORCHESTRIX_ADMIN_ADDR.`,
+Without a URL, it checks the service of this container, whose admin port is ORCHESTRIX_ADMIN_ADDR, or the dev that runs.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var url string
@@ -27,7 +27,7 @@ Without a URL, it checks the service of this container, whose admin port is ORCH
 				url = args[0]
 			} else {
 				var err error
-				if url, err = ownHealth(fromEnv("ORCHESTRIX_ADMIN_ADDR", "")); err != nil {
+				if url, err = ownHealth(dev, fromEnv("ORCHESTRIX_ADMIN_ADDR", "")); err != nil {
 					return err
 				}
 			}
@@ -35,17 +35,27 @@ Without a URL, it checks the service of this container, whose admin port is ORCH
 		},
 	}
 	command.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "time limit of the request")
+	dev.flag(command.Flags())
 	return command
 }
 
-// ownHealth returns the URL of the readiness of a service whose admin port listens on addr.
-func ownHealth(addr string) (string, error) {
+// ownHealth returns the URL of the readiness of a service whose admin port listens on addr, or of the dev that runs.
+func ownHealth(dev *devFinder, addr string) (string, error) {
+	if addr == "" {
+		found, err := dev.find()
+		if err != nil {
+			return "", err
+		}
+		if found != nil {
+			return found.AdminURL + "/readyz", nil
+		}
+	}
 	host, port, err := net.SplitHostPort(addr)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return "", fmt.Errorf("name a URL, or set ORCHESTRIX_ADMIN_ADDR to host:port of the service's admin port: %w", err)
+		return "", fmt.Errorf("no dev runs: name a URL, or set ORCHESTRIX_ADMIN_ADDR to host:port of the service's admin port: %w", err)
 	}
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "127.0.0.1"

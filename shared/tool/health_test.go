@@ -15,7 +15,7 @@ import (
 func run(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	root := &cobra.Command{Use: "orchestrix", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(Commands(nil)...)
+	root.AddCommand(Commands("orchestrix", nil)...)
 	var out bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(io.Discard)
@@ -69,6 +69,7 @@ func TestHealth(t *testing.T) {
 
 func TestHealthFindsTheServiceOfItsContainer(t *testing.T) {
 	t.Parallel()
+	noDev := &devFinder{program: "orchestrix", dataDir: t.TempDir()}
 	for addr, want := range map[string]string{
 		":9080":            "http://127.0.0.1:9080/readyz",
 		"0.0.0.0:9080":     "http://127.0.0.1:9080/readyz",
@@ -79,7 +80,7 @@ func TestHealthFindsTheServiceOfItsContainer(t *testing.T) {
 		"localhost":        "",
 		"http://localhost": "",
 	} {
-		url, err := ownHealth(addr)
+		url, err := ownHealth(noDev, addr)
 		if url != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", addr, url, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/orchestrix-go/orchestrix/shared/jetstream"
+	"github.com/orchestrix-go/orchestrix/shared/local"
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
@@ -25,30 +26,51 @@ const (
 
 // logFlags are the flags that name the store of the log.
 type logFlags struct {
-	kind, natsURL, databaseURL string
+	kind, natsURL, databaseURL string // empty until resolve, where no flag names it
 	user                       string // of NATS; empty: operator
+	dev                        *devFinder
 }
 
 func (f *logFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.kind, "log", fromEnv("ORCHESTRIX_LOG", service.LogInJetStream), "store of the log: jetstream or postgres (ORCHESTRIX_LOG)")
-	flags.StringVar(&f.natsURL, "nats-url", fromEnv("NATS_URL", defaultNATSURL), "NATS server, if the log is in JetStream (NATS_URL)")
-	f.registerDatabase(flags)
+	flags.StringVar(&f.kind, "log", "", "store of the log: jetstream or postgres (default: ORCHESTRIX_LOG, or that of the dev that runs, or jetstream)")
+	flags.StringVar(&f.natsURL, "nats-url", "", "NATS server, if the log is in JetStream (default: NATS_URL, or that of the dev that runs, or "+defaultNATSURL+")")
+	flags.StringVar(&f.databaseURL, "database-url", "", "Postgres database (default: DATABASE_URL, or that of the dev that runs, or "+defaultDatabaseURL+")")
+	f.dev.flag(flags)
 }
 
-func (f *logFlags) registerDatabase(flags *pflag.FlagSet) {
-	flags.StringVar(&f.databaseURL, "database-url", "", "Postgres database (default: DATABASE_URL, or "+defaultDatabaseURL+")")
+// resolve completes what no flag names: from the environment, from the dev that runs, or with the defaults. The addresses of a
+// dev belong together: they are used only if no flag and no variable names another store.
+func (f *logFlags) resolve() error {
+	f.kind = cmp.Or(f.kind, f.dev.variable("ORCHESTRIX_LOG"))
+	f.natsURL = cmp.Or(f.natsURL, f.dev.variable("NATS_URL"))
+	f.databaseURL = cmp.Or(f.databaseURL, f.dev.variable(local.DatabaseURLVariable))
+	named := f.kind+f.natsURL+f.databaseURL != ""
+	dev, err := f.dev.find()
+	switch fits := func(value, ofDev string) bool { return value == "" || value == ofDev }; {
+	case err != nil && (!named || f.dev.dataDir != ""):
+		return err
+	case dev == nil:
+	case !fits(f.kind, dev.Log) || !fits(f.natsURL, dev.NATSURL) || !fits(f.databaseURL, dev.DatabaseURL):
+		if f.dev.dataDir != "" {
+			return fmt.Errorf("the store that --log, --nats-url or --database-url names is not of the dev that runs on --%s %s: leave them out, or --%[1]s",
+				local.FlagDataDir, f.dev.dataDir)
+		}
+	case dev.Log == local.LogInMemory:
+		return fmt.Errorf("the dev that runs (process %d) keeps its log in memory, where only its own services read it: "+
+			"start it without --memory, or name another log with --nats-url or --database-url", dev.PID)
+	default:
+		f.kind, f.natsURL, f.databaseURL = dev.Log, dev.NATSURL, dev.DatabaseURL
+	}
+	f.kind, f.natsURL = cmp.Or(f.kind, service.LogInJetStream), cmp.Or(f.natsURL, defaultNATSURL)
+	if f.kind != service.LogInJetStream && f.kind != service.LogInPostgres {
+		return fmt.Errorf("--log is %q, it may be jetstream or postgres", f.kind)
+	}
+	return nil
 }
 
 // quietLogger logs warnings and errors.
 func quietLogger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
-
-func (f *logFlags) check() error {
-	if f.kind != service.LogInJetStream && f.kind != service.LogInPostgres {
-		return fmt.Errorf("--log is %q, it may be jetstream or postgres", f.kind)
-	}
-	return nil
 }
 
 // connections returns the addresses of the flags, and the other settings of the environment.
@@ -63,7 +85,7 @@ func (f *logFlags) connections() (service.Connections, error) {
 
 // open opens an existing log. Its reads are retried for patience while the log is unavailable; 0 is no limit.
 func (f *logFlags) open(ctx context.Context, patience time.Duration) (log port.Log, closeLog func(), err error) {
-	if err := f.check(); err != nil {
+	if err := f.resolve(); err != nil {
 		return nil, nil, err
 	}
 	if f.kind == service.LogInPostgres {
@@ -91,7 +113,7 @@ func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, o
 	}
 	connection, err := jetstream.Connect(ctx, f.natsURL, "orchestrix", logger, login...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("no NATS server at %s: start one with 'orchestrix dev', or name another with --nats-url: %w", f.natsURL, err)
+		return nil, nil, fmt.Errorf("no NATS server at %s: start one with '%s dev', or name another with --nats-url: %w", f.natsURL, f.dev.program, err)
 	}
 	config.Logger = logger
 	log, err := open(ctx, connection, config)

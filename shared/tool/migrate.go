@@ -27,8 +27,8 @@ type migrateOptions struct {
 	roles                string
 }
 
-func newMigrate() *cobra.Command {
-	o := migrateOptions{target: logFlags{user: "migrate"}}
+func newMigrate(dev *devFinder) *cobra.Command {
+	o := migrateOptions{target: logFlags{user: "migrate", dev: dev}}
 	command := &cobra.Command{
 		Use:   "migrate",
 		Short: "Create the streams and the tables that the services need, or bring them up to date",
@@ -55,7 +55,7 @@ func runMigrate(ctx context.Context, o migrateOptions) error {
 	if o.partitions < 1 || o.partitions > 256 {
 		return fmt.Errorf("--partitions is %d, it may be 1 to 256", o.partitions)
 	}
-	if err := o.target.check(); err != nil {
+	if err := o.target.resolve(); err != nil {
 		return err
 	}
 	connections, err := o.target.connections()

@@ -13,8 +13,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 )
 
-func newParked() *cobra.Command {
-	var admin adminPort
+func newParked(dev *devFinder) *cobra.Command {
+	admin := adminPort{service: "projection", dev: dev}
 	command := &cobra.Command{
 		Use:   "parked",
 		Short: "Show, retry and skip events that a view could not apply",

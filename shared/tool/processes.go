@@ -14,8 +14,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
-func newProcesses() *cobra.Command {
-	var admin adminPort
+func newProcesses(dev *devFinder) *cobra.Command {
+	admin := adminPort{service: "process", dev: dev}
 	command := &cobra.Command{
 		Use:   "processes",
 		Short: "Show the instances of processes, and retry or cancel those that are parked",
@@ -25,7 +25,7 @@ An instance whose reaction fails (panic, unknown event type, malformed command) 
 queue in order; other instances continue. After the cause is fixed, retry it. Cancel ends an instance early; a saga then
 compensates. Both are recorded in the history of the instance.`,
 	}
-	admin.flagOf(command.PersistentFlags(), "process")
+	admin.flag(command.PersistentFlags())
 	command.AddCommand(newProcessesList(&admin), newProcessesShow(&admin),
 		newProcessAction(&admin, "retry", "Retry the trigger that a parked instance failed on, and the triggers that wait behind it"),
 		newProcessAction(&admin, "cancel", "End an instance early; a saga compensates"))

@@ -14,8 +14,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 )
 
-func newProjections() *cobra.Command {
-	var admin adminPort
+func newProjections(dev *devFinder) *cobra.Command {
+	admin := adminPort{service: "projection", dev: dev}
 	var output string
 	var partitions bool
 	command := &cobra.Command{

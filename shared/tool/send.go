@@ -15,8 +15,8 @@ import (
 
 const defaultCommandURL = "http://127.0.0.1:8080"
 
-func newSend() *cobra.Command {
-	s := sender{}
+func newSend(dev *devFinder) *cobra.Command {
+	s, url := sender{}, ""
 	command := &cobra.Command{
 		Use:   "send FILE|-",
 		Short: "Send commands from a file, one JSON object a line",
@@ -34,12 +34,16 @@ afterwards. Accepted commands survive a restart of the service.
 The exit status is 0 when every line was delivered, whether it was accepted or rejected.`,
 		Example: "  orchestrix send commands.ndjson\n  generate | orchestrix send - --concurrency 64",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if s.url, err = dev.url(url, "ORCHESTRIX_COMMAND_URL", commandURL, defaultCommandURL); err != nil {
+				return err
+			}
 			return send(cmd.Context(), &s, args[0], cmd.OutOrStdout())
 		},
 	}
 	flags := command.Flags()
-	flags.StringVar(&s.url, "command-url", fromEnv("ORCHESTRIX_COMMAND_URL", defaultCommandURL), "URL of the command service (ORCHESTRIX_COMMAND_URL)")
+	flags.StringVar(&url, "command-url", "", "URL of the command service (default: ORCHESTRIX_COMMAND_URL, or the dev that runs, or "+defaultCommandURL+")")
+	dev.flag(flags)
 	flags.IntVar(&s.concurrency, "concurrency", 16, "maximum number of commands in flight, 1 to 1024")
 	flags.BoolVar(&s.async, "async", false, "send the commands asynchronously, and poll for their results")
 	flags.DurationVar(&s.patience, "retry-for", time.Minute, "time limit for retrying a command while the service is unavailable, and for polling its result")

@@ -17,8 +17,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/runtime/verify"
 )
 
-func newVerify(modules []es.Module) *cobra.Command {
-	var source logFlags
+func newVerify(dev *devFinder, modules []es.Module) *cobra.Command {
+	source := logFlags{dev: dev}
 	var options verify.Options
 	var output string
 	command := &cobra.Command{

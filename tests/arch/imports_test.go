@@ -56,7 +56,7 @@ var rules = []rule{
 	{"shared/local", []string{"shared/retry"}},
 	{"shared/local/localtest", []string{"shared/local", "shared/retry"}},
 	{"shared/platform", []string{"shared/*", "shared/runtime/*"}},
-	{"shared/dev", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
+	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
 	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only

@@ -43,6 +43,7 @@ func startPlatform(t *testing.T) platform {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	dev := exec.Command(binary, "dev", "--memory", "--json", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
+	dev.Env = append(dev.Environ(), "XDG_DATA_HOME="+p.dir) // not that of the user
 	dev.Stderr = t.Output()
 	stdout, err := dev.StdoutPipe()
 	if err != nil {

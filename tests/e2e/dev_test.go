@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,18 +68,25 @@ func TestDevKeepsItsData(t *testing.T) {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/projections"} {
 		awaitStatus(t, b.AdminURL+path, http.StatusOK)
 	}
-	checkTools(t, b)
+	checkTools(t, b, dir)
 	checkInUse(t, b, dir)
 }
 
-func checkTools(t *testing.T, b box) {
+// The tool needs no address beside dev: only its data directory, where that is not the default one.
+func checkTools(t *testing.T, b box, dir string) {
 	t.Helper()
-	events := tool(t, "events", "--nats-url", b.NATSURL, "--database-url", b.DatabaseURL, "--category", "order", "--id", "1", "-o", "json")
+	events := tool(t, "events", "--data-dir", dir, "--category", "order", "--id", "1", "-o", "json")
 	if !strings.Contains(events, `"type":"ordering.OrderPlaced"`) {
 		t.Errorf("events printed %s", events)
 	}
+	if named := tool(t, "events", "--nats-url", b.NATSURL, "--database-url", b.DatabaseURL, "--category", "order", "--id", "1", "-o", "json"); named != events {
+		t.Errorf("with addresses events printed %s, without %s", named, events)
+	}
+	if verified := tool(t, "verify", "--data-dir", dir); !strings.Contains(verified, "; 0 findings") {
+		t.Errorf("verify printed %s", verified)
+	}
 	eventually(t, "projections", func() error {
-		list := tool(t, "projections", "--admin-url", b.AdminURL)
+		list := tool(t, "projections", "--data-dir", dir)
 		for _, view := range []string{"order-summary", "sales-by-country", "sales-by-customer", "product-sales"} {
 			if !strings.Contains(list, view) {
 				return fmt.Errorf("%s is missing in\n%s", view, list)
@@ -108,11 +116,27 @@ func checkInUse(t *testing.T, b box, dir string) {
 	}
 }
 
+// The box of the sample domain shows a command that succeeds, and a view with its effect. The tool finds a dev without data too.
 func TestDevInMemory(t *testing.T) {
 	t.Parallel()
-	p, b := startDev(t, "--memory")
-	mustPost(t, b, "order/1/place")
-	awaitStatus(t, b.QueryURL+"/v1/views/order-summary/1", http.StatusOK)
+	home := "XDG_DATA_HOME=" + localtest.Dir(t)
+	p := start(t, "orchestrix", []string{home}, append([]string{"dev", "--memory"}, anyPort...)...)
+	var shown []string
+	eventually(t, "the box", func() error {
+		if shown = regexp.MustCompile(`-X POST (\S+) .* -d '(.*)'\n  curl (\S+)\n`).FindStringSubmatch(p.log.String()); shown == nil {
+			return fmt.Errorf("not printed yet:\n%s", p.log)
+		}
+		return nil
+	})
+	if a, err := request(t.Context(), http.MethodPost, shown[1], shown[2]); err != nil || a.Status != http.StatusOK {
+		t.Errorf("the command of the box: %v, %v", a, err)
+	}
+	awaitStatus(t, shown[3], http.StatusOK)
+	list := exec.CommandContext(t.Context(), filepath.Join(bin, "orchestrix"), "projections")
+	list.Env = append(list.Environ(), home)
+	if out, err := list.CombinedOutput(); err != nil || !strings.Contains(string(out), "order-summary") {
+		t.Errorf("projections: %v\n%s", err, out)
+	}
 	p.stop()
 }
 

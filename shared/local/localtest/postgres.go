@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/orchestrix-go/orchestrix/shared/local"
 	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
@@ -33,12 +34,25 @@ type template struct {
 }
 
 // Main runs the tests of a package, stops their shared Postgres, and exits. Without it, Postgres stops whenever no test uses
-// it, and starts again for the next one. Main also removes files and directories that the tests of the package share.
+// it, and starts again for the next one. Main also removes files and directories that the tests of the package share, and gives
+// the tests a data directory of their own: a dev that they start does not touch that of the user.
 func Main(m *testing.M, remove ...string) { os.Exit(runTests(m, remove)) }
 
 func runTests(m *testing.M, remove []string) int {
 	shared.keep()
+	home, err := local.NewTempDir(context.Background())
+	if err == nil {
+		err = os.Setenv("XDG_DATA_HOME", home.Path())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "localtest:", err)
+		return 1
+	}
 	code := m.Run()
+	if err := home.Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, "localtest:", err)
+		code = max(code, 1)
+	}
 	for _, path := range remove {
 		if err := os.RemoveAll(path); err != nil {
 			fmt.Fprintln(os.Stderr, "localtest:", err)

@@ -146,12 +146,19 @@ func wantNone(t testing.TB, store port.ViewReader, tenant, key string) {
 }
 
 func viewNotBuilt(t *testing.T, store port.ViewStore) {
+	wantNotBuilt := func(what string, err error) {
+		t.Helper()
+		var notBuilt *port.NotBuiltError
+		if !errors.As(err, &notBuilt) || notBuilt.View != "none" || !errors.Is(err, port.ErrUnavailable) {
+			t.Errorf("%s: %v, want a NotBuiltError of the view that is an ErrUnavailable", what, err)
+		}
+	}
 	_, err := store.Get(t.Context(), "none", core.DefaultTenant, "a")
-	wantErr(t, "Get", err, port.ErrUnavailable)
+	wantNotBuilt("Get", err)
 	_, err = store.List(t.Context(), "none", core.DefaultTenant, core.ListQuery{Limit: 1})
-	wantErr(t, "List", err, port.ErrUnavailable)
+	wantNotBuilt("List", err)
 	_, err = store.Checkpoints(t.Context(), "none")
-	wantErr(t, "Checkpoints", err, port.ErrUnavailable)
+	wantNotBuilt("Checkpoints", err)
 	_, err = store.Claim(t.Context(), core.ViewSpec{Name: "none", Version: 1}, 0, "me", longLease)
 	if err == nil {
 		err = store.Apply(t.Context(), core.ViewSpec{Name: "none", Version: 1}, port.Update{

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,12 +31,13 @@ type positionWaiter struct {
 	known   map[string]knownFreshness       // by view
 }
 
-// waiter is one request that waits. Its fields reached and isPolled are guarded by the mutex of the positionWaiter.
+// waiter is one request that waits. Its fields reached, notBuilt and isPolled are guarded by the mutex of the positionWaiter.
 type waiter struct {
 	position core.Position
 	reached  uint64
-	done     chan struct{} // closed when the view has reached position
-	polled   chan struct{} // closed after the first read of the checkpoints that began while it waited
+	notBuilt *port.NotBuiltError // of the last read of the checkpoints
+	done     chan struct{}       // closed when the view has reached position
+	polled   chan struct{}       // closed after the first read of the checkpoints that began while it waited
 	isPolled bool
 }
 
@@ -52,7 +54,7 @@ func newPositionWaiter(views port.ViewReader) *positionWaiter {
 }
 
 // wait returns when the view has reached the position. After timeout, but not before the checkpoints were read once, it
-// returns [*runtime.NotReachedError].
+// returns [*runtime.NotReachedError], or [*port.NotBuiltError].
 func (p *positionWaiter) wait(ctx context.Context, view string, position core.Position, timeout time.Duration) error {
 	w := &waiter{position: position, done: make(chan struct{}), polled: make(chan struct{})}
 	p.addWaiter(view, w)
@@ -77,12 +79,15 @@ func (p *positionWaiter) wait(ctx context.Context, view string, position core.Po
 	}
 }
 
-// checkReached returns [*runtime.NotReachedError] unless the view had reached the position when its checkpoints were read last.
+// checkReached returns an error unless the view had reached the position when its checkpoints were read last.
 func (p *positionWaiter) checkReached(view string, w *waiter) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.reached >= w.position.Sequence {
 		return nil
+	}
+	if w.notBuilt != nil {
+		return w.notBuilt
 	}
 	return &runtime.NotReachedError{View: view, Wanted: w.position, Reached: core.Position{Partition: w.position.Partition, Sequence: w.reached}}
 }
@@ -165,7 +170,10 @@ func (p *positionWaiter) poll(ctx context.Context, view string) {
 	checkpoints, err := p.views.Checkpoints(ctx, view)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var notBuilt *port.NotBuiltError
+	errors.As(err, &notBuilt)
 	for _, w := range before {
+		w.notBuilt = notBuilt
 		if !w.isPolled {
 			w.isPolled = true
 			close(w.polled)

@@ -21,6 +21,8 @@ type Queries struct {
 	views    port.ViewReader
 	loader   *command.Loader
 	waiter   *positionWaiter
+
+	readiness readiness
 }
 
 // LogReader is the part of a log that queries use.
@@ -31,11 +33,15 @@ type LogReader interface {
 
 // New returns queries over a log and its views. snapshots may be nil.
 func New(registry *core.Registry, log LogReader, views port.ViewReader, snapshots port.Snapshots, logger *slog.Logger) *Queries {
-	return &Queries{
+	q := &Queries{
 		registry: registry, log: log, views: views,
 		loader: command.NewLoader(log, snapshots, logger, nil),
 		waiter: newPositionWaiter(views),
 	}
+	for _, v := range registry.Views() {
+		q.readiness.unbuilt = append(q.readiness.unbuilt, v.Name)
+	}
+	return q
 }
 
 // Run reads the checkpoints of views for requests that wait for a position, until ctx ends. Without it, such requests time
@@ -54,7 +60,7 @@ type Freshness struct {
 }
 
 // Document returns one document of a view. It returns [core.ErrNotFound], [runtime.ErrUnknown] for the view,
-// [*runtime.NotReachedError], [core.ErrBadPosition] or [port.ErrUnavailable].
+// [*runtime.NotReachedError], [core.ErrBadPosition], [*port.NotBuiltError] or [port.ErrUnavailable].
 func (q *Queries) Document(ctx context.Context, view, tenant, key string, w Wait) (core.Document, Freshness, error) {
 	fresh, err := q.reach(ctx, view, w)
 	if err != nil {

@@ -1,0 +1,128 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// claimed claims a place in a data directory and publishes an instance.
+func claimed(t *testing.T, dir string, claim func(context.Context, string) (*InstanceClaim, error), i Instance) *InstanceClaim {
+	t.Helper()
+	c, err := claim(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Release() })
+	if err := c.Publish(i); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func ownClaim(ctx context.Context, dir string) (*InstanceClaim, error) {
+	return ClaimDir(ctx, dir, "example.com/shop")
+}
+
+func wantInstance(t *testing.T, when, dir string, want *Instance) {
+	t.Helper()
+	if got, err := FindInstance(dir); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: found %+v, %v; want %+v", when, got, err, want)
+	}
+}
+
+func TestADevIsFoundWhileItRuns(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	wantInstance(t, "before any dev", dir, nil)
+
+	guest := Instance{Program: "shop", Addresses: Addresses{AdminURL: "http://127.0.0.1:1"}, Log: LogInMemory, PID: 1, StartedAt: time.Now().UTC().Truncate(time.Second)}
+	g := claimed(t, dir, ClaimGuest, guest)
+	wantInstance(t, "a dev with its data elsewhere", dir, &guest)
+	if info, err := os.Stat(filepath.Join(dir, "dev-elsewhere.json")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v; want mode 0600", info, err)
+	}
+	if _, err := ClaimGuest(t.Context(), dir); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second one: %v, want ErrLocked", err)
+	}
+
+	own := guest
+	own.PID, own.DataDir = 2, dir
+	o := claimed(t, dir, ownClaim, own)
+	wantInstance(t, "the dev of the directory too", dir, &own)
+	if _, err := ownClaim(t.Context(), dir); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "--"+FlagDataDir) {
+		t.Errorf("a second dev on the directory: %v, want ErrLocked and the flag", err)
+	}
+	for range 2 {
+		if err := o.Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	wantInstance(t, "after its end", dir, &guest)
+	if err := g.Release(); err != nil {
+		t.Error(err)
+	}
+	wantInstance(t, "after both ended", dir, nil)
+}
+
+// A dev that was killed leaves its file, with addresses that another program may use by now.
+func TestTheFileOfAKilledDevIsIgnored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd, _ := startHelper(t, "dev", dir)
+	wantInstance(t, "while it runs", dir, &Instance{Program: "shop"})
+	killHelper(t, cmd)
+	if _, err := os.Stat(filepath.Join(dir, "dev.json")); err != nil {
+		t.Fatalf("the test needs the file: %v", err)
+	}
+	wantInstance(t, "after it was killed", dir, nil)
+
+	c, err := ownClaim(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Release() //nolint:errcheck // a temporary directory
+	if i, err := FindInstance(dir); !errors.Is(err, ErrStarting) {
+		t.Errorf("while the next one starts: %+v, %v; want ErrStarting", i, err)
+	}
+}
+
+func TestADataDirectoryIsOfOneModule(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c, err := ownClaim(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Release(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ClaimDir(t.Context(), dir, "example.org/shop")
+	if !errors.Is(err, ErrOtherModule) {
+		t.Fatalf("a program of another module: %v, want ErrOtherModule", err)
+	}
+	for _, want := range []string{"example.com/shop", "example.org/shop", "--" + FlagDataDir, filepath.Join(dir, "module")} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
+	}
+	again, err := ownClaim(t.Context(), dir)
+	if err != nil {
+		t.Fatalf("its own program afterwards: %v", err)
+	}
+	_ = again.Release()
+}
+
+func TestTheNameOfAProgramIsOneDirectory(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", tempDir(t))
+	for _, name := range []string{"", ".", "..", "a/b", "/etc"} {
+		if dir, err := DefaultDataDir(name); err == nil || !strings.Contains(err.Error(), "--"+FlagDataDir) {
+			t.Errorf("%q: %q, %v; want an error that names --%s", name, dir, err, FlagDataDir)
+		}
+	}
+}
