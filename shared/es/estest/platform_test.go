@@ -109,8 +109,8 @@ func TestFaultsFailATest(t *testing.T) {
 	t.Parallel()
 	for guest, want := range map[string]string{
 		"unknown": "parked event of view offers, shop.SeatHeld of seat-1a: no such guest",
-		"panic":  `parked instance of process hold, instance 1a: process "hold" panicked on event seat/1a/1: no such guest`,
-		"break":  `dead letter of a message to seat-1a: decide of "seat" panicked on command "break": broken`,
+		"panic":   `parked instance of process hold, instance 1a: process "hold" panicked on event seat/1a/1: no such guest`,
+		"break":   `dead letter of a message to seat-1a: decide of "seat" panicked on command "break": broken`,
 	} {
 		t.Run(guest, func(t *testing.T) {
 			t.Parallel()
