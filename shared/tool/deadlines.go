@@ -13,9 +13,12 @@ import (
 )
 
 func newDeadlines(dev *devFinder) *cobra.Command {
-	admin := adminPort{service: "command", dev: dev}
+	admin, process := adminPort{service: "command", dev: dev}, adminPort{service: "process", dev: dev}
 	var category, id string
-	command := &cobra.Command{Use: "deadlines", Short: "List the deadlines that processes wait for, soonest first"}
+	command := &cobra.Command{Use: "deadlines", Short: "List the deadlines that processes wait for, soonest first, or fire one"}
+	fire := newDeadlinesFire(&process)
+	process.flag(fire.Flags())
+	command.AddCommand(fire)
 	flags := command.Flags()
 	admin.flag(flags)
 	flags.StringVar(&category, "category", "", "only those of this category of instances: process-transfer")
