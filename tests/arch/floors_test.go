@@ -18,7 +18,7 @@ var floors = [][]string{
 	{"shared/runtime/verify", "shared/observe", "shared/httpapi", "shared/adminapi"},
 	{"shared/service"},
 	{"shared/platform"},
-	{"shared/dev", "shared/tool"},
+	{"shared/dev", "shared/tool", "shared/scaffold"},
 	{"shared/app"},
 	{"services/*", "cmd/*"},
 	{"tests/*", "tests/compose/*", "deploy/observe/generate", "shared/runtime/runtimetest"}, // imported by tests only
