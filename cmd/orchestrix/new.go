@@ -32,11 +32,11 @@ machine, by a replace line in its go.mod. Where its modules are in the cache of 
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Dir = args[0]
-			dir, err := scaffold.WriteProject(cmd.Context(), p)
+			report, err := scaffold.WriteProject(cmd.Context(), p)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "The project is in %s. Its README.md shows the rest:\n\n  cd %s\n  go test ./...\n  go run . dev\n", dir, args[0])
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nThe README.md shows what to do with it. In %s:\n\n  go test ./...\n  go run . dev\n", report, p.Dir)
 			return err
 		},
 	}

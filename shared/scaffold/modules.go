@@ -123,25 +123,40 @@ func (g goCommand) readModule(ctx context.Context, s *source) error {
 	return err
 }
 
-// writeModule writes the go.mod and the go.sum of a project. They begin with the versions and sums of the source, which are in
-// the cache of modules where the source was built, so that no network is needed.
-func (g goCommand) writeModule(ctx context.Context, dir, module string, s source) error {
-	var text strings.Builder
-	fmt.Fprintf(&text, "module %s\n\ngo %s\n\ntool %s/cmd/orchestrix\n\nrequire (\n", module, s.goVersion, s.module)
-	fmt.Fprintf(&text, "\t%s %s\n", s.module, cmp.Or(s.version, "v0.0.0"))
-	for _, r := range s.requires {
-		fmt.Fprintf(&text, "\t%s %s // indirect\n", r.Path, r.Version)
+// addModuleFiles adds the go.mod and the go.sum to the files of a project. They begin with the versions and sums of the source,
+// which are in the cache of modules where the source was built, so that no network is needed.
+func (g goCommand) addModuleFiles(ctx context.Context, files map[string][]byte, module string, s source) (err error) {
+	dir, err := os.MkdirTemp("", "orchestrix-new-")
+	if err != nil {
+		return err
 	}
-	text.WriteString(")\n")
-	if s.checkout != "" {
-		fmt.Fprintf(&text, "\nreplace %s => %s\n", s.module, strconv.Quote(s.checkout))
-	}
-	files := map[string][]byte{"go.mod": []byte(text.String()), "go.sum": []byte(strings.Join(s.sums, "\n") + "\n")}
-	if err := writeFiles(dir, files); err != nil {
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	files["go.mod"], files["go.sum"] = moduleFile(module, s), []byte(strings.Join(s.sums, "\n")+"\n")
+	if _, err := writeFiles(dir, files); err != nil {
 		return err
 	}
 	if _, err := g.run(ctx, dir, "mod", "tidy"); err != nil {
 		return fmt.Errorf("modules are missing: they are not in the cache of modules and can't be downloaded: connect to a network and run this command again (%w)", err)
 	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if files[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// moduleFile returns a go.mod that requires all modules of the source.
+func moduleFile(module string, s source) []byte {
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "module %s\n\ngo %s\n\ntool %s/cmd/orchestrix\n\nrequire (\n", module, s.goVersion, s.module)
+	fmt.Fprintf(&text, "\t%s %s\n", s.module, cmp.Or(s.version, "v0.0.0"))
+	for _, r := range s.requires {
+		fmt.Fprintf(&text, "\t%s %s // indirect\n", r.Path, r.Version)
+	}
+	fmt.Fprint(&text, ")\n")
+	if s.checkout != "" {
+		fmt.Fprintf(&text, "\nreplace %s => %s\n", s.module, strconv.Quote(s.checkout))
+	}
+	return text.Bytes()
 }

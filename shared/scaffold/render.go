@@ -3,8 +3,6 @@ package scaffold
 import (
 	"bytes"
 	"embed"
-	"fmt"
-	"go/format"
 	"io/fs"
 	"path"
 	"strings"
@@ -57,7 +55,7 @@ func targetOf(name, context string) string {
 	return path.Join(parts...)
 }
 
-// render executes a template; Go is formatted.
+// render executes a template.
 func render(name string, data any) ([]byte, error) {
 	t, err := template.New(path.Base(name)).Option("missingkey=error").ParseFS(templates, name)
 	if err != nil {
@@ -67,20 +65,5 @@ func render(name string, data any) ([]byte, error) {
 	if err := t.Execute(&out, data); err != nil {
 		return nil, err
 	}
-	if !strings.HasSuffix(strings.TrimSuffix(name, ".tmpl"), ".go") {
-		return out.Bytes(), nil
-	}
-	body, err := format.Source(out.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return body, nil
-}
-
-// modeOf returns the mode of a file: scripts are executable.
-func modeOf(body []byte) fs.FileMode {
-	if bytes.HasPrefix(body, []byte("#!")) {
-		return 0o755
-	}
-	return 0o644
+	return out.Bytes(), nil
 }

@@ -59,8 +59,8 @@ var rules = []rule{
 	{"shared/dev", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
 	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool"}},
+	{"shared/scaffold", []string{"shared/core", "shared/es"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
-	{"shared/scaffold", []string{"shared/core"}}, // it writes source files
 	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},
 	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
