@@ -107,7 +107,7 @@ func TestAProjectInARepository(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shop")
 	write(t, filepath.Join(dir, ".git", "HEAD"), "ref: refs/heads/main\n")
 	report, err := WriteProject(t.Context(), Project{Dir: dir, Module: "example.com/team/shop/v2", Context: "bookings"})
-	if err != nil || len(report.New) < 20 || len(report.Changed) > 0 {
+	if err != nil || len(report.New) < 15 || len(report.Changed) > 0 {
 		t.Fatal(report, err)
 	}
 	files := tree(t, dir)
