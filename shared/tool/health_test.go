@@ -7,12 +7,15 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // run runs the tool in this process and returns what it printed.
 func run(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	root := newRoot()
+	root := &cobra.Command{Use: "orchestrix", SilenceUsage: true, SilenceErrors: true}
+	root.AddCommand(Commands(nil)...)
 	var out bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(io.Discard)
