@@ -13,13 +13,13 @@ import (
 type bounded struct {
 	dir     string // "domain/billing"
 	pkg     string // "billing"
-	sources []*source
+	sources []*goFile
 	es      string // import path of the package es
 }
 
 // definition is a composite literal of the package es: es.Decider[Order]{…}.
 type definition struct {
-	source   *source
+	source   *goFile
 	literal  *ast.CompositeLit
 	name     string   // the value of its field Name or Category
 	args     []string // type arguments; empty texts for those that are no identifiers
@@ -91,7 +91,7 @@ func text(e ast.Expr) string {
 }
 
 // variables returns the names of the variables of the package by their values.
-func (s *source) variables() map[ast.Expr]string {
+func (s *goFile) variables() map[ast.Expr]string {
 	names := map[ast.Expr]string{}
 	for _, decl := range s.syntax.Decls {
 		group, ok := decl.(*ast.GenDecl)
@@ -124,7 +124,7 @@ func (b *bounded) declared(name string, tests bool, except ...string) (file stri
 }
 
 // declares reports whether the file declares a name at the level of the package.
-func (s *source) declares(name string) bool {
+func (s *goFile) declares(name string) bool {
 	return slices.ContainsFunc(s.syntax.Decls, func(decl ast.Decl) bool {
 		switch decl := decl.(type) {
 		case *ast.FuncDecl:
@@ -160,7 +160,7 @@ func (b *bounded) claim(what name, kind string, names []string, except ...string
 
 // method is a method of a type of the package.
 type method struct {
-	source   *source
+	source   *goFile
 	decl     *ast.FuncDecl
 	receiver string
 }
@@ -192,7 +192,7 @@ func (b *bounded) methods(typeName string) map[string]method {
 }
 
 // typeDecl returns the file and the declaration of a type, and its specification.
-func (b *bounded) typeDecl(name string) (*source, *ast.GenDecl, *ast.TypeSpec) {
+func (b *bounded) typeDecl(name string) (*goFile, *ast.GenDecl, *ast.TypeSpec) {
 	for _, s := range b.sources {
 		if s.isTest() {
 			continue
@@ -213,8 +213,8 @@ func (b *bounded) typeDecl(name string) (*source, *ast.GenDecl, *ast.TypeSpec) {
 }
 
 // sourceOf returns the file of this path, nil for none.
-func (b *bounded) sourceOf(file string) *source {
-	if i := slices.IndexFunc(b.sources, func(s *source) bool { return s.path == file }); i >= 0 {
+func (b *bounded) sourceOf(file string) *goFile {
+	if i := slices.IndexFunc(b.sources, func(s *goFile) bool { return s.path == file }); i >= 0 {
 		return b.sources[i]
 	}
 	return nil

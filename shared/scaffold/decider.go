@@ -118,7 +118,7 @@ var deciderFields = []string{"Category", "Initial", "Decide", "Evolve"}
 
 // addType inserts a declaration beside that of the last of the other types that the package declares, else before the state.
 // heading is the comment of a group that is new.
-func (a *decider) addType(others []registration, heading, comment, spec string) *source {
+func (a *decider) addType(others []registration, heading, comment, spec string) *goFile {
 	for _, other := range slices.Backward(others) {
 		s, group, _ := a.context.typeDecl(other.typeName)
 		if s == nil || other.typeName == a.state {
@@ -141,7 +141,7 @@ func (a *decider) addType(others []registration, heading, comment, spec string) 
 }
 
 // addMethod inserts a method of the state behind the last one of the others, else at the end of the state's file.
-func (a *decider) addMethod(others []registration, code string) *source {
+func (a *decider) addMethod(others []registration, code string) *goFile {
 	for _, other := range slices.Backward(others) {
 		if m, ok := a.methods[other.method]; ok {
 			m.source.insert(m.source.lineEnd(m.source.offset(m.decl.End())), "\n\n"+code)

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,8 +22,6 @@ type Domain struct {
 	es      string // import path of the package es
 }
 
-var moduleLine = regexp.MustCompile(`(?m)^module\s+"?([^"\s]+)`)
-
 // OpenDomain returns the domain of the project in which a directory is. With force, the files of a piece that exists are written
 // as they were in the beginning.
 func OpenDomain(dir string, force bool) (*Domain, error) {
@@ -34,31 +30,22 @@ func OpenDomain(dir string, force bool) (*Domain, error) {
 		return nil, err
 	}
 	start := root
-	for {
-		mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-		if err == nil {
-			return newDomain(root, mod, force)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if filepath.Dir(root) == root {
-			return nil, fmt.Errorf("%s is not in a project, since no directory above it has a go.mod: start one with 'orchestrix new app DIR'", start)
+	for root != filepath.Dir(root) {
+		if module := moduleOf(root); module != "" {
+			return newDomain(root, module, force)
 		}
 		root = filepath.Dir(root)
 	}
+	return nil, fmt.Errorf("%s is not in a project, since no directory above it has a go.mod: start one with 'orchestrix new app DIR'", start)
 }
 
-func newDomain(root string, mod []byte, force bool) (*Domain, error) {
-	module := moduleLine.FindSubmatch(mod)
-	if module == nil {
-		return nil, fmt.Errorf("%s has no module line", filepath.Join(root, "go.mod"))
-	}
-	d := &Domain{
-		changes: NewChanges(root, force), force: force, module: string(module[1]), es: reflect.TypeFor[es.Module]().PkgPath(),
-	}
-	if _, err := d.changes.Read(domainFile); err != nil {
+func newDomain(root, module string, force bool) (*Domain, error) {
+	d := &Domain{changes: NewChanges(root, force), force: force, module: module, es: reflect.TypeFor[es.Module]().PkgPath()}
+	switch _, err := d.changes.Read(domainFile); {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s is not a project of Orchestrix, since it has no %s: start one with 'orchestrix new app DIR'", root, domainFile)
+	case err != nil:
+		return nil, err
 	}
 	return d, nil
 }
@@ -103,7 +90,7 @@ func (d *Domain) parse(dir string) (*bounded, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := parseSource(path.Join(dir, name), text)
+		s, err := parseGo(path.Join(dir, name), text)
 		if err != nil {
 			return nil, err
 		}
@@ -158,7 +145,7 @@ func (d *Domain) unique(own *bounded, kinds []string, nameField string, n name) 
 }
 
 // commit puts the insertions of a context into the set of changes.
-func (d *Domain) commit(sources ...*source) error {
+func (d *Domain) commit(sources ...*goFile) error {
 	for _, s := range sources {
 		if len(s.insertions) == 0 {
 			continue

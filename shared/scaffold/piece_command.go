@@ -59,7 +59,7 @@ func (d *Domain) Command(context, aggregate, text string, o CommandOptions) erro
 	handler := a.addMethod(a.commands(), fmt.Sprintf("// %s accepts the command in every state: reject it with a code where the state forbids it.\n"+
 		"func (%s %s) %s(%s) ([]es.Event, error) {\nreturn es.Accept(%s{})\n}", method, a.receiver(), a.state, method, commandType, eventType))
 	handler.addImports(d.module, d.es)
-	changed := []*source{a.source, handler,
+	changed := []*goFile{a.source, handler,
 		a.addType(a.commands(), "// Commands of "+one+".", fmt.Sprintf("// %s is the command %q of %s.", commandType, n.kebab(), one), commandType+" struct{}"),
 	}
 	if !known {
@@ -128,7 +128,7 @@ func (a *decider) eventType(event name) (typeName string, known bool, err error)
 }
 
 // addEvent inserts an event with its evolve function. taken is a name that the function can't have.
-func (a *decider) addEvent(event name, typeName, taken, means string) ([]*source, error) {
+func (a *decider) addEvent(event name, typeName, taken, means string) ([]*goFile, error) {
 	kind := event.pascal()
 	short := event.without(a.category)
 	names := []string{short.camel(), "was" + short.pascal(), "apply" + event.pascal()}
@@ -139,7 +139,7 @@ func (a *decider) addEvent(event name, typeName, taken, means string) ([]*source
 		return nil, err
 	}
 	receiver := a.receiver()
-	return []*source{a.source,
+	return []*goFile{a.source,
 		a.addType(a.events(), "// Events of "+article(a.category.spaced())+".", fmt.Sprintf("// %s %s", typeName, means), typeName+" struct{}"),
 		a.addMethod(a.events(), fmt.Sprintf("// %s does not change the state yet.\nfunc (%s %s) %s(%s) %s { return %s }",
 			method, receiver, a.state, method, typeName, a.state, receiver)),

@@ -3,13 +3,9 @@ package scaffold
 import (
 	"fmt"
 	"go/ast"
-	"go/types"
 	"path"
 	"slices"
 )
-
-// reserved are names of packages that the code of a context imports, and of directories that mean something to the Go command.
-var reserved = []string{"context", "domain", "es", "estest", "internal", "main", "reflect", "slices", "testdata", "testing", "time", "vendor"}
 
 // Context adds an empty bounded context, and lists it in domain/domain.go.
 func (d *Domain) Context(text string) error {
@@ -18,8 +14,8 @@ func (d *Domain) Context(text string) error {
 		return err
 	}
 	pkg := n.packageName()
-	if slices.Contains(reserved, pkg) || types.Universe.Lookup(pkg) != nil {
-		return fmt.Errorf("context %q would be a package %s, which Go code has already: add a word, such as %q", text, pkg, n.kebab()+"-desk")
+	if err := checkContext(pkg); err != nil {
+		return err
 	}
 	all, err := d.contexts()
 	if err != nil {
@@ -50,7 +46,7 @@ func (d *Domain) listContext(b *bounded) error {
 	if err != nil {
 		return err
 	}
-	s, err := parseSource(domainFile, text)
+	s, err := parseGo(domainFile, text)
 	if err != nil {
 		return err
 	}
@@ -69,7 +65,7 @@ func (d *Domain) listContext(b *bounded) error {
 }
 
 // moduleList returns the literal []es.Module{…} of the function Modules, nil for none.
-func (s *source) moduleList(esPath string) (list *ast.CompositeLit) {
+func (s *goFile) moduleList(esPath string) (list *ast.CompositeLit) {
 	for _, decl := range s.syntax.Decls {
 		f, ok := decl.(*ast.FuncDecl)
 		if !ok || f.Recv != nil || f.Name.Name != "Modules" || f.Body == nil {

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// source is a parsed Go file, and the text to insert into it.
-type source struct {
+// goFile is a parsed Go file, and the text to insert into it.
+type goFile struct {
 	path   string // relative to the project
 	text   []byte
 	set    *token.FileSet
@@ -28,8 +28,8 @@ type insertion struct {
 	text   string
 }
 
-func parseSource(file string, text []byte) (*source, error) {
-	s := &source{path: file, text: text, set: token.NewFileSet()}
+func parseGo(file string, text []byte) (*goFile, error) {
+	s := &goFile{path: file, text: text, set: token.NewFileSet()}
 	var err error
 	if s.syntax, err = parser.ParseFile(s.set, file, text, parser.ParseComments|parser.SkipObjectResolution); err != nil {
 		return nil, fmt.Errorf("%w: repair the file first", err)
@@ -38,13 +38,13 @@ func parseSource(file string, text []byte) (*source, error) {
 }
 
 // isTest reports whether the file belongs to the tests.
-func (s *source) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
+func (s *goFile) isTest() bool { return strings.HasSuffix(s.path, "_test.go") }
 
-func (s *source) offset(p token.Pos) int { return s.set.Position(p).Offset }
-func (s *source) line(p token.Pos) int   { return s.set.Position(p).Line }
+func (s *goFile) offset(p token.Pos) int { return s.set.Position(p).Offset }
+func (s *goFile) line(p token.Pos) int   { return s.set.Position(p).Line }
 
 // lineEnd is the offset of the end of a line, from an offset in it.
-func (s *source) lineEnd(offset int) int {
+func (s *goFile) lineEnd(offset int) int {
 	if i := slices.Index(s.text[offset:], '\n'); i >= 0 {
 		return offset + i
 	}
@@ -52,12 +52,12 @@ func (s *source) lineEnd(offset int) int {
 }
 
 // insert notes a text for an offset of the file. Texts for the same offset keep their order.
-func (s *source) insert(offset int, text string) {
+func (s *goFile) insert(offset int, text string) {
 	s.insertions = append(s.insertions, insertion{offset, text})
 }
 
 // result returns the file with all insertions.
-func (s *source) result() []byte {
+func (s *goFile) result() []byte {
 	slices.SortStableFunc(s.insertions, func(a, b insertion) int { return cmp.Compare(a.offset, b.offset) })
 	var result []byte
 	from := 0
@@ -69,7 +69,7 @@ func (s *source) result() []byte {
 }
 
 // imported returns the name under which the file knows the package of this path, empty where it does not import it.
-func (s *source) imported(importPath string) string {
+func (s *goFile) imported(importPath string) string {
 	for _, spec := range s.syntax.Imports {
 		if unquote(spec.Path) != importPath {
 			continue
@@ -91,7 +91,7 @@ func unquote(literal *ast.BasicLit) string {
 }
 
 // addElement inserts an element at the end of a list. With lines, each element gets a line of its own.
-func (s *source) addElement(list *ast.CompositeLit, element string, lines bool) {
+func (s *goFile) addElement(list *ast.CompositeLit, element string, lines bool) {
 	end := s.offset(list.Rbrace)
 	if len(list.Elts) == 0 {
 		if lines {
@@ -123,7 +123,7 @@ func (s *source) addElement(list *ast.CompositeLit, element string, lines bool) 
 }
 
 // addField inserts a field into a composite literal, behind the last of the fields that come before it.
-func (s *source) addField(literal *ast.CompositeLit, before []string, field string) {
+func (s *goFile) addField(literal *ast.CompositeLit, before []string, field string) {
 	previous := -1
 	for i, element := range literal.Elts {
 		if pair, ok := element.(*ast.KeyValueExpr); ok && slices.Contains(before, identifier(pair.Key)) {
@@ -147,7 +147,7 @@ func (s *source) addField(literal *ast.CompositeLit, before []string, field stri
 }
 
 // comma returns the offset of the next comma between two offsets, or -1. Commas in comments do not count.
-func (s *source) comma(from, to int) int {
+func (s *goFile) comma(from, to int) int {
 	var scan scanner.Scanner
 	part := s.text[from:to]
 	set := token.NewFileSet()
@@ -173,7 +173,7 @@ func identifier(e ast.Expr) string {
 }
 
 // plain reports whether the file imports the package under its own name, or can do so.
-func (s *source) plain(importPath string) bool {
+func (s *goFile) plain(importPath string) bool {
 	as := s.imported(importPath)
 	return as == "" || as == path.Base(importPath)
 }

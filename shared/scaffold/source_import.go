@@ -39,7 +39,7 @@ func importBlock(module string, paths ...string) string {
 }
 
 // addImports inserts the imports that the file does not have, each into the group of its kind.
-func (s *source) addImports(module string, paths ...string) {
+func (s *goFile) addImports(module string, paths ...string) {
 	var groups [3][]string
 	for _, p := range slices.Compact(slices.Sorted(slices.Values(paths))) {
 		if s.imported(p) == "" {
@@ -71,7 +71,7 @@ func (s *source) addImports(module string, paths ...string) {
 }
 
 // addImportGroup inserts imports behind the last of their class, or as a group of their own.
-func (s *source) addImportGroup(block *ast.GenDecl, module string, class int, imports string) {
+func (s *goFile) addImportGroup(block *ast.GenDecl, module string, class int, imports string) {
 	same, before := -1, -1 // offsets behind the last import of this class, and of an earlier one
 	for _, spec := range block.Specs {
 		spec, ok := spec.(*ast.ImportSpec)
@@ -100,7 +100,7 @@ func (s *source) addImportGroup(block *ast.GenDecl, module string, class int, im
 }
 
 // importDecl is the first declaration of imports that is not empty.
-func (s *source) importDecl() *ast.GenDecl {
+func (s *goFile) importDecl() *ast.GenDecl {
 	for _, decl := range s.syntax.Decls {
 		if block, ok := decl.(*ast.GenDecl); ok && block.Tok == token.IMPORT && len(block.Specs) > 0 {
 			return block

@@ -2,19 +2,15 @@ package scaffold
 
 import (
 	"bytes"
-	"embed"
 	"path"
 	"strconv"
 	"strings"
 	"text/template"
 )
 
-//go:embed templates/piece/*.tmpl
-var pieceFiles embed.FS
-
 var pieceTemplates = template.Must(template.New("").Option("missingkey=error").Funcs(template.FuncMap{
 	"article": article, "title": title, "quote": strconv.Quote,
-}).ParseFS(pieceFiles, "templates/piece/*.tmpl"))
+}).ParseFS(templates, "templates/piece/*.tmpl"))
 
 // title is a text with a capital at its beginning.
 func title(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

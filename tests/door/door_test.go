@@ -1,0 +1,57 @@
+package door
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A project begins in an empty directory, gets a second context, and answers the first command of its README.
+func TestAProjectFromNothing(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	dir := t.TempDir()
+	run(t, dir, tool, "new", "app", "shop")
+	shop := filepath.Join(dir, "shop")
+	run(t, shop, "go", "tool", "orchestrix", "new", "context", "billing")
+	run(t, shop, "go", "tool", "orchestrix", "new", "aggregate", "billing", "invoice")
+	run(t, shop, "go", "mod", "tidy", "-diff")
+	run(t, shop, "go", "vet", "./...")
+	run(t, shop, "go", "test", "./...")
+	lint(t, shop)
+	d := startDev(t, shop, "--ephemeral")
+	d.runReadme(t, filepath.Join(shop, "README.md"))
+	d.stop()
+	t.Logf("from nothing to the first answered command, with all checks: %s", time.Since(began).Round(time.Second))
+}
+
+// A program with a route, a wrapper, a part and a configuration of its own.
+func TestAProgramWithHooks(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "desk")
+	run(t, filepath.Dir(dir), tool, "new", "app", "desk", "--module", "example.com/team/desk", "--context", "bookings")
+	main, err := os.ReadFile("testdata/main.go")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "main.go"), main, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "go", "mod", "tidy", "-diff")
+	run(t, dir, "go", "vet", ".")
+	d := startDev(t, dir, "--memory")
+	if body := d.await(t, d.QueryURL+"/greeting", http.StatusOK); body != "good morning" {
+		t.Errorf("the route answers %q", body)
+	}
+	if body := d.await(t, d.QueryURL+"/v1/views/reservation-summary/of-the-part", http.StatusOK); !strings.Contains(body, `"item":"chair"`) {
+		t.Errorf("the part has sent %s", body)
+	}
+	response := d.get(t, d.QueryURL+"/v1/views/reservation-summary/none")
+	if response.Header.Get("X-Desk") != "wrapped" {
+		t.Errorf("the handlers are not wrapped: %v", response.Header)
+	}
+	d.stop()
+}
