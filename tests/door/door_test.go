@@ -45,15 +45,14 @@ func TestAProgramWithHooks(t *testing.T) {
 	run(t, dir, "go", "mod", "tidy", "-diff")
 	run(t, dir, "go", "vet", ".")
 	d := startDev(t, dir, "--memory")
-	if body := d.await(t, d.QueryURL+"/greeting", http.StatusOK); body != "good morning" {
+	if body := d.await(t, d.QueryURL+"/greeting", http.StatusOK); body != "good evening" {
 		t.Errorf("the route answers %q", body)
 	}
 	if body := d.await(t, d.QueryURL+"/v1/views/reservation-summary/of-the-part", http.StatusOK); !strings.Contains(body, `"item":"chair"`) {
 		t.Errorf("the part has sent %s", body)
 	}
-	response := d.get(t, d.QueryURL+"/v1/views/reservation-summary/none")
-	if response.Header.Get("X-Desk") != "wrapped" {
-		t.Errorf("the handlers are not wrapped: %v", response.Header)
+	if header := d.get(t, d.QueryURL+"/v1/views/reservation-summary/none").Header; header.Get("X-Desk") != "wrapped" {
+		t.Errorf("the handlers are not wrapped: %v", header)
 	}
 	d.stop()
 }

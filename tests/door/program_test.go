@@ -83,7 +83,7 @@ func startDev(t *testing.T, project string, args ...string) dev {
 	run(t, project, "go", "build", "-o", program, ".")
 	const free = "127.0.0.1:0"
 	command := exec.Command(program, append([]string{"dev", "--json", "--command-addr", free, "--query-addr", free, "--admin-addr", free, "--nats-addr", free}, args...)...)
-	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=")
+	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=", "DESK_GREETING=good evening")
 	var log bytes.Buffer
 	command.Stderr = &log
 	out, err := command.StdoutPipe()
