@@ -15,6 +15,7 @@ func newNew() *cobra.Command {
 		Short: "Start a project, or add a piece to one",
 	}
 	command.AddCommand(newApp())
+	command.AddCommand(newPieces()...)
 	return command
 }
 

@@ -148,8 +148,12 @@ func TestAFailedStepIsUndone(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(root string) error{
 		"a directory in the way": func(root string) error { return os.Mkdir(filepath.Join(root, "z.go"), 0o755) },
-		"a file in the way":      func(root string) error { return os.WriteFile(filepath.Join(root, "z.go"), []byte("package mine\n"), 0o600) },
-		"a changed file":         func(root string) error { return os.WriteFile(filepath.Join(root, "old.go"), []byte("package mine\n"), 0o600) },
+		"a file in the way": func(root string) error {
+			return os.WriteFile(filepath.Join(root, "z.go"), []byte("package mine\n"), 0o600)
+		},
+		"a changed file": func(root string) error {
+			return os.WriteFile(filepath.Join(root, "old.go"), []byte("package mine\n"), 0o600)
+		},
 	} {
 		root := t.TempDir()
 		put(t, filepath.Join(root, "first.go"), "package old\n")

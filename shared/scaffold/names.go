@@ -16,7 +16,7 @@ var (
 )
 
 // reserved are names of packages that a bounded context can't have: its own files import them, or they mean something to Go.
-var reserved = []string{"context", "domain", "es", "estest", "internal", "main", "testdata", "testing", "time", "vendor"}
+var reserved = []string{"context", "domain", "es", "estest", "internal", "main", "reflect", "testdata", "testing", "time", "vendor"}
 
 // check returns an error unless the names of the project are valid.
 func (p Project) check() error {
