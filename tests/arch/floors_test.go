@@ -13,7 +13,7 @@ var floors = [][]string{
 	{"shared/core", "shared/loadgen", "shared/local"},
 	{"shared/processes", "shared/cloudevents", "shared/port", "shared/tracing", "shared/schema", "shared/local/localtest"},
 	{"shared/es", "shared/port/*", "shared/memory", "shared/jetstream", "shared/postgres", "shared/backup", "shared/runtime"},
-	{"domain/*", "shared/problem", "shared/runtime/command", "shared/runtime/follower"},
+	{"domain/*", "shared/scaffold", "shared/problem", "shared/runtime/command", "shared/runtime/follower"},
 	{"domain", "shared/runtime/async", "shared/runtime/projection", "shared/runtime/process", "shared/runtime/query"},
 	{"shared/runtime/verify", "shared/observe", "shared/httpapi", "shared/adminapi"},
 	{"shared/service", "shared/es/estest"},

@@ -59,8 +59,9 @@ var rules = []rule{
 	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
 	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
+	{"shared/scaffold", []string{"shared/core", "shared/es"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
-	{"cmd/*", []string{"domain", "shared/app"}},
+	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},
 	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
 	{"tests/compose/*", nil}, // substitutes for third-party programs
@@ -73,7 +74,7 @@ var drivers = map[string][]string{
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
 	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/problem", "shared/httpapi", "shared/adminapi"},
 	"github.com/fergusstrange/":                {"shared/local"},
-	"github.com/spf13/cobra":                   {"shared/app", "shared/tool"},
+	"github.com/spf13/cobra":                   {"shared/app", "shared/tool", "cmd/orchestrix"},
 	"github.com/kelseyhightower/envconfig":     {"shared/service"},
 	"github.com/pressly/goose":                 {"shared/postgres"},
 	"github.com/prometheus/":                   {"shared/observe", "tests/bench"},
