@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
@@ -185,5 +186,36 @@ func TestFaultsOfTheOptionsAreErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v, want %q", err, says)
 		}
+	}
+}
+
+// A wrapper may answer while the handler still runs and reads the body.
+func TestAWrapperGivesUp(t *testing.T) {
+	t.Parallel()
+	ended := make(chan error, 1)
+	slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		_, err := io.ReadAll(r.Body)
+		ended <- err
+	})
+	server := commandServer(t, executorFunc(accept), httpapi.Options{
+		MaxInFlight: 1, Routes: []httpapi.Route{{Pattern: "POST /slow", Handler: slow}},
+		Wrap: func(next http.Handler) http.Handler {
+			impatient := http.TimeoutHandler(next, time.Millisecond, "too late")
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/slow" {
+					impatient.ServeHTTP(w, r)
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+		},
+	})
+	if r := call(t, server, "POST", "/slow", "hello"); r.status != http.StatusServiceUnavailable || r.body != "too late" {
+		t.Errorf("the slow route: %d %s", r.status, r.body)
+	}
+	<-ended
+	if r := call(t, server, "POST", placePath, goodBody); r.status != http.StatusOK {
+		t.Errorf("the next request: %d %s", r.status, r.body)
 	}
 }
