@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -13,7 +14,7 @@ import (
 )
 
 // Fire makes a pending deadline of an instance pass now. The instance reacts to it once, also where the store fires it too: both
-// deliver the same trigger. A parked instance queues it. It returns [core.ErrNotFound] if there is no such process or instance,
+// deliver the same trigger. A parked instance queues it. The store may be unavailable. It returns [core.ErrNotFound] if there is no such process or instance,
 // [*core.Rejection] with the code "deadline-not-pending", and the errors of [command.Executor.Execute].
 func (r *Runner) Fire(ctx context.Context, instance core.Stream, name string, by core.Action) error {
 	state, err := r.Instance(ctx, instance)
@@ -25,21 +26,19 @@ func (r *Runner) Fire(ctx context.Context, instance core.Stream, name string, by
 		return notPending(name, state.Deadlines)
 	}
 	set := state.Deadlines[i]
-	from, err := r.originOf(ctx, instance, set)
-	if err != nil {
-		return err
-	}
 	p, err := r.process(instance.Category)
 	if err != nil {
 		return err
 	}
-	result, err := r.deliver(ctx, p, instance, processes.FiredTrigger(set, by), from)
+	result, err := r.deliver(ctx, p, instance, processes.FiredTrigger(set, by), r.originOf(ctx, instance, set))
 	if err != nil {
 		return err
 	}
 	if result.Repeated || len(result.Events) == 0 { // it has passed or was cancelled meanwhile
 		return notPending(name, slices.Delete(state.Deadlines, i, i+1))
 	}
+	ctx, cancel := context.WithTimeout(ctx, fireTimeout)
+	defer cancel()
 	if err := r.deadlines.CancelDeadline(ctx, instance, set.Key()); err != nil {
 		r.config.Logger.WarnContext(ctx, "a deadline that an operator has fired is still in the store; the instance will ignore it",
 			"instance", instance.String(), "deadline", name, "error", err)
@@ -47,15 +46,25 @@ func (r *Runner) Fire(ctx context.Context, instance core.Stream, name string, by
 	return nil
 }
 
-// originOf returns the correlation, causation and trace of a deadline, which only the store has; none if it has fired there.
-func (r *Runner) originOf(ctx context.Context, instance core.Stream, set processes.SetDeadline) (runtime.Command, error) {
+// fireTimeout is how long [Runner.Fire] waits for the store, before the reaction and after it.
+const fireTimeout = 5 * time.Second
+
+// originOf returns the correlation, causation and trace of a deadline, which only the store has; none if it has fired there, or if
+// the store is unavailable.
+func (r *Runner) originOf(ctx context.Context, instance core.Stream, set processes.SetDeadline) runtime.Command {
+	ctx, cancel := context.WithTimeout(ctx, fireTimeout)
+	defer cancel()
 	pending, err := r.deadlines.PendingDeadlines(ctx, port.DeadlineQuery{Category: instance.Category, ID: instance.ID})
+	if err != nil {
+		r.config.Logger.WarnContext(ctx, "the origin of a deadline can't be read: what follows from it has a correlation of its own",
+			"instance", instance.String(), "deadline", set.Name, "error", err)
+	}
 	for _, d := range pending {
 		if d.Of == instance && d.ID == set.ID {
-			return originOfDeadline(d), nil
+			return originOfDeadline(d)
 		}
 	}
-	return runtime.Command{}, err
+	return runtime.Command{}
 }
 
 func notPending(name string, pending []processes.SetDeadline) error {

@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/memory"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/processes"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
@@ -87,6 +89,31 @@ func TestAFiredDeadlineFiresAgain(t *testing.T) {
 		s.awaitStatus(t, "waits", processes.StatusCompleted)
 		s.checkFired(t, "waits")
 	})
+}
+
+// unavailableDeadlines is a store that is set up and then unavailable.
+type unavailableDeadlines struct{ port.Deadlines }
+
+func (unavailableDeadlines) PendingDeadlines(context.Context, port.DeadlineQuery) ([]port.Deadline, error) {
+	return nil, port.ErrUnavailable
+}
+
+func (unavailableDeadlines) CancelDeadline(context.Context, core.Stream, string) error {
+	return port.ErrUnavailable
+}
+
+// A deadline that the store can't fire is fired by an operator.
+func TestADeadlineIsFiredWithoutTheStore(t *testing.T) {
+	t.Parallel()
+	s := newProcessStack(t, runtimetest.Stack{Log: memory.NewLog(4), Views: memory.NewViews()}, memory.NewBus(), memory.NewDeadlines(), memory.NewKeyValue())
+	s.deadlines = unavailableDeadlines{s.deadlines}
+	r, _ := s.runner(t, "one")
+	s.begin(t, "waits", "", "", -1)
+	s.awaitStatus(t, "waits", processes.StatusRunning)
+	if err := r.Fire(t.Context(), moveStream("waits"), "wait", core.Action{Who: "ada", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitStatus(t, "waits", processes.StatusCompleted)
 }
 
 func (s *processStack) pendingDeadlines(t *testing.T, want int) error {
