@@ -33,7 +33,7 @@ func (d *Domain) Context(text string) error {
 	}
 	err = d.write(b, map[string]any{"Name": n.kebab()},
 		pieceFile{b.file("module.go"), "module.go", []string{"es"}},
-		pieceFile{b.file("module_test.go"), "module_test.go", []string{"testing", "es", "."}})
+		pieceFile{b.file("module_test.go"), "module_test.go", []string{"testing", "estest", "."}})
 	if err != nil {
 		return err
 	}
