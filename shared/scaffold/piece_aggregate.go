@@ -63,7 +63,7 @@ func (d *Domain) writeAggregate(b *bounded, n name, o AggregateOptions) error {
 	}
 	state := n.in(b.pkg).pascal()
 	eventType := event.in(b.pkg).pascal()
-	if err := b.claim(n, "aggregate", []string{state, state + "Decider", eventType, commandType}, file); err != nil {
+	if err := b.claim(n, "aggregate", []string{state, state + "Decider", eventType, commandType, testName(n, command)}, file, test); err != nil {
 		return err
 	}
 	return d.write(b, map[string]any{

@@ -64,14 +64,14 @@ func (d *Domain) writeProcess(b *bounded, n name, o ProcessOptions) error {
 	short := n.trimmed("process")
 	file, test := b.file(short.file()+"_process.go"), b.file(short.file()+"_process_test.go")
 	variable, state, timeout := short.pascal()+"Process", short.camel()+"State", short.camel()+"Timeout"
-	if err := b.claim(n, "process", []string{variable, state, timeout}, file); err != nil {
+	if err := b.claim(n, "process", []string{variable, state, timeout, "Test" + variable}, file, test); err != nil {
 		return err
 	}
 	modules, imported := d.modules(b)
 	values["Modules"] = modules
 	one := a.category.spaced()
 	for key, value := range map[string]any{
-		"Variable": variable, "State": state, "Timeout": timeout, "Name": n.kebab(), "One": one, "Test": "Test" + short.pascal() + "Process",
+		"Variable": variable, "State": state, "Timeout": timeout, "Name": n.kebab(), "One": one, "Test": "Test" + variable,
 		"Field": a.category.pascal(), "JSON": strings.Join(a.category.words, "_"),
 	} {
 		values[key] = value

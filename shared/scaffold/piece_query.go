@@ -47,7 +47,7 @@ func (d *Domain) writeQuery(b *bounded, n name, answer string, o QueryOptions) e
 	}
 	short := n.trimmed("query").file() + "_query"
 	file, test := b.file(short+".go"), b.file(short+"_test.go")
-	if err := b.claim(n, "query", []string{answer, answer + "Params", answer + "Query"}, file); err != nil {
+	if err := b.claim(n, "query", []string{answer, answer + "Params", answer + "Query", "Test" + answer + "Query"}, file, test); err != nil {
 		return err
 	}
 	modules, imported := d.modules(b)

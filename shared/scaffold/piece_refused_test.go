@@ -25,6 +25,8 @@ func TestBadPiecesAreRefused(t *testing.T) {
 		"context bill.ing":                            "letters, digits",
 		"context 2billing":                            "does not start with a letter",
 		"context " + strings.Repeat("a", 65):          "at most 64",
+		"context process":                             "process instances",
+		"view billing processes --aggregate invoice":  "process instances",
 		"aggregate biling invoice":                    "it has billing, empty, library, shipping",
 		"aggregate billing type":                      "keyword",
 		"aggregate billing in/voice":                  "letters, digits",
