@@ -31,6 +31,7 @@ type project struct {
 	Orchestrix string // module path of Orchestrix
 	Version    string // of Orchestrix, where Checkout is empty
 	Checkout   string // directory of the source of Orchestrix, or empty
+	Overlay    string // overlay of Orchestrix for Kubernetes: an URL, or a path from the folder deploy
 	Go         string // version of Go: "1.26.0"
 	GoMinor    string // "1.26"
 }
@@ -61,7 +62,7 @@ func WriteProject(ctx context.Context, p Project) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	files, err := renderProject(p, source)
+	files, err := renderProject(dir, p, source)
 	if err != nil {
 		return Report{}, err
 	}

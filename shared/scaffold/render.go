@@ -9,21 +9,22 @@ import (
 	"text/template"
 )
 
-// templates are the files of a project under templates/app, in their places. A name begins with "dot." for
+// templates are the files of a project under templates/app and templates/deploy, in their places. A name begins with "dot." for
 // ".", and the folder "context" has the name of the bounded context.
 //
 //go:embed templates
 var templates embed.FS
 
-// renderProject returns the files of a project by path.
-func renderProject(p Project, s source) (map[string][]byte, error) {
+// renderProject returns the files of a project in dir by path.
+func renderProject(dir string, p Project, s source) (map[string][]byte, error) {
 	minor := strings.Join(strings.SplitN(s.goVersion, ".", 3)[:2], ".")
 	data := project{
 		Name: programName(p.Module), Module: p.Module, Context: p.Context,
 		Orchestrix: s.module, Version: s.version, Checkout: s.checkout, Go: s.goVersion, GoMinor: minor,
+		Overlay: s.overlay(dir),
 	}
 	files := map[string][]byte{}
-	for _, root := range []string{"templates/app"} {
+	for _, root := range []string{"templates/app", "templates/deploy"} {
 		err := fs.WalkDir(templates, root, func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err

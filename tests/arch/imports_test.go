@@ -58,7 +58,7 @@ var rules = []rule{
 	{"shared/platform", []string{"shared/*", "shared/runtime/*"}},
 	{"shared/dev", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
-	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool"}},
+	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
 	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
 	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},

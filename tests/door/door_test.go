@@ -9,23 +9,25 @@ import (
 	"time"
 )
 
-// A project begins in an empty directory, gets a second context, and answers the first command of its README.
+// A project begins in an empty directory, by the commands of the README of this repository. It gets a second context, passes all
+// checks, and answers the commands of its own README.
 func TestAProjectFromNothing(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
-	dir := t.TempDir()
-	run(t, dir, tool, "new", "app", "shop")
-	shop := filepath.Join(dir, "shop")
-	run(t, shop, "go", "tool", "orchestrix", "new", "context", "billing")
-	run(t, shop, "go", "tool", "orchestrix", "new", "aggregate", "billing", "invoice")
-	run(t, shop, "go", "mod", "tidy", "-diff")
-	run(t, shop, "go", "vet", "./...")
-	run(t, shop, "go", "test", "./...")
-	lint(t, shop)
-	d := startDev(t, shop, "--ephemeral")
-	d.runReadme(t, filepath.Join(shop, "README.md"))
-	d.stop()
-	t.Logf("from nothing to the first answered command, with all checks: %s", time.Since(began).Round(time.Second))
+	p := newReader(t)
+	for _, command := range fromNothing(t) {
+		p.follow(t, command)
+	}
+	t.Logf("to the first answered command: %s", time.Since(began).Round(time.Second))
+	p.dev.runReadme(t, filepath.Join(p.dir, "README.md"))
+	p.dev.stop()
+	run(t, p.dir, "go", "tool", "orchestrix", "new", "context", "billing")
+	run(t, p.dir, "go", "tool", "orchestrix", "new", "aggregate", "billing", "invoice")
+	run(t, p.dir, "go", "mod", "tidy", "-diff")
+	run(t, p.dir, "go", "vet", "./...")
+	run(t, p.dir, "go", "test", "./...")
+	lint(t, p.dir)
+	t.Logf("with all checks: %s", time.Since(began).Round(time.Second))
 }
 
 // A program with a route, a wrapper, a part and a configuration of its own.
@@ -43,15 +45,14 @@ func TestAProgramWithHooks(t *testing.T) {
 	run(t, dir, "go", "mod", "tidy", "-diff")
 	run(t, dir, "go", "vet", ".")
 	d := startDev(t, dir, "--memory")
-	if body := d.await(t, d.QueryURL+"/greeting", http.StatusOK); body != "good morning" {
+	if body := d.await(t, d.QueryURL+"/greeting", http.StatusOK); body != "good evening" {
 		t.Errorf("the route answers %q", body)
 	}
 	if body := d.await(t, d.QueryURL+"/v1/views/reservation-summary/of-the-part", http.StatusOK); !strings.Contains(body, `"item":"chair"`) {
 		t.Errorf("the part has sent %s", body)
 	}
-	response := d.get(t, d.QueryURL+"/v1/views/reservation-summary/none")
-	if response.Header.Get("X-Desk") != "wrapped" {
-		t.Errorf("the handlers are not wrapped: %v", response.Header)
+	if header := d.get(t, d.QueryURL+"/v1/views/reservation-summary/none").Header; header.Get("X-Desk") != "wrapped" {
+		t.Errorf("the handlers are not wrapped: %v", header)
 	}
 	d.stop()
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,7 +83,7 @@ func startDev(t *testing.T, project string, args ...string) dev {
 	run(t, project, "go", "build", "-o", program, ".")
 	const free = "127.0.0.1:0"
 	command := exec.Command(program, append([]string{"dev", "--json", "--command-addr", free, "--query-addr", free, "--admin-addr", free, "--nats-addr", free}, args...)...)
-	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=")
+	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=", "DESK_GREETING=good evening")
 	var log bytes.Buffer
 	command.Stderr = &log
 	out, err := command.StdoutPipe()
@@ -149,45 +148,4 @@ func (d dev) await(t *testing.T, url string, status int) string {
 			t.Fatalf("%s answers %s: %s (%v)", url, response.Status, body, err)
 		}
 	}
-}
-
-var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```")
-
-// runReadme runs the requests of a project's README in order, and compares what they print with the block that follows.
-func (d dev) runReadme(t *testing.T, path string) {
-	t.Helper()
-	for _, program := range []string{"curl", "sh"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("the commands of the README need %s, which is not installed here", program)
-		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	here := strings.NewReplacer("localhost:8080", d.CommandURL, "localhost:8081", d.QueryURL, "curl ", "curl -sS --fail-with-body ")
-	blocks, ran := fence.FindAllStringSubmatch(string(text), -1), 0
-	for i, block := range blocks {
-		if block[1] != "sh" || !strings.HasPrefix(block[2], "curl ") {
-			continue
-		}
-		ran++
-		out := run(t, filepath.Dir(path), "sh", "-ec", here.Replace(block[2]))
-		if i+1 < len(blocks) && blocks[i+1][1] == "" && !shows(blocks[i+1][2], out) {
-			t.Errorf("%s\nprints\n%s\nthe README shows\n%s", block[2], out, blocks[i+1][2])
-		}
-	}
-	if ran < 3 {
-		t.Errorf("the README has %d blocks of requests", ran)
-	}
-}
-
-// shows reports whether an output is what a document shows: "…" stands for anything.
-func shows(document, output string) bool {
-	space := strings.NewReplacer(" ", "", "\n", "")
-	parts := strings.Split(space.Replace(document), "…")
-	for i := range parts {
-		parts[i] = regexp.QuoteMeta(parts[i])
-	}
-	return regexp.MustCompile("(?s)^" + strings.Join(parts, ".*?") + "$").MatchString(space.Replace(output))
 }

@@ -14,12 +14,12 @@ import (
 )
 
 type config struct {
-	Greeting string `envconfig:"GREETING" default:"good morning" desc:"what the route answers"`
+	Greeting string `default:"good morning" desc:"what the route answers"`
 }
 
 func (c *config) Validate() error {
 	if c.Greeting == "" {
-		return errors.New("GREETING is empty")
+		return errors.New("DESK_GREETING is empty")
 	}
 	return nil
 }
@@ -59,7 +59,6 @@ func firstOrder(ctx context.Context, env app.Env) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the first order was answered with %s", response.Status)
 	}
-	env.Logger.InfoContext(ctx, "the first order is placed")
 	<-ctx.Done()
 	return nil
 }
