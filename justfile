@@ -34,6 +34,10 @@ k8s-test:
 compose-test *file:
     tests/compose/test.sh {{file}}
 
+# the same for a generated project: image, `docker compose up`, the first command of its README
+compose-test-project:
+    tests/compose/project.sh
+
 # the binaries of the services and the tool, in bin/
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./services/process ./cmd/orchestrix

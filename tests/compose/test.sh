@@ -2,141 +2,24 @@
 # Tries deploy/compose for real: builds the images, brings the stack up with what observes it, sends the Northwind orders
 # and transfers of money, kills containers, and compares the totals each time; then the same on three NATS servers. It
 # holds Prometheus to what dashboards and alerts ask of it, and looks for traces in Jaeger. Grafana is started only where
-# its image can be fetched: it can't be built from a module of Go, nor is it in Debian.
-#
-# It installs Docker where there is none and it may, starts an engine of its own where none runs, and builds stand-ins for
-# the images of others where no registry can be reached. Where Docker can't run it says so and succeeds.
+# its image can be fetched: it can't be built from a module of Go, nor is it in Debian. lib.sh says what it installs and builds.
 #
 # usage: tests/compose/test.sh [COMMANDS.ndjson]    KEEP=1 leaves everything running
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/compose/lib.sh
 commands=${1:-${ORCHESTRIX_NORTHWIND:-../shared/data/northwind/commands.ndjson}}
-compose_version=v2.40.3
 work=$(mktemp -d /tmp/orchestrix-compose-XXXXXX)
-engine=
-say() { echo "== $*" >&2; }
-skip() {
-	say "skipped: $*"
-	exit 0
-}
-
 compose() { "${compose[@]}" -f deploy/compose/compose.yaml --env-file "$work/env" "$@"; }
-
-finish() {
-	code=$?
-	set +e
-	if [ -n "${KEEP:-}" ]; then
-		say "left running; DOCKER_HOST=${DOCKER_HOST:-} COMPOSE_FILE=deploy/compose/compose.yaml, work in $work"
-		exit $code
-	fi
-	if [ -n "${compose:-}" ] && [ -f "$work/env" ]; then
-		[ $code = 0 ] || compose logs --no-color --tail 30 >&2
-		compose --profile '*' down --volumes --timeout 40
-	fi
-	if [ -n "$engine" ]; then
-		kill "$engine"
-		wait "$engine"
-	fi
-	rm -rf "$work" deploy/compose/keys.test
-	exit $code
-}
+clean() { rm -rf deploy/compose/keys.test; }
 trap finish EXIT
 
 [ -f "$commands" ] || skip "$commands, the orders, are not there: name the file"
-if ! command -v dockerd >/dev/null && ! docker info >/dev/null 2>&1; then
-	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || skip "there is no Docker, and it can't be installed"
-	apt-get update -q >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends docker.io iptables >&2 ||
-		skip "Docker can't be installed"
-fi
-if ! docker info >/dev/null 2>&1; then
-	[ "$(id -u)" = 0 ] || skip "no Docker engine runs, and only root can start one"
-	say "starting an engine"
-	export DOCKER_HOST=unix://$work/docker.sock
-	dockerd --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/docker.pid" -H "$DOCKER_HOST" >"$work/dockerd.log" 2>&1 &
-	engine=$!
-	for _ in $(seq 60); do
-		docker info >/dev/null 2>&1 && break
-		kill -0 $engine 2>/dev/null || skip "the engine does not start: $(tail -n 3 "$work/dockerd.log")"
-		sleep 1
-	done
-	docker info >/dev/null 2>&1 || skip "the engine does not answer: $(tail -n 3 "$work/dockerd.log")"
-fi
-if docker compose version >/dev/null 2>&1; then
-	compose=(docker compose)
-else
-	tool=bin/tools/docker-compose-$compose_version
-	if [ ! -x "$tool" ]; then
-		say "building docker compose from its module"
-		source=$(go mod download -json "github.com/docker/compose/v2@$compose_version" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
-		(target=$PWD/$tool && cd "$source" && CGO_ENABLED=0 go build -trimpath -o "$target" ./cmd)
-	fi
-	compose=("$PWD/$tool")
-fi
+need_docker
 
 say "building our image"
-# A docker without the plugin buildx has BuildKit built in, or does not know of it.
-build() { DOCKER_BUILDKIT=1 docker build -q "$@" 2>/dev/null || DOCKER_BUILDKIT=1 /usr/bin/docker build -q "$@"; }
 deploy/compose/rootfs.sh dist/rootfs 2>/dev/null
 build -f deploy/compose/Dockerfile -t orchestrix:test --build-arg BINARIES=prebuilt --build-arg VERSION=test . >/dev/null
-
-# standin IMAGE COMMAND… builds an image unless it is there or can be fetched.
-standin() {
-	docker image inspect "$1" >/dev/null 2>&1 || timeout 60 docker pull -q "$1" >/dev/null 2>&1 || {
-		say "building a stand-in for $1"
-		"${@:2}" "$1"
-	}
-}
-nats() {
-	mkdir -p "$work/nats"
-	(cd "$work/nats" && apt-get download busybox-static >/dev/null 2>&1 && dpkg -x busybox-static_*.deb . && mv bin/busybox .)
-	CGO_ENABLED=0 go build -o "$work/nats/nats-server" github.com/nats-io/nats-server/v2
-	cp tests/compose/nats/Dockerfile "$work/nats/"
-	build -t "$1" "$work/nats" >/dev/null
-}
-postgres() {
-	command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -qy debootstrap >/dev/null
-	mkdir -p "$work/postgres"
-	debootstrap --variant=minbase --include=postgresql,gosu bookworm "$work/postgres/root" http://deb.debian.org/debian >"$work/debootstrap.log"
-	tar -C "$work/postgres/root" -cf "$work/postgres/root.tar" --exclude=./var/cache/apt --exclude=./proc --exclude=./sys .
-	cp tests/compose/postgres/Dockerfile tests/compose/postgres/entrypoint.sh "$work/postgres/"
-	build -t "$1" "$work/postgres" >/dev/null
-}
-# from_module DIR MODULE@VERSION copies the source of another module there, to build programs of it.
-from_module() {
-	mkdir -p "$1"
-	cp -r "$(go mod download -json "$2" | sed -n 's/.*"Dir": "\(.*\)",/\1/p')" "$1/source"
-	chmod -R u+w "$1/source"
-}
-prometheus() {
-	mkdir -p "$work/prometheus/data"
-	from_module "$work/prometheus" github.com/prometheus/prometheus@v0.307.3 # v3.7.3
-	# It needs no other way to find its targets, and the others are most of what there is to compile.
-	printf 'package plugins\n\nimport _ "github.com/prometheus/prometheus/discovery/dns"\n' >"$work/prometheus/source/plugins/plugins.go"
-	(cd "$work/prometheus/source" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../prometheus ./cmd/prometheus)
-	cp tests/compose/prometheus/Dockerfile "$work/prometheus/"
-	build -t "$1" "$work/prometheus" >/dev/null
-}
-jaeger() {
-	mkdir -p "$work/jaeger/tmp"
-	from_module "$work/jaeger" github.com/jaegertracing/jaeger@v1.74.0 # v2.11.0
-	(cd "$work/jaeger/source" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../jaeger ./cmd/jaeger)
-	cp tests/compose/jaeger/Dockerfile "$work/jaeger/"
-	build -t "$1" "$work/jaeger" >/dev/null
-}
-nats_exporter() {
-	mkdir -p "$work/natsexporter"
-	CGO_ENABLED=0 go build -o "$work/natsexporter/" ./tests/compose/natsexporter
-	cp tests/compose/natsexporter/Dockerfile "$work/natsexporter/"
-	build -t "$1" "$work/natsexporter" >/dev/null
-}
-postgres_exporter() {
-	mkdir -p "$work/postgresexporter/root"
-	(cd "$work/postgresexporter" && apt-get download prometheus-postgres-exporter libc6 >/dev/null 2>&1 &&
-		for package in *.deb; do dpkg -x "$package" root; done)
-	cp tests/compose/postgresexporter/Dockerfile "$work/postgresexporter/"
-	build -t "$1" "$work/postgresexporter" >/dev/null
-}
-image() { sed -n "s|^ *image: \(.*$1:.*\)|\1|p" deploy/compose/compose.yaml | head -n 1; }
 standin "$(image nats)" nats
 standin "$(image postgres)" postgres
 standin "$(image prometheus)" prometheus
@@ -145,8 +28,7 @@ standin "$(image prometheus-nats-exporter)" nats_exporter
 standin "$(image postgres-exporter)" postgres_exporter
 
 say "up"
-dist/rootfs/orchestrix keys init deploy/compose/keys.test --env "$work/env"
-cat >>"$work/env" <<-EOF
+cat >"$work/env" <<-EOF
 	ORCHESTRIX_KEYS=./keys.test
 	COMPOSE_PROJECT_NAME=orchestrix-test
 	ORCHESTRIX_VERSION=test
