@@ -46,7 +46,7 @@ files are extended where that is needed; nothing in them is replaced, and nothin
 			return err
 		},
 	}
-	command.Flags().BoolVar(&force, "force", false, "overwrite the files of a piece that exists with their first content")
+	command.Flags().BoolVar(&force, "force", false, "overwrite files that the piece has alone, also where they were edited")
 	return command
 }
 

@@ -29,3 +29,39 @@ func TestMoneyMoves(t *testing.T) {
 		t.Errorf("Ada has %s, Bob has %s", ada.Balance, bob.Balance)
 	}
 }
+
+// What one account rejects, the other gets back, also after a restart in between.
+func TestMoneyComesBack(t *testing.T) {
+	p := bank(t)
+	p.Hold("account")
+	p.Send("t-1", banking.Request{From: "ada", To: "none", Amount: money("40"), Currency: "EUR"})
+	p.Restart()
+	p.Release("account")
+	if transfer := estest.Read(p, banking.Transfers, "t-1"); transfer.Status != banking.Failed || transfer.Reason != "account-not-open" {
+		t.Errorf("the transfer is %+v", transfer)
+	}
+	if i := p.Instance("transfer", "t-1"); i.Status != estest.StatusFailed {
+		t.Errorf("the instance is %+v", i)
+	}
+	if ada := estest.Read(p, banking.AccountBalances, "ada"); !ada.Balance.Equal(money("100")) {
+		t.Errorf("Ada has %s", ada.Balance)
+	}
+}
+
+// An account that answers after the deadline has the last word.
+func TestAnAnswerIsLate(t *testing.T) {
+	p := bank(t)
+	p.Hold("account")
+	p.Send("t-1", banking.Request{From: "ada", To: "bob", Amount: money("40"), Currency: "EUR"})
+	p.Pass(banking.DefaultStepTimeout)
+	if i := p.Instance("transfer", "t-1"); i.Status != estest.StatusCompensating || i.Reason != "debit-not-answered" {
+		t.Errorf("the instance is %+v", i)
+	}
+	p.Release("account")
+	if transfer := estest.Read(p, banking.Transfers, "t-1"); transfer.Status != banking.Failed || !transfer.EndedAt.Equal(p.Now()) {
+		t.Errorf("the transfer is %+v", transfer)
+	}
+	if ada := estest.State(p, banking.AccountDecider, "ada"); !ada.Balance.Equal(money("100")) || len(ada.Entries) > 0 {
+		t.Errorf("Ada's account is %+v", ada)
+	}
+}

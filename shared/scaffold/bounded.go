@@ -148,10 +148,10 @@ func specNames(spec ast.Spec) (names []string) {
 	return names
 }
 
-// claim returns an error where a name that a piece needs is declared outside of the piece's files.
+// claim returns an error where a name that a piece needs is declared outside of the piece's files. Names of tests begin with Test.
 func (b *bounded) claim(what name, kind string, names []string, except ...string) error {
 	for _, n := range names {
-		if file, ok := b.declared(n, false, except...); ok {
+		if file, ok := b.declared(n, strings.HasPrefix(n, "Test"), except...); ok {
 			return fmt.Errorf("%s %q needs the name %s, which %s declares already: choose another name", kind, what.kebab(), n, file)
 		}
 	}

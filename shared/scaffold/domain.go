@@ -94,10 +94,10 @@ func (d *Domain) parse(dir string) (*bounded, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !s.isTest() {
-			b.pkg = s.syntax.Name.Name
-		}
 		b.sources = append(b.sources, s)
+	}
+	if modules := b.definitions("Module", "Name"); len(modules) > 0 { // another file may be a program of its own
+		b.pkg = modules[0].source.syntax.Name.Name
 	}
 	return b, nil
 }

@@ -63,7 +63,7 @@ func (d *Domain) writeAggregate(b *bounded, n name, o AggregateOptions) error {
 	}
 	state := n.in(b.pkg).pascal()
 	eventType := event.in(b.pkg).pascal()
-	if err := b.claim(n, "aggregate", []string{state, state + "Decider", eventType, commandType}, file); err != nil {
+	if err := b.claim(n, "aggregate", []string{state, state + "Decider", eventType, commandType, testName(n, command)}, file, test); err != nil {
 		return err
 	}
 	return d.write(b, map[string]any{
@@ -112,9 +112,13 @@ func eventName(b *bounded, aggregate, command name, given string) (name, error) 
 		return parseName("event", given)
 	}
 	object := name{command.words[1:], command.spells[1:]}
-	happened := object.then(word(past(command.words[0])))
-	if slices.Equal(object.words, aggregate.words) {
-		happened = word(past(command.words[0]))
+	verb := word(past(command.words[0]))
+	happened := object.then(verb)
+	switch {
+	case slices.Equal(object.words, aggregate.words):
+		happened = verb
+	case slices.Contains(particles, object.spaced()):
+		happened = verb.then(object)
 	}
 	event := aggregate.then(happened)
 	if aggregate.packageName() == b.pkg {
@@ -136,14 +140,20 @@ func (n name) plural() name {
 // commandDoc is the sentence that describes a command in OpenAPI: "Ship an order", "Change the address of an order".
 func commandDoc(aggregate, command name) string {
 	one := article(aggregate.spaced())
-	if command.endsWith(aggregate) {
+	verb, object := title(command.words[0]), name{words: command.words[1:]}.spaced()
+	switch {
+	case command.endsWith(aggregate):
 		return title(name{words: command.words[:len(command.words)-len(aggregate.words)]}.spaced()) + " " + one
+	case object == "":
+		return verb + " " + one
+	case slices.Contains(particles, object):
+		return verb + " " + one + " " + object // "Send an order back"
 	}
-	if len(command.words) == 1 {
-		return title(command.spaced()) + " " + one
-	}
-	return title(command.words[0]) + " the " + name{words: command.words[1:]}.spaced() + " of " + one
+	return verb + " the " + object + " of " + one
 }
+
+// particles are words behind a verb that are no object.
+var particles = []string{"again", "anyway", "away", "back", "by", "down", "early", "in", "late", "off", "on", "out", "over", "through", "up"}
 
 // testName is the name of the test of a command: "TestShipOrder".
 func testName(aggregate, command name) string {

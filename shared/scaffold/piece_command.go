@@ -2,7 +2,6 @@ package scaffold
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -56,8 +55,7 @@ func (d *Domain) Command(context, aggregate, text string, o CommandOptions) erro
 		return err
 	}
 	one := article(a.category.spaced())
-	handler := a.addMethod(a.commands(), fmt.Sprintf("// %s accepts the command in every state: reject it with a code where the state forbids it.\n"+
-		"func (%s %s) %s(%s) ([]es.Event, error) {\nreturn es.Accept(%s{})\n}", method, a.receiver(), a.state, method, commandType, eventType))
+	handler := a.addMethod(a.commands(), a.handlerCode(method, commandType, eventType))
 	handler.addImports(d.module, d.es)
 	changed := []*goFile{a.source, handler,
 		a.addType(a.commands(), "// Commands of "+one+".", fmt.Sprintf("// %s is the command %q of %s.", commandType, n.kebab(), one), commandType+" struct{}"),
@@ -72,7 +70,21 @@ func (d *Domain) Command(context, aggregate, text string, o CommandOptions) erro
 	if err := d.commit(changed...); err != nil {
 		return err
 	}
-	return d.addTest(a, testName(a.category, n), "command_test.go", map[string]any{"Command": commandType, "Event": eventType}, "testing", "estest", ".")
+	first, _ := a.beginning()
+	return d.addTest(a, testName(a.category, n), "command_test.go", map[string]any{
+		"Command": commandType, "Event": eventType, "Guarded": a.guarded(), "Category": a.name, "First": first,
+	}, "testing", "estest", ".")
+}
+
+// handlerCode is a decide function that accepts its command, of an instance that exists where the state knows that.
+func (a *decider) handlerCode(method, commandType, eventType string) string {
+	receiver, guard, states := a.receiver(), "", "every state"
+	if a.guarded() {
+		states = "every other state"
+		guard = fmt.Sprintf("if !%s.Exists {\nreturn es.Reject(%q, %q)\n}\n", receiver, a.name+"-not-found", "there is no "+a.category.spaced()+" with this id")
+	}
+	return fmt.Sprintf("// %s accepts the command in %s: reject it with a code where a state forbids it.\nfunc (%s %s) %s(%s) ([]es.Event, error) {\n%sreturn es.Accept(%s{})\n}",
+		method, states, receiver, a.state, method, commandType, guard, eventType)
 }
 
 // Event adds an event to an aggregate, without a command that leads to it.
@@ -146,31 +158,33 @@ func (a *decider) addEvent(event name, typeName, taken, means string) ([]*goFile
 	}, nil
 }
 
-// addTest appends a test to the tests of the aggregate's file, or to a new file where these are no external tests. A test that
-// exists is left as it is.
+// addTest appends a test to the external tests of the aggregate's file. A test that exists is left as it is.
 func (d *Domain) addTest(a *decider, test, template string, values map[string]any, imports ...string) error {
 	if _, exists := a.context.declared(test, true); exists {
 		return nil
 	}
 	values["Test"], values["Decider"] = test, a.variable
-	file := strings.TrimSuffix(a.source.path, ".go") + "_test.go"
-	s := a.context.sourceOf(file)
+	base := strings.TrimSuffix(a.source.path, ".go")
+	file := pieceFile{base + "_test.go", template, imports}
+	s := a.context.sourceOf(file.path)
+	if s != nil && !d.canHold(a.context, s, imports) {
+		file.path = base + "_decider_test.go"
+		s = a.context.sourceOf(file.path)
+	}
 	if s == nil {
-		return d.write(a.context, values, pieceFile{file, template, imports})
+		return d.write(a.context, values, file)
 	}
-	if !strings.HasSuffix(s.syntax.Name.Name, "_test") || slices.ContainsFunc(imports, func(i string) bool { return !s.plain(d.path(a.context, i)) }) {
-		file = path.Join(a.context.dir, strings.TrimSuffix(path.Base(file), "_test.go")+"_"+strings.ToLower(test)+"_test.go")
-		return d.write(a.context, values, pieceFile{file, template, imports})
-	}
-	whole, err := d.render(a.context, values, pieceFile{file, template, imports})
+	whole, err := d.render(a.context, values, file)
 	if err != nil {
 		return err
 	}
-	var paths []string
-	for _, i := range imports {
-		paths = append(paths, d.path(a.context, i))
-	}
-	s.addImports(d.module, paths...)
+	s.addImports(d.module, d.paths(a.context, imports)...)
 	s.insert(len(s.text), "\n"+string(whole[strings.Index(string(whole), "func "):]))
 	return d.commit(s)
+}
+
+// canHold reports whether a file can get an external test: it has external tests, and imports no package under another name.
+func (d *Domain) canHold(b *bounded, s *goFile, imports []string) bool {
+	renamed := func(importPath string) bool { return !s.plain(importPath) }
+	return strings.HasSuffix(s.syntax.Name.Name, "_test") && !slices.ContainsFunc(d.paths(b, imports), renamed)
 }

@@ -5,6 +5,8 @@ import (
 	"go/ast"
 	"path"
 	"slices"
+
+	"github.com/orchestrix-go/orchestrix/shared/core"
 )
 
 // Context adds an empty bounded context, and lists it in domain/domain.go.
@@ -14,6 +16,9 @@ func (d *Domain) Context(text string) error {
 		return err
 	}
 	pkg := n.packageName()
+	if n.kebab() == core.ProcessCategory {
+		return fmt.Errorf("context %q: events of this module are those of process instances: choose another name", text)
+	}
 	if err := checkContext(pkg); err != nil {
 		return err
 	}
@@ -33,7 +38,7 @@ func (d *Domain) Context(text string) error {
 	}
 	err = d.write(b, map[string]any{"Name": n.kebab()},
 		pieceFile{b.file("module.go"), "module.go", []string{"es"}},
-		pieceFile{b.file("module_test.go"), "module_test.go", []string{"testing", "es", "."}})
+		pieceFile{b.file("module_test.go"), "module_test.go", []string{"testing", "estest", "."}})
 	if err != nil {
 		return err
 	}

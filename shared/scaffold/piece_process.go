@@ -64,18 +64,20 @@ func (d *Domain) writeProcess(b *bounded, n name, o ProcessOptions) error {
 	short := n.trimmed("process")
 	file, test := b.file(short.file()+"_process.go"), b.file(short.file()+"_process_test.go")
 	variable, state, timeout := short.pascal()+"Process", short.camel()+"State", short.camel()+"Timeout"
-	if err := b.claim(n, "process", []string{variable, state, timeout}, file); err != nil {
+	if err := b.claim(n, "process", []string{variable, state, timeout, "Test" + variable}, file, test); err != nil {
 		return err
 	}
+	modules, imported := d.modules(b)
+	values["Modules"] = modules
 	one := a.category.spaced()
 	for key, value := range map[string]any{
-		"Variable": variable, "State": state, "Timeout": timeout, "Name": n.kebab(), "One": one, "Test": "Test" + short.pascal() + "Process",
+		"Variable": variable, "State": state, "Timeout": timeout, "Name": n.kebab(), "One": one, "Test": "Test" + variable,
 		"Field": a.category.pascal(), "JSON": strings.Join(a.category.words, "_"),
 	} {
 		values[key] = value
 	}
 	return d.write(b, values,
-		pieceFile{file, "process.go", []string{"time", "es"}}, pieceFile{test, "process_test.go", []string{"testing", "time", "es", "estest", "."}})
+		pieceFile{file, "process.go", []string{"time", "es"}}, pieceFile{test, "process_test.go", []string{"testing", "time", "es", "estest", ".", imported}})
 }
 
 // processValues returns what a template needs of the aggregate.
@@ -88,7 +90,7 @@ func (a *decider) processValues(o ProcessOptions) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	values := map[string]any{"Event": events[0].Type, "Until": "", "Command": ""}
+	values := map[string]any{"Event": events[0].Type, "Until": "", "Command": "", "Guarded": a.guarded()}
 	if o.Until != "" {
 		until, err := a.chosenEvents([]string{o.Until})
 		if err != nil {
@@ -102,6 +104,10 @@ func (a *decider) processValues(o ProcessOptions) (map[string]any, error) {
 	if values["Command"], err = a.commandOf(o.Command); err != nil {
 		return nil, err
 	}
+	first, begin := a.beginning()
+	if values["Begin"] = ""; first == events[0].Type && (o.Command == "" || a.context.isEmpty(values["Command"].(string))) {
+		values["Begin"] = begin
+	}
 	after := o.After
 	if after == 0 {
 		after = 15 * time.Minute
@@ -112,6 +118,9 @@ func (a *decider) processValues(o ProcessOptions) (map[string]any, error) {
 	values["After"] = durationCode(after)
 	return values, nil
 }
+
+// isEmpty reports whether a type is a struct without fields.
+func (b *bounded) isEmpty(typeName string) bool { return b.example(typeName) == typeName+"{}" }
 
 // commandOf returns the Go type of a command of the aggregate, empty for no command.
 func (a *decider) commandOf(text string) (string, error) {

@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -46,14 +47,35 @@ func (d *Domain) writeQuery(b *bounded, n name, answer string, o QueryOptions) e
 	}
 	short := n.trimmed("query").file() + "_query"
 	file, test := b.file(short+".go"), b.file(short+"_test.go")
-	if err := b.claim(n, "query", []string{answer, answer + "Params", answer + "Query"}, file); err != nil {
+	if err := b.claim(n, "query", []string{answer, answer + "Params", answer + "Query", "Test" + answer + "Query"}, file, test); err != nil {
 		return err
 	}
+	modules, imported := d.modules(b)
 	return d.write(b, map[string]any{
 		"Answer": answer, "Name": n.kebab(), "Doc": title(n.spaced()), "View": view.name, "Document": view.args[0], "Variable": view.variable,
-		"Fake": n.trimmed("query").camel() + "Page",
+		"Modules": modules, "Command": b.documentCommand(view.args[0]),
 	},
-		pieceFile{file, "query.go", []string{"context", "es"}}, pieceFile{test, "query_test.go", []string{"context", "testing", "es", "."}})
+		pieceFile{file, "query.go", []string{"context", "es"}}, pieceFile{test, "query_test.go", []string{"testing", "estest", ".", imported}})
+}
+
+// documentCommand returns a command in Go that leads to a document of this type, empty where the source does not show one.
+func (b *bounded) documentCommand(document string) string {
+	var folded []string // types of events
+	for _, m := range b.methods(document) {
+		for _, parameter := range m.decl.Type.Params.List {
+			folded = append(folded, identifier(parameter.Type))
+		}
+	}
+	for _, definition := range b.definitions("Decider", "Category") {
+		if len(definition.args) != 1 {
+			continue
+		}
+		a := &decider{definition: definition, context: b, state: definition.args[0], methods: b.methods(definition.args[0])}
+		if event, command := a.beginning(); command != "" && slices.Contains(folded, event) {
+			return command
+		}
+	}
+	return ""
 }
 
 // viewOf returns the view of this name, else the only one of the context.

@@ -14,6 +14,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/scaffold"
 )
 
+const own = "github.com/orchestrix-go/orchestrix"
+
 // project is a new project without contexts, in a temporary directory.
 func project(t *testing.T) string {
 	t.Helper()
@@ -22,7 +24,6 @@ func project(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const own = "github.com/orchestrix-go/orchestrix"
 	mod, err := os.ReadFile(filepath.Join(checkout, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +62,24 @@ func TestModulesFitTogether(t *testing.T) {
 }
 `)
 	return dir
+}
+
+// library adds a context that was written by hand.
+func library(t *testing.T, dir string) {
+	t.Helper()
+	for name, text := range tree(t, "testdata/library") {
+		if text != "" {
+			put(t, filepath.Join(dir, "domain", "library", name), text)
+		}
+	}
+	path := filepath.Join(dir, "domain", "domain.go")
+	body, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body = bytes.Replace(body, []byte("[]es.Module{}"), []byte("[]es.Module{library.Module()}"), 1)
+	body = bytes.Replace(body, []byte("\nimport \""+own+"/shared/es\""), []byte("\nimport (\n\t\""+own+"/shared/es\"\n\n\t\"shop/domain/library\"\n)"), 1)
+	put(t, path, string(body))
 }
 
 // piece runs one command: "aggregate billing invoice --command open".
@@ -161,11 +180,29 @@ var all = []string{
 	"view order-entry time-list --aggregate time",
 	"query order-entry contexts-query --view stock",
 	"process order-entry time --aggregate time",
+
+	"context returns", // its pieces come in another order
+	"aggregate returns dispute --command open --event DisputeOpened",
+	"process returns escalation --after 24h",
+	"view returns disputes",
+	"query returns disputes-by-key",
+	"command returns dispute close",
+	"event returns dispute DisputeNoted",
+	"process returns reopening --event DisputeClosed --until DisputeNoted --command open",
+
+	"command library book lose", // whose method would be a helper
+	"command library book lend-again --event BookLent",
+	"event library book BookRepaired",
+	"view library books --aggregate book",
+	"query library books-of-readers",
+	"process library overdue --aggregate book --until BookReturned --command return",
+	"aggregate library reader",
 }
 
 func TestPiecesAreGreen(t *testing.T) {
 	t.Parallel()
 	dir := project(t)
+	library(t, dir)
 	mustRun(t, dir, all...)
 	before := tree(t, dir)
 	for _, line := range all {

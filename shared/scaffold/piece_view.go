@@ -5,6 +5,8 @@ import (
 	"go/token"
 	"slices"
 	"strings"
+
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 // ViewOptions are the parts of a new view.
@@ -42,27 +44,35 @@ type viewIdentifiers struct {
 	file     string // without its extension
 	document string
 	variable string
+	test     string
 }
 
 // viewNames returns the Go names of a view: TransferSummary and Transfers for "transfers", AccountBalance and AccountBalances for
 // "account-balance".
 func viewNames(pkg string, n name) viewIdentifiers {
-	file := n.trimmed("view").file() + "_view"
-	n = n.trimmed("view").in(pkg)
+	n = n.trimmed("view")
+	names := viewIdentifiers{file: n.file() + "_view", test: "Test" + n.pascal() + "View"}
+	n = n.in(pkg)
 	last := len(n.words) - 1
-	if one, isPlural := singular(n.words[last]); isPlural {
-		return viewIdentifiers{file, name{n.words[:last], n.spells[:last]}.then(word(one), word("summary")).in(pkg).pascal(), n.pascal()}
+	one, isPlural := singular(n.words[last])
+	switch many := n.plural(); {
+	case isPlural:
+		names.document, names.variable = name{n.words[:last], n.spells[:last]}.then(word(one), word("summary")).in(pkg).pascal(), n.pascal()
+	case many.pascal() == n.pascal():
+		names.document, names.variable = n.pascal(), n.pascal()+"View"
+	default:
+		names.document, names.variable = n.pascal(), many.pascal()
 	}
-	if many := n.plural(); many.pascal() != n.pascal() {
-		return viewIdentifiers{file, n.pascal(), many.pascal()}
-	}
-	return viewIdentifiers{file, n.pascal(), n.pascal() + "View"}
+	return names
 }
 
 func (d *Domain) writeView(b *bounded, n name, names viewIdentifiers, o ViewOptions) error {
 	const longest = 40
 	if len(n.kebab()) > longest {
 		return fmt.Errorf("view %q has %d bytes, and the name of its table has room for %d: choose a shorter name", n.kebab(), len(n.kebab()), longest)
+	}
+	if n.kebab() == processes.ViewName {
+		return fmt.Errorf("view %q is that of process instances: choose another name", n.kebab())
 	}
 	if err := d.unique(b, []string{"View"}, "Name", n); err != nil {
 		return err
@@ -76,12 +86,12 @@ func (d *Domain) writeView(b *bounded, n name, names viewIdentifiers, o ViewOpti
 		return err
 	}
 	file, test := b.file(names.file+".go"), b.file(names.file+"_test.go")
-	if err := b.claim(n, "view", []string{names.document, names.variable}, file); err != nil {
+	if err := b.claim(n, "view", []string{names.document, names.variable, names.test}, file, test); err != nil {
 		return err
 	}
 	return d.write(b, map[string]any{
 		"Document": names.document, "Variable": names.variable, "Name": n.kebab(), "One": a.category.spaced(), "Receiver": receiver(lowerName(names.document)),
-		"Events": events, "Test": "Test" + names.variable,
+		"Events": events, "Test": names.test,
 	},
 		pieceFile{file, "view.go", []string{"es"}}, pieceFile{test, "view_test.go", []string{"testing", "estest", "."}})
 }

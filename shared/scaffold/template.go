@@ -24,11 +24,7 @@ type pieceFile struct {
 
 // render returns a file of a context. The values Package and Imports are added.
 func (d *Domain) render(b *bounded, values map[string]any, f pieceFile) ([]byte, error) {
-	var paths []string
-	for _, name := range f.imports {
-		paths = append(paths, d.path(b, name))
-	}
-	values["Package"], values["Imports"] = b.pkg, importBlock(d.module, paths...)
+	values["Package"], values["Imports"] = b.pkg, importBlock(d.module, d.paths(b, f.imports)...)
 	var text bytes.Buffer
 	err := pieceTemplates.ExecuteTemplate(&text, f.template+".tmpl", values)
 	return text.Bytes(), err
@@ -48,7 +44,15 @@ func (d *Domain) write(b *bounded, values map[string]any, files ...pieceFile) er
 	return nil
 }
 
-// path is the import path of "es", "estest", "." for the context, or a package of the standard library.
+// paths are the import paths of these names.
+func (d *Domain) paths(b *bounded, names []string) (paths []string) {
+	for _, name := range names {
+		paths = append(paths, d.path(b, name))
+	}
+	return paths
+}
+
+// path is the import path of "es", "estest", "domain", "." for the context, or a package of the standard library.
 func (d *Domain) path(b *bounded, name string) string {
 	switch name {
 	case "es":
@@ -57,6 +61,8 @@ func (d *Domain) path(b *bounded, name string) string {
 		return path.Join(d.es, "estest")
 	case ".":
 		return path.Join(d.module, b.dir)
+	case "domain":
+		return path.Join(d.module, "domain")
 	}
 	return name
 }

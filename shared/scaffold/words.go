@@ -18,7 +18,7 @@ var irregular = pairs(`become become, begin begun, bet bet, bid bid, bind bound,
 	win won, withdraw withdrawn, write written`)
 
 // irregularPlurals are nouns whose plural has no rule, and those without one.
-var irregularPlurals = pairs(`cache caches, child children, foot feet, goose geese, half halves, leaf leaves, life lives, man men, mouse mice, movie movies, person people,
+var irregularPlurals = pairs(`analysis analyses, cache caches, child children, foot feet, goose geese, hero heroes, half halves, leaf leaves, life lives, man men, mouse mice, movie movies, person people,
 	shelf shelves, tooth teeth, woman women, wife wives, data data, equipment equipment, fish fish, goods goods, information information,
 	inventory inventories, money money, news news, series series, sheep sheep, species species, staff staff, stock stock, traffic traffic`)
 

@@ -59,7 +59,7 @@ var rules = []rule{
 	{"shared/dev", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
 	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
-	{"shared/scaffold", []string{"shared/core", "shared/es"}},
+	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
 	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},
 	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},

@@ -22,7 +22,7 @@ var (
 
 // inReadersTree are paths that a reader of a guide makes.
 var inReadersTree = map[string]bool{
-	"domain/library/library.go": true, "domain/library/exchange.go": true,
+	"domain/library/library.go": true, "domain/library/exchange.go": true, "domain/library/loan.go": true,
 	"deploy/rootfs.sh": true, "deploy/nats.conf": true, "deploy/kustomization.yaml": true, // of a project
 }
 

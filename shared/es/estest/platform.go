@@ -79,6 +79,7 @@ type Running struct {
 	stores   stores // made in the bubble, as is everything in it
 	parts    *parts // that run; nil: none
 	commands int    // that were sent
+	held     held
 	reported map[Fault]bool
 }
 

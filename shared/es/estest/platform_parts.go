@@ -33,8 +33,8 @@ func newStores() stores {
 	}
 }
 
-// leaseTTL is the time of leases. There are no other workers that could take them over, and a worker that renews them every
-// second would make [Running.Pass] slow.
+// leaseTTL is the time of leases, and that of a command that is held. There are no other workers that could take leases over, and a
+// worker that renews them every second would make [Running.Pass] slow.
 const leaseTTL = 100 * 365 * 24 * time.Hour
 
 // parts are the running parts of the platform.
@@ -53,15 +53,16 @@ func (p *Running) start() error {
 	if err != nil {
 		return err
 	}
-	worker := async.NewWorker(p.registry, executor, s.bus, async.NewStatusStore(s.statuses), async.Config{
-		Decode: p.schemas.DecodeCommand, Explain: httpapi.Explain, Logger: p.logger,
+	ctx, cancel := context.WithCancel(context.Background())
+	holding := holdingExecutor{Executor: executor, held: &p.held, stopped: ctx.Done()}
+	worker := async.NewWorker(p.registry, holding, s.bus, async.NewStatusStore(s.statuses), async.Config{
+		Decode: p.schemas.DecodeCommand, Explain: httpapi.Explain, Timeout: leaseTTL, Logger: p.logger,
 	})
 	projector := projection.New(p.registry, s.log, s.views, projection.Config{LeaseTTL: leaseTTL, Logger: p.logger})
 	runner := process.NewRunner(p.registry, s.log, executor, s.views, s.bus, s.deadlines, process.Config{
 		LeaseTTL: leaseTTL, Check: p.schemas.CheckCommand, Logger: p.logger,
 	})
 	queries := query.New(p.registry, s.log, s.views, nil, p.logger)
-	ctx, cancel := context.WithCancel(context.Background())
 	running, ctx := errgroup.WithContext(ctx)
 	for _, run := range []func(context.Context) error{executor.Run, worker.Run, projector.Run, runner.Run, queries.Run} {
 		running.Go(func() error { return run(ctx) })

@@ -32,9 +32,9 @@ func (p *Running) settle(ctx context.Context) error {
 	}
 }
 
-// unfinished returns what is not done yet; empty if nothing is.
+// unfinished returns what is not done yet, besides commands that are held; empty if everything is done.
 func (p *Running) unfinished(ctx context.Context) (string, error) {
-	if n := p.stores.bus.Waiting(); n > 0 {
+	if n := p.stores.bus.Waiting(); n > 0 && p.held.isEmpty() {
 		return fmt.Sprintf("%d messages of the bus are not handled", n), nil
 	}
 	if n := p.stores.deadlines.Waiting(); n > 0 {

@@ -20,12 +20,14 @@ type (
 	}
 	Pay      struct{}
 	Free     struct{}
+	Refund   struct{}
 	Break    struct{}
 	SeatHeld struct {
 		Guest string `json:"guest"`
 	}
-	SeatPaid  struct{}
-	SeatFreed struct{}
+	SeatPaid     struct{}
+	SeatFreed    struct{}
+	SeatRefunded struct{}
 
 	Offer struct {
 		Guest string    `json:"guest"`
@@ -66,11 +68,13 @@ var seatDecider = es.Decider[Seat]{
 			}
 			return es.Accept(SeatFreed{})
 		}).Internal(),
+		es.Handle("refund", func(Seat, Refund) ([]es.Event, error) { return es.Accept(SeatRefunded{}) }).Internal(),
 		es.Handle("break", func(Seat, Break) ([]es.Event, error) { panic("broken") }),
 	},
 	Evolve: es.Events[Seat]{
 		es.Apply("SeatHeld", func(s Seat, _ SeatHeld) Seat { return Seat{Held: true, Paid: s.Paid} }),
 		es.Apply("SeatPaid", func(s Seat, _ SeatPaid) Seat { return Seat{Held: s.Held, Paid: true} }),
+		es.Apply("SeatRefunded", func(s Seat, _ SeatRefunded) Seat { return Seat{Held: s.Held} }),
 		es.Apply("SeatFreed", func(Seat, SeatFreed) Seat { return Seat{} }),
 	},
 }

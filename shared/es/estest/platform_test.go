@@ -109,8 +109,8 @@ func TestFaultsFailATest(t *testing.T) {
 	t.Parallel()
 	for guest, want := range map[string]string{
 		"unknown": "parked event of view offers, shop.SeatHeld of seat-1a: no such guest",
-		"panic":  `parked instance of process hold, instance 1a: process "hold" panicked on event seat/1a/1: no such guest`,
-		"break":  `dead letter of a message to seat-1a: decide of "seat" panicked on command "break": broken`,
+		"panic":   `parked instance of process hold, instance 1a: process "hold" panicked on event seat/1a/1: no such guest`,
+		"break":   `dead letter of a message to seat-1a: decide of "seat" panicked on command "break": broken`,
 	} {
 		t.Run(guest, func(t *testing.T) {
 			t.Parallel()
@@ -147,6 +147,8 @@ func TestWhatEndsATest(t *testing.T) {
 		"no instance":         {func(p *estest.Running) { p.Instance("hold", "x") }, `process "hold" has no instance "x"`},
 		"no process":          {func(p *estest.Running) { p.Instance("x", "x") }, "no module has a process"},
 		"no category":         {func(p *estest.Running) { p.Events("x", "x") }, `no module has the category "x"`},
+		"nothing is held":     {func(p *estest.Running) { p.Release("seat") }, `those of "seat" are not held`},
+		"nothing to hold":     {func(p *estest.Running) { p.Hold("x") }, `no module has the category "x"`},
 		"time goes back":      {func(p *estest.Running) { p.Pass(-1) }, "time can't pass by -1ns: it goes forward"},
 		"nothing to wait for": {func(p *estest.Running) { p.Wait(time.Hour, func() bool { return false }) }, "no deadline is pending"},
 		"too long a wait":     {func(p *estest.Running) { p.Wait(time.Minute, func() bool { return false }) }, "the condition is not met within 1m0s; the next deadline is unpaid"},
