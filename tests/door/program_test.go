@@ -66,7 +66,7 @@ func lint(t *testing.T, dir string) {
 		t.Log("the linter is not in bin/tools: the project is not linted")
 		return
 	}
-	run(t, dir, linter, "run", "./...")
+	run(t, dir, linter, "run", "--allow-parallel-runners", "./...")
 }
 
 // dev is a running platform of a project.
