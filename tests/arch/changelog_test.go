@@ -45,7 +45,7 @@ func TestTheChangelogHasItsForm(t *testing.T) {
 	}
 	for text, want := range map[string]int{
 		"## [Unreleased]\n### Added\n- x\n## [0.1.0] - 2026-12-01\n### Fixed\n": 0,
-		"## [0.1.0] - 2026-12-01\n":           2,
+		"## [0.1.0] - 2026-12-01\n":            2,
 		"## [Unreleased]\n## 0.1.0\n### New\n": 2,
 	} {
 		if got := changelogProblems(text); len(got) != want {

@@ -41,7 +41,7 @@ func leavesThePlatform(t *testing.T, d dev) {
 		}
 	}
 	slices.Sort(want)
-	if got := strings.TrimSpace(printed); got != strings.Join(want, "\n") {
+	if got := strings.TrimSpace(printed); len(want) < 5 || got != strings.Join(want, "\n") {
 		t.Errorf("Postgres folds\n%s\nthe view holds\n%s", got, strings.Join(want, "\n"))
 	}
 }
