@@ -2,6 +2,8 @@ module github.com/orchestrix-go/orchestrix
 
 go 1.26.0
 
+ignore ./deploy/compose/keys // of the user of the containers: no other user can read it
+
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/danielgtaylor/huma/v2 v2.37.2

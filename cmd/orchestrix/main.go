@@ -3,8 +3,12 @@
 package main
 
 import (
+	"github.com/spf13/cobra"
+
 	"github.com/orchestrix-go/orchestrix/domain"
 	"github.com/orchestrix-go/orchestrix/shared/app"
 )
 
-func main() { app.Main(app.Options{Modules: domain.Modules()}) }
+func main() {
+	app.Main(app.Options{Modules: domain.Modules(), Commands: []*cobra.Command{newNew()}})
+}

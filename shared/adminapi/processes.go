@@ -31,6 +31,7 @@ func (a *API) Processes(registry *core.Registry) *Routes[Processes] {
 	get(r, "processes", "/processes/{process}/{id}", "Show an instance with its deadlines and history", h.show, problem.BadName)
 	post(r, "processes", "/processes/{process}/{id}/retry", "Retry the trigger that a parked instance failed on", h.retry, problem.BadName)
 	post(r, "processes", "/processes/{process}/{id}/cancel", "End an instance early; a saga compensates", h.cancel, problem.BadName)
+	post(r, "processes", "/processes/{process}/{id}/deadlines/{name}/fire", "Fire a pending deadline now, before its time", h.fire, problem.BadName)
 	get(r, "processes", "/processes/partitions", "Show the progress of the process services through the log", h.partitions)
 	return r
 }
@@ -52,7 +53,7 @@ type ProcessDetails struct {
 
 const maxHistory = 200
 
-// ProcessAnswer is the state of an instance after a retry or a cancel.
+// ProcessAnswer is the state of an instance after an action.
 type ProcessAnswer struct {
 	Status  processes.Status `json:"status"`
 	Error   string           `json:"error,omitempty" doc:"Why it is parked."`
@@ -162,6 +163,19 @@ func (processAPI) retry(ctx context.Context, p *Processes, in *processAction) (P
 
 func (processAPI) cancel(ctx context.Context, p *Processes, in *processAction) (ProcessAnswer, error) {
 	return actOnInstance(ctx, p, in, "cancel", true, p.Runner.Cancel)
+}
+
+// deadlineAction is a request that changes a deadline of an instance.
+type deadlineAction struct {
+	ProcessPath
+	actionBody
+	Name string `path:"name" doc:"The name of the deadline, as its process has set it."`
+}
+
+func (processAPI) fire(ctx context.Context, p *Processes, in *deadlineAction) (ProcessAnswer, error) {
+	return actOnInstance(ctx, p, &processAction{in.ProcessPath, in.actionBody}, "fire", false, func(ctx context.Context, instance core.Stream, _ string, by core.Action) error {
+		return p.Runner.Fire(ctx, instance, in.Name, by)
+	})
 }
 
 func actOnInstance(

@@ -1,70 +1,114 @@
-// Package app is the whole program of a team: every service, the platform on one machine, and the commands of operators.
+// Package app is the whole program of a team: its main function calls [Main] with the modules of the team's domain.
+//
+// The program has a subcommand for each service (command, projection, query, process), dev for the whole platform on one machine,
+// and the commands of operators (migrate, verify, events, backup, …). Its services take their configuration from environment
+// variables, which -h of each of them lists. [Options] has the hooks with which a team extends the services: wrappers around
+// their HTTP APIs, further routes, parts that run beside a service, configuration, and further commands.
 package app
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
-	"os/signal"
-	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/platform"
+	"github.com/orchestrix-go/orchestrix/shared/service"
 	"github.com/orchestrix-go/orchestrix/shared/tool"
 )
 
-// version is set by the linker; otherwise the version of the module is used.
-var version = ""
-
-// Options is what a team adds to the platform.
+// Options is what a team adds to the platform. All fields may be empty.
 type Options struct {
+	// Name is the name of the program: lower-case letters, digits and hyphens. The default is the last element of the path of
+	// the main module.
+	Name string
 	// Modules are the bounded contexts.
 	Modules []es.Module
-	// Commands are further commands of the program.
+	// Config is a pointer to a struct, which every service fills from environment variables when it starts: the field Currency
+	// of the program shop from SHOP_CURRENCY, if its envconfig tags don't say otherwise. The tags are those of
+	// github.com/kelseyhightower/envconfig: default, required, split_words, desc. A method Validate() error checks the values.
+	// -h of each service lists the variables.
+	Config any
+	// Wrap returns a handler around the HTTP API of the command and of the query service, with all routes. It is called once for
+	// each of them when it starts.
+	Wrap func(http.Handler) http.Handler
+	// Routes are further routes of the HTTP APIs.
+	Routes []Route
+	// Parts run beside the services.
+	Parts []Part
+	// Commands are further subcommands of the program.
 	Commands []*cobra.Command
 }
 
+type (
+	// Route is a further route of the HTTP API of the command or the query service.
+	Route = platform.Route
+	// Part is a part of the program that runs beside a service.
+	Part = platform.Part
+	// Env is what the handlers of routes and the parts get from their service.
+	Env = platform.Env
+)
+
 // Main runs the program with the arguments of the process, and ends the process.
 func Main(o Options) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process immediately
-	err := newRoot(o).ExecuteContext(ctx)
+	ctx, stop := service.UntilSignal()
+	status := run(ctx, o, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
+	os.Exit(status)
+}
+
+// Service runs one service as the whole process, and ends the process: "command", "projection", "query" or "process".
+func Service(name string, o Options) {
+	ctx, stop := service.UntilSignal()
+	p, err := newProgram(o)
 	if err != nil {
-		if !errors.Is(err, tool.ErrReported) {
-			fmt.Fprintln(os.Stderr, "orchestrix: "+err.Error())
-		}
-		os.Exit(1)
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(statusUsage)
 	}
+	status := p.serve(ctx, "", name, os.Args[1:])
+	stop()
+	os.Exit(status)
 }
 
-func newRoot(o Options) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "orchestrix",
-		Short: "Event sourcing and CQRS on NATS JetStream and Postgres",
-		Long: `Event sourcing and CQRS on NATS JetStream and Postgres.
+// Exit statuses.
+const (
+	statusFailed = 1
+	statusUsage  = 2 // the program or its configuration is wrong
+)
 
-Start everything on this machine with 'orchestrix dev', then send commands to it over HTTP or from a file with
-'orchestrix send'.`,
-		Version:       versionText(),
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(newDev(o.Modules))
-	root.AddCommand(tool.Commands(o.Modules)...)
-	root.AddCommand(o.Commands...)
-	return root
-}
+// exitStatus ends the program without a further message.
+type exitStatus int
 
-func versionText() string {
-	if version != "" {
-		return version
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// run runs the program and returns its exit status.
+func run(ctx context.Context, o Options, args []string, out, errOut io.Writer) int {
+	p, err := newProgram(o)
+	var root *cobra.Command
+	if err == nil {
+		root, err = p.root()
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
+	if err != nil {
+		fmt.Fprintf(errOut, "%s: %v\n", p.name, err)
+		return statusUsage
 	}
-	return "unknown"
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err = root.ExecuteContext(ctx)
+	var status exitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	case !errors.Is(err, tool.ErrReported):
+		fmt.Fprintf(errOut, "%s: %s\n", p.name, p.own(err.Error()))
+	}
+	return statusFailed
 }

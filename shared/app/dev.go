@@ -7,13 +7,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orchestrix-go/orchestrix/shared/dev"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/local"
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
-func newDev(modules []es.Module) *cobra.Command {
-	o := dev.Options{Modules: modules}
+func (p program) newDev() *cobra.Command {
+	o := dev.Options{Name: p.name, Modules: p.options.Modules, Hooks: p.hooks}
 	command := &cobra.Command{
 		Use:   "dev",
 		Short: "Start the whole platform on this machine",
@@ -22,7 +21,12 @@ func newDev(modules []es.Module) *cobra.Command {
 Postgres is the server of DATABASE_URL, else a private server of the installed programs, else a downloaded one. Ctrl-C stops
 everything; the data is kept for the next start.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return dev.Run(cmd.Context(), cmd.OutOrStdout(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := p.variables.Load(); err != nil {
+				return err
+			}
+			return dev.Run(cmd.Context(), cmd.OutOrStdout(), o)
+		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: orchestrix in the user's data directory)")

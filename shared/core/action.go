@@ -6,7 +6,7 @@ import "time"
 type Action struct {
 	At     time.Time // given by the store
 	Who    string
-	Did    string // "retry", "skip", "rebuild", "cancel", "pause", "resume", "drop"
+	Did    string // "retry", "skip", "rebuild", "cancel", "pause", "resume", "drop", "fire"
 	View   string // empty where the action concerned no view
 	Object string // a build, an event, a dead letter
 	Reason string

@@ -39,7 +39,9 @@ const (
 
 // Options are the settings of [Run].
 type Options struct {
+	Name                                        string // of the program
 	Modules                                     []es.Module
+	Hooks                                       platform.Hooks
 	DataDir, Log                                string // Log is the store of the log
 	CommandAddr, QueryAddr, AdminAddr, NATSAddr string
 	Ephemeral                                   bool // keep the data in a temporary directory
@@ -54,7 +56,7 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 	}
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelWarn)
-	d := dev{modules: o.Modules, log: o.Log, level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
+	d := dev{modules: o.Modules, hooks: o.Hooks, log: o.Log, level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
 	defer func() { err = errors.Join(err, d.close()) }()
 	for flag, addr := range map[string]string{"command-addr": o.CommandAddr, "query-addr": o.QueryAddr, "admin-addr": o.AdminAddr} {
 		listener, err := service.Listen(ctx, "--"+flag, addr)
@@ -84,6 +86,7 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 type dev struct {
 	box
 	modules   []es.Module
+	hooks     platform.Hooks
 	log       string
 	open      platform.Opener
 	listeners map[string]net.Listener
@@ -157,7 +160,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})
 		return e
 	}
-	app := platform.Services{Modules: d.modules, Open: d.open}
+	app := platform.Services{Modules: d.modules, Open: d.open, Hooks: d.hooks}
 	command, query, projection := env("command"), env("query"), env("projection")
 	process := service.Part{Name: "process", Run: idle} // processes need the bus
 	if d.log == service.LogInJetStream {

@@ -49,21 +49,23 @@ func (a *admission) release() {
 
 // interruptSlowest ends the read of the body that has been arriving longest. The caller holds the lock.
 func (a *admission) interruptSlowest() bool {
-	var slowest *arrival
-	for b := range a.bodies {
-		if slowest == nil || b.since.Before(slowest.since) {
-			slowest = b
+	for {
+		var slowest *arrival
+		for b := range a.bodies {
+			if slowest == nil || b.since.Before(slowest.since) {
+				slowest = b
+			}
 		}
+		if slowest == nil || time.Since(slowest.since) < bodyGrace {
+			return false
+		}
+		delete(a.bodies, slowest)
+		if http.NewResponseController(slowest.w).SetReadDeadline(time.Unix(1, 0)) == nil {
+			slowest.interrupted = true
+			return true
+		}
+		// The writer of a wrapper may support no deadlines: the next one.
 	}
-	if slowest == nil || time.Since(slowest.since) < bodyGrace {
-		return false
-	}
-	if http.NewResponseController(slowest.w).SetReadDeadline(time.Unix(1, 0)) != nil {
-		return false
-	}
-	delete(a.bodies, slowest)
-	slowest.interrupted = true
-	return true
 }
 
 // startBody registers a body that starts to arrive. The caller must end it.

@@ -12,8 +12,10 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
 
-// maxBodyTime is the time limit for reading the body of a command: a slow client must not occupy the server for longer.
+// maxBodyTime is the time limit for reading a body: a slow client must not occupy the server for longer.
 const maxBodyTime = 10 * time.Second
+
+func (s *server) maxBodyTime() time.Duration { return min(maxBodyTime, s.options.RequestTimeout) }
 
 // readBody reads the JSON body of a command.
 func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -23,13 +25,10 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	if r.ContentLength > s.options.MaxBody {
 		return nil, s.tooLarge()
 	}
-	// net/http resets the deadline when the body has been read. After a failure the deadline must stay, or the server would
-	// wait for the rest of the body. Not every writer supports deadlines.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(maxBodyTime, s.options.RequestTimeout)))
-	arrival := s.admission.startBody(w)
-	body, err := readAll(http.MaxBytesReader(w, r.Body, s.options.MaxBody), r.ContentLength)
+	arriving := s.receive(w, r)
+	body, err := readAll(arriving, r.ContentLength)
 	var tooLarge *http.MaxBytesError
-	switch complete := s.admission.endBody(arrival); {
+	switch complete := arriving.end(); {
 	case !complete:
 		return nil, errOverloaded
 	case err == nil:
@@ -37,7 +36,7 @@ func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	case errors.As(err, &tooLarge):
 		return nil, s.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, problem.BodyTimeout.Errorf("the body did not arrive within %s", min(maxBodyTime, s.options.RequestTimeout))
+		return nil, problem.BodyTimeout.Errorf("the body did not arrive within %s", s.maxBodyTime())
 	}
 	return nil, problem.BadRequest.Errorf("the body ends too early or is not well framed")
 }

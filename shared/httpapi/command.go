@@ -36,7 +36,7 @@ type commandName struct{ category, command string }
 
 // NewCommandAPI returns the handler of the command service: every command of the registry, the OpenAPI document and its docs
 // page. It returns an error if the OpenAPI document can't be built.
-func NewCommandAPI(registry *core.Registry, schemas *schema.Schemas, executor CommandExecutor, o Options) (http.Handler, error) {
+func NewCommandAPI(registry *core.Registry, schemas *schema.Schemas, executor CommandExecutor, o Options) (API, error) {
 	a := &commandAPI{server: newServer(o, schemas.CommandTypes()), registry: registry, schemas: schemas, executor: executor, offered: map[commandName]*core.CommandType{}}
 	for _, aggregate := range registry.Aggregates() {
 		if _, process := registry.ProcessOf(aggregate.Category); process {
@@ -51,9 +51,9 @@ func NewCommandAPI(registry *core.Registry, schemas *schema.Schemas, executor Co
 		a.handle(http.MethodGet, "/v1/commands/{command_id}", a.status)
 	}
 	if err := a.describe(); err != nil {
-		return nil, err
+		return API{}, err
 	}
-	return a.server, a.serveDocs()
+	return a.api()
 }
 
 // execute answers POST /v1/commands/{category}/{id}/{command}.

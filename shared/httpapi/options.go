@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
@@ -32,18 +33,25 @@ var (
 	_ QueryRouter     = (*query.Queries)(nil)
 )
 
+// DefaultMaxBody is the default of Options.MaxBody: 1 MiB.
+const DefaultMaxBody = 1 << 20
+
 // Options configure an API. Zero values take the defaults.
 type Options struct {
 	Title          string        // of the OpenAPI document; "Orchestrix"
 	Version        string        // of the program; "dev"
 	License        string        // of the API, in its OpenAPI document: an SPDX identifier; "Apache-2.0"
-	MaxBody        int64         // bytes of a command's body; 1 MiB
+	MaxBody        int64         // bytes of a request's body; DefaultMaxBody
 	MaxInFlight    int           // concurrent requests, waiting ones included; 1024
 	RequestTimeout time.Duration // of one request, besides the wait that it asks for; 30 s
 	Logger         *slog.Logger  // default: none
 	// Async accepts the commands that are sent with Prefer: respond-async. Without it, the server ignores the preference, as
 	// RFC 7240 allows.
 	Async AsyncCommands
+	// Wrap returns a handler around all routes; nil: none. It is inside the limits, and its panics are answered too.
+	Wrap func(http.Handler) http.Handler
+	// Routes are further routes.
+	Routes []Route
 	// TraceID returns the id of a request's trace, for problem details; "" if there is none.
 	TraceID func(context.Context) string
 }
@@ -59,7 +67,7 @@ func (o Options) withDefaults() Options {
 		o.License = "Apache-2.0"
 	}
 	if o.MaxBody <= 0 {
-		o.MaxBody = 1 << 20
+		o.MaxBody = DefaultMaxBody
 	}
 	if o.MaxInFlight <= 0 {
 		o.MaxInFlight = 1024

@@ -26,7 +26,7 @@ type queryAPI struct {
 
 // NewQueryAPI returns the handler of the query service: every view, query and stream category of the registry, the OpenAPI
 // document and its docs page. It returns an error if a view has a field named like a parameter of every list.
-func NewQueryAPI(registry *core.Registry, schemas *schema.Schemas, router QueryRouter, o Options) (http.Handler, error) {
+func NewQueryAPI(registry *core.Registry, schemas *schema.Schemas, router QueryRouter, o Options) (API, error) {
 	a := &queryAPI{server: newServer(o, schemas.ReadTypes()), registry: registry, schemas: schemas, router: router}
 	a.read("/v1/views/{view}", a.list)
 	a.read("/v1/views/{view}/{key}", a.document)
@@ -34,9 +34,9 @@ func NewQueryAPI(registry *core.Registry, schemas *schema.Schemas, router QueryR
 	a.read("/v1/streams/{category}/{id}", a.state)
 	a.read("/v1/streams/{category}/{id}/events", a.history)
 	if err := a.describe(); err != nil {
-		return nil, err
+		return API{}, err
 	}
-	return a.server, a.serveDocs()
+	return a.api()
 }
 
 // readRequest is a parsed read.

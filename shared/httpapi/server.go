@@ -29,7 +29,7 @@ func newServer(o Options, types huma.Registry) *server {
 	o = o.withDefaults()
 	s := &server{options: o, mux: http.NewServeMux(), admission: newAdmission(o.MaxInFlight)}
 	s.openapi = newOpenAPI(o, types)
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, s.noRoute()) })
+	s.mux.HandleFunc("/", s.notFound)
 	return s
 }
 
@@ -71,19 +71,27 @@ func (s *server) handleRaw(method, pattern string, h http.HandlerFunc) {
 }
 
 // ServeHTTP rejects a request before reading its body if too many are in flight.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.options.Logger.Enabled(r.Context(), slog.LevelDebug) {
+func (e entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	debug := e.options.Logger.Enabled(r.Context(), slog.LevelDebug)
+	if debug || e.options.Wrap != nil || len(e.options.Routes) > 0 {
 		recorder := &statusRecorder{ResponseWriter: w}
 		w = recorder
-		defer s.logRequest(r, recorder, time.Now())
+		if debug {
+			defer e.logRequest(r, recorder, time.Now())
+		}
 	}
-	defer s.recoverPanic(w, r)
+	defer e.recoverPanic(w, r)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if !s.admission.acquire() {
-		s.fail(w, r, errOverloaded)
+	if !e.admission.acquire() {
+		e.fail(w, r, errOverloaded)
 		return
 	}
-	defer s.admission.release()
+	defer e.admission.release()
+	e.next.ServeHTTP(w, r)
+}
+
+// route calls the handler of the request's route.
+func (s *server) route(w http.ResponseWriter, r *http.Request) {
 	if !isClean(r.URL.EscapedPath()) {
 		s.fail(w, r, s.noRoute()) // the mux would redirect, and a client may drop the body of a redirected command
 		return
@@ -103,8 +111,8 @@ func (s *server) noRoute() error {
 	return problem.UnknownRoute.Errorf("there are: %s", strings.Join(s.routes, ", "))
 }
 
-// recoverPanic answers 500 after a panic of a handler. Handlers write their answer last, so that nothing has been written
-// yet.
+// recoverPanic answers 500 after a panic of a handler. The handlers of the platform write their answer last. A handler of the
+// program may have begun an answer: then the connection is closed, so that the client does not take it for a whole one.
 func (s *server) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	p := recover()
 	if p == nil {
@@ -114,6 +122,10 @@ func (s *server) recoverPanic(w http.ResponseWriter, r *http.Request) {
 		panic(p)
 	}
 	s.options.Logger.ErrorContext(r.Context(), "a request panicked", "method", r.Method, "panic", p, "stack", string(debug.Stack()))
+	if recorder, ok := w.(*statusRecorder); ok && recorder.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Del("Content-Encoding") // of a wrapper
 	s.fail(w, r, fmt.Errorf("panic: %v", p))
 }
 
@@ -124,15 +136,24 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	_, _ = w.Write(body) // an error means that the client has disconnected
 }
 
-// statusRecorder records the status for the debug log.
+// statusRecorder records the status of an answer; 0 before it begins.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
 func (w *statusRecorder) WriteHeader(status int) {
-	w.status = status
+	if w.status == 0 {
+		w.status = status
+	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusRecorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // Unwrap gives [http.ResponseController] access to the connection.

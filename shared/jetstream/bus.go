@@ -92,7 +92,7 @@ func (b *Bus) queueConfig(topic port.Topic) jetstream.StreamConfig {
 	c := b.streamConfig(b.config.queueStream(topic), "messages of topic "+string(topic)+", gone when they are handled", subjects...)
 	c.Retention = jetstream.WorkQueuePolicy
 	c.MaxMsgSize = maxMessage
-	c.Metadata = map[string]string{metaPartitions: strconv.Itoa(b.partitions), metaFormat: format}
+	c.Metadata = map[string]string{metaPartitions: strconv.Itoa(b.partitions), metaFormat: Format}
 	return c
 }
 

@@ -34,8 +34,10 @@ const (
 	maxPartitions     = 256
 	metaPartitions    = "orchestrix-partitions"
 	metaFormat        = "orchestrix-format"
-	format            = "1"
 )
+
+// Format is the format of the log and of the bus that this package writes and reads: see docs/log-format.md.
+const Format = "1"
 
 func (c Config) withDefaults() Config {
 	if c.Replicas == 0 {

@@ -92,7 +92,7 @@ func (d *Deadlines) streamConfig() jetstream.StreamConfig {
 		Storage:     jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
 		Replicas: d.config.Replicas, AllowDirect: true, AllowRollup: true, AllowMsgSchedules: true,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-		Metadata: map[string]string{metaPartitions: strconv.Itoa(d.partitions), metaFormat: format},
+		Metadata: map[string]string{metaPartitions: strconv.Itoa(d.partitions), metaFormat: Format},
 	}
 }
 

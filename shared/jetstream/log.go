@@ -92,8 +92,8 @@ func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 		return 0, err
 	}
 	metadata := stream.CachedInfo().Config.Metadata
-	if metadata[metaFormat] != format {
-		return 0, fmt.Errorf("stream %s has format %q, this program knows %q: upgrade it", l.streamName(0), metadata[metaFormat], format)
+	if metadata[metaFormat] != Format {
+		return 0, fmt.Errorf("stream %s has format %q, this program knows %q: upgrade it", l.streamName(0), metadata[metaFormat], Format)
 	}
 	partitions, err := strconv.Atoi(metadata[metaPartitions])
 	if err != nil || partitions < 1 || partitions > maxPartitions {
@@ -111,7 +111,7 @@ func (l *Log) partitionConfig(partition, partitions int) jetstream.StreamConfig 
 		Replicas: l.config.Replicas, Duplicates: l.config.DuplicateWindow,
 		DenyDelete: true, DenyPurge: true, AllowDirect: true, AllowAtomicPublish: true,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-		Metadata: map[string]string{metaPartitions: strconv.Itoa(partitions), metaFormat: format},
+		Metadata: map[string]string{metaPartitions: strconv.Itoa(partitions), metaFormat: Format},
 	}
 }
 

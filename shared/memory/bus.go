@@ -144,6 +144,17 @@ func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscripti
 	return nil
 }
 
+// Waiting returns the number of messages that are not handled yet, dead letters not counted.
+func (b *Bus) Waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	waiting := 0
+	for _, q := range b.queues {
+		waiting += q.size
+	}
+	return waiting
+}
+
 // addMember adds a subscription, and rejects it where those of another group exist.
 func (b *Bus) addMember(q *queue, group string) error {
 	b.mu.Lock()

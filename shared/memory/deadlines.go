@@ -107,6 +107,14 @@ func (d *Deadlines) fire() {
 	}
 }
 
+// Waiting returns the number of deadlines that have fired and are not handled yet.
+func (d *Deadlines) Waiting() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fire()
+	return len(d.fired)
+}
+
 // Due implements [port.Deadlines].
 func (d *Deadlines) Due(ctx context.Context, s port.Subscription, handle func(context.Context, port.Deadline) error) error {
 	s, err := s.WithDefaults()

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"slices"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
@@ -35,7 +36,11 @@ func (s Services) Command(ctx context.Context, env service.Env, config service.C
 		return err
 	}
 	env.Admin.Metrics.Executor(executor)
-	options := apiOptions(env, config.HTTP)
+	hooks := s.Hooks.extend(env)
+	options, err := hooks.apiOptions(env, config.HTTP)
+	if err != nil {
+		return err
+	}
 	queue := idle("queue")
 	if backends.Bus != nil {
 		bus := env.Admin.Metrics.Bus(backends.Bus)
@@ -52,17 +57,19 @@ func (s Services) Command(ctx context.Context, env service.Env, config service.C
 	if err != nil {
 		return err
 	}
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: env.Admin.Metrics.HTTP.Handler(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	server := hooks.serve(env, listener, api)
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
-	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
-		service.Part{Name: "migrations", Run: func(ctx context.Context) error {
+	parts := []service.Part{
+		{Name: "migrations", Run: func(ctx context.Context) error {
 			if err := backends.Prepare(ctx); err != nil && ctx.Err() == nil {
 				env.Logger.WarnContext(ctx, "snapshots are not available", "error", err)
 			}
 			<-ctx.Done()
 			return nil
 		}},
-		service.Part{Name: "executor", Run: executor.Run}, queue, server.Part(), readiness(env, backends.Gone))
+		{Name: "executor", Run: executor.Run}, queue,
+	}
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger, slices.Concat(parts, hooks.parts(), []service.Part{server, readiness(env, backends.Gone)})...)
 }
 
 // idle returns a part that does nothing until it is stopped.

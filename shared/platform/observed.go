@@ -1,17 +1,10 @@
 package platform
 
 import (
-	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
 	"github.com/orchestrix-go/orchestrix/shared/service"
-	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
-
-// apiOptions are the options that both APIs share.
-func apiOptions(env service.Env, config service.HTTP) httpapi.Options {
-	return httpapi.Options{MaxInFlight: config.MaxInFlight, Logger: env.Logger, TraceID: tracing.ID}
-}
 
 // messagingSystem is the store of the log, as the OpenTelemetry conventions name it.
 func messagingSystem(env service.Env) string {

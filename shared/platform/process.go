@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
@@ -46,6 +47,6 @@ func (s Services) Process(ctx context.Context, env service.Env, config service.P
 	})
 	env.Admin.Metrics.Processes(runner, backends.Views)
 	admin.Start(adminapi.Processes{Log: backends.Log, Views: backends.Views, Deadlines: backends.Deadlines, Runner: runner})
-	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
-		service.Part{Name: "executor", Run: executor.Run}, service.Part{Name: "processes", Run: runner.Run}, readiness(env, backends.Gone))
+	parts := []service.Part{{Name: "executor", Run: executor.Run}, {Name: "processes", Run: runner.Run}}
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger, slices.Concat(parts, s.Hooks.extend(env).parts(), []service.Part{readiness(env, backends.Gone)})...)
 }

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"slices"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/projection"
@@ -31,6 +32,6 @@ func (s Services) Projection(ctx context.Context, env service.Env, config servic
 	admin.Start(adminapi.Projections{
 		Log: backends.Log, Views: backends.Views, Projector: projector, Parking: projection.NewParkedEvents(registry, backends.Log, backends.Views),
 	})
-	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
-		service.Part{Name: "projector", Run: projector.Run}, readiness(env, backends.Gone))
+	parts := []service.Part{{Name: "projector", Run: projector.Run}}
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger, slices.Concat(parts, s.Hooks.extend(env).parts(), []service.Part{readiness(env, backends.Gone)})...)
 }

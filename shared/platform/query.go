@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"slices"
 
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
@@ -28,12 +29,17 @@ func (s Services) Query(ctx context.Context, env service.Env, config service.Que
 		return err
 	}
 	queries := query.New(registry, backends.Log, backends.Views, backends.Snapshots, env.Logger)
-	api, err := httpapi.NewQueryAPI(registry, schemas, queries, apiOptions(env, config.HTTP))
+	hooks := s.Hooks.extend(env)
+	options, err := hooks.apiOptions(env, config.HTTP)
 	if err != nil {
 		return err
 	}
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: env.Admin.Metrics.HTTP.Handler(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	api, err := httpapi.NewQueryAPI(registry, schemas, queries, options)
+	if err != nil {
+		return err
+	}
+	server := hooks.serve(env, listener, api)
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
-	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger,
-		service.Part{Name: "queries", Run: queries.Run}, server.Part(), readiness(env, backends.Gone))
+	parts := []service.Part{{Name: "queries", Run: queries.Run}}
+	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger, slices.Concat(parts, hooks.parts(), []service.Part{server, readiness(env, backends.Gone)})...)
 }

@@ -10,6 +10,7 @@ import (
 type Services struct {
 	Modules []es.Module
 	Open    Opener
+	Hooks   Hooks
 
 	// Failpoint and CommandID are for tests: see [process.Config].
 	Failpoint func(point string) error

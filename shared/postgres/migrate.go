@@ -41,7 +41,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 func (db *DB) Migrated(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	needed, err := newestMigration()
+	needed, err := NewestMigration()
 	if err != nil {
 		return err
 	}
@@ -60,8 +60,8 @@ func (db *DB) Migrated(ctx context.Context) error {
 	return nil
 }
 
-// newestMigration is the number of the newest migration in this program.
-func newestMigration() (int64, error) {
+// NewestMigration is the number of the newest migration in this program.
+func NewestMigration() (int64, error) {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return 0, fmt.Errorf("migrations: %w", err)

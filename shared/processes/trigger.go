@@ -52,6 +52,10 @@ type TriggerEvent struct {
 type PassedDeadline struct {
 	Name string `json:"name"`
 	ID   string `json:"id"` // of the setting
+
+	// Who and Reason are those of an operator who has fired it before its time; empty otherwise.
+	Who    string `json:"who,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // EventTrigger returns the trigger of the event at an index of a commit.
@@ -80,6 +84,13 @@ func DeadlineTrigger(id, name string, at time.Time) Trigger {
 	return Trigger{
 		Kind: TriggeredByDeadline, ID: "deadline " + id, Time: at.UTC(), Deadline: &PassedDeadline{Name: name, ID: id},
 	}
+}
+
+// FiredTrigger returns the trigger of a deadline that an operator fires before its time. Its id is that of [DeadlineTrigger].
+func FiredTrigger(d SetDeadline, by core.Action) Trigger {
+	t := DeadlineTrigger(d.ID, d.Key(), by.At.Truncate(time.Microsecond))
+	t.Deadline.Who, t.Deadline.Reason = by.Who, by.Reason
+	return t
 }
 
 // CommandID returns the id of the command that delivers the trigger: the same in each delivery.

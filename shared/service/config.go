@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -119,12 +118,13 @@ var defaultAddrs = map[string][2]string{
 	"process": {"", "127.0.0.1:9083"},
 }
 
-// settings are the two groups of variables that a service reads.
+// settings are the groups of variables that a service reads.
 type settings struct {
 	connections *Connections
 	own         Config
 	common      *Common
 	http        *HTTP // nil: none
+	program     Variables
 }
 
 // load reads the environment. The error names each variable with an invalid value and the allowed values.
@@ -134,17 +134,7 @@ func (s settings) load(service string) error {
 	}
 	s.setDefaultAddrs(service)
 	s.connections.setDefaults(service)
-	return s.validate()
-}
-
-// readVariables fills a struct from the environment.
-func readVariables(prefix string, spec any) error {
-	err := envconfig.Process(prefix, spec)
-	var parse *envconfig.ParseError
-	if errors.As(err, &parse) {
-		return fmt.Errorf("%s is %q: it must be of type %s", parse.KeyName, parse.Value, parse.TypeName)
-	}
-	return err
+	return errors.Join(s.validate(), s.program.Load())
 }
 
 func (s settings) setDefaultAddrs(service string) {
@@ -163,7 +153,12 @@ func (s settings) usage(out io.Writer, service string) error {
 	const row = "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"
 	var rows strings.Builder
 	rows.WriteString("VARIABLE\tDEFAULT\tMEANING\n")
-	if err := errors.Join(envconfig.Usagef("", s.connections, &rows, row), envconfig.Usagef(Prefix, s.own, &rows, row)); err != nil {
+	err := errors.Join(envconfig.Usagef("", s.connections, &rows, row), envconfig.Usagef(Prefix, s.own, &rows, row))
+	if s.program.Spec != nil {
+		const row = "{{range .}}{{usage_key .}}\t{{if usage_required .}}required{{else}}{{usage_default .}}{{end}}\t{{usage_description .}}\n{{end}}"
+		err = errors.Join(err, envconfig.Usagef(s.program.Prefix, s.program.Spec, &rows, row))
+	}
+	if err != nil {
 		return err
 	}
 	// The defaults that differ by service can't be in struct tags.
@@ -178,28 +173,4 @@ func (s settings) usage(out io.Writer, service string) error {
 		return err
 	}
 	return w.Flush()
-}
-
-// unknownVariables returns the variables with [Prefix] that no service reads: most likely typing errors.
-func unknownVariables() []string {
-	known := map[string]bool{}
-	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}, &ProcessConfig{}} {
-		var keys strings.Builder
-		if err := envconfig.Usagef(Prefix, spec, &keys, "{{range .}}{{usage_key .}}\n{{end}}"); err == nil {
-			for key := range strings.FieldsSeq(keys.String()) {
-				known[key] = true
-			}
-		}
-	}
-	for _, tool := range []string{"COMMAND_URL", "ADMIN_URL", "QUERY_URL", "NORTHWIND"} {
-		known[Prefix+"_"+tool] = true
-	}
-	var names []string
-	for _, pair := range os.Environ() {
-		name, _, _ := strings.Cut(pair, "=")
-		if strings.HasPrefix(name, Prefix+"_") && !known[name] {
-			names = append(names, name)
-		}
-	}
-	return names
 }

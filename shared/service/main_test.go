@@ -11,24 +11,41 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
-// asService is the variable that makes this test binary run as a service.
-const asService = "SERVICE_TEST_RUN"
+// asService is the variable that makes this test binary run as a service of the program that it names.
+const asService = "SERVICE_TEST_RUN_OF"
+
+// ownConfig are variables of the program.
+type ownConfig struct {
+	MaxItems int    `split_words:"true" default:"7" desc:"items of one order"`
+	Currency string `required:"true" desc:"of all prices"`
+}
+
+func (c *ownConfig) Validate() error {
+	if c.MaxItems < 1 {
+		return fmt.Errorf("SHOP_MAX_ITEMS is %d: it must be at least 1", c.MaxItems)
+	}
+	return nil
+}
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asService) == "" {
 		os.Exit(m.Run())
 	}
 	var config service.CommandConfig
-	os.Exit(service.Main("command", &config, func(_ context.Context, env service.Env) error {
-		fmt.Println("ran with", config.Partitions, config.Addr, env.Connections.NATSURL)
-		return nil
+	var own ownConfig
+	os.Exit(service.Main(context.Background(), service.Process{
+		Program: os.Getenv(asService), Service: "command", Args: os.Args[1:], Config: &config, Variables: service.Variables{Prefix: "SHOP", Spec: &own},
+		Run: func(_ context.Context, env service.Env) error {
+			fmt.Println("ran with", config.Partitions, config.Addr, env.Connections.NATSURL, own.MaxItems)
+			return nil
+		},
 	}))
 }
 
 func runService(t *testing.T, env []string, args ...string) (output string, code int) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], args...)
-	command.Env = append([]string{asService + "=1", "ORCHESTRIX_ADMIN_ADDR=127.0.0.1:0"}, env...)
+	command.Env = append([]string{asService + "=shop", "SHOP_CURRENCY=EUR", "ORCHESTRIX_ADMIN_ADDR=127.0.0.1:0"}, env...)
 	out, err := command.CombinedOutput()
 	if err != nil && command.ProcessState == nil {
 		t.Fatal(err)
@@ -45,6 +62,7 @@ func TestHelpShowsEveryVariableWithItsDefault(t *testing.T) {
 	for _, line := range []string{
 		"NATS_URL nats://127.0.0.1:4222", "DATABASE_URL postgres://", "ORCHESTRIX_ADDR 127.0.0.1:8080", "ORCHESTRIX_ADMIN_ADDR 127.0.0.1:9080",
 		"NATS_INBOX_PREFIX _INBOX_command", "ORCHESTRIX_AWAIT_MIGRATION false", "ORCHESTRIX_PARTITIONS 4", "ORCHESTRIX_SHUTDOWN_TIMEOUT 25s", "ORCHESTRIX_CACHE_SIZE 100000", "ORCHESTRIX_SNAPSHOT_EVERY 32",
+		"SHOP_MAX_ITEMS 7 items of one order", "SHOP_CURRENCY required of all prices", "wait until 'shop migrate' has",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), line) {
 			t.Errorf("%q is missing in\n%s", line, out)
@@ -60,18 +78,21 @@ func TestConfiguration(t *testing.T) {
 		code int
 		says string
 	}{
-		"defaults":            {nil, nil, 1, "ran with 4 127.0.0.1:8080 nats://127.0.0.1:4222"}, // a service that returns has failed
-		"set":                 {[]string{"ORCHESTRIX_PARTITIONS=8", "NATS_URL=nats://n:1"}, nil, 1, "ran with 8 127.0.0.1:8080 nats://n:1"},
-		"no number":           {[]string{"ORCHESTRIX_PARTITIONS=many"}, nil, 2, `ORCHESTRIX_PARTITIONS is "many": it must be of type int`},
-		"out of range":        {[]string{"ORCHESTRIX_REPLICAS=2"}, nil, 2, "ORCHESTRIX_REPLICAS is 2: it must be 1, 3 or 5"},
-		"a negative time":     {[]string{"ORCHESTRIX_SHUTDOWN_DELAY=-1s"}, nil, 2, "ORCHESTRIX_SHUTDOWN_DELAY is -1s: it must be at least 0s"},
-		"one of its own":      {[]string{"ORCHESTRIX_CACHE_SIZE=-1"}, nil, 2, "ORCHESTRIX_CACHE_SIZE is -1: it must be at least 1"},
-		"several":             {[]string{"ORCHESTRIX_REPLICAS=2", "ORCHESTRIX_LOG_LEVEL=loud"}, nil, 2, "ORCHESTRIX_LOG_LEVEL is loud"},
-		"two logins":          {[]string{"NATS_NKEY_FILE=a", "NATS_CREDS_FILE=b"}, nil, 2, "NATS_NKEY_FILE and NATS_CREDS_FILE are both set"},
-		"a typing error":      {[]string{"ORCHESTRIX_PARTITION=8"}, nil, 1, "ORCHESTRIX_PARTITION"},
-		"an argument":         {nil, []string{"start"}, 2, `takes no argument "start"`},
-		"an address in use":   {[]string{"ORCHESTRIX_ADMIN_ADDR=127.0.0.1:99999"}, nil, 1, "ORCHESTRIX_ADMIN_ADDR"},
-		"a service that ends": {nil, nil, 1, "ended unexpectedly"},
+		"defaults":             {nil, nil, 1, "ran with 4 127.0.0.1:8080 nats://127.0.0.1:4222 7"}, // a service that returns has failed
+		"set":                  {[]string{"ORCHESTRIX_PARTITIONS=8", "NATS_URL=nats://n:1"}, nil, 1, "ran with 8 127.0.0.1:8080 nats://n:1"},
+		"no number":            {[]string{"ORCHESTRIX_PARTITIONS=many"}, nil, 2, `ORCHESTRIX_PARTITIONS is "many": it must be of type int`},
+		"out of range":         {[]string{"ORCHESTRIX_REPLICAS=2"}, nil, 2, "ORCHESTRIX_REPLICAS is 2: it must be 1, 3 or 5"},
+		"a negative time":      {[]string{"ORCHESTRIX_SHUTDOWN_DELAY=-1s"}, nil, 2, "ORCHESTRIX_SHUTDOWN_DELAY is -1s: it must be at least 0s"},
+		"one of its own":       {[]string{"ORCHESTRIX_CACHE_SIZE=-1"}, nil, 2, "ORCHESTRIX_CACHE_SIZE is -1: it must be at least 1"},
+		"several":              {[]string{"ORCHESTRIX_REPLICAS=2", "ORCHESTRIX_LOG_LEVEL=loud"}, nil, 2, "ORCHESTRIX_LOG_LEVEL is loud"},
+		"two logins":           {[]string{"NATS_NKEY_FILE=a", "NATS_CREDS_FILE=b"}, nil, 2, "NATS_NKEY_FILE and NATS_CREDS_FILE are both set"},
+		"a typing error":       {[]string{"ORCHESTRIX_PARTITION=8"}, nil, 1, "ORCHESTRIX_PARTITION"},
+		"one of the program":   {[]string{"SHOP_MAX_ITEMS=0"}, nil, 2, "shop command: SHOP_MAX_ITEMS is 0: it must be at least 1\n(shop command -h lists all variables)"},
+		"no number of it":      {[]string{"SHOP_MAX_ITEMS=many"}, nil, 2, `SHOP_MAX_ITEMS is "many": it must be of type int`},
+		"a typing error in it": {[]string{"SHOP_MAX_ITEM=3"}, nil, 1, `"variable":"SHOP_MAX_ITEM"`},
+		"an argument":          {nil, []string{"start"}, 2, `takes no argument "start"`},
+		"an address in use":    {[]string{"ORCHESTRIX_ADMIN_ADDR=127.0.0.1:99999"}, nil, 1, "ORCHESTRIX_ADMIN_ADDR"},
+		"a service that ends":  {nil, nil, 1, "ended unexpectedly"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

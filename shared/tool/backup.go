@@ -108,7 +108,7 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d commits restored into %d partitions; 'orchestrix verify --log-only' checks them\n", done.Commits, log.Partitions())
+			fmt.Fprintf(cmd.OutOrStdout(), "%d commits restored into %d partitions; '%s verify --log-only' checks them\n", done.Commits, log.Partitions(), cmd.Root().Name())
 			return unreadable(done)
 		},
 	}

@@ -13,9 +13,12 @@ import (
 )
 
 func newDeadlines() *cobra.Command {
-	var admin adminPort
+	var admin, process adminPort
 	var category, id string
-	command := &cobra.Command{Use: "deadlines", Short: "List the deadlines that processes wait for, soonest first"}
+	command := &cobra.Command{Use: "deadlines", Short: "List the deadlines that processes wait for, soonest first, or fire one"}
+	fire := newDeadlinesFire(&process)
+	process.flagOf(fire.Flags(), "process")
+	command.AddCommand(fire)
 	flags := command.Flags()
 	admin.flag(flags)
 	flags.StringVar(&category, "category", "", "only those of this category of instances: process-transfer")

@@ -3,6 +3,7 @@ package tool
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,6 +29,7 @@ type keysOptions struct {
 	owner      string
 	envFile    string
 	force      bool
+	once       bool
 }
 
 func (o *keysOptions) register(command *cobra.Command) {
@@ -50,23 +52,40 @@ a repository. Each service has its own directory in it, with only the files that
   nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
   migrate/                        roles: the roles that 'orchestrix migrate --roles' creates, without their passwords
   postgres/                       password: of the superuser of Postgres, which migrate uses
-  ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it`,
+  ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it
+
+With --once it may run before every start, as in compose.yaml: it completes what an interrupted run has left, also in
+directories that a container engine has made, and changes nothing where all keys are there.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkFresh(args[0], o.force); err != nil {
-				return err
-			}
-			if err := o.write(args[0], false); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The keys are in %s. They give all rights of the services: keep them secret.\n", args[0])
-			return err
+			return o.init(cmd.OutOrStdout(), args[0])
 		},
 	}
 	o.register(command)
 	command.Flags().BoolVar(&o.force, "force", false, "replace existing files: programs with the old keys can no longer log in")
+	command.Flags().BoolVar(&o.once, "once", false, "keep existing keys and create those that are missing: nothing happens where all are there")
+	command.MarkFlagsMutuallyExclusive("force", "once")
 	command.Flags().StringVar(&o.envFile, "env", "", "also write this file, if it is missing: it holds the owner of the files, for compose.yaml")
 	return command
+}
+
+func (o *keysOptions) init(out io.Writer, dir string) error {
+	if o.once {
+		missing, err := (&keyDir{path: dir}).missing()
+		if err == nil && !missing {
+			_, err = fmt.Fprintf(out, "The keys in %s are kept.\n", dir)
+		}
+		if err != nil || !missing {
+			return err
+		}
+	} else if err := checkFresh(dir, o.force); err != nil {
+		return err
+	}
+	if err := o.write(dir, o.once); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "The keys are in %s. They give all rights of the services: keep them secret.\n", dir)
+	return err
 }
 
 func newKeysRenew() *cobra.Command {

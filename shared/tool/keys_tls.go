@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"net"
 	"time"
@@ -49,23 +50,35 @@ func (k *keyDir) writeTLS(hosts []string, now time.Time, validity time.Duration)
 	)
 }
 
-// authority reads the authority, or creates a new one.
+// authority reads the authority, or creates one. The key is written first: a key without a certificate is from a run that
+// was interrupted.
 func (k *keyDir) authority(now time.Time) (*authority, error) {
-	var fresh []byte
-	keyPEM, err := k.secret(caKeyFile, func() (key []byte, err error) {
-		fresh, key, err = newAuthority(now)
-		return key, err
-	})
+	certPEM, err := k.read(caCertFile)
+	if !k.keep || errors.Is(err, fs.ErrNotExist) {
+		return k.createAuthority(now)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if fresh != nil {
-		if err := k.write(caCertFile, fresh, public); err != nil {
-			return nil, err
-		}
+	keyPEM, err := k.read(caKeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no %s: put the file back, the certificate of NATS is signed with it: %w", k.path, caKeyFile, err)
 	}
-	certPEM, err := k.read(caCertFile)
 	if err != nil {
+		return nil, err
+	}
+	return parseAuthority(certPEM, keyPEM)
+}
+
+func (k *keyDir) createAuthority(now time.Time) (*authority, error) {
+	certPEM, keyPEM, err := newAuthority(now)
+	if err != nil {
+		return nil, err
+	}
+	if err := k.write(caKeyFile, keyPEM, private); err != nil {
+		return nil, err
+	}
+	if err := k.write(caCertFile, certPEM, public); err != nil {
 		return nil, err
 	}
 	return parseAuthority(certPEM, keyPEM)

@@ -59,7 +59,7 @@ the old build is kept for a day, or dropped immediately with --drop-old.`,
 			if err := admin.post(cmd.Context(), "/projections/"+url.PathEscape(args[0])+"/rebuild", action, &answer); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "building %s v%s: 'orchestrix projections' shows the progress\n", answer.View, answer.Build)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "building %s v%s: '%s projections' shows the progress\n", answer.View, answer.Build, cmd.Root().Name())
 			return err
 		},
 	}

@@ -37,7 +37,7 @@ var rules = []rule{
 	{"shared/core", []string{"shared/retry"}},
 	{"shared/processes", []string{"shared/core", "shared/clip"}},
 	{"shared/es", []string{"shared/core", "shared/processes"}},
-	{"shared/es/estest", []string{"shared/core", "shared/processes", "shared/es"}},
+	{"shared/es/estest", and("shared/processes", "shared/schema", "shared/es", "shared/memory", "shared/problem", "shared/httpapi", "shared/runtime", "shared/runtime/*")}, // no store
 	{"shared/cloudevents", []string{"shared/core"}},
 	{"shared/port", []string{"shared/core"}},
 	{"shared/port/porttest", vocabulary},
@@ -61,9 +61,10 @@ var rules = []rule{
 	{"shared/platform", []string{"shared/*", "shared/runtime/*"}},
 	{"shared/dev", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
-	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool"}},
+	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
+	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
-	{"cmd/*", []string{"domain", "shared/app"}},
+	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},
 	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
 	{"tests/compose/*", nil}, // substitutes for third-party programs
@@ -76,7 +77,7 @@ var drivers = map[string][]string{
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
 	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/problem", "shared/httpapi", "shared/adminapi"},
 	"github.com/fergusstrange/":                {"shared/local"},
-	"github.com/spf13/cobra":                   {"shared/app", "shared/tool"},
+	"github.com/spf13/cobra":                   {"shared/app", "shared/tool", "cmd/orchestrix"},
 	"github.com/kelseyhightower/envconfig":     {"shared/service"},
 	"github.com/pressly/goose":                 {"shared/postgres"},
 	"github.com/prometheus/":                   {"shared/observe", "tests/bench"},
@@ -185,4 +186,22 @@ func TestDriversStayInTheirRooms(t *testing.T) {
 func matches(pattern, name string) bool {
 	ok, err := path.Match(pattern, name)
 	return err == nil && ok
+}
+
+// A test of a domain needs no store, and the drivers of none.
+func TestTestsOfDomainsNeedNoStore(t *testing.T) {
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "./shared/es/estest")
+	command.Dir = root
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for name := range strings.FieldsSeq(string(out)) {
+		for _, store := range []string{module + "/shared/jetstream", module + "/shared/postgres", "github.com/nats-io/", "github.com/jackc/"} {
+			if strings.HasPrefix(name, store) {
+				t.Errorf("shared/es/estest needs %s", name)
+			}
+		}
+	}
 }

@@ -25,6 +25,8 @@ const roleBaseline = "baseline"
 // runRole returns the exit status.
 func runRole(role string) int {
 	app := services.Services{Modules: modules(os.Getenv(viewsVariable)), Open: services.Open}
+	ctx, stop := service.UntilSignal()
+	defer stop()
 	switch role {
 	case roleBaseline:
 		if err := runBaseline(context.Background()); err != nil {
@@ -34,10 +36,10 @@ func runRole(role string) int {
 		return 0
 	case "command":
 		var config service.CommandConfig
-		return service.Main(role, &config, func(ctx context.Context, env service.Env) error { return app.Command(ctx, env, config) })
+		return service.Main(ctx, service.Process{Service: role, Args: os.Args[1:], Config: &config, Run: func(ctx context.Context, env service.Env) error { return app.Command(ctx, env, config) }})
 	case "projection":
 		var config service.ProjectionConfig
-		return service.Main(role, &config, func(ctx context.Context, env service.Env) error { return app.Projection(ctx, env, config) })
+		return service.Main(ctx, service.Process{Service: role, Args: os.Args[1:], Config: &config, Run: func(ctx context.Context, env service.Env) error { return app.Projection(ctx, env, config) }})
 	}
 	fmt.Fprintf(os.Stderr, "%s is %q\n", roleVariable, role)
 	return 2

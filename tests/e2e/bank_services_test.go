@@ -62,19 +62,21 @@ func bankService(kind string) int {
 		}
 	}
 	app.Modules = []es.Module{ordering.Module(), bank}
+	ctx, stop := service.UntilSignal()
+	defer stop()
 	switch kind {
 	case "command":
 		var config service.CommandConfig
-		return service.Main(kind, &config, func(ctx context.Context, env service.Env) error { return app.Command(ctx, env, config) })
+		return service.Main(ctx, service.Process{Service: kind, Args: os.Args[1:], Config: &config, Run: func(ctx context.Context, env service.Env) error { return app.Command(ctx, env, config) }})
 	case "projection":
 		var config service.ProjectionConfig
-		return service.Main(kind, &config, func(ctx context.Context, env service.Env) error { return app.Projection(ctx, env, config) })
+		return service.Main(ctx, service.Process{Service: kind, Args: os.Args[1:], Config: &config, Run: func(ctx context.Context, env service.Env) error { return app.Projection(ctx, env, config) }})
 	case "query":
 		var config service.QueryConfig
-		return service.Main(kind, &config, func(ctx context.Context, env service.Env) error { return app.Query(ctx, env, config) })
+		return service.Main(ctx, service.Process{Service: kind, Args: os.Args[1:], Config: &config, Run: func(ctx context.Context, env service.Env) error { return app.Query(ctx, env, config) }})
 	case "process":
 		var config service.ProcessConfig
-		return service.Main(kind, &config, func(ctx context.Context, env service.Env) error { return app.Process(ctx, env, config) })
+		return service.Main(ctx, service.Process{Service: kind, Args: os.Args[1:], Config: &config, Run: func(ctx context.Context, env service.Env) error { return app.Process(ctx, env, config) }})
 	}
 	fmt.Fprintf(os.Stderr, "%s%s is none of the bank's services\n", bankBinaries, kind)
 	return 2

@@ -21,8 +21,19 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
+// Source is where the program of an installation comes from.
+type Source struct {
+	Image   string // its name, without registry and tag
+	Dir     string // of the module
+	Package string // of the main function, in the module
+}
+
+// Orchestrix is this repository: its program has the sample domain.
+var Orchestrix = Source{Image: "orchestrix", Dir: "../..", Package: "./cmd/orchestrix"}
+
 // Installation holds the decoded objects of a rendered overlay.
 type Installation struct {
+	Source    Source
 	Objects   []runtime.Object
 	Workloads []Workload
 }
@@ -41,7 +52,7 @@ type Workload struct {
 func (w Workload) String() string { return w.Kind + " " + w.Name }
 
 // Decode reads objects strictly: a field that its type does not have is an error.
-func Decode(objects [][]byte) (*Installation, error) {
+func Decode(source Source, objects [][]byte) (*Installation, error) {
 	known := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, monitoringv1.AddToScheme, gatewayv1.Install} {
 		if err := add(known); err != nil {
@@ -50,7 +61,7 @@ func Decode(objects [][]byte) (*Installation, error) {
 	}
 	addOperators(known)
 	decoder := json.NewSerializerWithOptions(json.DefaultMetaFactory, known, known, json.SerializerOptions{Yaml: true, Strict: true})
-	in := &Installation{}
+	in := &Installation{Source: source}
 	for _, raw := range objects {
 		object, _, err := decoder.Decode(raw, nil, nil)
 		if err != nil {
@@ -170,21 +181,24 @@ func (w Workload) port(name string) int32 {
 	return 0
 }
 
-// program is the service that a container of our image runs, "" for a container of another image.
-func program(c corev1.Container) string {
-	image, _, _ := strings.Cut(c.Image, ":")
-	if image[strings.LastIndex(image, "/")+1:] != "orchestrix" {
+// ours is the program of our image: every container runs it with the name of a subcommand.
+const ours = "/orchestrix"
+
+// program is the subcommand that a container of our image runs, "" for a container of another image.
+func (in *Installation) program(c corev1.Container) string {
+	image := c.Image[strings.LastIndex(c.Image, "/")+1:]
+	if end := strings.IndexAny(image, ":@"); end >= 0 {
+		image = image[:end]
+	}
+	if image != in.Source.Image {
 		return ""
 	}
-	if len(c.Command) == 0 {
+	if len(c.Command) < 2 || c.Command[0] != ours {
 		return "?"
 	}
-	words := []string{strings.TrimPrefix(c.Command[0], "/")}
-	for _, word := range c.Command[1:] {
-		if strings.HasPrefix(word, "-") {
-			break
-		}
-		words = append(words, word)
+	words := slices.Clone(c.Command[1:])
+	if flag := slices.IndexFunc(words, func(word string) bool { return strings.HasPrefix(word, "-") }); flag >= 0 {
+		words = words[:flag]
 	}
 	return strings.Join(words, " ")
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -81,9 +82,45 @@ func (t *Tree) Render(overlay string, components ...string) ([][]byte, error) {
 	if err := t.addComponents(dir, components); err != nil {
 		return nil, err
 	}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(t.files, dir)
+	objects, err := build(t.files, dir)
 	if err != nil {
 		return nil, fmt.Errorf("overlay %s with %v: %w", overlay, components, err)
+	}
+	return objects, nil
+}
+
+// RenderDir builds the kustomization in a directory, as kubectl does, and returns its objects as YAML.
+func RenderDir(dir string) ([][]byte, error) {
+	objects, err := build(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return objects, nil
+}
+
+// ImageOf returns the name that the kustomization in a directory gives the image orchestrix, without its registry.
+func ImageOf(dir string) (string, error) {
+	file := filepath.Join(dir, "kustomization.yaml")
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	var k types.Kustomization
+	if err := yaml.UnmarshalStrict(content, &k); err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	for _, image := range k.Images {
+		if image.Name == Orchestrix.Image && image.NewName != "" {
+			return path.Base(image.NewName), nil
+		}
+	}
+	return Orchestrix.Image, nil
+}
+
+func build(files filesys.FileSystem, dir string) ([][]byte, error) {
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, dir)
+	if err != nil {
+		return nil, err
 	}
 	var objects [][]byte
 	for _, resource := range built.Resources() {

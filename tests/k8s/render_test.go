@@ -8,7 +8,7 @@ func render(t *testing.T, tree *Tree, overlay string, components ...string) *Ins
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := Decode(objects)
+	in, err := Decode(Orchestrix, objects)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,29 +18,34 @@ import (
 // foreign are the variables that libraries and the Go runtime read.
 var foreign = regexp.MustCompile(`^(OTEL_[A-Z0-9_]+|GOMEMLIMIT|PGUSER|PGPASSFILE)$`)
 
-// help returns the output of a service's -h; it runs each service once.
-var help = func() func(program string) (string, error) {
+// call is a subcommand of a program.
+type call struct {
+	source     Source
+	subcommand string
+}
+
+// help returns the output of a subcommand's -h; it runs each subcommand once, one after the other: the first links the program.
+var help = func() func(call) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
 	var mu sync.Mutex
-	texts := map[string]func() (string, error){}
-	return func(program string) (string, error) {
+	answers := map[call]answer{}
+	return func(c call) (string, error) {
 		mu.Lock()
-		ask, ok := texts[program]
+		defer mu.Unlock()
+		known, ok := answers[c]
 		if !ok {
-			ask = sync.OnceValues(func() (string, error) { return askHelp(program) })
-			texts[program] = ask
+			known.text, known.err = c.askHelp()
+			answers[c] = known
 		}
-		mu.Unlock()
-		return ask()
+		return known.text, known.err
 	}
 }()
 
-func askHelp(program string) (string, error) {
-	words := strings.Fields(program)
-	folder := "./services/" + words[0]
-	if words[0] == "orchestrix" {
-		folder = "./cmd/orchestrix"
-	}
-	args := slices.Concat([]string{"run", "-C", "../..", folder}, words[1:], []string{"-h"})
+func (c call) askHelp() (string, error) {
+	args := slices.Concat([]string{"run", "-C", c.source.Dir, c.source.Package}, strings.Fields(c.subcommand), []string{"-h"})
 	out, err := exec.CommandContext(context.Background(), "go", args...).Output()
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
 		err = fmt.Errorf("%w: %s", err, exit.Stderr)
@@ -52,13 +57,13 @@ var variableName = regexp.MustCompile(`\b[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\b`)
 
 // variables are the environment variables that a service reads, from its help. The Job that migrates shares the
 // configuration of the services, and may leave out variables that it does not need.
-func variables(program string) ([]string, error) {
-	text, err := help(program)
+func (c call) variables() ([]string, error) {
+	text, err := help(c)
 	if err != nil {
 		return nil, err
 	}
-	if program == "orchestrix migrate" {
-		services, err := variables("command")
+	if c.subcommand == "migrate" {
+		services, err := call{c.source, "command"}.variables()
 		return append(services, variableName.FindAllString(text, -1)...), err
 	}
 	var names []string
@@ -67,19 +72,22 @@ func variables(program string) ([]string, error) {
 			names = append(names, name)
 		}
 	}
+	if names == nil {
+		return nil, errors.New("its help lists no variable")
+	}
 	return names, nil
 }
 
 func checkVariables(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	eachContainer(in, func(where string, _ Workload, container corev1.Container) {
-		name := program(container)
+		name := in.program(container)
 		if name == "" {
 			return
 		}
-		known, err := variables(name)
+		known, err := call{in.Source, name}.variables()
 		if err != nil {
-			c.add(where, "runs %q, which is no program of ours: %v", name, err)
+			c.add(where, "runs %q, which is no service of %s: %v", name, ours, err)
 			return
 		}
 		for variable := range in.environment(container) {

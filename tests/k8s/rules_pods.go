@@ -47,7 +47,7 @@ func checkResources(in *Installation) (found []string) {
 		check(where, container.Resources)
 		text, ok := in.environment(container)["GOMEMLIMIT"]
 		if !ok {
-			c.require(program(container) == "" || strings.HasPrefix(program(container), "orchestrix"), where, "has no GOMEMLIMIT")
+			c.require(slices.Contains([]string{"", "migrate"}, in.program(container)), where, "has no GOMEMLIMIT")
 			return
 		}
 		soft, err := resource.ParseQuantity(strings.TrimSuffix(text, "B"))
@@ -105,7 +105,7 @@ func checkProbes(in *Installation) (found []string) {
 		if w.Kind == "Job" {
 			return // a job ends, and has a deadline
 		}
-		ours := program(container) != ""
+		ours := in.program(container) != ""
 		for _, p := range []struct {
 			name, path string // of our services
 			probe      *corev1.Probe
@@ -140,7 +140,7 @@ func checkStopping(in *Installation) (found []string) {
 		}
 	}
 	eachContainer(in, func(where string, w Workload, container corev1.Container) {
-		if program(container) == "" || w.Kind != "Deployment" {
+		if in.program(container) == "" || w.Kind != "Deployment" {
 			return
 		}
 		environment := in.environment(container)

@@ -141,7 +141,7 @@ func checkSelectors(in *Installation) (found []string) {
 func checkPorts(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	eachContainer(in, func(where string, w Workload, container corev1.Container) {
-		if program(container) == "" || w.Kind != "Deployment" {
+		if in.program(container) == "" || w.Kind != "Deployment" {
 			return
 		}
 		environment := in.environment(container)

@@ -118,8 +118,12 @@ var breaks = map[string]struct {
 		"every variable is known: Deployment projection, container service sets ORCHESTRIX_ADDR, which projection does not read",
 	},
 	"a program that is not ours": {
-		"dev", nil, "base/query.yaml", "[/query]", "[/queries]",
+		"dev", nil, "base/query.yaml", "[/orchestrix, query]", "[/orchestrix, queries]",
 		`every variable is known: Deployment query, container service runs "queries"`,
+	},
+	"a program of an older image": {
+		"dev", nil, "base/query.yaml", "[/orchestrix, query]", "[/query]",
+		`every variable is known: Deployment query, container service runs "?"`,
 	},
 	"no database": {
 		"dev", nil, "components/postgres/kustomization.yaml", "DATABASE_URL=", "OTEL_DATABASE_URL=",
@@ -264,7 +268,7 @@ func TestEveryRuleCanBeBroken(t *testing.T) {
 			objects, err := tree.Render(test.overlay, test.components...)
 			var in *Installation
 			if err == nil {
-				in, err = Decode(objects)
+				in, err = Decode(Orchestrix, objects)
 			}
 			var got []string
 			if err != nil {

@@ -64,9 +64,12 @@ func TestMain(m *testing.M) {
 		app.Open = openCareless
 	}
 	var config service.CommandConfig
-	os.Exit(service.Main("command", &config, func(ctx context.Context, env service.Env) error {
+	ctx, stop := service.UntilSignal()
+	status := service.Main(ctx, service.Process{Service: "command", Config: &config, Run: func(ctx context.Context, env service.Env) error {
 		return app.Command(ctx, env, config)
-	}))
+	}})
+	stop()
+	os.Exit(status)
 }
 
 // carelessLog appends at the end of the stream and ignores the expected revision: the check must detect that.

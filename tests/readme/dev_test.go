@@ -26,7 +26,7 @@ var tool string
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(helpOf); name != "" {
-		os.Exit(service.Main(name, configs[name], nil))
+		os.Exit(service.Main(context.Background(), service.Process{Service: name, Args: os.Args[1:], Config: configs[name]}))
 	}
 	dir, err := os.MkdirTemp("", "orchestrix-readme-")
 	if err == nil {

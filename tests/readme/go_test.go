@@ -65,7 +65,7 @@ func goSource(t *testing.T, p goPage) string {
 		}
 	}
 	name := path.Base(path.Dir(p.file))
-	own := "orchestrix/" + path.Dir(p.file)
+	own := "github.com/orchestrix-go/orchestrix/" + path.Dir(p.file)
 	if strings.HasSuffix(p.file, "_test.go") {
 		name, own = name+"_test", ""
 	}
@@ -96,20 +96,21 @@ func declaration(t *testing.T, chunk string, line int) string {
 // libraryFiles are the context of the README and the saga of its guide, in the places that the documents name.
 func libraryFiles(t *testing.T, root string) map[string]string {
 	t.Helper()
-	var source, process, test string
+	var source, test string
+	var processes []string // of exchange.go and loan.go
 	for _, b := range append(blocks(t, "README.md"), blocks(t, "docs/guides/sagas.md")...) {
 		switch {
 		case b.language != "go":
 		case strings.HasPrefix(b.text, "// Package library"):
 			source = b.text
 		case strings.HasPrefix(b.text, "package library"):
-			process = b.text
+			processes = append(processes, b.text)
 		case strings.HasPrefix(b.text, "func Test"):
 			test += "\n" + b.text
 		}
 	}
-	if source == "" || process == "" || strings.Count(test, "func Test") != 2 {
-		t.Fatal("the README shows no context, its guide no saga, or one of them no test")
+	if source == "" || len(processes) != 2 || strings.Count(test, "func Test") != 3 {
+		t.Fatal("the README shows no context, its guide no saga and no process, or one of them no test")
 	}
 	test = "package library_test\n\nimport (\n\"testing\"\n\"time\"\n\n\"github.com/orchestrix-go/orchestrix/domain\"\n\"github.com/orchestrix-go/orchestrix/domain/library\"\n" +
 		"\"github.com/orchestrix-go/orchestrix/shared/es\"\n\"github.com/orchestrix-go/orchestrix/shared/es/estest\"\n)\n" + test +
@@ -119,7 +120,7 @@ func libraryFiles(t *testing.T, root string) map[string]string {
 	if !strings.Contains(source, deciders) {
 		t.Fatalf("the module of the README does not say %s", deciders)
 	}
-	source = strings.Replace(source, deciders, "[]es.DeciderDef{BookDecider, ExchangeDecider},\n\t\tProcesses: []es.ProcessDef{Exchange}", 1)
+	source = strings.Replace(source, deciders, "[]es.DeciderDef{BookDecider, ExchangeDecider},\n\t\tProcesses: []es.ProcessDef{Exchange, Loan}", 1)
 	domain, err := os.ReadFile(filepath.Join(root, "domain", "domain.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +128,8 @@ func libraryFiles(t *testing.T, root string) map[string]string {
 	extended := strings.Replace(string(domain), "ordering.Module(),", "ordering.Module(),\n\t\tlibrary.Module(),", 1)
 	extended = strings.Replace(extended, "import (", "import (\n\t\"github.com/orchestrix-go/orchestrix/domain/library\"", 1)
 	return map[string]string{
-		"domain/library/library.go": source, "domain/library/exchange.go": process, "domain/library/library_test.go": test, "domain/domain.go": extended,
+		"domain/library/library.go": source, "domain/library/exchange.go": processes[0], "domain/library/loan.go": processes[1],
+		"domain/library/library_test.go": test, "domain/domain.go": extended,
 	}
 }
 

@@ -94,6 +94,9 @@ var moves = es.Process[moving]{
 			if e.N == 13 {
 				panic("thirteen")
 			}
+			if e.N < 0 { // it waits for long
+				return moving{Move: e.begin}, []processes.Effect{es.After("wait", time.Hour)}
+			}
 			if e.N == 0 { // it only waits
 				return moving{Move: e.begin}, []processes.Effect{es.After("wait", 10*time.Millisecond)}
 			}

@@ -53,25 +53,36 @@ func (r *Runner) handleDeadline(ctx context.Context, d port.Deadline) error {
 	if err := r.config.Failpoint(PointDue); err != nil {
 		return err
 	}
-	from := runtime.Command{CorrelationID: d.CorrelationID, CausationID: d.CausationID, Trace: d.Trace}
-	if err := r.react(ctx, p, d.Of, processes.DeadlineTrigger(d.ID, d.Name, d.At), from); err != nil {
+	if err := r.react(ctx, p, d.Of, processes.DeadlineTrigger(d.ID, d.Name, d.At), originOfDeadline(d)); err != nil {
 		return err
 	}
 	return r.config.Failpoint(PointWoken)
 }
 
-// react makes an instance react to a trigger. A reaction that is too large to be recorded parks the instance instead.
+// originOfDeadline returns a command with the correlation, causation and trace that a deadline continues.
+func originOfDeadline(d port.Deadline) runtime.Command {
+	return runtime.Command{CorrelationID: d.CorrelationID, CausationID: d.CausationID, Trace: d.Trace}
+}
+
+// react makes an instance react to a trigger.
 func (r *Runner) react(ctx context.Context, p *core.ProcessType, instance core.Stream, t processes.Trigger, from runtime.Command) error {
+	_, err := r.deliver(ctx, p, instance, t, from)
+	return err
+}
+
+// deliver makes an instance react to a trigger. A reaction that is too large to be recorded parks the instance instead. The result
+// has no events if the instance ignores the trigger.
+func (r *Runner) deliver(ctx context.Context, p *core.ProcessType, instance core.Stream, t processes.Trigger, from runtime.Command) (runtime.Result, error) {
 	from.Stream = instance
-	_, err := r.instances.ExecuteInternal(ctx, from, processes.ReactCommand(p, instance, t, r.config.Check))
+	result, err := r.instances.ExecuteInternal(ctx, from, processes.ReactCommand(p, instance, t, r.config.Check))
 	if errors.Is(err, port.ErrTooLarge) {
-		_, err = r.instances.ExecuteInternal(ctx, from, processes.ParkCommand(p, instance, t, err))
+		result, err = r.instances.ExecuteInternal(ctx, from, processes.ParkCommand(p, instance, t, err))
 	}
 	if errors.Is(err, port.ErrTooLarge) { // the trigger's event alone is nearly as large as a commit may be
-		_, err = r.instances.ExecuteInternal(ctx, from, processes.ParkCommand(p, instance, t.WithoutData(), err))
+		result, err = r.instances.ExecuteInternal(ctx, from, processes.ParkCommand(p, instance, t.WithoutData(), err))
 	}
 	if err != nil {
-		return fmt.Errorf("%s on %s: %w", instance, t.ID, err)
+		return result, fmt.Errorf("%s on %s: %w", instance, t.ID, err)
 	}
-	return nil
+	return result, nil
 }

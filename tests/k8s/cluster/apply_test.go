@@ -73,7 +73,7 @@ func render(t *testing.T, i k8s.Variant) (in *k8s.Installation, objects [][]byte
 	must(t, err)
 	objects, err = tree.Render(i.Overlay, i.Components...)
 	must(t, err)
-	in, err = k8s.Decode(objects)
+	in, err = k8s.Decode(k8s.Orchestrix, objects)
 	must(t, err)
 	return in, objects
 }

@@ -106,13 +106,10 @@ func build(t *testing.T, module, dir string, packages ...string) {
 func images(t *testing.T, dir string) []string {
 	t.Helper()
 	bin := filepath.Join(dir, "bin")
-	build(t, "../../..", bin, "./services/...", "./cmd/orchestrix", "github.com/nats-io/nats-server/v2")
+	build(t, "../../..", bin, "./cmd/orchestrix", "github.com/nats-io/nats-server/v2")
 	build(t, "..", bin, "./cluster/standin/...")
 	must(t, os.Rename(filepath.Join(bin, "postgres"), filepath.Join(bin, "start-postgres")))
-	ours := map[string]string{}
-	for _, program := range []string{"command", "projection", "query", "process", "orchestrix"} {
-		ours["/"+program] = filepath.Join(bin, program)
-	}
+	ours := map[string]string{"/orchestrix": filepath.Join(bin, "orchestrix")}
 	return archives(t, dir, append(systemImages(t, bin), []image{
 		{name: "orchestrix:dev", files: ours},
 		{name: "orchestrix:next", files: ours, text: map[string]string{"/next": "another image"}},

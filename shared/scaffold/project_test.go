@@ -1,0 +1,175 @@
+package scaffold
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// tree lists the files and directories under dir.
+func tree(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		all = append(all, strings.TrimPrefix(path, dir))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, []byte(text), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Bad input is refused in one sentence, and nothing is left of the project.
+func TestBadProjects(t *testing.T) {
+	noGo := func(t *testing.T, _ string) { t.Setenv("PATH", t.TempDir()) }
+	noModules := func(t *testing.T, _ string) {
+		t.Setenv("GOMODCACHE", t.TempDir())
+		t.Setenv("GOPROXY", "off")
+	}
+	file := func(name string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) { write(t, filepath.Join(dir, name), "mine") }
+	}
+	for name, c := range map[string]struct {
+		project Project
+		before  func(t *testing.T, dir string)
+		says    string
+	}{
+		"a directory with a file":         {Project{Dir: "shop"}, file("shop/notes.txt"), "is not empty, it has notes.txt"},
+		"a file":                          {Project{Dir: "shop"}, file("shop"), "is a file"},
+		"a keyword":                       {Project{Dir: "func"}, nil, "func is a keyword of Go"},
+		"no token":                        {Project{Dir: "my shop"}, nil, "invalid"},
+		"upper case":                      {Project{Dir: "Shop"}, nil, "lower-case letters"},
+		"a bad module":                    {Project{Dir: "shop", Module: "example.com//shop"}, nil, "the module path"},
+		"a relative module":               {Project{Dir: "shop", Module: "../shop"}, nil, "the module path"},
+		"a module of the library":         {Project{Dir: "time"}, nil, "standard library"},
+		"a context that is a keyword":     {Project{Dir: "shop", Context: "type"}, nil, "type is a keyword of Go"},
+		"a context that is predeclared":   {Project{Dir: "shop", Context: "string"}, nil, "predeclared"},
+		"a context that is imported":      {Project{Dir: "shop", Context: "time"}, nil, "choose another name"},
+		"a context that is no package":    {Project{Dir: "shop", Context: "my-billing"}, nil, "no name of a package"},
+		"a source that is none":           {Project{Dir: "shop", Orchestrix: "."}, nil, "it may be a version like v0.1.0, or a directory"},
+		"a version that is not available": {Project{Dir: "shop", Orchestrix: "v99.0.0"}, noModules, "version v99.0.0 of"},
+		"no Go":                           {Project{Dir: "shop"}, noGo, "the go command is not in PATH"},
+		"no network":                      {Project{Dir: "shop"}, noModules, "connect to a network"},
+		"no network, an empty directory":  {Project{Dir: "shop"}, func(t *testing.T, dir string) { noModules(t, dir); _ = os.Mkdir(filepath.Join(dir, "shop"), 0o700) }, "connect to a network"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if c.before != nil {
+				c.before(t, dir)
+			}
+			before := tree(t, dir)
+			t.Chdir(dir)
+			_, err := WriteProject(t.Context(), c.project)
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("the error is %q, it has to contain %q in one line", err, c.says)
+			}
+			if after := tree(t, dir); !slices.Equal(before, after) {
+				t.Errorf("before: %q\nafter: %q", before, after)
+			}
+		})
+	}
+}
+
+func TestAPlaceThatIsNotWritable(t *testing.T) {
+	t.Parallel()
+	place := t.TempDir()
+	if os.Getuid() == 0 {
+		if place = "/proc"; runtime.GOOS != "linux" {
+			t.Skip("root can write everywhere here")
+		}
+	} else if err := os.Chmod(place, 0o500); err != nil { //nolint:gosec // a directory
+		t.Fatal(err)
+	}
+	_, err := WriteProject(t.Context(), Project{Dir: filepath.Join(place, "shop")})
+	if err == nil || !strings.Contains(err.Error(), "nothing is changed: ") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// A project may begin in a directory that git has been told of.
+func TestAProjectInARepository(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "shop")
+	write(t, filepath.Join(dir, ".git", "HEAD"), "ref: refs/heads/main\n")
+	report, err := WriteProject(t.Context(), Project{Dir: dir, Module: "example.com/team/shop/v2", Context: "bookings"})
+	if err != nil || len(report.New) < 15 || len(report.Changed) > 0 {
+		t.Fatal(report, err)
+	}
+	files := tree(t, dir)
+	for _, name := range []string{"go.mod", "go.sum", "main.go", "domain/bookings/module.go", ".git/HEAD", ".gitignore", ".golangci.yml", ".ci/run"} {
+		if !slices.Contains(files, "/"+name) {
+			t.Errorf("there is no %s in %q", name, files)
+		}
+	}
+	for _, name := range files {
+		if strings.HasPrefix(name, "/.orchestrix") || strings.HasSuffix(name, ".tmpl") || strings.Contains(name, "dot.") {
+			t.Errorf("%s was left", name)
+		}
+	}
+	module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"module example.com/team/shop/v2\n", "tool " + modulePath() + "/cmd/orchestrix\n", "replace " + modulePath() + " => "} {
+		if !strings.Contains(string(module), line) {
+			t.Errorf("go.mod has no %q:\n%s", line, module)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, ".ci", "run")); err != nil || runtime.GOOS != "windows" && info.Mode()&0o111 == 0 {
+		t.Errorf(".ci/run is not executable: %v, %v", info, err)
+	}
+	main, err := os.ReadFile(filepath.Join(dir, "main.go"))
+	if err != nil || strings.Count(string(main), "\n") > 15 {
+		t.Errorf("main.go has more than 15 lines (%v):\n%s", err, main)
+	}
+}
+
+// The linter's settings of a project are those of this repository, without what is about its own rooms.
+func TestTheLinterOfAProjectIsOurs(t *testing.T) {
+	t.Parallel()
+	ours, err := os.ReadFile("../../.golangci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := render("templates/app/dot.golangci.yml.tmpl", project{Module: modulePath()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(string(ours)) {
+		known[line] = true
+	}
+	for line := range strings.Lines(string(theirs)) {
+		if !known[line] {
+			t.Errorf("ours has no line %q", line)
+		}
+	}
+	linters, _, _ := strings.Cut(string(ours), "  settings:")
+	if !strings.HasPrefix(string(theirs), linters) {
+		t.Error("the linters differ")
+	}
+}
+
+func TestNamesOfPrograms(t *testing.T) {
+	t.Parallel()
+	for module, want := range map[string]string{"shop": "shop", "example.com/team/shop": "shop", "example.com/shop/v2": "shop", "example.com/v2": "example.com", "v2": "v2"} {
+		if got := programName(module); got != want {
+			t.Errorf("%s: %s, want %s", module, got, want)
+		}
+	}
+}

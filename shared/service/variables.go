@@ -1,0 +1,115 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// Variables are further environment variables of a program: one for each field of Spec, as its envconfig tags say.
+type Variables struct {
+	Prefix string // of the names: "SHOP"
+	Spec   any    // pointer to a struct; nil: there are none
+}
+
+// Check returns an error if Spec can't be filled from the environment, or names a variable of the platform.
+func (v Variables) Check() error {
+	if v.Spec == nil {
+		return nil
+	}
+	value := reflect.ValueOf(v.Spec)
+	if value.Kind() != reflect.Pointer || value.IsNil() || value.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("it is %T: it must be a pointer to a struct, and not nil", v.Spec)
+	}
+	names, err := variableNames(v.Prefix, v.Spec)
+	if err != nil {
+		return err
+	}
+	known := platformVariables()
+	for _, name := range names {
+		if known[name] {
+			return fmt.Errorf("%s is a variable of the platform: give the field another name", name)
+		}
+	}
+	return nil
+}
+
+// Load fills Spec from the environment, and calls its method Validate() error if it has one. The error names the variable.
+func (v Variables) Load() error {
+	if v.Spec == nil {
+		return nil
+	}
+	if err := readVariables(v.Prefix, v.Spec); err != nil {
+		return err
+	}
+	if spec, ok := v.Spec.(interface{ Validate() error }); ok {
+		return spec.Validate()
+	}
+	return nil
+}
+
+// variableNames returns the names of the variables of a struct, alternative ones included.
+func variableNames(prefix string, spec any) ([]string, error) {
+	var names strings.Builder
+	err := envconfig.Usagef(prefix, spec, &names, "{{range .}}{{usage_key .}}\n{{.Alt}}\n{{end}}")
+	return strings.Fields(names.String()), err
+}
+
+// platformVariables are the variables with [Prefix] that the services and the tool read.
+func platformVariables() map[string]bool {
+	known := map[string]bool{}
+	for _, spec := range []any{&CommandConfig{}, &ProjectionConfig{}, &QueryConfig{}, &ProcessConfig{}} {
+		names, err := variableNames(Prefix, spec)
+		if err != nil {
+			panic(fmt.Sprintf("%T: %v", spec, err)) // it is declared in this package
+		}
+		for _, name := range names {
+			known[name] = true
+		}
+	}
+	for _, tool := range []string{"COMMAND_URL", "ADMIN_URL", "QUERY_URL", "NORTHWIND"} {
+		known[Prefix+"_"+tool] = true
+	}
+	return known
+}
+
+// unknownVariables returns the variables with [Prefix], or with that of the program, that no service reads: most likely
+// typing errors.
+func unknownVariables(own Variables) (unknown []string) {
+	known := platformVariables()
+	prefixes := []string{Prefix + "_"}
+	if own.Spec != nil {
+		prefixes = append(prefixes, own.Prefix+"_")
+		names, err := variableNames(own.Prefix, own.Spec)
+		if err != nil {
+			return nil // Check has reported it
+		}
+		for _, name := range names {
+			known[name] = true
+		}
+	}
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		for _, prefix := range prefixes {
+			if strings.HasPrefix(name, prefix) && !known[name] {
+				unknown = append(unknown, name)
+				break
+			}
+		}
+	}
+	return unknown
+}
+
+// readVariables fills a struct from the environment.
+func readVariables(prefix string, spec any) error {
+	err := envconfig.Process(prefix, spec)
+	var parse *envconfig.ParseError
+	if errors.As(err, &parse) {
+		return fmt.Errorf("%s is %q: it must be of type %s", parse.KeyName, parse.Value, parse.TypeName)
+	}
+	return err
+}

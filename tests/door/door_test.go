@@ -1,0 +1,58 @@
+package door
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A project begins in an empty directory, by the commands of the README of this repository. It gets a second context, passes all
+// checks, and answers the commands of its own README.
+func TestAProjectFromNothing(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	p := newReader(t)
+	for _, command := range fromNothing(t) {
+		p.follow(t, command)
+	}
+	t.Logf("to the first answered command: %s", time.Since(began).Round(time.Second))
+	p.dev.runReadme(t, filepath.Join(p.dir, "README.md"))
+	p.dev.stop()
+	run(t, p.dir, "go", "tool", "orchestrix", "new", "context", "billing")
+	run(t, p.dir, "go", "tool", "orchestrix", "new", "aggregate", "billing", "invoice")
+	run(t, p.dir, "go", "mod", "tidy", "-diff")
+	run(t, p.dir, "go", "vet", "./...")
+	run(t, p.dir, "go", "test", "./...")
+	lint(t, p.dir)
+	t.Logf("with all checks: %s", time.Since(began).Round(time.Second))
+}
+
+// A program with a route, a wrapper, a part and a configuration of its own.
+func TestAProgramWithHooks(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "desk")
+	run(t, filepath.Dir(dir), tool, "new", "app", "desk", "--module", "example.com/team/desk", "--context", "bookings")
+	main, err := os.ReadFile("testdata/main.go")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "main.go"), main, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "go", "mod", "tidy", "-diff")
+	run(t, dir, "go", "vet", ".")
+	d := startDev(t, dir, "--memory")
+	if body := d.await(t, d.QueryURL+"/greeting", http.StatusOK); body != "good evening" {
+		t.Errorf("the route answers %q", body)
+	}
+	if body := d.await(t, d.QueryURL+"/v1/views/reservation-summary/of-the-part", http.StatusOK); !strings.Contains(body, `"item":"chair"`) {
+		t.Errorf("the part has sent %s", body)
+	}
+	if header := d.get(t, d.QueryURL+"/v1/views/reservation-summary/none").Header; header.Get("X-Desk") != "wrapped" {
+		t.Errorf("the handlers are not wrapped: %v", header)
+	}
+	d.stop()
+}

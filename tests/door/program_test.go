@@ -1,0 +1,151 @@
+package door
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
+)
+
+// patience is how long a test waits for a result that must come.
+const patience = 2 * time.Minute
+
+// tool is the path of the command-line tool under test, and linter that of the linter, or empty.
+var tool, linter string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "orchestrix-door-")
+	if err == nil {
+		tool = filepath.Join(dir, "orchestrix.exe")
+		build := exec.Command("go", "build", "-o", tool, "github.com/orchestrix-go/orchestrix/cmd/orchestrix")
+		if out, buildErr := build.CombinedOutput(); buildErr != nil {
+			err = fmt.Errorf("building the tool: %w\n%s", buildErr, out)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if found, _ := filepath.Glob("../../bin/tools/golangci-lint-*"); len(found) > 0 {
+		linter, _ = filepath.Abs(found[len(found)-1])
+	}
+	localtest.Main(m, dir)
+}
+
+// run runs a program in dir, without the network, and returns what it prints.
+func run(t *testing.T, dir, program string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, args...)
+	command.Dir = dir
+	command.Env = append(command.Environ(), "GOPROXY=off", "GOWORK=off")
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(program), strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// lint runs the linter on a project, where CI has installed it.
+func lint(t *testing.T, dir string) {
+	t.Helper()
+	if linter == "" {
+		t.Log("the linter is not in bin/tools: the project is not linted")
+		return
+	}
+	run(t, dir, linter, "run", "./...")
+}
+
+// dev is a running platform of a project.
+type dev struct {
+	CommandURL string `json:"command_url"`
+	QueryURL   string `json:"query_url"`
+	stop       func() // ends it as an operator does, and expects success
+}
+
+// startDev builds the program of a project and starts the platform on free ports, with empty data.
+func startDev(t *testing.T, project string, args ...string) dev {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program.exe")
+	run(t, project, "go", "build", "-o", program, ".")
+	const free = "127.0.0.1:0"
+	command := exec.Command(program, append([]string{"dev", "--json", "--command-addr", free, "--query-addr", free, "--admin-addr", free, "--nats-addr", free}, args...)...)
+	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=", "DESK_GREETING=good evening")
+	var log bytes.Buffer
+	command.Stderr = &log
+	out, err := command.StdoutPipe()
+	if err == nil {
+		err = command.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	t.Cleanup(func() {
+		if !ended {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+		}
+		if t.Failed() {
+			t.Logf("dev wrote:\n%s", &log)
+		}
+	})
+	var d dev
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &d) != nil {
+		t.Fatalf("dev printed %q (%v)", line, err)
+	}
+	d.stop = func() {
+		t.Helper()
+		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		err := command.Wait()
+		if ended = true; err != nil {
+			t.Errorf("after SIGTERM dev ended with %v", err)
+		}
+	}
+	return d
+}
+
+func (d dev) get(t *testing.T, url string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// await repeats a read until it answers with the status, and returns the body.
+func (d dev) await(t *testing.T, url string, status int) string {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		response := d.get(t, url)
+		body, err := io.ReadAll(response.Body)
+		if err == nil && response.StatusCode == status {
+			return string(body)
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s answers %s: %s (%v)", url, response.Status, body, err)
+		}
+	}
+}
