@@ -69,12 +69,11 @@ func (a *admission) interruptSlowest() bool {
 }
 
 // startBody registers a body that starts to arrive. The caller must end it.
-func (a *admission) startBody(w http.ResponseWriter) *arrival {
-	b := &arrival{w: w, since: time.Now()}
+func (a *admission) startBody(b *arrival) {
+	b.since = time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.bodies[b] = struct{}{}
-	return b
 }
 
 // endBody reports whether the body was not interrupted.

@@ -45,11 +45,13 @@ var goPages = []goPage{
 			placed = ordering.OrderPlaced{Sale: ordering.Sale{Country: "France", CustomerID: "VINET", CustomerName: "Vins et alcools Chevalier"}}
 			cancelled = ordering.OrderCancelled{Sale: placed.Sale}
 		)`},
+	{page: "docs/guides/extend-the-program.md", file: "domain/extend/extend.go"},
 }
 
 // goPackages are the packages that blocks may use without an import.
 var goPackages = []string{
-	"context", "testing", "time", "github.com/orchestrix-go/orchestrix/domain/banking", "github.com/orchestrix-go/orchestrix/domain/library", "github.com/orchestrix-go/orchestrix/domain/ordering",
+	"context", "crypto/subtle", "errors", "io", "net/http", "testing", "time", "github.com/orchestrix-go/orchestrix/domain", "github.com/orchestrix-go/orchestrix/shared/app",
+	"github.com/orchestrix-go/orchestrix/domain/banking", "github.com/orchestrix-go/orchestrix/domain/library", "github.com/orchestrix-go/orchestrix/domain/ordering",
 	"github.com/orchestrix-go/orchestrix/shared/es", "github.com/orchestrix-go/orchestrix/shared/es/estest",
 }
 
