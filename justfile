@@ -42,6 +42,14 @@ compose-test-project:
 build:
     go build -o bin/ ./services/command ./services/projection ./services/query ./services/process ./cmd/orchestrix
 
+# change the path of the module everywhere, for a copy that is published under another host
+module path:
+    .ci/module {{path}}
+
+# copy the repository to a new directory, without the sample domains and the tests about them
+without-samples dir:
+    .ci/without-samples {{dir}}
+
 # the linter's findings; ci installs it in bin/tools
 lint:
     bin/tools/golangci-lint-v2.15.0 run ./...

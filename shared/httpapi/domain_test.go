@@ -1,14 +1,14 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
-
-	"github.com/quagmt/udecimal"
 
 	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -18,6 +18,19 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
+
+// amount is a decimal as a library has it: JSON holds it as a string without zeros at the end, and the zero value is 0.
+type amount struct{ digits string }
+
+func (a amount) MarshalText() ([]byte, error) { return []byte(cmp.Or(a.digits, "0")), nil }
+
+func (a *amount) UnmarshalText(text []byte) error {
+	a.digits = string(text)
+	if whole, fraction, ok := strings.Cut(a.digits, "."); ok {
+		a.digits = strings.TrimSuffix(whole+"."+strings.TrimRight(fraction, "0"), ".")
+	}
+	return nil
+}
 
 // A small domain with a decimal, a date and an array.
 type (
@@ -36,15 +49,15 @@ type (
 		Number int `json:"number" minimum:"1"`
 	}
 	line struct {
-		Quantity int              `json:"quantity" minimum:"1"`
-		Price    udecimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
+		Quantity int    `json:"quantity" minimum:"1"`
+		Price    amount `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
 	}
 	placed struct {
 		Lines []line `json:"lines"`
 	}
 	summary struct {
-		Country string           `json:"country"`
-		Total   udecimal.Decimal `json:"total"`
+		Country string `json:"country"`
+		Total   amount `json:"total"`
 	}
 	topParams struct {
 		Limit int `json:"limit" minimum:"1" maximum:"100" default:"10"`

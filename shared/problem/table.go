@@ -53,7 +53,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 }, Types: []*Type{
 	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BadQuery,
 	InternalCommand, UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
-	Conflict, PreconditionFailed, BodyTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
+	Conflict, PreconditionFailed, BodyTooLarge, CommitTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
 	Internal, Unavailable, ViewNotBuilt, Overloaded, ResultsFull, NotReached,
 }}
 

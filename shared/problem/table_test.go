@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,18 @@ func TestErrorsKeepTheirStatusAndCode(t *testing.T) {
 		kind, p := c.table.Find(c.err)
 		if kind.Status != c.status || p.Status != c.status || p.Code != c.code || p.Detail != c.detail {
 			t.Errorf("%v: %+v", c.err, p)
+		}
+	}
+}
+
+// The OpenAPI documents show every problem that an error becomes.
+func TestTheTypesOfATableAreComplete(t *testing.T) {
+	t.Parallel()
+	for name, table := range map[string]problem.Table{"Public": problem.Public, "Admin": problem.Admin} {
+		for _, m := range append(table.Errors, problem.Mapping{Type: table.Rejected}) {
+			if !slices.Contains(table.Types, m.Type) {
+				t.Errorf("the types of %s lack %+v, which %v becomes", name, m.Type, m.Is)
+			}
 		}
 	}
 }

@@ -1,16 +1,25 @@
 package schema_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"testing"
-
-	"github.com/quagmt/udecimal"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
+
+// amount is a decimal as a library has it: JSON holds it as a string, and the zero value is 0.
+type amount struct{ digits string }
+
+func (a amount) MarshalText() ([]byte, error) { return []byte(cmp.Or(a.digits, "0")), nil }
+
+func (a *amount) UnmarshalText(text []byte) error {
+	a.digits = string(text)
+	return nil
+}
 
 // A small domain with one field of each sort that bodies have.
 type (
@@ -30,9 +39,9 @@ type (
 	}
 
 	line struct {
-		Quantity int              `json:"quantity" minimum:"1"`
-		Price    udecimal.Decimal `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
-		Weight   float64          `json:"weight,omitempty"`
+		Quantity int     `json:"quantity" minimum:"1"`
+		Price    amount  `json:"price" pattern:"^[0-9]{1,9}(\\.[0-9]{1,2})?$" patternDescription:"an amount with at most two decimals"`
+		Weight   float64 `json:"weight,omitempty"`
 	}
 
 	touch struct{}

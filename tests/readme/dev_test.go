@@ -81,8 +81,14 @@ func startDev(t *testing.T) dev {
 	return d
 }
 
-// shell runs one command of a document against d and returns what it prints.
+// shell runs one command of a document against d, in the root of the repository, and returns what it prints.
 func (d dev) shell(t *testing.T, command string) string {
+	t.Helper()
+	return d.shellIn(t, "../..", command)
+}
+
+// shellIn runs the commands of a document in a directory.
+func (d dev) shellIn(t *testing.T, dir, command string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -90,8 +96,8 @@ func (d dev) shell(t *testing.T, command string) string {
 		"http://localhost:8080", d.CommandURL, "localhost:8080", d.CommandURL, "localhost:8081", d.QueryURL, "localhost:9082", d.AdminURL,
 		"go run ./cmd/orchestrix", tool, "curl ", "curl -sS ",
 	).Replace(command)
-	c := exec.CommandContext(ctx, "sh", "-c", here)
-	c.Dir = "../.."
+	c := exec.CommandContext(ctx, "sh", "-ec", here)
+	c.Dir = dir
 	c.Env = append(c.Environ(), "NATS_URL="+d.NATSURL, "DATABASE_URL="+d.DatabaseURL, "ORCHESTRIX_LOG=",
 		"ORCHESTRIX_COMMAND_URL="+d.CommandURL, "ORCHESTRIX_ADMIN_URL="+d.AdminURL)
 	out, err := c.CombinedOutput()

@@ -15,7 +15,7 @@ var (
 	code    = regexp.MustCompile("(?s)```.*?```")
 )
 
-// pages are the documents: the README and everything under docs, but not what npm installs.
+// pages are the documents: the README, the changelog and everything under docs, but not what npm installs.
 func pages(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir("../../docs", func(path string, entry fs.DirEntry, err error) error {
@@ -30,7 +30,7 @@ func pages(t *testing.T) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(all, "../../README.md")
+	return append(all, "../../README.md", "../../CHANGELOG.md")
 }
 
 // anchors are the targets within a page, made of its headings as GitHub does it.

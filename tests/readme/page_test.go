@@ -158,4 +158,5 @@ func TestCommandsOfTheLogAndItsViews(t *testing.T) {
 	t.Run("log-format.md", func(t *testing.T) { showsTheLog(t, d) })
 	t.Run("views-and-queries.md", func(t *testing.T) { runPage(t, d, "docs/guides/views-and-queries.md") })
 	t.Run("balances.mjs", func(t *testing.T) { foldsTheBalances(t, d) })
+	t.Run("leave-the-platform.md", func(t *testing.T) { leavesThePlatform(t, d) }) // after the transfers
 }

@@ -32,3 +32,22 @@ func TestTheStepsOfACommandExist(t *testing.T) {
 		}
 	}
 }
+
+var locates = regexp.MustCompile(`\b(locate|partitionOf|PartitionOf|streamSubject)\(`)
+
+// An append computes the partition and the subject of its event stream once, as the document says: its attempts use what the
+// first step has found.
+func TestAnAppendLocatesItsStreamOnce(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	for _, name := range []string{"append.go", "message.go", "publish.go"} {
+		source, err := os.ReadFile("../../shared/jetstream/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls += len(locates.FindAll(source, -1))
+	}
+	if calls != 1 {
+		t.Errorf("the files of an append compute a partition or a subject in %d places, want 1", calls)
+	}
+}

@@ -98,6 +98,24 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
+// Whoever resolves a command has checked its ids: the executor does not check them again. It checks those of others.
+func TestIdsAreCheckedOnce(t *testing.T) {
+	t.Parallel()
+	x := runtimetest.NewExecutor(t, memory.NewLog(4), nil, command.Config{})
+	refused := runtimetest.AddCommand("a", "no id", -1) // by the domain, before an append, which checks ids as every port does
+	if _, err := x.Execute(t.Context(), refused); !errors.Is(err, core.ErrBadToken) {
+		t.Errorf("a command that is not resolved got %v", err)
+	}
+	resolved := runtimetest.AddCommand("a", "c1", -1)
+	if err := resolved.Resolve(runtimetest.CounterRegistry(t)); err != nil {
+		t.Fatal(err)
+	}
+	resolved.ID = refused.ID
+	if _, err := x.Execute(t.Context(), resolved); !isType[*core.Rejection](err) {
+		t.Errorf("a resolved command got %v, want the domain's rejection", err)
+	}
+}
+
 func TestACommandMayChangeNothing(t *testing.T) {
 	t.Parallel()
 	x := runtimetest.NewExecutor(t, memory.NewLog(4), nil, command.Config{})
