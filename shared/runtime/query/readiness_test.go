@@ -62,7 +62,7 @@ func TestQueriesAreReadyWhenEveryViewCanBeRead(t *testing.T) {
 	}
 }
 
-// A read that waits for a position says that there is no view, not that the view is behind.
+// A read that waits for a position names the view as not built, not as behind.
 func TestAWaitForAViewThatIsNotBuilt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
