@@ -25,7 +25,7 @@ import (
 //	p.Send("ada", banking.Deposit{Amount: money("100")})
 //	balance := estest.Read(p, banking.AccountBalance, "ada")
 //
-// Time is virtual, and stands still unless the test lets it pass: [Running.Pass] takes no longer for a month than for a
+// Time is virtual, and passes only where the test lets it: [Running.Pass] takes no longer for a month than for a
 // second. It begins at 2026-01-02T03:04:05Z. Each call of a method returns when everything that follows from it is done: views
 // hold the events, and processes have reacted and got the results of their commands. A test needs no polling.
 //
