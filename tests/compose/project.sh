@@ -28,10 +28,11 @@ cat >"$work/env" <<-EOT
 	QUERY_PORT=$query_port
 EOT
 up() { compose up --detach --no-build --wait --wait-timeout 300; }
+position=0-0 # of the first command: the README shows the one that dev gives
 # first prints the first command of the README that begins so, with the ports of this script.
 first() {
 	awk -v start="$1" 'index($0, start) == 1 { on = 1 } on { print } on && !/\\$/ { exit }' "$project/README.md" |
-		sed "s/^curl/curl -sSf/; s/localhost:8080/127.0.0.1:$command_port/; s/localhost:8081/127.0.0.1:$query_port/"
+		sed "s/^curl/curl -sSf/; s/localhost:8080/127.0.0.1:$command_port/; s/localhost:8081/127.0.0.1:$query_port/; s/Position: [0-9-]*/Position: $position/"
 }
 ask() { bash -c "$(first "$1")"; }
 
@@ -40,6 +41,7 @@ start=$SECONDS
 up
 answer=$(ask "curl localhost:8080/")
 say "the first command is answered after $((SECONDS - start)) s: $answer"
+position=$(sed -n 's/.*"position":"\([^"]*\)".*/\1/p' <<<"$answer")
 view=$(ask "curl localhost:8081/v1/views")
 say "its view: $view"
 [ "$(stat -c %a "$project/.keys")" = 700 ] || { say "other users can read the keys" && exit 1; }
