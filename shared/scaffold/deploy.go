@@ -21,8 +21,8 @@ func (s source) overlay(dir string) string {
 
 // resolved is a path without symbolic links, as far as it exists.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return path
 }

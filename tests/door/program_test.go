@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for a result that must come.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // tool is the path of the command-line tool under test, and linter that of the linter, or empty.
 var tool, linter string
