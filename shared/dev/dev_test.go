@@ -90,8 +90,8 @@ func (o *output) String() string {
 // start runs dev in memory and returns what it has printed when it is ready, and how to stop it.
 func start(t *testing.T, o dev.Options) (printed string, stop func()) {
 	t.Helper()
-	const any = "127.0.0.1:0"
-	o.Memory, o.Log, o.CommandAddr, o.QueryAddr, o.AdminAddr = true, "jetstream", any, any, any
+	const anyPort = "127.0.0.1:0"
+	o.Memory, o.Log, o.CommandAddr, o.QueryAddr, o.AdminAddr = true, "jetstream", anyPort, anyPort, anyPort
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	out := &output{}

@@ -86,7 +86,7 @@ func TestTheFileOfAKilledDevIsIgnored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Release() //nolint:errcheck // a temporary directory
+	defer c.Release()
 	if i, err := FindInstance(dir); !errors.Is(err, ErrStarting) {
 		t.Errorf("while the next one starts: %+v, %v; want ErrStarting", i, err)
 	}

@@ -80,7 +80,7 @@ func isLocked(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer f.Close() //nolint:errcheck // only read from
+	defer f.Close()
 	switch err := tryLockShared(f); {
 	case errors.Is(err, errWouldBlock):
 		return true, nil

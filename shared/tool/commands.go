@@ -9,7 +9,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
-// ErrReported: a command has failed and has already printed why.
+// ErrReported is the error of a command that has already printed why it failed.
 var ErrReported = errors.New("reported")
 
 // Commands returns the commands of operators for a program with the domain of these modules.

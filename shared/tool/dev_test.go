@@ -194,7 +194,7 @@ func TestADevThatStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer claim.Release() //nolint:errcheck // a temporary directory
+	defer claim.Release()
 	for _, args := range [][]string{{"projections"}, {"events"}, {"health"}} {
 		if _, err := run(t, args...); err == nil || !strings.Contains(err.Error(), "dev is starting") {
 			t.Errorf("%v: %v", args, err)

@@ -37,7 +37,7 @@ func (k *keyDir) missing() (bool, error) {
 	}
 	if len(files) == 0 {
 		for _, dir := range dirs {
-			err = errors.Join(err, os.Chmod(dir, 0o700))
+			err = errors.Join(err, os.Chmod(dir, 0o700)) //nolint:gosec // a directory needs the bit to enter it
 		}
 		return true, err
 	}

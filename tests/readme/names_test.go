@@ -27,6 +27,9 @@ var inReadersTree = map[string]bool{
 	"domain/billing/invoice.go": true, "domain/billing/rules_test.go": true, "domain/billing/fortnight_test.go": true,
 }
 
+// dataFiles are files of a data directory, whose names look like those of declarations.
+var dataFiles = map[string]bool{"dev.json": true, "dev.lock": true, "postgres.path": true}
+
 // treeNames are the declarations of the tree: by package name, and the tests.
 func treeNames(t *testing.T) (declared map[string]map[string]bool, tests map[string]bool) {
 	t.Helper()
@@ -90,7 +93,7 @@ func TestTheNamesOfTheDocumentsExist(t *testing.T) {
 		}
 		for _, found := range inlineCode.FindAllStringSubmatch(code.ReplaceAllString(string(text), ""), -1) {
 			name := found[1]
-			if parts := qualified.FindStringSubmatch(name); parts != nil && declared[parts[1]] != nil && !declared[parts[1]][parts[2]] && !strings.HasSuffix(name, ".go") {
+			if parts := qualified.FindStringSubmatch(name); parts != nil && declared[parts[1]] != nil && !declared[parts[1]][parts[2]] && !strings.HasSuffix(name, ".go") && !dataFiles[name] {
 				t.Errorf("%s: package %s declares no %s", page, parts[1], parts[2])
 			}
 			if testName.MatchString(name) && !tests[name] {
