@@ -10,5 +10,5 @@ import (
 )
 
 func main() {
-	app.Main(app.Options{Modules: domain.Modules(), Commands: []*cobra.Command{newNew()}})
+	app.Main(app.Options{Name: "orchestrix", Modules: domain.Modules(), Commands: []*cobra.Command{newNew()}})
 }

@@ -6,4 +6,4 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/app"
 )
 
-func main() { app.Service("process", app.Options{Modules: domain.Modules()}) }
+func main() { app.Service("process", app.Options{Name: "orchestrix", Modules: domain.Modules()}) }
