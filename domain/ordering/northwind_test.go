@@ -148,12 +148,12 @@ func lines(t testing.TB, path string) iter.Seq[commandLine] {
 // northwind is where the orders are, or the end of the test.
 func northwind(t testing.TB) string {
 	t.Helper()
-	path := os.Getenv("ORCHESTRIX_NORTHWIND")
+	path := os.Getenv("NORTHWIND_COMMANDS")
 	if path == "" {
 		path = filepath.Join(moduleRoot(t), "..", "shared", "data", "northwind", "commands.ndjson")
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("the Northwind orders are not at %s; ORCHESTRIX_NORTHWIND may name another place", path)
+		t.Skipf("the Northwind orders are not at %s; NORTHWIND_COMMANDS may name another place", path)
 	}
 	return path
 }

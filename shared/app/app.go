@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,14 @@ type Options struct {
 	Commands []*cobra.Command
 }
 
+// The services, as [Route], [Part], [Env] and [Service] name them. The command and the query service have an HTTP API.
+const (
+	CommandService    = platform.CommandUser
+	ProjectionService = platform.ProjectionUser
+	QueryService      = platform.QueryUser
+	ProcessService    = platform.ProcessUser
+)
+
 type (
 	// Route is a further route of the HTTP API of the command or the query service.
 	Route = platform.Route
@@ -62,17 +71,26 @@ func Main(o Options) {
 	os.Exit(status)
 }
 
-// Service runs one service as the whole process, and ends the process: "command", "projection", "query" or "process".
+// Service runs one service as the whole process, and ends the process. The name is one of [CommandService], [ProjectionService],
+// [QueryService] and [ProcessService].
 func Service(name string, o Options) {
 	ctx, stop := service.UntilSignal()
-	p, err := newProgram(o)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		os.Exit(statusUsage)
-	}
-	status := p.serve(ctx, "", name, os.Args[1:])
+	status := runService(ctx, name, o, os.Args[1:], os.Stderr)
 	stop()
 	os.Exit(status)
+}
+
+// runService runs a service and returns its exit status.
+func runService(ctx context.Context, name string, o Options, args []string, errOut io.Writer) int {
+	p, err := newProgram(o)
+	if err == nil && !slices.ContainsFunc(services, func(s serviceInfo) bool { return s.name == name }) {
+		err = fmt.Errorf("app.Service: there is no service %q, it may be command, projection, query or process", name)
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "%s: %v\n", p.name, err)
+		return statusUsage
+	}
+	return p.serve(ctx, name, name, args)
 }
 
 // Exit statuses.
@@ -85,6 +103,9 @@ const (
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// usageError is an error of the configuration: it ends the program with [statusUsage].
+type usageError struct{ error }
 
 // run runs the program and returns its exit status.
 func run(ctx context.Context, o Options, args []string, out, errOut io.Writer) int {
@@ -102,13 +123,17 @@ func run(ctx context.Context, o Options, args []string, out, errOut io.Writer) i
 	root.SetErr(errOut)
 	err = root.ExecuteContext(ctx)
 	var status exitStatus
+	var usage usageError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &status):
 		return int(status)
+	case errors.As(err, &usage):
+		fmt.Fprintf(errOut, "%s: %v\n", p.name, usage.error)
+		return statusUsage
 	case !errors.Is(err, tool.ErrReported):
-		fmt.Fprintf(errOut, "%s: %s\n", p.name, p.own(err.Error()))
+		fmt.Fprintf(errOut, "%s: %v\n", p.name, err)
 	}
 	return statusFailed
 }

@@ -291,8 +291,28 @@ func TestDevReadsTheConfiguration(t *testing.T) {
 		t.Setenv("SHOP_START", value)
 		var errOut strings.Builder
 		s := &shop{}
-		if status := run(t.Context(), s.options(), inMemory, io.Discard, &errOut); status != statusFailed || !strings.Contains(errOut.String(), "shop: "+says) {
+		if status := run(t.Context(), s.options(), inMemory, io.Discard, &errOut); status != statusUsage ||
+			!strings.HasPrefix(errOut.String(), "shop: "+says+"\n(shop command -h lists") {
 			t.Errorf("status %d: %s", status, &errOut)
 		}
+	}
+}
+
+func TestAServiceThatIsNone(t *testing.T) {
+	t.Parallel()
+	var errOut strings.Builder
+	if status := runService(t.Context(), "quary", Options{Name: "shop"}, nil, &errOut); status != statusUsage || !strings.Contains(errOut.String(), `shop: app.Service: there is no service "quary"`) {
+		t.Errorf("status %d: %s", status, &errOut)
+	}
+}
+
+// An error of a command of the team may name a database or a program orchestrix.
+func TestErrorsArePrintedAsTheyAre(t *testing.T) {
+	t.Parallel()
+	const text = "failed to connect to `user=orchestrix database=orchestrix`: run 'orchestrix backup' or orchestrix dev"
+	o := Options{Name: "shop", Commands: []*cobra.Command{{Use: "report", RunE: func(*cobra.Command, []string) error { return errors.New(text) }}}}
+	var errOut strings.Builder
+	if status := run(t.Context(), o, []string{"report"}, io.Discard, &errOut); status != statusFailed || errOut.String() != "shop: "+text+"\n" {
+		t.Errorf("status %d: %s", status, &errOut)
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ import (
 )
 
 func (p program) newDev() *cobra.Command {
-	o := dev.Options{Name: p.name, Version: programVersion(), Modules: p.options.Modules, Hooks: p.hooks}
+	o := dev.Options{Name: p.name, Version: programVersion(), Modules: p.options.Modules, Hooks: p.hooks, Variables: p.variables}
 	command := &cobra.Command{
 		Use:   "dev",
 		Short: "Start the whole platform on this machine",
@@ -23,7 +24,7 @@ everything; the data is kept for the next start.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.variables.Load(); err != nil {
-				return err
+				return usageError{fmt.Errorf("%w\n(%s command -h lists all variables)", err, p.name)}
 			}
 			return dev.Run(cmd.Context(), cmd.OutOrStdout(), o)
 		},

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/service"
@@ -25,7 +24,7 @@ type program struct {
 	open      platform.Opener
 }
 
-// ourName is the name in the help and in the errors of the tool.
+// ourName is the name of the program of this module, and of one whose module is not known.
 const ourName = "orchestrix"
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
@@ -80,22 +79,19 @@ func nameOf(module string) string {
 	return strings.Trim(notInNames.ReplaceAllString(elements[len(elements)-1], "-"), "-")
 }
 
-var ourCommand = regexp.MustCompile(`(^|[^/\w-])` + ourName + ` ([a-z])`)
-
-// own returns a text of the tool with the name of this program: 'orchestrix dev' becomes 'shop dev'.
-func (p program) own(text string) string {
-	return ourCommand.ReplaceAllString(text, "${1}"+p.name+" ${2}")
-}
-
 // root returns the command with all subcommands.
 func (p program) root() (*cobra.Command, error) {
+	short := "The services of " + p.name + ", and the commands of their developers and operators"
+	if p.name == ourName {
+		short = "Event sourcing and CQRS on NATS JetStream and Postgres"
+	}
 	root := &cobra.Command{
 		Use:   p.name,
-		Short: "Event sourcing and CQRS on NATS JetStream and Postgres",
-		Long: `Event sourcing and CQRS on NATS JetStream and Postgres.
+		Short: short,
+		Long: fmt.Sprintf(`%s.
 
-Start everything on this machine with 'orchestrix dev', then send commands to it over HTTP or from a file with
-'orchestrix send'.`,
+Start everything on this machine with '%[2]s dev', then send commands to it over HTTP or from a file with
+'%[2]s send'.`, short, p.name),
 		Version:       programVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -105,7 +101,6 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 		root.AddCommand(p.newService(s))
 	}
 	root.AddCommand(tool.Commands(p.name, p.options.Modules)...)
-	p.rename(root)
 	for _, c := range p.options.Commands {
 		if slices.ContainsFunc(root.Commands(), func(other *cobra.Command) bool { return other.Name() == c.Name() }) {
 			return nil, fmt.Errorf("app.Options.Commands: the program has a command %q already: give yours another name", c.Name())
@@ -113,16 +108,4 @@ Start everything on this machine with 'orchestrix dev', then send commands to it
 		root.AddCommand(c)
 	}
 	return root, nil
-}
-
-// rename makes the help of a command and its subcommands name this program.
-func (p program) rename(command *cobra.Command) {
-	for _, text := range []*string{&command.Short, &command.Long, &command.Example} {
-		*text = p.own(*text)
-	}
-	command.Flags().VisitAll(func(f *pflag.Flag) { f.Usage = p.own(f.Usage) })
-	command.PersistentFlags().VisitAll(func(f *pflag.Flag) { f.Usage = p.own(f.Usage) })
-	for _, sub := range command.Commands() {
-		p.rename(sub)
-	}
 }

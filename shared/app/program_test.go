@@ -3,8 +3,13 @@ package app
 import (
 	"encoding/json"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
 func TestTheNameOfAModule(t *testing.T) {
@@ -18,16 +23,40 @@ func TestTheNameOfAModule(t *testing.T) {
 	}
 }
 
+func TestMain(m *testing.M) { localtest.Main(m) } // a dev does not touch the data directory of the user
+
+// The help of the program and of all its subcommands names the program, and never the one of this module.
 func TestTheHelpNamesTheProgram(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-h"}, {"bench", "-h"}, {"migrate", "-h"}, {"keys", "init", "-h"}, {"events", "-h"}, {"dev", "-h"}} {
-		var out strings.Builder
-		if status := run(t.Context(), Options{Name: "shop"}, args, &out, io.Discard); status != 0 {
-			t.Errorf("%v: status %d", args, status)
+	p, err := newProgram(Options{Name: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := p.root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := regexp.MustCompile(`(^|[^/\w-])orchestrix [a-z]`)
+	var check func(*cobra.Command)
+	check = func(c *cobra.Command) {
+		if c.DisableFlagParsing {
+			return // a service prints its help itself
 		}
-		if text := out.String(); strings.Contains(text, "orchestrix ") || !strings.Contains(text, "shop ") {
-			t.Errorf("%v:\n%s", args, text)
+		var help strings.Builder
+		c.SetOut(&help)
+		if err := c.Help(); err != nil {
+			t.Error(err)
 		}
+		if text := help.String(); ours.MatchString(text) || !strings.Contains(text, "shop ") {
+			t.Errorf("%s:\n%s", c.CommandPath(), text)
+		}
+		for _, sub := range c.Commands() {
+			check(sub)
+		}
+	}
+	check(root)
+	if text := root.Long; !strings.HasPrefix(text, "The services of shop") || !strings.Contains(text, "'shop dev'") {
+		t.Error(text)
 	}
 }
 

@@ -32,7 +32,8 @@ type Options struct {
 	Name, Version                               string // of the program; Name also names the default data directory
 	Modules                                     []es.Module
 	Hooks                                       platform.Hooks
-	DataDir, Log                                string // Log is the store of the log
+	Variables                                   service.Variables // of the program, already loaded
+	DataDir, Log                                string            // Log is the store of the log
 	CommandAddr, QueryAddr, AdminAddr, NATSAddr string
 	Ephemeral                                   bool // keep the data in a temporary directory
 	Memory                                      bool // keep the data in memory
@@ -54,6 +55,7 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 	d.box = box{trial: trial, Instance: local.Instance{
 		Program: cmp.Or(o.Name, "orchestrix"), Version: o.Version, PID: os.Getpid(), StartedAt: time.Now().UTC(), Log: o.Log,
 	}}
+	o.Variables.WarnUnknown(ctx, d.logger)
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.openDataDir(ctx, o); err != nil {
 		return err
@@ -149,7 +151,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	common := service.Common{Log: d.log, ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{
-			Name: name, Common: common, Logger: d.logger.With("service", name), Admin: admin.Share(),
+			Name: name, Program: d.Program, Common: common, Logger: d.logger.With("service", name), Admin: admin.Share(),
 			Connections: service.Connections{NATSURL: d.NATSURL, DatabaseURL: d.DatabaseURL}, Listener: d.listeners[name+"-addr"],
 		}
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})
@@ -157,7 +159,7 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 	}
 	app := platform.Services{Modules: d.modules, Open: d.open, Hooks: d.hooks}
 	command, query, projection := env("command"), env("query"), env("projection")
-	process := service.Part{Name: "process", Run: idle} // processes need the bus
+	process := service.Part{Name: platform.ProcessUser, Run: d.withoutProcesses}
 	if d.log == service.LogInJetStream {
 		processEnv := env("process")
 		process.Run = func(ctx context.Context) error {
@@ -204,8 +206,13 @@ func (d *dev) announce(ctx context.Context, health *service.Health, out io.Write
 	return nil
 }
 
-// idle waits until ctx ends.
-func idle(ctx context.Context) error {
+// withoutProcesses is the process service of a log in Postgres: it names the parts that don't run, and waits until ctx ends.
+func (d *dev) withoutProcesses(ctx context.Context) error {
+	for _, part := range d.hooks.Parts {
+		if part.Service == platform.ProcessUser {
+			d.logger.WarnContext(ctx, "a part of the process service does not run: the service needs the message bus, which a log in Postgres does not have", "part", part.Name)
+		}
+	}
 	<-ctx.Done()
 	return nil
 }

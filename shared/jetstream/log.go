@@ -85,8 +85,8 @@ func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 		wanted = defaultPartitions
 	}
 	stream, err := l.ensureStream(ctx, l.partitionConfig(0, wanted), create)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return 0, fmt.Errorf("there is no log on this NATS server; 'orchestrix migrate' creates it, and so does a service that may: %w", err)
+	if errors.Is(err, port.ErrNotMigrated) {
+		return 0, fmt.Errorf("there is no log on this NATS server: %w", err)
 	}
 	if err != nil {
 		return 0, err

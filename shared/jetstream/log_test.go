@@ -69,7 +69,7 @@ func TestPartitionsAreFixed(t *testing.T) {
 		t.Errorf("without a change: %v", err)
 	}
 	empty := connect(t, localtest.NATS(t).URL())
-	if _, err := jetstream.OpenExisting(t.Context(), empty, jetstream.Config{Logger: quiet}); !errors.Is(err, port.ErrUnavailable) {
+	if _, err := jetstream.OpenExisting(t.Context(), empty, jetstream.Config{Logger: quiet}); !errors.Is(err, port.ErrNotMigrated) {
 		t.Errorf("where there is no log: %v", err)
 	}
 }

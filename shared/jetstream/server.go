@@ -3,11 +3,13 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
 // server is the NATS server, or cluster, that a log shares with its bus, its deadlines and their buckets: the
@@ -45,7 +47,8 @@ func (s *server) partitionOf(of core.Stream) int {
 func (s *server) streamKey(of core.Stream) string { return streamSubject("", s.partitionOf(of), of) }
 
 // ensureStream opens a stream. Where the stream is missing, create decides whether it is created. A stream that another
-// client creates concurrently is accepted with its settings. It returns [port.ErrUnavailable].
+// client creates concurrently is accepted with its settings. It returns [port.ErrUnavailable], and [port.ErrNotMigrated] for a
+// stream that is missing.
 func (s *server) ensureStream(ctx context.Context, config jetstream.StreamConfig, create bool) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.AckTimeout)
 	defer cancel()
@@ -56,7 +59,10 @@ func (s *server) ensureStream(ctx context.Context, config jetstream.StreamConfig
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		stream, err = s.js.Stream(ctx, config.Name)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, fmt.Errorf("%w: there is no stream %s", port.ErrNotMigrated, config.Name)
+	case err != nil:
 		return nil, unavailable("open stream "+config.Name, err)
 	}
 	return stream, nil
@@ -71,7 +77,10 @@ func (s *server) ensureBucket(ctx context.Context, config jetstream.KeyValueConf
 	if errors.Is(err, jetstream.ErrBucketExists) {
 		bucket, err = s.js.KeyValue(ctx, config.Bucket)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, jetstream.ErrBucketNotFound):
+		return nil, fmt.Errorf("%w: there is no bucket %s", port.ErrNotMigrated, config.Bucket)
+	case err != nil:
 		return nil, unavailable("open bucket "+config.Bucket, err)
 	}
 	return bucket, nil

@@ -184,7 +184,7 @@ func readInstance(path string) (*Instance, error) {
 	}
 	var i Instance
 	if err := json.Unmarshal(text, &i); err != nil {
-		return nil, fmt.Errorf("%s is not a file of dev: %w", path, err)
+		return nil, fmt.Errorf("%s is damaged: stop the dev that runs on %s and start it again, which writes the file again, or name URLs: %w", path, filepath.Dir(path), err)
 	}
 	return &i, nil
 }

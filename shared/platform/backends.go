@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"runtime/debug"
 
@@ -82,7 +83,7 @@ func openPostgresLog(ctx context.Context, env service.Env, db *postgres.DB) (por
 	}
 	log, err := service.Await(ctx, env.Logger, "the log", func(ctx context.Context) (*postgres.Log, error) {
 		log, err := open(ctx, db, postgres.LogConfig{Partitions: env.Common.Partitions})
-		return log, unlessUnavailable(err)
+		return log, unlessUnavailable(WithAdvice(err, env.Program))
 	})
 	if err != nil {
 		return nil, err
@@ -137,7 +138,7 @@ type streams struct {
 // statusBucket holds the statuses of asynchronous commands.
 const statusBucket = "ORX_OUTCOMES_OF_COMMANDS"
 
-// openStreams opens the streams. It creates missing ones, or waits until 'orchestrix migrate' has created them.
+// openStreams opens the streams. It creates missing ones, or waits until the command migrate has created them.
 func openStreams(ctx context.Context, env service.Env, connection *nats.Conn) (streams, error) {
 	open := createMissing
 	if env.Common.AwaitMigration {
@@ -145,7 +146,7 @@ func openStreams(ctx context.Context, env service.Env, connection *nats.Conn) (s
 	}
 	return service.Await(ctx, env.Logger, "the log and the bus", func(ctx context.Context) (streams, error) {
 		s, err := open(ctx, env, connection)
-		return s, unlessUnavailable(err)
+		return s, unlessUnavailable(WithAdvice(err, env.Program))
 	})
 }
 
@@ -199,16 +200,24 @@ func Login(c service.Connections) ([]nats.Option, error) {
 	}.Options()
 }
 
-// migrate waits for Postgres and brings its tables up to date, or waits until 'orchestrix migrate' has done so.
+// migrate waits for Postgres and brings its tables up to date, or waits until the command migrate has done so.
 func migrate(ctx context.Context, env service.Env, db *postgres.DB) error {
 	prepare := db.Migrate
 	if env.Common.AwaitMigration {
 		prepare = db.Migrated
 	}
 	_, err := service.Await(ctx, env.Logger, "Postgres", func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, unlessUnavailable(prepare(ctx))
+		return struct{}{}, unlessUnavailable(WithAdvice(prepare(ctx), env.Program))
 	})
 	return err
+}
+
+// WithAdvice adds to [port.ErrNotMigrated] what to run. program is the one with the command migrate.
+func WithAdvice(err error, program string) error {
+	if !errors.Is(err, port.ErrNotMigrated) {
+		return err
+	}
+	return fmt.Errorf("%w: run '%s migrate' of this version", err, program)
 }
 
 // unlessUnavailable marks all errors but [port.ErrUnavailable] as permanent, so that they are not retried.

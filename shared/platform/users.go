@@ -8,7 +8,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
-// User is an account in NATS and Postgres: of a service, of 'orchestrix migrate', or of an operator.
+// User is an account in NATS and Postgres: of a service, of the command migrate, or of an operator.
 type User struct {
 	Name     string
 	NATS     jetstream.Rights

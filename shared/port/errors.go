@@ -18,6 +18,9 @@ var (
 	// ErrUnavailable: the backend did not answer in time, or is overloaded. The result of an append is then unknown; a retry
 	// with the same command id is safe, because the command is decided once.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrNotMigrated is an [ErrUnavailable] of a backend whose streams or tables are missing, or older than this program: they
+	// wait for its command migrate.
+	ErrNotMigrated = fmt.Errorf("%w until it is migrated", ErrUnavailable)
 	// ErrFenced: another worker owns the lease. The caller must stop writing.
 	ErrFenced = errors.New("fenced by another worker")
 	// ErrLeased: another worker holds the lease, or the view is paused.

@@ -53,7 +53,7 @@ func OpenLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 	return openLog(ctx, db, config, true)
 }
 
-// OpenExistingLog opens the log without creating it. It returns [port.ErrUnavailable] where there is none.
+// OpenExistingLog opens the log without creating it. It returns [port.ErrNotMigrated] where there is none.
 func OpenExistingLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 	return openLog(ctx, db, config, false)
 }
@@ -67,7 +67,7 @@ func openLog(ctx context.Context, db *DB, config LogConfig, create bool) (*Log, 
 		return nil, err
 	}
 	if len(l.created) == 0 {
-		return nil, fmt.Errorf("%w: this database has no log: run 'orchestrix migrate'", port.ErrUnavailable)
+		return nil, fmt.Errorf("%w: this database has no log", port.ErrNotMigrated)
 	}
 	if config.Partitions != 0 && config.Partitions != len(l.created) {
 		return nil, fmt.Errorf("%w: it has %d, configured are %d; set ORCHESTRIX_PARTITIONS=%d",

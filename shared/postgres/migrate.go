@@ -48,14 +48,13 @@ func (db *DB) Migrated(ctx context.Context) error {
 	var found int64
 	err = db.pool.QueryRow(ctx, "select coalesce(max(version_id), 0) from "+versionTable+" where is_applied").Scan(&found)
 	if hasCode(err, undefinedTable, undefinedSchema) {
-		return fmt.Errorf("%w: the tables do not exist yet: run 'orchestrix migrate'", port.ErrUnavailable)
+		return fmt.Errorf("%w: the tables do not exist yet", port.ErrNotMigrated)
 	}
 	if err != nil {
 		return translate("read the state of the tables", err)
 	}
 	if found < needed {
-		return fmt.Errorf("%w: the tables are of migration %d, this program needs %d: run 'orchestrix migrate' of this version",
-			port.ErrUnavailable, found, needed)
+		return fmt.Errorf("%w: the tables are of migration %d, this program needs %d", port.ErrNotMigrated, found, needed)
 	}
 	return nil
 }

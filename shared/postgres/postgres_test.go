@@ -59,7 +59,7 @@ func TestMigratedComparesTheTablesWithTheProgram(t *testing.T) {
 	wantError := func(want string) {
 		t.Helper()
 		err := db.Migrated(t.Context())
-		if !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+		if !errors.Is(err, port.ErrNotMigrated) || !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), want) {
 			t.Fatalf("got %v, want an error with %q", err, want)
 		}
 	}
@@ -75,7 +75,7 @@ func TestMigratedComparesTheTablesWithTheProgram(t *testing.T) {
 		t.Fatalf("newer tables: %v", err)
 	}
 	exec(t, db, "delete from orchestrix.migrations where version_id > 1")
-	wantError("run 'orchestrix migrate' of this version")
+	wantError("of migration 1, this program needs")
 }
 
 func TestConcurrentMigrations(t *testing.T) {

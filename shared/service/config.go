@@ -64,7 +64,7 @@ type Common struct {
 	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
 	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
 	DatabaseConns   int           `split_words:"true" default:"10" desc:"maximum number of connections to Postgres"`
-	AwaitMigration  bool          `split_words:"true" default:"false" desc:"wait until 'orchestrix migrate' has created streams and tables, instead of creating them"`
+	AwaitMigration  bool          `split_words:"true" default:"false" desc:"wait until the command migrate has created streams and tables, instead of creating them"`
 }
 
 // Stores of the event log.
@@ -151,8 +151,8 @@ func (s settings) setDefaultAddrs(service string) {
 }
 
 // usage prints every variable with its default.
-func (s settings) usage(out io.Writer, service string) error {
-	fmt.Fprintf(out, "The %s service of Orchestrix takes its configuration from the environment:\n\n", service)
+func (s settings) usage(out io.Writer, program, service string) error {
+	fmt.Fprintf(out, "The %s service of %s takes its configuration from the environment:\n\n", service, program)
 	const row = "{{range .}}{{usage_key .}}\t{{usage_default .}}\t{{usage_description .}}\n{{end}}"
 	var rows strings.Builder
 	rows.WriteString("VARIABLE\tDEFAULT\tMEANING\n")

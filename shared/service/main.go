@@ -18,6 +18,7 @@ import (
 // Env is the environment that a service runs in.
 type Env struct {
 	Name        string
+	Program     string // with the commands of operators, for messages
 	Connections Connections
 	Common      Common
 	Logger      *slog.Logger
@@ -43,23 +44,13 @@ func (c *QueryConfig) http() *HTTP          { return &c.HTTP }
 
 // Process is a service as the whole process.
 type Process struct {
-	Program   string    // that has the service as a subcommand, for messages; empty: the service is the program
+	Program   string    // with the commands of operators, for messages: "shop"
+	Call      string    // how the service is started, for messages: "shop command"
 	Service   string    // "command", "projection", "query" or "process"
 	Args      []string  // of the service: none, or -h
 	Config    Config    // is read from the environment
 	Variables Variables // of the program
 	Run       func(ctx context.Context, env Env) error
-}
-
-// call is how the service is started.
-func (p Process) call() string { return strings.TrimSpace(p.Program + " " + p.Service) }
-
-// own returns a text that names commands of the program, such as 'orchestrix migrate', with the name of this program.
-func (p Process) own(text string) string {
-	if p.Program == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, "'orchestrix ", "'"+p.Program+" ")
 }
 
 // UntilSignal returns a context that ends when the process gets SIGINT or SIGTERM. A second signal ends the process
@@ -78,11 +69,11 @@ func Main(ctx context.Context, p Process) int {
 		return p.printUsage(settings)
 	}
 	if err := settings.load(p.Service); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %s\n(%s -h lists all variables)\n", p.call(), p.own(err.Error()), p.call())
+		fmt.Fprintf(os.Stderr, "%s: %v\n(%s -h lists all variables)\n", p.Call, err, p.Call)
 		return 2
 	}
 	if err := p.serve(ctx, settings); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", p.call(), p.own(err.Error()))
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Call, err)
 		return 1
 	}
 	return 0
@@ -95,15 +86,15 @@ func (p Process) printUsage(s settings) int {
 	switch p.Args[0] {
 	case "-h", "-help", "--help":
 	default:
-		fmt.Fprintf(os.Stderr, "%s takes no argument %q\n\n", p.call(), p.Args[0])
+		fmt.Fprintf(os.Stderr, "%s takes no argument %q\n\n", p.Call, p.Args[0])
 		out, code = os.Stderr, 2
 	}
 	var usage strings.Builder
-	if err := s.usage(&usage, p.Service); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", p.call(), err)
+	if err := s.usage(&usage, p.Program, p.Service); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Call, err)
 		return 1
 	}
-	fmt.Fprint(out, p.own(usage.String()))
+	fmt.Fprint(out, usage.String())
 	return code
 }
 
@@ -116,10 +107,8 @@ func (p Process) serve(ctx context.Context, s settings) error {
 	}
 	level.Set(parsed)
 	logger := NewLogger(os.Stderr, s.common.LogFormat, level).With("service", name)
-	for _, variable := range unknownVariables(p.Variables) {
-		logger.WarnContext(ctx, "unknown variable: it has no effect", "variable", variable)
-	}
-	env := Env{Name: name, Connections: *s.connections, Common: *s.common, Logger: logger, Admin: NewAdmin(level, observe.NewMetrics(name), s.common.Pprof)}
+	p.Variables.WarnUnknown(ctx, logger)
+	env := Env{Name: name, Program: p.Program, Connections: *s.connections, Common: *s.common, Logger: logger, Admin: NewAdmin(level, observe.NewMetrics(name), s.common.Pprof)}
 	stopTraces, err := observe.StartTraces(ctx, "orchestrix-"+name, logger)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	var config service.CommandConfig
 	var own ownConfig
 	os.Exit(service.Main(context.Background(), service.Process{
-		Program: os.Getenv(asService), Service: "command", Args: os.Args[1:], Config: &config, Variables: service.Variables{Prefix: "SHOP", Spec: &own},
+		Program: os.Getenv(asService), Call: os.Getenv(asService) + " command", Service: "command", Args: os.Args[1:], Config: &config, Variables: service.Variables{Prefix: "SHOP", Spec: &own},
 		Run: func(_ context.Context, env service.Env) error {
 			fmt.Println("ran with", config.Partitions, config.Addr, env.Connections.NATSURL, own.MaxItems)
 			return nil
@@ -62,7 +62,7 @@ func TestHelpShowsEveryVariableWithItsDefault(t *testing.T) {
 	for _, line := range []string{
 		"NATS_URL nats://127.0.0.1:4222", "DATABASE_URL postgres://", "ORCHESTRIX_ADDR 127.0.0.1:8080", "ORCHESTRIX_ADMIN_ADDR 127.0.0.1:9080",
 		"NATS_INBOX_PREFIX _INBOX_command", "ORCHESTRIX_AWAIT_MIGRATION false", "ORCHESTRIX_PARTITIONS 4", "ORCHESTRIX_SHUTDOWN_TIMEOUT 25s", "ORCHESTRIX_CACHE_SIZE 100000", "ORCHESTRIX_SNAPSHOT_EVERY 32",
-		"SHOP_MAX_ITEMS 7 items of one order", "SHOP_CURRENCY required of all prices", "wait until 'shop migrate' has",
+		"SHOP_MAX_ITEMS 7 items of one order", "SHOP_CURRENCY required of all prices", "The command service of shop takes",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), line) {
 			t.Errorf("%q is missing in\n%s", line, out)

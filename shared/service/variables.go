@@ -1,8 +1,10 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"reflect"
 	"strings"
@@ -71,20 +73,25 @@ func platformVariables() map[string]bool {
 			known[name] = true
 		}
 	}
-	for _, tool := range []string{"COMMAND_URL", "ADMIN_URL", "QUERY_URL", "NORTHWIND"} {
+	for _, tool := range []string{"COMMAND_URL", "ADMIN_URL", "QUERY_URL"} {
 		known[Prefix+"_"+tool] = true
 	}
 	return known
 }
 
-// unknownVariables returns the variables with [Prefix], or with that of the program, that no service reads: most likely
-// typing errors.
-func unknownVariables(own Variables) (unknown []string) {
+// WarnUnknown logs each variable with [Prefix], or with that of the program, that no service reads: most likely a typing error.
+func (v Variables) WarnUnknown(ctx context.Context, logger *slog.Logger) {
+	for _, name := range v.unknown() {
+		logger.WarnContext(ctx, "unknown variable: it has no effect", "variable", name)
+	}
+}
+
+func (v Variables) unknown() (unknown []string) {
 	known := platformVariables()
 	prefixes := []string{Prefix + "_"}
-	if own.Spec != nil {
-		prefixes = append(prefixes, own.Prefix+"_")
-		names, err := variableNames(own.Prefix, own.Spec)
+	if v.Spec != nil {
+		prefixes = append(prefixes, v.Prefix+"_")
+		names, err := variableNames(v.Prefix, v.Spec)
 		if err != nil {
 			return nil // Check has reported it
 		}

@@ -86,7 +86,7 @@ func newRestore(dev *devFinder) *cobra.Command {
 		Long: `Write a backup into a new or empty log. --partitions sets another number of partitions, which is how a log grows:
 sequences and back-pointers are new, all other data is kept. Start the services with
 ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build the views again. On an old database,
-'orchestrix projections rebuild' builds each view again beside the old one.`,
+'` + dev.program + ` projections rebuild' builds each view again beside the old one.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			manifest, err := backup.ReadManifest(args[0])

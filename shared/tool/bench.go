@@ -45,9 +45,9 @@ Without --rate, each of --concurrency connections sends its next request when it
 request was due (open loop): a platform that is too slow shows as waiting time.
 
 With --get, the requests read a path of the query service instead.`,
-		Example: `  orchestrix bench 'order/{}/place' --data order.json --duration 30s
-  orchestrix bench 'account/a{}/deposit' --data deposit.json --ids 1000 --rate 500
-  orchestrix bench --get '/v1/views/order-summary/{}' --ids 1000`,
+		Example: dev.example("bench 'order/{}/place' --data order.json --duration 30s",
+			"bench 'account/a{}/deposit' --data deposit.json --ids 1000 --rate 500",
+			"bench --get '/v1/views/order-summary/{}' --ids 1000"),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runBench(cmd.Context(), o, args, cmd.InOrStdin(), cmd.OutOrStdout())

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -13,13 +15,18 @@ import (
 
 // devFinder finds the platform that dev runs on this machine, so that commands beside it need no URL.
 type devFinder struct {
-	program string // names the default data directory
+	program string // names the default data directory, and the commands in help and errors
 	dataDir string // of the flag; empty: the default
 }
 
 // flag adds the flag that names another dev.
 func (f *devFinder) flag(flags *pflag.FlagSet) {
 	flags.StringVar(&f.dataDir, local.FlagDataDir, "", "data directory of the dev to use, if it is not the default one")
+}
+
+// example returns the text of examples of a command, each with the name of the program.
+func (f *devFinder) example(commands ...string) string {
+	return "  " + f.program + " " + strings.Join(commands, "\n  "+f.program+" ")
 }
 
 // find returns the dev that runs, or nil. It returns an error if there is none where the flag names one, or if it has not
@@ -36,8 +43,10 @@ func (f *devFinder) find() (*local.Instance, error) {
 	switch {
 	case errors.Is(err, local.ErrStarting):
 		return nil, fmt.Errorf("%w: try again when it has printed them", err)
+	case f.dataDir == "" && (errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)):
+		return nil, nil //nolint:nilerr // the directory of another user, whose dev is not ours
 	case f.dataDir == "" && err != nil:
-		return nil, nil //nolint:nilerr // the directory of another user
+		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("--%s: %w", local.FlagDataDir, err)
 	case found == nil && f.dataDir != "":

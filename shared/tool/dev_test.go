@@ -187,6 +187,18 @@ func TestTheStoreOfTheLogIsThatOfTheDev(t *testing.T) {
 	}
 }
 
+// A file of dev that can't be read is not taken for none: commands would go to another platform.
+func TestADamagedFileOfDev(t *testing.T) {
+	dir := noEnvironment(t)
+	running(t, dir, local.Instance{})
+	if err := os.WriteFile(filepath.Join(dir, "dev.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "projections"); err == nil || !strings.Contains(err.Error(), "dev.json is damaged: stop the dev") {
+		t.Errorf("%v, want an error that names the file", err)
+	}
+}
+
 // A dev that has not written its addresses yet is waited for by people, not taken for none.
 func TestADevThatStarts(t *testing.T) {
 	dir := noEnvironment(t)

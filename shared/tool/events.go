@@ -23,7 +23,7 @@ func newEvents(dev *devFinder) *cobra.Command {
 		Long: `Print the events of the log, oldest first. Without --follow it stops at the end of the log.
 
 --from takes a position (3-1042: that partition, from that commit on) or a time (2026-01-02T03:04:05Z).`,
-		Example: "  orchestrix events --category order --id 10248\n  orchestrix events --follow -o json",
+		Example: dev.example("events --category order --id 10248", "events --follow -o json"),
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := selection.parseFrom(from); err != nil {

@@ -11,18 +11,19 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newKeys() *cobra.Command {
+func newKeys(program string) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "keys",
 		Short: "Create the keys, passwords and certificates of a deployment",
 		Args:  cobra.NoArgs,
 	}
-	command.AddCommand(newKeysInit(), newKeysRenew())
+	command.AddCommand(newKeysInit(program), newKeysRenew(program))
 	return command
 }
 
 // keysOptions are the flags of keys init and keys renew.
 type keysOptions struct {
+	program    string // for messages
 	partitions int
 	hosts      []string
 	days       int
@@ -40,8 +41,8 @@ func (o *keysOptions) register(command *cobra.Command) {
 	flags.StringVar(&o.owner, "owner", "", "uid:gid of the owner of the files; another owner needs root (default: you, and 65532:65532 if you are root)")
 }
 
-func newKeysInit() *cobra.Command {
-	var o keysOptions
+func newKeysInit(program string) *cobra.Command {
+	o := keysOptions{program: program}
 	command := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Create all keys, passwords and certificates in a directory",
@@ -50,7 +51,7 @@ a repository. Each service has its own directory in it, with only the files that
 
   command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
   nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
-  migrate/                        roles: the roles that 'orchestrix migrate --roles' creates, without their passwords
+  migrate/                        roles: the roles that '` + program + ` migrate --roles' creates, without their passwords
   postgres/                       password: of the superuser of Postgres, which migrate uses
   ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it
 
@@ -78,7 +79,7 @@ func (o *keysOptions) init(out io.Writer, dir string) error {
 		if err != nil || !missing {
 			return err
 		}
-	} else if err := checkFresh(dir, o.force); err != nil {
+	} else if err := o.checkFresh(dir); err != nil {
 		return err
 	}
 	if err := o.write(dir, o.once); err != nil {
@@ -88,8 +89,8 @@ func (o *keysOptions) init(out io.Writer, dir string) error {
 	return err
 }
 
-func newKeysRenew() *cobra.Command {
-	var o keysOptions
+func newKeysRenew(program string) *cobra.Command {
+	o := keysOptions{program: program}
 	command := &cobra.Command{
 		Use:   "renew DIR",
 		Short: "Renew the certificate of NATS and its list of rights, and keep the keys",
@@ -99,7 +100,7 @@ load the files: nats-server --signal reload.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := os.Stat(filepath.Join(args[0], caCertFile)); err != nil {
-				return fmt.Errorf("%s holds no keys; 'orchestrix keys init' creates them: %w", args[0], err)
+				return fmt.Errorf("%s holds no keys; '%s keys init' creates them: %w", args[0], program, err)
 			}
 			if err := o.write(args[0], true); err != nil {
 				return err
@@ -113,16 +114,16 @@ load the files: nats-server --signal reload.`,
 }
 
 // checkFresh refuses to replace files that may be in use.
-func checkFresh(dir string, force bool) error {
+func (o *keysOptions) checkFresh(dir string) error {
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) || err == nil && (force || len(entries) == 0) {
+	if errors.Is(err, os.ErrNotExist) || err == nil && (o.force || len(entries) == 0) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s is not empty: 'orchestrix keys renew' keeps the keys and renews the certificate, --force replaces all, "+
-		"and programs with the old keys can no longer log in", dir)
+	return fmt.Errorf("%s is not empty: '%s keys renew' keeps the keys and renews the certificate, --force replaces all, "+
+		"and programs with the old keys can no longer log in", dir, o.program)
 }
 
 func (o *keysOptions) write(dir string, keep bool) error {
@@ -136,7 +137,7 @@ func (o *keysOptions) write(dir string, keep bool) error {
 	if err != nil {
 		return err
 	}
-	k := &keyDir{path: dir, owner: owner, keep: keep}
+	k := &keyDir{program: o.program, path: dir, owner: owner, keep: keep}
 	if err := k.writeTLS(o.hosts, time.Now(), time.Duration(o.days)*24*time.Hour); err != nil {
 		return err
 	}

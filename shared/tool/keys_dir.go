@@ -11,9 +11,10 @@ import (
 
 // keyDir is a directory of keys.
 type keyDir struct {
-	path  string
-	owner fileOwner
-	keep  bool // existing files are kept
+	program string // that writes them, for a comment in a file
+	path    string
+	owner   fileOwner
+	keep    bool // existing files are kept
 }
 
 // fileOwner is the owner of the files.

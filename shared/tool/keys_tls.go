@@ -102,7 +102,7 @@ func parseAuthority(certPEM, keyPEM []byte) (*authority, error) {
 	certBlock, _ := pem.Decode(certPEM)
 	keyBlock, _ := pem.Decode(keyPEM)
 	if certBlock == nil || keyBlock == nil {
-		return nil, fmt.Errorf("%s or %s is not PEM: they were not written by 'orchestrix keys'", caCertFile, caKeyFile)
+		return nil, fmt.Errorf("%s or %s is not PEM: the command keys did not write them", caCertFile, caKeyFile)
 	}
 	cert, err := x509.ParseCertificate(certBlock.Bytes)
 	if err != nil {

@@ -28,7 +28,7 @@ func (k *keyDir) writeUsers(partitions int) error {
 		return err
 	}
 	var auth, roles bytes.Buffer
-	auth.WriteString("# Who may do what in NATS, written by 'orchestrix keys'. It holds no secret.\nauthorization {\n  timeout: 5\n  users: [\n")
+	fmt.Fprintf(&auth, "# Who may do what in NATS, written by '%s keys'. It holds no secret.\nauthorization {\n  timeout: 5\n  users: [\n", k.program)
 	for _, user := range platform.Users(partitions) {
 		key, err := k.nkey(user.Name + "/nats.nk")
 		if err != nil {

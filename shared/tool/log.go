@@ -119,7 +119,7 @@ func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, o
 	log, err := open(ctx, connection, config)
 	if err != nil {
 		connection.Close()
-		return nil, nil, err
+		return nil, nil, platform.WithAdvice(err, f.dev.program)
 	}
 	return log, connection.Close, nil
 }
@@ -141,7 +141,7 @@ func (f *logFlags) openPostgres(ctx context.Context) (port.Log, func(), error) {
 	log, err := postgres.OpenExistingLog(ctx, db, postgres.LogConfig{})
 	if err != nil {
 		db.Close()
-		return nil, nil, fmt.Errorf("the log can't be opened, name another database with --database-url: %w", err)
+		return nil, nil, fmt.Errorf("the log can't be opened, name another database with --database-url: %w", platform.WithAdvice(err, f.dev.program))
 	}
 	return log, db.Close, nil
 }

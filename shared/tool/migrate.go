@@ -44,7 +44,7 @@ or tables.`,
 	flags.IntVar(&o.replicas, "replicas", numberFromEnv("ORCHESTRIX_REPLICAS", 1), "replicas of new streams: 1, 3 or 5 (ORCHESTRIX_REPLICAS)")
 	flags.DurationVar(&o.wait, "wait", 2*time.Minute, "time limit of the wait for NATS and Postgres")
 	flags.StringVar(&o.roles, "roles", "", "file with a line SERVICE:ROLE:PASSWORD for each role of Postgres to create or update; "+
-		"'orchestrix keys init' makes one")
+		"'"+dev.program+" keys init' makes one")
 	return command
 }
 

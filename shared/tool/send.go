@@ -32,7 +32,7 @@ With --async the service accepts the commands for asynchronous processing (202),
 afterwards. Accepted commands survive a restart of the service.
 
 The exit status is 0 when every line was delivered, whether it was accepted or rejected.`,
-		Example: "  orchestrix send commands.ndjson\n  generate | orchestrix send - --concurrency 64",
+		Example: dev.example("send commands.ndjson") + "\n  generate | " + dev.program + " send - --concurrency 64",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if s.url, err = dev.url(url, "ORCHESTRIX_COMMAND_URL", commandURL, defaultCommandURL); err != nil {

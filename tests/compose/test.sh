@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/compose/lib.sh
-commands=${1:-${ORCHESTRIX_NORTHWIND:-../shared/data/northwind/commands.ndjson}}
+commands=${1:-${NORTHWIND_COMMANDS:-../shared/data/northwind/commands.ndjson}}
 work=$(mktemp -d /tmp/orchestrix-compose-XXXXXX)
 compose() { "${compose[@]}" -f deploy/compose/compose.yaml --env-file "$work/env" "$@"; }
 clean() { rm -rf deploy/compose/keys.test; }

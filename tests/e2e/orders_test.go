@@ -27,12 +27,12 @@ type totals struct {
 // northwind is the file of real orders: 830 placed, 809 of them shipped.
 func northwind(t testing.TB) string {
 	t.Helper()
-	path := os.Getenv("ORCHESTRIX_NORTHWIND")
+	path := os.Getenv("NORTHWIND_COMMANDS")
 	if path == "" {
 		path = filepath.Join("..", "..", "..", "shared", "data", "northwind", "commands.ndjson")
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("the Northwind orders are not at %s; ORCHESTRIX_NORTHWIND may name another path", path)
+		t.Skipf("the Northwind orders are not at %s; NORTHWIND_COMMANDS may name another path", path)
 	}
 	return path
 }

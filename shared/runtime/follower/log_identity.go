@@ -18,7 +18,7 @@ type LogMismatchError struct {
 }
 
 func (e *LogMismatchError) Error() string {
-	return fmt.Sprintf("the checkpoint of %s at %s is of another log: %s; if this log is the right one, build the view again from it: orchestrix projections rebuild %s",
+	return fmt.Sprintf("the checkpoint of %s at %s is of another log: %s; if this log is the right one, build the view again from it with the command projections rebuild %s",
 		e.Build, e.Position, e.Differs, e.Build.View)
 }
 

@@ -51,13 +51,13 @@ func TestTheDevOverlayLosesNothing(t *testing.T) {
 // sendNorthwind sends the file of real orders and compares the sum of the view with it.
 func sendNorthwind(t *testing.T, l *load, tool string) {
 	t.Helper()
-	file := os.Getenv("ORCHESTRIX_NORTHWIND")
+	file := os.Getenv("NORTHWIND_COMMANDS")
 	if file == "" {
 		file = "../../../../shared/data/northwind/commands.ndjson"
 	}
 	content, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
-		t.Logf("the Northwind orders are not at %s and are left out; ORCHESTRIX_NORTHWIND may name another place", file)
+		t.Logf("the Northwind orders are not at %s and are left out; NORTHWIND_COMMANDS may name another place", file)
 		return
 	}
 	must(t, err)
