@@ -52,8 +52,10 @@ const claimPatience = time.Second
 
 // InstanceClaim is the right of one running dev to a file in a data directory. The operating system ends it with the process.
 type InstanceClaim struct {
-	path string // of the file
-	lock *DirLock
+	path      string // of the file
+	lock      *DirLock
+	temporary bool   // nothing of the claim stays
+	made      string // the directory, if the claim has made it
 }
 
 // ClaimDir claims the data directory for the dev that keeps its data in it, and creates it if it is missing. The first one
@@ -104,19 +106,30 @@ func replaceFile(path string, content []byte) error {
 }
 
 // ClaimGuest claims the place in the default data directory for a dev of the same program that keeps its data elsewhere. Its
-// error wraps [ErrLocked] if another one has it.
+// error wraps [ErrLocked] if another one has it. Its release leaves nothing behind: a directory that it has made is removed, if
+// it is empty.
 func ClaimGuest(ctx context.Context, dir string) (*InstanceClaim, error) {
-	return claim(ctx, dir, guestInstance)
+	_, err := os.Stat(dir)
+	missing := errors.Is(err, os.ErrNotExist)
+	c, err := claim(ctx, dir, guestInstance)
+	if err != nil {
+		return nil, err
+	}
+	c.temporary = true
+	if missing {
+		c.made = dir
+	}
+	return c, nil
 }
 
 func claim(ctx context.Context, dir, name string) (*InstanceClaim, error) {
-	if err := makeDirs(dir); err != nil {
-		return nil, err
-	}
 	lock, err := retry.Do(ctx, retry.Policy{First: 5 * time.Millisecond, Max: 50 * time.Millisecond, Budget: claimPatience},
 		func(context.Context) (*DirLock, error) {
+			if err := makeDirs(dir); err != nil {
+				return nil, retry.Permanent(err)
+			}
 			lock, err := lockFile(filepath.Join(dir, name+".lock"))
-			if err != nil && !errors.Is(err, ErrLocked) {
+			if err != nil && !errors.Is(err, ErrLocked) && !errors.Is(err, os.ErrNotExist) { // a guest removes its directory
 				err = retry.Permanent(err)
 			}
 			return lock, err
@@ -148,7 +161,15 @@ func (c *InstanceClaim) Release() error {
 	if c.lock.isReleased() {
 		return nil
 	}
-	return errors.Join(c.remove(), c.lock.Unlock())
+	err := c.remove()
+	if c.temporary {
+		_ = os.Remove(strings.TrimSuffix(c.path, ".json") + ".lock") // Windows keeps a file that is open
+	}
+	err = errors.Join(err, c.lock.Unlock())
+	if c.made != "" {
+		_ = os.Remove(c.made) // another dev may use it
+	}
+	return err
 }
 
 func (c *InstanceClaim) remove() error {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -89,6 +91,39 @@ func TestTheFileOfAKilledDevIsIgnored(t *testing.T) {
 	defer c.Release()
 	if i, err := FindInstance(dir); !errors.Is(err, ErrStarting) {
 		t.Errorf("while the next one starts: %+v, %v; want ErrStarting", i, err)
+	}
+}
+
+// A guest removes its lock with its directory: no two of them have the place at the same time, and nothing is left.
+func TestGuestsThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	var holders atomic.Int32
+	var guests sync.WaitGroup
+	for range 4 {
+		guests.Go(func() {
+			for range 50 {
+				c, err := ClaimGuest(t.Context(), dir)
+				if errors.Is(err, ErrLocked) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d guests have the place", n)
+				}
+				holders.Add(-1)
+				if err := c.Release(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	guests.Wait()
+	if _, err := os.Stat(filepath.Join(dir, "dev-elsewhere.lock")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the lock is left: %v", err)
 	}
 }
 

@@ -29,8 +29,7 @@ func LockDir(dir string) (*DirLock, error) {
 	return lockFile(filepath.Join(dir, lockName))
 }
 
-// Unlock releases the lock. A second call does nothing. The file stays: after its removal two processes could hold locks on
-// two files of the same name.
+// Unlock releases the lock. A second call does nothing. The file stays.
 func (l *DirLock) Unlock() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,6 +43,32 @@ func (l *DirLock) Unlock() error {
 
 // lockFile locks the file path and writes the id of this process into it, for the error of other processes.
 func lockFile(path string) (*DirLock, error) {
+	for {
+		l, err := lockOnce(path)
+		if err != nil {
+			return nil, err
+		}
+		// The holder of the lock may remove the file: two processes could then hold locks on two files of the same name.
+		if isAt(l.file, path) {
+			return l, nil
+		}
+		if err := l.Unlock(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isAt reports whether path is the name of an open file.
+func isAt(f *os.File, path string) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(opened, named)
+}
+
+func lockOnce(path string) (*DirLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
