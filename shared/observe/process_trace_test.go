@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -50,7 +52,7 @@ var mirror = es.Process[struct{}]{
 // runMirror executes one command in ctx's trace, on a platform in memory, and returns when its process has ended.
 func runMirror(ctx context.Context, t *testing.T) {
 	t.Helper()
-	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}, Processes: []es.ProcessDef{mirror}})
+	registry, err := compile.Modules(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}, Processes: []es.ProcessDef{mirror}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/memory"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -82,7 +83,7 @@ func fulfil(t *testing.T, place string, stock int, status processes.Status, cut 
 	t.Helper()
 	f := &fulfilment{t: t, log: memory.NewLog(4), views: memory.NewViews(), bus: memory.NewBus(), alarms: memory.NewDeadlines(), cut: cut}
 	var err error
-	if f.registry, err = es.NewRegistry(ordering.Module()); err == nil {
+	if f.registry, err = compile.Modules(ordering.Module()); err == nil {
 		f.schemas, err = schema.New(f.registry)
 	}
 	if err != nil {

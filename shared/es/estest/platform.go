@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -42,7 +44,7 @@ func Platform(t *testing.T, modules ...es.Module) *Running {
 // newRunning starts the platform. t owns the bubble, report gets the failures.
 func newRunning(t *testing.T, report testing.TB, output io.Writer, modules []es.Module) *Running {
 	report.Helper()
-	registry, err := es.NewRegistry(modules...)
+	registry, err := compile.Modules(modules...)
 	if err != nil {
 		report.Fatalf("the modules can't be registered: %v", err)
 	}
