@@ -65,7 +65,7 @@ func runMirror(ctx context.Context, t *testing.T) {
 	}
 	queue := async.NewWorker(registry, executor, bus, async.NewStatusStore(memory.NewKeyValue()), async.Config{
 		Decode:  (*core.CommandType).Decode,
-		Explain: func(err error) (async.Refusal, bool) { return async.Refusal{Detail: err.Error()}, false }, Logger: quiet,
+		Explain: func(err error) (runtime.Refusal, bool) { return runtime.Refusal{Detail: err.Error()}, false }, Logger: quiet,
 	})
 	runner := process.NewRunner(registry, log, executor, views, bus, deadlines, process.Config{Logger: quiet, System: "nats"})
 	running, stop := context.WithCancel(t.Context())

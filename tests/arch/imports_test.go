@@ -39,7 +39,7 @@ var rules = []rule{
 	{"shared/es/internal/bridge", []string{"shared/core"}},
 	{"shared/es", []string{"shared/core", "shared/processes", "shared/es/internal/bridge"}},
 	{"shared/es/compile", []string{"shared/core", "shared/es", "shared/es/internal/bridge"}},
-	{"shared/es/estest", and("shared/processes", "shared/schema", "shared/es", "shared/es/compile", "shared/memory", "shared/problem", "shared/httpapi", "shared/runtime", "shared/runtime/*")}, // no store
+	{"shared/es/estest", and("shared/processes", "shared/schema", "shared/es", "shared/es/compile", "shared/memory", "shared/problem", "shared/runtime", "shared/runtime/*")}, // no store
 	{"shared/cloudevents", []string{"shared/core"}},
 	{"shared/port", []string{"shared/core"}},
 	{"shared/port/porttest", vocabulary},

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/memory"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/processes"
@@ -94,7 +94,7 @@ func fulfil(t *testing.T, place string, stock int, status processes.Status, cut 
 		t.Fatal(err)
 	}
 	queue := async.NewWorker(f.registry, f.executor, f.bus, async.NewStatusStore(memory.NewKeyValue()), async.Config{
-		Decode: f.schemas.DecodeCommand, Explain: httpapi.Explain, Logger: slog.New(slog.DiscardHandler),
+		Decode: f.schemas.DecodeCommand, Explain: problem.Explain, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
