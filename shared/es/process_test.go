@@ -111,7 +111,7 @@ func TestAPanicParksTheInstance(t *testing.T) {
 		When("1", hungry{"soup"}).ThenStatus(estest.StatusParked).
 		WhenRetried().ThenParked("no cook for this").
 		WhenCancelled("enough").ThenStatus(estest.StatusCancelled)
-	if n := len(given(t).When("1", hungry{"bad"}).ThenParked("").When("1", hungry{"soup"}).ThenParked("").Instance().Inbox); n != 2 {
+	if n := given(t).When("1", hungry{"bad"}).ThenParked("").When("1", hungry{"soup"}).ThenParked("").Instance().Queued; n != 2 {
 		t.Errorf("%d triggers are queued", n)
 	}
 }

@@ -285,7 +285,7 @@ func (s *ProcessScenario) comparable(events []es.Event) (rest []es.Event) {
 }
 
 // ThenStatus expects this status of the instance. It accepts any effects.
-func (s *ProcessScenario) ThenStatus(status processes.Status) *ProcessScenario {
+func (s *ProcessScenario) ThenStatus(status Status) *ProcessScenario {
 	s.t.Helper()
 	s.seen = true
 	if s.state.Status != status {
@@ -313,5 +313,5 @@ func (s *ProcessScenario) ThenState(want any) *ProcessScenario {
 	return s
 }
 
-// Instance returns the state of the instance's stream.
-func (s *ProcessScenario) Instance() processes.Instance { return s.state }
+// Instance returns the instance.
+func (s *ProcessScenario) Instance() Instance { return instanceOf(&s.state) }
