@@ -9,7 +9,7 @@ import (
 
 func TestModulesFitTogether(t *testing.T) {
 	t.Parallel()
-	if _, err := es.NewRegistry(domain.Modules()...); err != nil {
+	if err := es.Check(domain.Modules()...); err != nil {
 		t.Error(err)
 	}
 }

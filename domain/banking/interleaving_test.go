@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/banking"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
@@ -34,7 +36,7 @@ func TestEveryInterleaving(t *testing.T) {
 type world struct {
 	t         *testing.T
 	random    *rand.Rand
-	registry  *es.Registry
+	registry  *core.Registry
 	process   *core.ProcessType
 	now       time.Time
 	states    map[es.Stream]any // of accounts and transfers
@@ -65,7 +67,7 @@ func stream(category, id string) es.Stream {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
-	registry, err := es.NewRegistry(banking.Module())
+	registry, err := compile.Modules(banking.Module())
 	if err != nil {
 		t.Fatal(err)
 	}

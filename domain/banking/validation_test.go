@@ -6,19 +6,20 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/banking"
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // edge is what the edge checks requests by, made once.
 var edge = sync.OnceValue(func() (e struct {
-	registry *es.Registry
+	registry *core.Registry
 	schemas  *schema.Schemas
 	err      error
 }) {
-	if e.registry, e.err = es.NewRegistry(banking.Module()); e.err == nil {
+	if e.registry, e.err = compile.Modules(banking.Module()); e.err == nil {
 		e.schemas, e.err = schema.New(e.registry)
 	}
 	return e

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
@@ -165,7 +167,7 @@ func TestPaymentLimit(t *testing.T) {
 		{ordering.Module(), "20000", false}, {ordering.Module(), "20000.0001", true},
 		{ordering.Module(ordering.PaymentLimit(money("5"))), "5", false}, {ordering.Module(ordering.PaymentLimit(money("5"))), "6", true},
 	} {
-		registry, err := es.NewRegistry(c.module)
+		registry, err := compile.Modules(c.module)
 		if err != nil {
 			t.Fatal(err)
 		}

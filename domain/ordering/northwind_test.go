@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
@@ -71,7 +73,7 @@ func TestNorthwind(t *testing.T) {
 // decided yields, for each command of the file, the events that it leads to with the id of its order.
 func decided(t testing.TB, path string) iter.Seq2[string, es.Event] {
 	t.Helper()
-	registry, err := es.NewRegistry(ordering.Module())
+	registry, err := compile.Modules(ordering.Module())
 	if err != nil {
 		t.Fatal(err)
 	}

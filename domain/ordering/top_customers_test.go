@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 )
@@ -25,7 +27,7 @@ func (l *oneList) List(_ context.Context, view string, q es.ListQuery) (es.Page,
 
 func TestTopCustomers(t *testing.T) {
 	t.Parallel()
-	registry, err := es.NewRegistry(ordering.Module())
+	registry, err := compile.Modules(ordering.Module())
 	if err != nil {
 		t.Fatal(err)
 	}

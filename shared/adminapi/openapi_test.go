@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
 // document is what the test reads of an OpenAPI document.
@@ -42,7 +43,7 @@ var pathParameter = regexp.MustCompile(`\{\w+\}`)
 
 func TestTheDocumentDescribesEveryRoute(t *testing.T) {
 	t.Parallel()
-	registry, err := es.NewRegistry()
+	registry, err := compile.Modules()
 	if err != nil {
 		t.Fatal(err)
 	}

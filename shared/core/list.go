@@ -21,9 +21,9 @@ type ListCursor struct {
 	Key   string `json:"k"`
 }
 
-// CursorAfter returns the text of a cursor, for the next page of the list that q asks of this view and tenant. The text
+// Text returns the text of the cursor, for the next page of the list that q asks of this view and tenant. The text
 // holds no secret, and stays valid after a restart and in a new version of the view.
-func (q ListQuery) CursorAfter(view, tenant string, c ListCursor) (string, error) {
+func (c ListCursor) Text(view, tenant string, q ListQuery) (string, error) {
 	data, err := Marshal(c)
 	if err != nil {
 		return "", err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
@@ -25,7 +27,7 @@ const trialID = "1"
 // newTrial returns the first command that a new aggregate of the domain accepts, with an example of its body; where there is
 // none, the first command.
 func newTrial(modules []es.Module) (trial, error) {
-	registry, err := es.NewRegistry(modules...)
+	registry, err := compile.Modules(modules...)
 	if err != nil {
 		return trial{}, err
 	}

@@ -41,8 +41,8 @@
 //
 // # Offer a module
 //
-// A [Module] lists the definitions of a bounded context, and [NewRegistry] checks them, so that a service fails at its start
-// and not at a request.
+// A [Module] lists the definitions of a bounded context, and [Check] checks them in a test. A service checks them at its start, so
+// that it does not fail at a request.
 //
 // # Test
 //

@@ -33,7 +33,7 @@ var BookDecider = es.Decider[Book]{
 // An aggregate has a state, a decide function for each command, and an evolve function for each event. The functions are
 // pure, so they can be called without the platform; a test of an aggregate is shorter with estest.Given.
 func ExampleDecider() {
-	_, err := es.NewRegistry(es.Module{Name: "library", Deciders: []es.DeciderDef{BookDecider}})
+	err := es.Check(es.Module{Name: "library", Deciders: []es.DeciderDef{BookDecider}})
 	fmt.Println("registered:", err)
 
 	var book Book

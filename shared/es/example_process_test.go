@@ -45,7 +45,7 @@ var Reminders = es.Process[Loan]{
 // A process reacts to events, results and deadlines with effects: it sends commands and sets deadlines. Its reactions are
 // pure; estest.GivenProcess tests them as the platform calls them.
 func ExampleProcess() {
-	_, err := es.NewRegistry(es.Module{
+	err := es.Check(es.Module{
 		Name: "library", Deciders: []es.DeciderDef{BookDecider, DeskDecider}, Processes: []es.ProcessDef{Reminders},
 	})
 	fmt.Println("registered:", err)

@@ -32,7 +32,7 @@ func (twoBooks) List(context.Context, string, es.ListQuery) (es.Page, error) {
 
 // A query reads views with [Get] and [List]. Its parameters are a struct, whose tags validate the request.
 func ExampleQuery() {
-	_, err := es.NewRegistry(es.Module{
+	err := es.Check(es.Module{
 		Name: "library", Deciders: []es.DeciderDef{BookDecider}, Views: []es.ViewDef{LoansView}, Queries: []es.QueryDef{Popular},
 	})
 	fmt.Println("registered:", err)

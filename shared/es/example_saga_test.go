@@ -52,7 +52,7 @@ var Readings = es.Saga[Reading]{
 
 // A saga is a process of steps. Where a step is rejected or times out, the steps before it are undone in reverse order.
 func ExampleSaga() {
-	_, err := es.NewRegistry(es.Module{
+	err := es.Check(es.Module{
 		Name: "library",
 		Deciders: []es.DeciderDef{
 			BookDecider,

@@ -22,7 +22,7 @@ var LoansView = es.View[Loans]{
 
 // A view folds events into documents. [On] changes the document of the event's stream; its fields can be listed by.
 func ExampleView() {
-	_, err := es.NewRegistry(es.Module{
+	err := es.Check(es.Module{
 		Name: "library", Deciders: []es.DeciderDef{BookDecider}, Views: []es.ViewDef{LoansView},
 	})
 	fmt.Println("registered:", err)

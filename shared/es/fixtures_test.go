@@ -3,6 +3,8 @@ package es_test
 import (
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 )
@@ -50,9 +52,9 @@ func logs() es.View[log] {
 	}
 }
 
-func register(t testing.TB, modules ...es.Module) *es.Registry {
+func register(t testing.TB, modules ...es.Module) *core.Registry {
 	t.Helper()
-	registry, err := es.NewRegistry(modules...)
+	registry, err := compile.Modules(modules...)
 	if err != nil {
 		t.Fatal(err)
 	}

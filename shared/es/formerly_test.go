@@ -53,7 +53,7 @@ func TestFormerNamesRefused(t *testing.T) {
 		"the former name \"a.b.c\" is not a full name":                                         {house(es.Formerly("a.b.c"))},
 		"event town.Closed of decider \"gate\": event town.Opened was formerly called so":      {other(es.Formerly("town.Closed"))},
 	} {
-		if _, err := es.NewRegistry(modules...); err == nil || !strings.Contains(err.Error(), want) {
+		if err := es.Check(modules...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v\nwant %s", err, want)
 		}
 	}

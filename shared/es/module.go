@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es/internal/bridge"
 )
 
 // Module is one bounded context: the aggregates, views, queries and processes that its package offers.
@@ -16,8 +17,19 @@ type Module struct {
 	Processes []ProcessDef
 }
 
-// NewRegistry checks the modules and returns their registry. The error lists all faults of all modules.
-func NewRegistry(modules ...Module) (*Registry, error) {
+// Check checks that the modules fit together: that each definition is complete, and that names, categories and types are unique.
+// The error lists all faults of all modules. A service that has such faults does not start.
+func Check(modules ...Module) error {
+	_, err := compileAll(modules)
+	return err
+}
+
+func init() {
+	bridge.Compile = func(modules any) (*core.Registry, error) { return compileAll(modules.([]Module)) }
+}
+
+// compileAll returns the registry of the modules.
+func compileAll(modules []Module) (*core.Registry, error) {
 	r := core.NewRegistry()
 	var errs []error
 	report := func(m Module, err error) {

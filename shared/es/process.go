@@ -115,10 +115,10 @@ func OnDeadline[S any](name string, react func(S, Meta) (S, []Effect)) Reaction[
 
 // ProcessDef is a [Process] or a [Saga] of any state.
 type ProcessDef interface {
-	compileProcess(module string, r *Registry) (*core.ProcessType, error)
+	compileProcess(module string, r *core.Registry) (*core.ProcessType, error)
 }
 
-func (p Process[S]) compileProcess(module string, r *Registry) (*core.ProcessType, error) {
+func (p Process[S]) compileProcess(module string, r *core.Registry) (*core.ProcessType, error) {
 	d := processes.Definition{
 		Module: module, Name: p.Name, Snapshot: p.Snapshot, Initial: p.Initial, State: core.NewStateCodec[S](),
 	}

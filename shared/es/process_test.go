@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/es/estest"
 )
@@ -109,7 +111,7 @@ func TestAPanicParksTheInstance(t *testing.T) {
 		When("1", hungry{"soup"}).ThenStatus(estest.StatusParked).
 		WhenRetried().ThenParked("no cook for this").
 		WhenCancelled("enough").ThenStatus(estest.StatusCancelled)
-	if n := len(given(t).When("1", hungry{"bad"}).ThenParked("").When("1", hungry{"soup"}).ThenParked("").Instance().Inbox); n != 2 {
+	if n := given(t).When("1", hungry{"bad"}).ThenParked("").When("1", hungry{"soup"}).ThenParked("").Instance().Queued; n != 2 {
 		t.Errorf("%d triggers are queued", n)
 	}
 }
@@ -118,7 +120,7 @@ func TestNobodyReachesAnInstanceFromOutside(t *testing.T) {
 	t.Parallel()
 	m := kitchen
 	m.Processes = []es.ProcessDef{lunches}
-	r, err := es.NewRegistry(m)
+	r, err := compile.Modules(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,12 +157,12 @@ func TestProcessesThatCantWork(t *testing.T) {
 		}),
 		"process is empty": with(func(p *es.Process[lunch]) { p.Name = "" }),
 	} {
-		_, err := es.NewRegistry(m)
+		err := es.Check(m)
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is missing in %v", says, err)
 		}
 	}
-	_, err := es.NewRegistry(es.Module{Name: "m", Deciders: []es.DeciderDef{es.Decider[int]{Category: "process-x"}}})
+	err := es.Check(es.Module{Name: "m", Deciders: []es.DeciderDef{es.Decider[int]{Category: "process-x"}}})
 	if err == nil || !strings.Contains(err.Error(), "process-x") {
 		t.Error(err)
 	}

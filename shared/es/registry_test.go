@@ -111,7 +111,7 @@ func TestRegistryRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := es.NewRegistry(c.modules...)
+			err := es.Check(c.modules...)
 			if err == nil {
 				t.Fatal("it was taken")
 			}

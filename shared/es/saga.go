@@ -64,17 +64,25 @@ type SagaStep[S any] struct {
 	RetryOn []string
 }
 
+// RetryPolicy configures the pauses between attempts and their number. Zero values are the defaults.
+type RetryPolicy struct {
+	Backoff Backoff       // [Exponential] where it is empty
+	First   time.Duration // the pause after the first failure; 100 ms where it is 0
+	Max     time.Duration // the longest pause; a minute where it is 0
+	Limit   int           // attempts in all; 0 is no limit
+}
+
 // Do returns an action that sends a command, made with [Send] or [SendNamed].
 func Do(send Effect) SagaAction { return SagaAction{Do: send} }
 
-func (g Saga[S]) compileProcess(module string, r *Registry) (*core.ProcessType, error) {
+func (g Saga[S]) compileProcess(module string, r *core.Registry) (*core.ProcessType, error) {
 	d := processes.SagaDefinition{
 		Module: module, Name: g.Name, Snapshot: g.Snapshot,
 		Event: g.Start.event, Instance: g.Start.instance, State: processes.SagaStateCodec[S](), Initial: *new(S),
 		Begin: func(e Event, m Meta) any { return g.Start.begin(e, m) },
 	}
 	for _, step := range g.Steps {
-		definition := processes.SagaStep{Name: step.Name, Timeout: step.Timeout, Retry: step.Retry, RetryOn: step.RetryOn}
+		definition := processes.SagaStep{Name: step.Name, Timeout: step.Timeout, Retry: core.RetryPolicy(step.Retry), RetryOn: step.RetryOn}
 		if step.Do != nil {
 			definition.Do = func(data any) []SagaAction { return step.Do(data.(S)) }
 		}

@@ -187,7 +187,7 @@ func TestSagasComeToARightEnd(t *testing.T) {
 func randomStep(s *estest.ProcessScenario, random *rand.Rand, booked map[string]int) {
 	p := s.Instance()
 	if n := random.IntN(len(p.Sent) + len(p.Deadlines)); n >= len(p.Sent) {
-		s.WhenPassed(p.Deadlines[n-len(p.Sent)].Name).ThenStatus(s.Instance().Status)
+		s.WhenPassed(p.Deadlines[n-len(p.Sent)]).ThenStatus(s.Instance().Status)
 		return
 	}
 	sent := p.Sent[random.IntN(len(p.Sent))]

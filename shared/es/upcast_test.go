@@ -129,7 +129,7 @@ func TestUpcastsRefused(t *testing.T) {
 		"types that don't fit": {[]es.EventOption{es.From(1, splitName), es.From(2, splitName)}, "makes a es_test.movedV2"},
 		"not today's type":     {[]es.EventOption{es.From(1, splitName)}, "the next step takes a es_test.moved"},
 	} {
-		_, err := es.NewRegistry(es.Module{Name: "house", Deciders: []es.DeciderDef{residents(c.upcasts...)}})
+		err := es.Check(es.Module{Name: "house", Deciders: []es.DeciderDef{residents(c.upcasts...)}})
 		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "Moved") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -90,10 +90,10 @@ func newFold[D, E any](shared bool, keys func(E, Meta) []string, fold func(*D, E
 
 // ViewDef is a [View] of any document.
 type ViewDef interface {
-	compile(module string, r *Registry) (*core.ViewType, error)
+	compile(module string, r *core.Registry) (*core.ViewType, error)
 }
 
-func (v View[D]) compile(module string, r *Registry) (*core.ViewType, error) {
+func (v View[D]) compile(module string, r *core.Registry) (*core.ViewType, error) {
 	folds := make([]core.FoldSpec, len(v.On))
 	for i, f := range v.On {
 		folds[i] = core.FoldSpec{

@@ -17,8 +17,10 @@ type (
 	Rejection = core.Rejection
 	// SnapshotPolicy configures snapshots of the state of an aggregate or a process.
 	SnapshotPolicy = core.SnapshotPolicy
-	// Registry holds all modules of a program, checked. Made by [NewRegistry].
-	Registry = core.Registry
+	// Version is the number of commits of a stream: 0 before the first.
+	Version = core.Version
+	// Position is the place of a commit in the log: partition and sequence.
+	Position = core.Position
 
 	// Fields are the fields of a view by which lists may filter and sort. They are indexed.
 	Fields = core.Fields
@@ -28,6 +30,8 @@ type (
 	Views = core.Views
 	// ListQuery filters, sorts and limits a list of documents.
 	ListQuery = core.ListQuery
+	// FieldKind is the kind of a [Field].
+	FieldKind = core.FieldKind
 	// FieldValue matches documents whose field equals the value.
 	FieldValue = core.FieldValue
 	// Document is one document of a view: key, position of the last change, and JSON.
@@ -42,8 +46,10 @@ type (
 	CommandResult = core.CommandResult
 	// SagaAction is a command of a saga's step, made by [Do], and the command that undoes it.
 	SagaAction = processes.SagaAction
-	// RetryPolicy configures the pauses between attempts and their number.
-	RetryPolicy = core.RetryPolicy
+	// EffectKind is the kind of an [Effect]; the function that makes the effect sets it.
+	EffectKind = processes.EffectKind
+	// Backoff is the growth of the pauses of a [RetryPolicy].
+	Backoff = core.Backoff
 )
 
 // The kinds of [Field].

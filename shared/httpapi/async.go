@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -116,24 +115,4 @@ func (a *commandAPI) statusBody(h http.Header, s runtime.AsyncStatus) ([]byte, e
 		h.Set(headerPosition, s.Position)
 	}
 	return core.Marshal(body)
-}
-
-// transient are the types of problems after which a command may still succeed, some of them after a fault of the service is
-// fixed.
-var transient = []*problem.Type{
-	problem.Conflict, problem.Internal, problem.Unavailable, problem.Overloaded, problem.ResultsFull, problem.NotReached,
-}
-
-// Explain describes the error of a command that came over the bus, and reports whether the error is final. After any other
-// error, the command is executed again.
-func Explain(err error) (async.Refusal, bool) {
-	t, p := problem.Public.Find(err)
-	if slices.Contains(transient, t) {
-		return async.Refusal{}, false
-	}
-	body, err := core.Marshal(p)
-	if err != nil { // unreachable: a problem is made of texts and numbers
-		return async.Refusal{}, false
-	}
-	return async.Refusal{Code: p.Code, Detail: p.Detail, Problem: body}, true
 }

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,8 +10,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
-	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
 // queue is a fake [AsyncCommands].
@@ -103,7 +102,7 @@ func TestWhatIsWrongIsSaidBeforeACommandIsTaken(t *testing.T) {
 
 func TestStatusesOfAsyncCommands(t *testing.T) {
 	t.Parallel()
-	refusal, final := httpapi.Explain(&core.Rejection{Code: "order-empty", Message: "no <lines>"})
+	refusal, final := problem.Explain(&core.Rejection{Code: "order-empty", Message: "no <lines>"})
 	if !final || refusal.Code != "order-empty" || refusal.Detail != "no <lines>" {
 		t.Fatalf("%+v, %v", refusal, final)
 	}
@@ -160,26 +159,6 @@ func TestOnlyAskedForPreferencesCount(t *testing.T) {
 	for _, prefer := range []string{"", "wait=5", "x-respond-async", "respond-asynchronously", "return=minimal; respond-async"} {
 		if r := call(t, server, "POST", placePath, goodBody, "Prefer", prefer); r.status != 200 {
 			t.Errorf("Prefer: %q: status %d", prefer, r.status)
-		}
-	}
-}
-
-func TestWhatIsFinal(t *testing.T) {
-	t.Parallel()
-	for _, err := range []error{
-		&core.Rejection{Code: "no"}, &schema.Invalid{}, &runtime.PreconditionError{}, runtime.ErrCommandReused, runtime.ErrUnknown,
-		schema.ErrMalformed, schema.ErrUnknownField, core.ErrBadToken, port.ErrTooLarge,
-	} {
-		if r, final := httpapi.Explain(fmt.Errorf("x: %w", err)); !final || r.Code == "" || !json.Valid(r.Problem) {
-			t.Errorf("%v is not final: %+v", err, r)
-		}
-	}
-	for _, err := range []error{
-		port.ErrUnavailable, port.ErrConflict, runtime.ErrOverloaded, runtime.ErrStatusesFull, context.DeadlineExceeded, context.Canceled,
-		core.ErrCorrupt, core.ErrUnknownEvent, core.ErrBadPayload, errors.New("a panic"),
-	} {
-		if r, final := httpapi.Explain(fmt.Errorf("x: %w", err)); final {
-			t.Errorf("%v is final: %+v", err, r)
 		}
 	}
 }

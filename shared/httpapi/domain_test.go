@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
@@ -91,7 +93,7 @@ func testModule() es.Module {
 
 func registry(t testing.TB) (*core.Registry, *schema.Schemas) {
 	t.Helper()
-	r, err := es.NewRegistry(testModule())
+	r, err := compile.Modules(testModule())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
@@ -168,7 +170,7 @@ func TestAViewWhoseFieldIsAParameterIsRefused(t *testing.T) {
 		Name: "limits", Version: 1, Fields: core.Fields{{Name: "limit", Kind: core.Number}},
 		On: es.Folds[limited]{es.On(func(*limited, placed) {})},
 	}}
-	registry, err := es.NewRegistry(module)
+	registry, err := compile.Modules(module)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
@@ -144,13 +145,17 @@ func (b *Bus) Subscribe(ctx context.Context, topic port.Topic, s port.Subscripti
 	return nil
 }
 
-// Waiting returns the number of messages that are not handled yet, dead letters not counted.
-func (b *Bus) Waiting() int {
+// Waiting returns the number of messages that are not handled yet, without dead letters and those for which except returns true.
+func (b *Bus) Waiting(except func(topic port.Topic, to core.Stream) bool) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	waiting := 0
 	for _, q := range b.queues {
-		waiting += q.size
+		for _, lane := range q.lanes {
+			if len(lane) > 0 && !except(q.topic, lane[0].To) {
+				waiting += len(lane)
+			}
+		}
 	}
 	return waiting
 }

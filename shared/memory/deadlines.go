@@ -155,6 +155,11 @@ func deliver(ctx context.Context, handle func(context.Context, port.Deadline) er
 	return port.Deliver(ctx, func(ctx context.Context, _ port.Delivery) error { return handle(ctx, deadline) }, port.Delivery{})
 }
 
+const (
+	maxLook = time.Hour // a change of the clock does not wake a timer
+	never   = 100 * 365 * 24 * time.Hour
+)
+
 // nextFired marks the next deadline that can be handled as in flight and returns it. Where there is none, it returns a
 // channel and a duration: look again when the channel is closed, at the latest after the duration.
 func (d *Deadlines) nextFired() (*firedDeadline, <-chan struct{}, time.Duration) {
@@ -162,7 +167,10 @@ func (d *Deadlines) nextFired() (*firedDeadline, <-chan struct{}, time.Duration)
 	defer d.mu.Unlock()
 	d.fire()
 	now := time.Now()
-	soonest := now.Add(time.Hour)
+	soonest := now.Add(maxLook)
+	if len(d.pending)+len(d.fired) == 0 {
+		soonest = now.Add(never)
+	}
 	for _, deadline := range d.pending {
 		soonest = earlier(soonest, deadline.At)
 	}

@@ -81,7 +81,7 @@ func page(view, tenant string, q core.ListQuery, found []listed) (p core.Page, e
 	}
 	if len(found) > q.Limit {
 		last := found[q.Limit-1]
-		p.Next, err = q.CursorAfter(view, tenant, core.ListCursor{Value: last.text, Key: last.Key})
+		p.Next, err = core.ListCursor{Value: last.text, Key: last.Key}.Text(view, tenant, q)
 	}
 	return p, err
 }

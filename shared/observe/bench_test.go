@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -48,7 +50,7 @@ func BenchmarkExecute(b *testing.B) {
 }
 
 func benchmark(b *testing.B, observer command.Observer, observed func(http.Handler) http.Handler) {
-	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}})
+	registry, err := compile.Modules(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,10 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/memory"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -111,7 +112,7 @@ func (instances) List(_ context.Context, _, _ string, q core.ListQuery) (core.Pa
 }
 
 func useProcesses(m *observe.Metrics) error {
-	registry, err := es.NewRegistry()
+	registry, err := compile.Modules()
 	if err != nil {
 		return err
 	}

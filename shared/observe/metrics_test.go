@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
@@ -50,7 +51,7 @@ func busy(ctx context.Context) *observe.Metrics {
 			}},
 		}}
 	})
-	registry, err := es.NewRegistry()
+	registry, err := compile.Modules()
 	if err != nil {
 		panic(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"go.opentelemetry.io/otel"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -50,7 +52,7 @@ var mirror = es.Process[struct{}]{
 // runMirror executes one command in ctx's trace, on a platform in memory, and returns when its process has ended.
 func runMirror(ctx context.Context, t *testing.T) {
 	t.Helper()
-	registry, err := es.NewRegistry(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}, Processes: []es.ProcessDef{mirror}})
+	registry, err := compile.Modules(es.Module{Name: "bench", Deciders: []es.DeciderDef{tallyDecider}, Processes: []es.ProcessDef{mirror}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +65,7 @@ func runMirror(ctx context.Context, t *testing.T) {
 	}
 	queue := async.NewWorker(registry, executor, bus, async.NewStatusStore(memory.NewKeyValue()), async.Config{
 		Decode:  (*core.CommandType).Decode,
-		Explain: func(err error) (async.Refusal, bool) { return async.Refusal{Detail: err.Error()}, false }, Logger: quiet,
+		Explain: func(err error) (runtime.Refusal, bool) { return runtime.Refusal{Detail: err.Error()}, false }, Logger: quiet,
 	})
 	runner := process.NewRunner(registry, log, executor, views, bus, deadlines, process.Config{Logger: quiet, System: "nats"})
 	running, stop := context.WithCancel(t.Context())

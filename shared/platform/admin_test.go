@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
@@ -30,7 +31,7 @@ func TestAdminRequestsThatNoStoreTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	registry, err := es.NewRegistry()
+	registry, err := compile.Modules()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/async"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
 	"github.com/orchestrix-go/orchestrix/shared/service"
@@ -50,7 +51,7 @@ func (s Services) Command(ctx context.Context, env service.Env, config service.C
 		}
 		options.Async = async.NewSubmitter(bus, statuses)
 		queue.Run = async.NewWorker(registry, executor, bus, statuses, async.Config{
-			Decode: schemas.DecodeCommand, Explain: httpapi.Explain, Reply: backends.Reply, Logger: env.Logger,
+			Decode: schemas.DecodeCommand, Explain: problem.Explain, Reply: backends.Reply, Logger: env.Logger,
 		}).Run
 	}
 	api, err := httpapi.NewCommandAPI(registry, schemas, executor, options)

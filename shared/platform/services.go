@@ -3,6 +3,7 @@ package platform
 import (
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
 
@@ -19,7 +20,7 @@ type Services struct {
 
 // registry returns the registry of all modules, and their schemas.
 func (s Services) registry() (*core.Registry, *schema.Schemas, error) {
-	registry, err := es.NewRegistry(s.Modules...)
+	registry, err := compile.Modules(s.Modules...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -119,5 +119,5 @@ func nextCursor(view, tenant string, q core.ListQuery, sort core.Field, last cor
 			c.Value = string(runes[:core.SortedPrefix])
 		}
 	}
-	return q.CursorAfter(view, tenant, c)
+	return c.Text(view, tenant, q)
 }

@@ -76,3 +76,10 @@ func DecodeAsyncStatus(message port.Message) (AsyncStatus, error) {
 	}
 	return s, nil
 }
+
+// Refusal describes an error to the client.
+type Refusal struct {
+	Code    string
+	Detail  string
+	Problem json.RawMessage // RFC 9457
+}

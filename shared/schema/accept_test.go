@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 )
@@ -26,7 +28,7 @@ type order struct {
 
 func orderSchemas(t testing.TB) (*core.CommandType, *Schemas) {
 	t.Helper()
-	registry, err := es.NewRegistry(es.Module{Name: "m", Deciders: []es.DeciderDef{es.Decider[struct{}]{
+	registry, err := compile.Modules(es.Module{Name: "m", Deciders: []es.DeciderDef{es.Decider[struct{}]{
 		Category: "order",
 		Decide:   es.Commands[struct{}]{es.Handle("place", func(struct{}, order) ([]core.Event, error) { return nil, nil })},
 	}}})

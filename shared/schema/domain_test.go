@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
@@ -85,7 +87,7 @@ func testModule() es.Module {
 
 func newSchemas(t testing.TB, modules ...es.Module) (*core.Registry, *schema.Schemas) {
 	t.Helper()
-	registry, err := es.NewRegistry(modules...)
+	registry, err := compile.Modules(modules...)
 	if err != nil {
 		t.Fatal(err)
 	}

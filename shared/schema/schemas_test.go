@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
@@ -92,7 +94,7 @@ func TestATagThatCantBeUsedIsFoundAtTheStart(t *testing.T) {
 		"parameter a: validation failed: defa":                            withQuery[badParamDefault](),
 		`schema_test.badParamDefaultType.A: the struct tag default:"ten"`: withQuery[badParamDefaultType](),
 	} {
-		registry, err := es.NewRegistry(module)
+		registry, err := compile.Modules(module)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +172,7 @@ func TestStructTagsAreChecked(t *testing.T) {
 		`schema_test.onStruct.A: the struct tag maxProperties:"1" has no meaning on a field of type schema_test.badParam`:            withCommand[onStruct](),
 		`schema_test.notBool.A: the struct tag uniqueItems:"yes" must be true or false`:                                              withCommand[notBool](),
 	} {
-		registry, err := es.NewRegistry(module)
+		registry, err := compile.Modules(module)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -56,7 +58,7 @@ with Postgres. It may run while the services run. It fails if there are findings
 }
 
 func runVerify(ctx context.Context, modules []es.Module, source *logFlags, options verify.Options) (verify.Report, error) {
-	registry, err := es.NewRegistry(modules...)
+	registry, err := compile.Modules(modules...)
 	if err != nil {
 		return verify.Report{}, err
 	}

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -10,24 +11,34 @@ import (
 	"testing"
 )
 
-// checkSource type-checks a package that imports nothing.
-func checkSource(t *testing.T, source string) *types.Package {
+// checkSource type-checks a package that imports only these.
+func checkSource(t *testing.T, path, source string, imports ...*types.Package) *types.Package {
 	t.Helper()
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "example.go", source, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := (&types.Config{}).Check("example", fset, []*ast.File{file}, nil)
+	p, err := (&types.Config{Importer: given(imports)}).Check(path, fset, []*ast.File{file}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
+// given imports packages that are there.
+type given []*types.Package
+
+func (g given) Import(path string) (*types.Package, error) {
+	if i := slices.IndexFunc(g, func(p *types.Package) bool { return p.Path() == path }); i >= 0 {
+		return g[i], nil
+	}
+	return nil, fmt.Errorf("no package %s", path)
+}
+
 func TestLinesOfAnAPI(t *testing.T) {
 	t.Parallel()
-	p := checkSource(t, `package example
+	p := checkSource(t, "example", `package example
 		const Max, small = 3, 1
 		var Err error
 		type hidden struct { Name string; unseen int }

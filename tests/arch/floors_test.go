@@ -11,9 +11,9 @@ import (
 var floors = [][]string{
 	{"shared/retry", "shared/clip"},
 	{"shared/core", "shared/loadgen", "shared/local"},
-	{"shared/processes", "shared/cloudevents", "shared/port", "shared/tracing", "shared/schema", "shared/local/localtest"},
+	{"shared/processes", "shared/cloudevents", "shared/port", "shared/tracing", "shared/schema", "shared/local/localtest", "shared/es/internal/bridge"},
 	{"shared/es", "shared/port/*", "shared/memory", "shared/jetstream", "shared/postgres", "shared/backup", "shared/runtime"},
-	{"domain/*", "shared/scaffold", "shared/problem", "shared/runtime/command", "shared/runtime/follower"},
+	{"domain/*", "shared/es/compile", "shared/scaffold", "shared/problem", "shared/runtime/command", "shared/runtime/follower"},
 	{"domain", "shared/runtime/async", "shared/runtime/projection", "shared/runtime/process", "shared/runtime/query"},
 	{"shared/runtime/verify", "shared/observe", "shared/httpapi", "shared/adminapi"},
 	{"shared/service", "shared/es/estest"},

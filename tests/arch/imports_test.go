@@ -36,16 +36,18 @@ var rules = []rule{
 	{"shared/clip", nil},
 	{"shared/core", []string{"shared/retry"}},
 	{"shared/processes", []string{"shared/core", "shared/clip"}},
-	{"shared/es", []string{"shared/core", "shared/processes"}},
-	{"shared/es/estest", and("shared/processes", "shared/schema", "shared/es", "shared/memory", "shared/problem", "shared/httpapi", "shared/runtime", "shared/runtime/*")}, // no store
+	{"shared/es/internal/bridge", []string{"shared/core"}},
+	{"shared/es", []string{"shared/core", "shared/processes", "shared/es/internal/bridge"}},
+	{"shared/es/compile", []string{"shared/core", "shared/es", "shared/es/internal/bridge"}},
+	{"shared/es/estest", and("shared/processes", "shared/schema", "shared/es", "shared/es/compile", "shared/memory", "shared/problem", "shared/runtime", "shared/runtime/*")}, // no store
 	{"shared/cloudevents", []string{"shared/core"}},
 	{"shared/port", []string{"shared/core"}},
 	{"shared/port/porttest", vocabulary},
 	{"shared/schema", []string{"shared/core", "shared/clip"}},
 	{"shared/tracing", []string{"shared/core"}},
 	{"shared/runtime", vocabulary},
-	{"shared/runtime/runtimetest", and("shared/es", "shared/memory", "shared/jetstream", "shared/postgres", "shared/local/localtest", "shared/runtime", "shared/runtime/*")}, // fixtures of tests
-	{"shared/runtime/*", and("shared/tracing", "shared/retry", "shared/clip", "shared/processes", "shared/runtime", "shared/runtime/*")},                                     // see floors
+	{"shared/runtime/runtimetest", and("shared/es", "shared/es/compile", "shared/memory", "shared/jetstream", "shared/postgres", "shared/local/localtest", "shared/runtime", "shared/runtime/*")}, // fixtures of tests
+	{"shared/runtime/*", and("shared/tracing", "shared/retry", "shared/clip", "shared/processes", "shared/runtime", "shared/runtime/*")},                                                          // see floors
 	{"shared/memory", vocabulary}, // adapters know no other adapter
 	{"shared/jetstream", and("shared/tracing", "shared/retry", "shared/clip")},
 	{"shared/postgres", and("shared/tracing", "shared/retry", "shared/clip")},
@@ -58,14 +60,14 @@ var rules = []rule{
 	{"shared/service", []string{"shared/adminapi", "shared/observe", "shared/problem", "shared/retry"}},
 	{"shared/local", []string{"shared/retry"}},
 	{"shared/local/localtest", []string{"shared/local", "shared/retry"}},
-	{"shared/platform", []string{"shared/*", "shared/runtime/*"}},
-	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
-	{"shared/tool", []string{"shared/*", "shared/runtime/*"}}, // see floors
+	{"shared/platform", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}},
+	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/es/compile", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
+	{"shared/tool", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}}, // see floors
 	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
 	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
 	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},
-	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},
+	{"tests/bench", []string{"shared/*", "shared/es/compile", "shared/runtime/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
 	{"tests/compose/*", nil}, // substitutes for third-party programs
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},

@@ -8,9 +8,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/jetstream"
 	"github.com/orchestrix-go/orchestrix/shared/loadgen"
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
@@ -61,7 +62,7 @@ type orderFiller struct {
 }
 
 func newOrderFiller(log *jetstream.Log) (*orderFiller, error) {
-	registry, err := es.NewRegistry(modules("")...)
+	registry, err := compile.Modules(modules("")...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,13 +8,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/jetstream"
 	"github.com/orchestrix-go/orchestrix/shared/loadgen"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
@@ -112,7 +113,7 @@ func newLoading(ctx context.Context, b *bench, s *scope) (*loading, error) {
 	if err := db.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	registry, err := es.NewRegistry(modules("")...)
+	registry, err := compile.Modules(modules("")...)
 	if err != nil {
 		return nil, err
 	}

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
@@ -50,7 +51,7 @@ func (n *nowhere) Created(core.Stream) time.Time { return time.Time{} }
 // BenchmarkCommand is a command's way through the service without sockets and without a log: what there is to save.
 // The bare way is what (b) does with the same request.
 func BenchmarkCommand(b *testing.B) {
-	registry, err := es.NewRegistry(modules("")...)
+	registry, err := compile.Modules(modules("")...)
 	if err != nil {
 		b.Fatal(err)
 	}

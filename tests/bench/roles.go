@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	services "github.com/orchestrix-go/orchestrix/shared/platform"
@@ -61,7 +63,7 @@ func modules(views string) []es.Module {
 
 // viewName asks a registry, since a definition does not tell.
 func viewName(m es.Module, v es.ViewDef) string {
-	r, err := es.NewRegistry(es.Module{Name: m.Name, Deciders: m.Deciders, Views: []es.ViewDef{v}})
+	r, err := compile.Modules(es.Module{Name: m.Name, Deciders: m.Deciders, Views: []es.ViewDef{v}})
 	if err != nil {
 		return ""
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/domain/banking"
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -108,7 +110,7 @@ func forgetfulAccounts() es.DeciderDef {
 // as decides a command as accounts do, on the state that sees makes of theirs.
 func as[C any](name string, sees func(banking.Account, C) banking.Account) es.CommandHandler[banking.Account] {
 	return es.Handle(name, func(a banking.Account, c C) ([]core.Event, error) {
-		registry, err := es.NewRegistry(es.Module{Name: "banking", Deciders: []es.DeciderDef{banking.AccountDecider}})
+		registry, err := compile.Modules(es.Module{Name: "banking", Deciders: []es.DeciderDef{banking.AccountDecider}})
 		if err != nil {
 			return nil, err
 		}

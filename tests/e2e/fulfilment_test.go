@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
+
 	"github.com/orchestrix-go/orchestrix/domain/ordering"
 	"github.com/orchestrix-go/orchestrix/shared/core"
-	"github.com/orchestrix-go/orchestrix/shared/es"
-	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/memory"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/processes"
@@ -82,7 +83,7 @@ func fulfil(t *testing.T, place string, stock int, status processes.Status, cut 
 	t.Helper()
 	f := &fulfilment{t: t, log: memory.NewLog(4), views: memory.NewViews(), bus: memory.NewBus(), alarms: memory.NewDeadlines(), cut: cut}
 	var err error
-	if f.registry, err = es.NewRegistry(ordering.Module()); err == nil {
+	if f.registry, err = compile.Modules(ordering.Module()); err == nil {
 		f.schemas, err = schema.New(f.registry)
 	}
 	if err != nil {
@@ -93,7 +94,7 @@ func fulfil(t *testing.T, place string, stock int, status processes.Status, cut 
 		t.Fatal(err)
 	}
 	queue := async.NewWorker(f.registry, f.executor, f.bus, async.NewStatusStore(memory.NewKeyValue()), async.Config{
-		Decode: f.schemas.DecodeCommand, Explain: httpapi.Explain, Logger: slog.New(slog.DiscardHandler),
+		Decode: f.schemas.DecodeCommand, Explain: problem.Explain, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

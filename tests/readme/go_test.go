@@ -115,8 +115,8 @@ func libraryFiles(t *testing.T, root string) map[string]string {
 		t.Fatal("the README shows no context, its guide no saga and no process, or one of them no test")
 	}
 	test = "package library_test\n\nimport (\n\"testing\"\n\"time\"\n\n\"github.com/orchestrix-go/orchestrix/domain\"\n\"github.com/orchestrix-go/orchestrix/domain/library\"\n" +
-		"\"github.com/orchestrix-go/orchestrix/shared/es\"\n\"github.com/orchestrix-go/orchestrix/shared/es/estest\"\n)\n" + test +
-		"\nfunc TestItIsRegistered(t *testing.T) {\n\tregistry, err := es.NewRegistry(domain.Modules()...)\n" +
+		"\"github.com/orchestrix-go/orchestrix/shared/es\"\n\"github.com/orchestrix-go/orchestrix/shared/es/compile\"\n\"github.com/orchestrix-go/orchestrix/shared/es/estest\"\n)\n" + test +
+		"\nfunc TestItIsRegistered(t *testing.T) {\n\tregistry, err := compile.Modules(domain.Modules()...)\n" +
 		"\tif err != nil {\n\t\tt.Fatal(err)\n\t}\n\tif _, ok := registry.View(\"loans\"); !ok {\n\t\tt.Error(\"no view\")\n\t}\n}\n"
 	const deciders = "[]es.DeciderDef{BookDecider}"
 	if !strings.Contains(source, deciders) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 )
@@ -21,7 +23,7 @@ import (
 // in a snapshot; decide and evolve do not change the state that they get; and a second call of decide gives the same result.
 func Given[S any](t testing.TB, decider es.Decider[S], events ...es.Event) *Scenario[S] {
 	t.Helper()
-	registry, err := es.NewRegistry(es.Module{Name: "given", Deciders: []es.DeciderDef{decider}})
+	registry, err := compile.Modules(es.Module{Name: "given", Deciders: []es.DeciderDef{decider}})
 	if err != nil {
 		t.Fatalf("the decider can't be registered: %v", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/processes"
@@ -23,7 +25,7 @@ import (
 // method must have no effects.
 func GivenProcess(t testing.TB, module es.Module, process es.ProcessDef) *ProcessScenario {
 	t.Helper()
-	registry, err := es.NewRegistry(es.Module{Name: module.Name, Deciders: module.Deciders, Processes: []es.ProcessDef{process}})
+	registry, err := compile.Modules(es.Module{Name: module.Name, Deciders: module.Deciders, Processes: []es.ProcessDef{process}})
 	if err != nil {
 		t.Fatalf("the process can't be registered: %v", err)
 	}
@@ -39,7 +41,7 @@ func GivenProcess(t testing.TB, module es.Module, process es.ProcessDef) *Proces
 // ProcessScenario is a process instance after some triggers.
 type ProcessScenario struct {
 	t          testing.TB
-	registry   *es.Registry
+	registry   *core.Registry
 	process    *core.ProcessType
 	instance   es.Stream
 	state      processes.Instance
@@ -283,7 +285,7 @@ func (s *ProcessScenario) comparable(events []es.Event) (rest []es.Event) {
 }
 
 // ThenStatus expects this status of the instance. It accepts any effects.
-func (s *ProcessScenario) ThenStatus(status processes.Status) *ProcessScenario {
+func (s *ProcessScenario) ThenStatus(status Status) *ProcessScenario {
 	s.t.Helper()
 	s.seen = true
 	if s.state.Status != status {
@@ -311,5 +313,5 @@ func (s *ProcessScenario) ThenState(want any) *ProcessScenario {
 	return s
 }
 
-// Instance returns the state of the instance's stream.
-func (s *ProcessScenario) Instance() processes.Instance { return s.state }
+// Instance returns the instance.
+func (s *ProcessScenario) Instance() Instance { return instanceOf(&s.state) }

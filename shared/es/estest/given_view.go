@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 )
@@ -23,7 +25,7 @@ import (
 // JSON form, as in the log and in Postgres.
 func Project[D any](t testing.TB, module es.Module, view es.View[D]) *Projection[D] {
 	t.Helper()
-	registry, err := es.NewRegistry(es.Module{Name: module.Name, Deciders: module.Deciders, Views: []es.ViewDef{view}})
+	registry, err := compile.Modules(es.Module{Name: module.Name, Deciders: module.Deciders, Views: []es.ViewDef{view}})
 	if err != nil {
 		t.Fatalf("the view can't be registered: %v", err)
 	}
@@ -39,7 +41,7 @@ func Project[D any](t testing.TB, module es.Module, view es.View[D]) *Projection
 // Projection is a view after some events.
 type Projection[D any] struct {
 	t         testing.TB
-	registry  *es.Registry
+	registry  *core.Registry
 	view      *core.ViewType
 	time      time.Time
 	sequence  uint64

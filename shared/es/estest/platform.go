@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -42,7 +44,7 @@ func Platform(t *testing.T, modules ...es.Module) *Running {
 // newRunning starts the platform. t owns the bubble, report gets the failures.
 func newRunning(t *testing.T, report testing.TB, output io.Writer, modules []es.Module) *Running {
 	report.Helper()
-	registry, err := es.NewRegistry(modules...)
+	registry, err := compile.Modules(modules...)
 	if err != nil {
 		report.Fatalf("the modules can't be registered: %v", err)
 	}
@@ -53,7 +55,7 @@ func newRunning(t *testing.T, report testing.TB, output io.Writer, modules []es.
 	p := &Running{
 		t: report, tenant: core.DefaultTenant, registry: registry, schemas: schemas,
 		logger: slog.New(slog.NewTextHandler(output, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		bubble: newBubble(t), reported: map[Fault]bool{},
+		bubble: newBubble(t), reported: map[faultID]bool{},
 	}
 	report.Cleanup(p.end)
 	p.must("start the platform", func(ctx context.Context) error {
@@ -80,13 +82,13 @@ type Running struct {
 	parts    *parts // that run; nil: none
 	commands int    // that were sent
 	held     held
-	reported map[Fault]bool
+	reported map[faultID]bool
 }
 
 // Accepted is the answer to an accepted command.
 type Accepted struct {
-	Version core.Version // of the stream after the command
-	Events  []es.Event   // none: the command changed nothing
+	Version es.Version // of the stream after the command
+	Events  []es.Event // none: the command changed nothing
 }
 
 // Send sends a command to the aggregate with this id, as a client does over HTTP: it is checked by its struct tags, and internal
@@ -286,7 +288,7 @@ func (p *Running) must(what string, do func(ctx context.Context) error) {
 // end stops the platform at the end of the test, which fails where faults remain that it has not asked for.
 func (p *Running) end() {
 	p.t.Helper()
-	var faults []Fault
+	var faults []fault
 	err := p.bubble.run(func() (err error) {
 		if p.parts != nil {
 			faults, err = p.faults(context.Background())
@@ -297,9 +299,9 @@ func (p *Running) end() {
 	if err != nil {
 		p.t.Errorf("stop the platform: %v", err)
 	}
-	for _, fault := range faults {
-		if !p.reported[fault] {
-			p.t.Errorf("%s", fault)
+	for _, f := range faults {
+		if !p.reported[f.id] {
+			p.t.Errorf("%s", f.Fault)
 		}
 	}
 }

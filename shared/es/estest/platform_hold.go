@@ -18,7 +18,8 @@ import (
 //	p.Pass(30 * time.Second) // the saga gives up
 //	p.Release("payment")     // the command is late
 //
-// The commands of [Running.Send] do not wait.
+// The commands of [Running.Send] do not wait. Commands to more than 60 held aggregates keep the others from being executed, which
+// ends the test.
 func (p *Running) Hold(category string) {
 	p.t.Helper()
 	if _, ok := p.registry.Aggregate(category); !ok {
@@ -68,12 +69,6 @@ func (h *held) release(category string) bool {
 		delete(h.released, category)
 	}
 	return ok
-}
-
-func (h *held) isEmpty() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.released) == 0
 }
 
 // releaseOf returns the channel that is closed when the category is released; nil if it is not held.

@@ -2,7 +2,6 @@ package estest_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/es/estest"
@@ -28,7 +27,6 @@ func bookings(t *testing.T) *estest.Running {
 
 // A saga whose step is late by a quarter of an hour undoes it when its answer comes.
 func TestASagaIsLate(t *testing.T) {
-	began := time.Now()
 	p := bookings(t)
 	p.Hold("seat")
 	p.Hold("seat")
@@ -49,7 +47,6 @@ func TestASagaIsLate(t *testing.T) {
 	if seat := estest.State(p, seatDecider, "1a"); seat != (Seat{}) {
 		t.Errorf("the seat is %+v", seat)
 	}
-	t.Logf("15 minutes took %s", time.Since(began))
 }
 
 func TestASagaIsInTime(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/orchestrix-go/orchestrix/shared/httpapi"
 	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/async"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
@@ -56,7 +56,7 @@ func (p *Running) start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	holding := holdingExecutor{Executor: executor, held: &p.held, stopped: ctx.Done()}
 	worker := async.NewWorker(p.registry, holding, s.bus, async.NewStatusStore(s.statuses), async.Config{
-		Decode: p.schemas.DecodeCommand, Explain: httpapi.Explain, Timeout: leaseTTL, Logger: p.logger,
+		Decode: p.schemas.DecodeCommand, Explain: problem.Explain, Timeout: leaseTTL, Logger: p.logger,
 	})
 	projector := projection.New(p.registry, s.log, s.views, projection.Config{LeaseTTL: leaseTTL, Logger: p.logger})
 	runner := process.NewRunner(p.registry, s.log, executor, s.views, s.bus, s.deadlines, process.Config{

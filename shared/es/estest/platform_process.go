@@ -11,13 +11,14 @@ import (
 )
 
 // Instance returns a process instance. One that has not begun ends the test. See also [Running.Events].
-func (p *Running) Instance(process, id string) (instance processes.Instance) {
+func (p *Running) Instance(process, id string) Instance {
 	p.t.Helper()
+	var state processes.Instance
 	p.must("read a process instance", func(ctx context.Context) (err error) {
-		instance, err = p.parts.runner.Instance(ctx, p.instance(process, id))
+		state, err = p.parts.runner.Instance(ctx, p.instance(process, id))
 		return err
 	})
-	return instance
+	return instanceOf(&state)
 }
 
 // Retry retries a parked instance, as an operator does.

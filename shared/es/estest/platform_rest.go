@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/process"
 )
@@ -34,7 +35,7 @@ func (p *Running) settle(ctx context.Context) error {
 
 // unfinished returns what is not done yet, besides commands that are held; empty if everything is done.
 func (p *Running) unfinished(ctx context.Context) (string, error) {
-	if n := p.stores.bus.Waiting(); n > 0 && p.held.isEmpty() {
+	if n := p.stores.bus.Waiting(p.isHeld); n > 0 {
 		return fmt.Sprintf("%d messages of the bus are not handled", n), nil
 	}
 	if n := p.stores.deadlines.Waiting(); n > 0 {
@@ -60,6 +61,11 @@ func (p *Running) unfinished(ctx context.Context) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// isHeld reports whether a message waits for [Running.Release], so that nothing follows from it before.
+func (p *Running) isHeld(topic port.Topic, to es.Stream) bool {
+	return topic == port.CommandTopic && p.held.releaseOf(to.Category) != nil
 }
 
 // hasReached reports whether the build of a view has handled everything up to the head of a partition.

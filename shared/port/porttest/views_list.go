@@ -134,7 +134,7 @@ func viewListRefused(t *testing.T, store port.ViewStore) {
 	if err != nil || page.Next == "" {
 		t.Fatalf("List is %+v, %v", page, err)
 	}
-	forged, err := core.ListQuery{Sort: "price"}.CursorAfter(things.Name, core.DefaultTenant, core.ListCursor{Value: "x", Key: "a"})
+	forged, err := core.ListCursor{Value: "x", Key: "a"}.Text(things.Name, core.DefaultTenant, core.ListQuery{Sort: "price"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package async
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,20 +44,13 @@ func (s *Submitter) Status(ctx context.Context, tenant, commandID string) (runti
 	return s.statuses.Status(ctx, tenant, commandID)
 }
 
-// Refusal describes an error to the client.
-type Refusal struct {
-	Code    string
-	Detail  string
-	Problem json.RawMessage // RFC 9457
-}
-
 // Config configures a [Worker].
 type Config struct {
 	// Decode checks the body of a command and returns it decoded, as [core.CommandType.Decode] does.
 	Decode func(t *core.CommandType, body []byte) (any, error)
 	// Explain describes an error to the client, and reports whether the error is final. After any other error, the command is
 	// executed again.
-	Explain func(err error) (r Refusal, final bool)
+	Explain func(err error) (r runtime.Refusal, final bool)
 	// Reply publishes to an inbox; nil if the bus has none. A reply without a subscriber is lost.
 	Reply func(ctx context.Context, subject string, body []byte) error
 

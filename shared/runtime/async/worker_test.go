@@ -44,15 +44,15 @@ func newWorkerStack(t *testing.T) *workerStack {
 }
 
 // explain is final for rejections of the domain and for malformed commands.
-func explain(err error) (async.Refusal, bool) {
+func explain(err error) (runtime.Refusal, bool) {
 	var rejection *core.Rejection
 	switch {
 	case errors.As(err, &rejection):
-		return async.Refusal{Code: rejection.Code, Detail: rejection.Message, Problem: json.RawMessage(`{"status":422}`)}, true
+		return runtime.Refusal{Code: rejection.Code, Detail: rejection.Message, Problem: json.RawMessage(`{"status":422}`)}, true
 	case errors.Is(err, runtime.ErrCommandReused), errors.Is(err, runtime.ErrUnknown), errors.Is(err, core.ErrBadPayload):
-		return async.Refusal{Code: "other", Detail: err.Error()}, true
+		return runtime.Refusal{Code: "other", Detail: err.Error()}, true
 	}
-	return async.Refusal{}, false
+	return runtime.Refusal{}, false
 }
 
 func (s *workerStack) worker(executor async.Executor) *async.Worker {

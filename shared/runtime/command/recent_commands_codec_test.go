@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -95,7 +97,7 @@ func TestBrokenRecentCommandsAreRefused(t *testing.T) {
 
 func tally(t testing.TB) *core.Aggregate {
 	t.Helper()
-	r, err := es.NewRegistry(es.Module{Name: "m", Deciders: []es.DeciderDef{es.Decider[int]{Category: "tally"}}})
+	r, err := compile.Modules(es.Module{Name: "m", Deciders: []es.DeciderDef{es.Decider[int]{Category: "tally"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -179,12 +179,12 @@ func newProcessStack(t *testing.T, s runtimetest.Stack, bus port.MessageBus, dea
 	return p
 }
 
-func explainRejection(err error) (async.Refusal, bool) {
+func explainRejection(err error) (runtime.Refusal, bool) {
 	var rejection *core.Rejection
 	if errors.As(err, &rejection) {
-		return async.Refusal{Code: rejection.Code, Detail: rejection.Message}, true
+		return runtime.Refusal{Code: rejection.Code, Detail: rejection.Message}, true
 	}
-	return async.Refusal{Code: "unknown", Detail: err.Error()}, errors.Is(err, runtime.ErrUnknown)
+	return runtime.Refusal{Code: "unknown", Detail: err.Error()}, errors.Is(err, runtime.ErrUnknown)
 }
 
 func (s *processStack) newExecutor(t *testing.T) *command.Executor {

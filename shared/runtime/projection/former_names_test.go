@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -59,7 +61,7 @@ func TestEventsUnderAFormerName(t *testing.T) {
 	runtimetest.OnStacks(t, func(t *testing.T, s runtimetest.Stack) {
 		lend := func(m es.Module, id, to string) {
 			t.Helper()
-			registry, err := es.NewRegistry(m)
+			registry, err := compile.Modules(m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +73,7 @@ func TestEventsUnderAFormerName(t *testing.T) {
 		}
 		lend(library, "1", "Ada")
 		lend(renamed, "2", "Grace")
-		registry, err := es.NewRegistry(renamed)
+		registry, err := compile.Modules(renamed)
 		if err != nil {
 			t.Fatal(err)
 		}

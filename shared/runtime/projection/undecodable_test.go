@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -33,7 +35,7 @@ func twoContexts(t testing.TB) *core.Registry {
 	right := es.Decider[bool]{Category: "right", Evolve: es.Events[bool]{es.Apply("Seen", func(bool, rightSeen) bool { return true })}}
 	onLeft := es.On(func(d *runtimetest.Tally, _ leftSeen) { d.Adds++ })
 	onRight := es.On(func(d *runtimetest.Tally, _ rightSeen) { d.Adds++ })
-	registry, err := es.NewRegistry(
+	registry, err := compile.Modules(
 		es.Module{Name: "left", Deciders: []es.DeciderDef{left}, Views: []es.ViewDef{
 			es.View[runtimetest.Tally]{Name: "lefts", Version: 1, On: es.Folds[runtimetest.Tally]{onLeft}},
 		}},

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/runtime/runtimetest"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -53,7 +55,7 @@ func twice(t testing.TB) *core.Registry {
 		_, _ = es.Get[runtimetest.Tally](ctx, views, "one", "a")
 		return es.Get[runtimetest.Tally](ctx, views, "two", "a")
 	}}}
-	registry, err := es.NewRegistry(module)
+	registry, err := compile.Modules(module)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/es/compile"
+
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -95,7 +97,7 @@ func MustExecute(t testing.TB, x *command.Executor, c runtime.Command) runtime.R
 // NewRegistry returns the registry of these modules.
 func NewRegistry(t testing.TB, modules ...es.Module) *core.Registry {
 	t.Helper()
-	registry, err := es.NewRegistry(modules...)
+	registry, err := compile.Modules(modules...)
 	if err != nil {
 		t.Fatal(err)
 	}
