@@ -73,7 +73,7 @@ func TestStateSurvivesSnapshots(t *testing.T) {
 	}
 }
 
-// Snapshots are told apart by the form of the state and by the version that the decider gives.
+// Snapshots differ by the form of the state and by the version that the decider gives.
 func TestStateHash(t *testing.T) {
 	t.Parallel()
 	type renamed struct{ Open int }

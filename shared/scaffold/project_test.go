@@ -101,7 +101,7 @@ func TestAPlaceThatIsNotWritable(t *testing.T) {
 	}
 }
 
-// A project may begin in a directory that git has been told of.
+// A project may begin in a directory with a git repository.
 func TestAProjectInARepository(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "shop")

@@ -19,7 +19,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "accept the exported API of the stable packages as it is now")
+var update = flag.Bool("update", false, "accept what is promised as it is now: the exported API of the stable packages, problem codes, routes")
 
 // stable are the packages whose exported API is promised to programs that import it. All other packages may change.
 var stable = []string{"shared/app", "shared/es", "shared/es/estest"}

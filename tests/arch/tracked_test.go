@@ -24,7 +24,7 @@ var programMagic = map[string][]byte{
 	"a PE program":               []byte("MZ"),
 }
 
-// A built program that was committed by mistake stays in every clone for good.
+// A built program that was committed by mistake stays in the history of every clone.
 func TestNoProgramsOrLargeFilesAreTracked(t *testing.T) {
 	t.Parallel()
 	command := exec.CommandContext(t.Context(), "git", "ls-files", "--stage", "-z")

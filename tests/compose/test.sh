@@ -90,7 +90,7 @@ transfer() {
 }
 # late has a deadline pass: the process service asks an account for money, and no command service is there to answer.
 late() {
-	say "a transfer that nobody answers"
+	say "a transfer without an answer"
 	compose stop process
 	order transfer/late/request '{"from":"ada","to":"bob","amount":"1","currency":"EUR"}'
 	compose stop command
@@ -105,7 +105,7 @@ late() {
 		case $got in *'"status":"failed"'*debit-not-answered*) return ;; esac
 		sleep 1
 	done
-	say "the transfer that nobody answered is $got"
+	say "the unanswered transfer is $got"
 	return 1
 }
 order() { curl -sSf --retry 10 --retry-all-errors -H 'Content-Type: application/json' -H "Idempotency-Key: ${1//\//-}" -d "$2" "$command_url/v1/commands/$1" >/dev/null; }
@@ -138,7 +138,7 @@ for sample in json.load(sys.stdin)["data"]["result"]: print(sample["value"][1])'
 	return 1
 }
 
-# healthy waits until every container that goes on running is healthy.
+# healthy waits until every container that keeps running is healthy.
 healthy() {
 	for _ in $(seq 120); do
 		[ -z "$(compose ps --format '{{.Name}} {{.Health}}' "${services[@]}" | grep -v ' healthy$')" ] && return

@@ -41,7 +41,7 @@ func fromNothing(t *testing.T) []string {
 	return nil
 }
 
-// reader is somebody who follows the README: a directory, and the platform that was started in it.
+// reader follows the README: it has a directory, and the platform that was started in it.
 type reader struct {
 	dir string
 	dev dev

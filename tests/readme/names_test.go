@@ -25,6 +25,7 @@ var inReadersTree = map[string]bool{
 	"domain/library/library.go": true, "domain/library/exchange.go": true, "domain/library/loan.go": true,
 	"deploy/rootfs.sh": true, "deploy/nats.conf": true, "deploy/kustomization.yaml": true, // of a project
 	"domain/billing/invoice.go": true, "domain/billing/rules_test.go": true, "domain/billing/fortnight_test.go": true,
+	"domain/billing/settlement.go": true, "domain/billing/settlement_test.go": true,
 }
 
 // dataFiles are files of a data directory, whose names look like those of declarations.
