@@ -180,3 +180,9 @@ func enterBit(st *syscall.Stat_t, a *account) os.FileMode {
 func isOurs(info os.FileInfo) bool {
 	return int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid()
 }
+
+// isTrusted reports whether only this user, or root, can have written a file.
+func isTrusted(info os.FileInfo) bool {
+	owner := int(info.Sys().(*syscall.Stat_t).Uid)
+	return (owner == os.Geteuid() || owner == 0) && info.Mode().Perm()&0o022 == 0
+}

@@ -34,3 +34,5 @@ func splitExisting(path string) (string, []string) { return path, nil }
 func PostgresDir(dataDir string) (string, error) { return filepath.Join(dataDir, "postgres"), nil }
 
 func isOurs(os.FileInfo) bool { return true } // on Windows each user has a temporary directory
+
+func isTrusted(os.FileInfo) bool { return true } // on Windows each user has a data directory

@@ -195,17 +195,36 @@ func FindInstance(dir string) (*Instance, error) {
 	return nil, nil
 }
 
+// maxInstance is the largest size of a file about a running dev, in bytes.
+const maxInstance = 64 << 10
+
+// readInstance reads the file about a running dev. The tool sends its requests to the addresses there, so the file has to be one
+// that no other user can have written.
 func readInstance(path string) (*Instance, error) {
-	text, err := os.ReadFile(path)
+	info, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: the dev that runs on %s has not written its addresses yet", ErrStarting, filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, err
 	}
+	if !info.Mode().IsRegular() || info.Size() > maxInstance || !isTrusted(info) {
+		return nil, fmt.Errorf("%s (%s) is not a file that dev wrote for this user: remove it, and start dev again", path, info.Mode())
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
 	var i Instance
 	if err := json.Unmarshal(text, &i); err != nil {
-		return nil, fmt.Errorf("%s is damaged: stop the dev that runs on %s and start it again, which writes the file again, or name URLs: %w", path, filepath.Dir(path), err)
+		return nil, damaged(path, err)
+	}
+	if i.CommandURL == "" || i.QueryURL == "" || i.AdminURL == "" {
+		return nil, damaged(path, errors.New("it has not all addresses"))
 	}
 	return &i, nil
+}
+
+func damaged(path string, err error) error {
+	return fmt.Errorf("%s is damaged: stop the dev that runs on %s and start it again, which writes the file again, or name URLs: %w", path, filepath.Dir(path), err)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,12 +39,14 @@ func wantInstance(t *testing.T, when, dir string, want *Instance) {
 	}
 }
 
+var someAddresses = Addresses{CommandURL: "http://127.0.0.1:1", QueryURL: "http://127.0.0.1:2", AdminURL: "http://127.0.0.1:3"}
+
 func TestADevIsFoundWhileItRuns(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	wantInstance(t, "before any dev", dir, nil)
 
-	guest := Instance{Program: "shop", Addresses: Addresses{AdminURL: "http://127.0.0.1:1"}, Log: LogInMemory, PID: 1, StartedAt: time.Now().UTC().Truncate(time.Second)}
+	guest := Instance{Program: "shop", Addresses: someAddresses, Log: LogInMemory, PID: 1, StartedAt: time.Now().UTC().Truncate(time.Second)}
 	g := claimed(t, dir, ClaimGuest, guest)
 	wantInstance(t, "a dev with its data elsewhere", dir, &guest)
 	if info, err := os.Stat(filepath.Join(dir, "dev-elsewhere.json")); err != nil || info.Mode().Perm() != 0o600 {
@@ -77,7 +80,7 @@ func TestTheFileOfAKilledDevIsIgnored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cmd, _ := startHelper(t, "dev", dir)
-	wantInstance(t, "while it runs", dir, &Instance{Program: "shop"})
+	wantInstance(t, "while it runs", dir, &Instance{Program: "shop", Addresses: someAddresses})
 	killHelper(t, cmd)
 	if _, err := os.Stat(filepath.Join(dir, "dev.json")); err != nil {
 		t.Fatalf("the test needs the file: %v", err)
@@ -158,6 +161,45 @@ func TestTheNameOfAProgramIsOneDirectory(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "a/b", "/etc"} {
 		if dir, err := DefaultDataDir(name); err == nil || !strings.Contains(err.Error(), "--"+FlagDataDir) {
 			t.Errorf("%q: %q, %v; want an error that names --%s", name, dir, err, FlagDataDir)
+		}
+	}
+}
+
+// Whoever can write the file of a dev decides where the tool sends its requests.
+func TestAFileThatDevDidNotWriteIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	claimed(t, dir, ownClaim, Instance{Program: "shop", Addresses: someAddresses})
+	path := filepath.Join(dir, "dev.json")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, says := range map[string]string{
+		"": "damaged", "{": "damaged", "null": "has not all addresses", `{"pid":1}`: "has not all addresses", `{"command_url":"http://evil.example","pid":1}`: "has not all addresses",
+		strings.Repeat(" ", 1<<20): "is not a file that dev wrote",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if i, err := FindInstance(dir); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%.20q: found %+v, %v; want an error that says %q", text, i, err, says)
+		}
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	elsewhere := filepath.Join(dir, "elsewhere")
+	for what, make := range map[string]func() error{
+		"a file that others can write": func() error { return errors.Join(os.WriteFile(path, whole, 0o600), os.Chmod(path, 0o666)) },
+		"a link":                       func() error { return errors.Join(os.WriteFile(elsewhere, whole, 0o600), os.Symlink(elsewhere, path)) },
+		"a directory":                  func() error { return os.Mkdir(path, 0o700) },
+	} {
+		if err := errors.Join(os.Remove(path), make()); err != nil {
+			t.Fatal(err)
+		}
+		if i, err := FindInstance(dir); err == nil || !strings.Contains(err.Error(), "is not a file that dev wrote") {
+			t.Errorf("%s: found %+v, %v; want an error", what, i, err)
 		}
 	}
 }

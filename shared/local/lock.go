@@ -98,10 +98,17 @@ func (l *DirLock) isReleased() bool {
 // isLocked reports whether a process holds the lock of a file. It holds a shared lock for a moment, so that whoever takes the
 // lock in between has to try again.
 func isLocked(path string) (bool, error) {
-	f, err := os.Open(path)
+	info, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would block
+		return false, fmt.Errorf("%s (%s) is not a lock file: remove it", path, info.Mode())
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return false, err
 	}

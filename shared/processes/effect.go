@@ -67,6 +67,14 @@ type SetDeadline struct {
 // a deadline late does not touch later settings.
 func (d SetDeadline) Key() string { return d.Name + "-" + d.ID[:deadlineKeyDigits] }
 
+// DeadlineName returns the name of a deadline from its name in the store, which [SetDeadline.Key] returns.
+func DeadlineName(key string) string {
+	if n := len(key) - deadlineKeyDigits - 1; n > 0 {
+		return key[:n]
+	}
+	return key
+}
+
 // Due returns the moment of the deadline, given the time at which it was recorded.
 func (d SetDeadline) Due(recorded time.Time) time.Time {
 	if d.At.IsZero() {

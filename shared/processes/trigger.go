@@ -78,11 +78,8 @@ func ResultTrigger(result core.CommandResult) Trigger {
 // DeadlineTrigger returns the trigger of a passed deadline, from its id, its name in the store ([SetDeadline.Key]) and its
 // time.
 func DeadlineTrigger(id, name string, at time.Time) Trigger {
-	if n := len(name) - deadlineKeyDigits - 1; n > 0 {
-		name = name[:n] // see [SetDeadline.Key]
-	}
 	return Trigger{
-		Kind: TriggeredByDeadline, ID: "deadline " + id, Time: at.UTC(), Deadline: &PassedDeadline{Name: name, ID: id},
+		Kind: TriggeredByDeadline, ID: "deadline " + id, Time: at.UTC(), Deadline: &PassedDeadline{Name: DeadlineName(name), ID: id},
 	}
 }
 

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 func newDeadlines(dev *devFinder) *cobra.Command {
@@ -28,12 +31,13 @@ func newDeadlines(dev *devFinder) *cobra.Command {
 	}, printDeadlines)
 }
 
+// printDeadlines prints the words that 'deadlines fire' takes.
 func printDeadlines(out io.Writer, list adminapi.DeadlineList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "AT\tIN\tINSTANCE\tNAME\tSETTING")
+	fmt.Fprintln(w, "AT\tIN\tPROCESS\tINSTANCE\tNAME\tSETTING")
 	for _, d := range list.Items {
-		fmt.Fprintf(w, "%s\t%s\t%s-%s\t%s\t%s\n",
-			d.At.Format(time.RFC3339), time.Until(d.At).Round(time.Second), d.Category, d.ID, d.Name, d.Setting)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", d.At.Format(time.RFC3339), time.Until(d.At).Round(time.Second),
+			strings.TrimPrefix(d.Category, core.ProcessCategoryPrefix), d.ID, processes.DeadlineName(d.Name), d.Setting)
 	}
 	return w.Flush()
 }

@@ -19,8 +19,9 @@ func newDeadlinesFire(admin *adminPort) *cobra.Command {
 		Long: `Fire a pending deadline now, before its time.
 
 The instance reacts once, as if the time had come, and the deadline is no longer pending. Who fired it, and why, is recorded in the
-history of the instance. On a development platform, it shows what a process does
-after 15 minutes without the wait.`,
+history of the instance. On a development platform, it shows what a process does after 15 minutes without the wait.
+
+The three words are the columns of the same names of 'deadlines'.`,
 		Example: admin.dev.example("deadlines fire transfer t-1 debit --reason 'to see it fail'"),
 		Args:    cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {

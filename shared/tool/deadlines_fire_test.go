@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/processes"
 )
 
 func TestDeadlinesFire(t *testing.T) {
@@ -41,5 +42,18 @@ func TestDeadlinesFire(t *testing.T) {
 	}
 	if _, err := run(t, "deadlines", "fire", "transfer", "t-1"); err == nil {
 		t.Error("a deadline without a name is fired")
+	}
+}
+
+// What the list shows are the words that fire takes.
+func TestTheListOfDeadlinesShowsWhatFireTakes(t *testing.T) {
+	t.Parallel()
+	set := processes.SetDeadline{ID: strings.Repeat("8f4c", 8), Name: "confirm-late"}
+	var out strings.Builder
+	if err := printDeadlines(&out, adminapi.DeadlineList{Items: []adminapi.DeadlineItem{{Category: "process-expiry", ID: "r-5", Name: set.Key()}}}); err != nil {
+		t.Fatal(err)
+	}
+	if row := strings.Fields(strings.Split(out.String(), "\n")[1]); len(row) < 5 || strings.Join(row[2:5], " ") != "expiry r-5 confirm-late" {
+		t.Errorf("the list is\n%s", &out)
 	}
 }

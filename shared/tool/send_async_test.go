@@ -69,3 +69,18 @@ func TestAResultThatDoesNotCome(t *testing.T) {
 		}
 	}
 }
+
+// The address of another service of the platform is not that of one that rejects every command.
+func TestAnotherServiceRejectsNothing(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"code":"unknown-route","detail":"there are: GET /v1/views"}`)
+	}))
+	t.Cleanup(server.Close)
+	s := sender{url: server.URL, concurrency: 1, patience: time.Minute, progress: func() {}}
+	r, err := s.send(t.Context(), strings.NewReader(`{"category":"account","id":"a","command":"open","command_id":"o/1"}`))
+	if err == nil || r.rejected != 0 || r.failed != 1 {
+		t.Errorf("%+v: %v", r, err)
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/orchestrix-go/orchestrix/shared/problem"
 	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
@@ -137,7 +138,7 @@ const maxAnswer = 64 << 10
 
 // post sends the line once. It returns an error if the service has not accepted the command: it may be sent again.
 func (s *sender) post(ctx context.Context, l line) (*pendingCommand, error) {
-	path := "/v1/commands/" + l.Category + "/" + l.ID + "/" + url.PathEscape(l.Command)
+	path := "/v1/commands/" + url.PathEscape(l.Category) + "/" + url.PathEscape(l.ID) + "/" + url.PathEscape(l.Command)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.url, "/")+path, bytes.NewReader(l.Data))
 	if err != nil {
 		return nil, retry.Permanent(err)
@@ -167,7 +168,7 @@ func (s *sender) post(ctx context.Context, l line) (*pendingCommand, error) {
 		return nil, fmt.Errorf("status %d: %s", status, text)
 	}
 	text, ok := problemText(body)
-	if !ok {
+	if !ok || strings.HasPrefix(text, problem.UnknownRoute.Code+":") { // another server, or another service of the platform
 		return nil, retry.Permanent(fmt.Errorf("status %d, and the answer is not a command service's: %s", response.StatusCode, text))
 	}
 	s.report.reject(l.number, "%s %s: status %d: %s", l.stream(), l.Command, response.StatusCode, text)

@@ -13,15 +13,16 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
-// Fire makes a pending deadline of an instance pass now. The instance reacts to it once, also where the store fires it too: both
-// deliver the same trigger. A parked instance queues it. The store may be unavailable. It returns [core.ErrNotFound] if there is no such process or instance,
-// [*core.Rejection] with the code "deadline-not-pending", and the errors of [command.Executor.Execute].
+// Fire makes a pending deadline of an instance pass now; name is its name, or its name in the store. The instance reacts to it
+// once, also where the store fires it too: both deliver the same trigger. A parked instance queues it. The store may be
+// unavailable. Fire returns [core.ErrNotFound] if there is no such process or instance, [*core.Rejection] with the code
+// "deadline-not-pending", and the errors of [command.Executor.Execute].
 func (r *Runner) Fire(ctx context.Context, instance core.Stream, name string, by core.Action) error {
 	state, err := r.Instance(ctx, instance)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(state.Deadlines, func(d processes.SetDeadline) bool { return d.Name == name })
+	i := slices.IndexFunc(state.Deadlines, func(d processes.SetDeadline) bool { return d.Name == name || d.Key() == name })
 	if i < 0 {
 		return notPending(name, state.Deadlines)
 	}

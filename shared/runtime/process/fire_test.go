@@ -76,7 +76,7 @@ func TestAFiredDeadlineFiresAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Fire(t.Context(), moveStream("waits"), "wait", core.Action{Who: "ada", At: time.Now()}); err != nil {
+		if err := r.Fire(t.Context(), moveStream("waits"), pending[0].Name, core.Action{Who: "ada", At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		again := pending[0]
