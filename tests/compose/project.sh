@@ -16,7 +16,7 @@ trap finish EXIT
 need_docker
 say "a new project and its image"
 go run ./cmd/orchestrix new app "$project" >&2
-(cd "$project" && VERSION=1.2.3 REVISION=abc sh deploy/rootfs.sh dist/rootfs && build -t shop:dev --build-arg BINARIES=prebuilt . >/dev/null)
+(cd "$project" && VERSION=1.2.3 REVISION=abc sh deploy/rootfs.sh dist/rootfs && build -t shop:dev --build-arg BINARIES=prebuilt --build-arg VERSION=1.2.3 --build-arg REVISION=abc . >/dev/null)
 say "the image has $(docker image inspect --format '{{.Size}}' shop:dev) bytes"
 standin "$(image nats)" nats
 standin "$(image postgres)" postgres
