@@ -41,8 +41,11 @@ func newProgram(o Options) (program, error) {
 	if !validName.MatchString(p.name) {
 		return p, fmt.Errorf("app.Options: the name is %q: it must match %s", p.name, validName)
 	}
+	p.hooks.Version = programVersion()
 	if p.name != ourName {
 		p.hooks.Title = p.name
+	} else if isOurs() {
+		p.hooks.License = "Apache-2.0"
 	}
 	p.variables = service.Variables{Prefix: strings.ToUpper(strings.ReplaceAll(p.name, "-", "_")), Spec: o.Config}
 	var errs []error
@@ -68,6 +71,12 @@ func mainModule() string {
 		}
 	}
 	return ourName
+}
+
+// isOurs reports whether the program is of the module of this package: the licence of the program of a team is for the team to say.
+func isOurs() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && info.Main.Path == ourModule
 }
 
 // nameOf returns the name of a module: "shop" for "example.com/shop/v2". It is no valid name if the path has none.

@@ -60,6 +60,17 @@ func TestTheHelpNamesTheProgram(t *testing.T) {
 	}
 }
 
+// The licence of a team's program is for the team to say.
+func TestTheAPIIsThatOfTheProgram(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"": "Apache-2.0", "shop": ""} {
+		p, err := newProgram(Options{Name: name})
+		if err != nil || p.hooks.License != want || p.hooks.Version != programVersion() || p.hooks.Title != name {
+			t.Errorf("%q has %q %q %q (%v)", name, p.hooks.Title, p.hooks.Version, p.hooks.License, err)
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,17 +13,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orchestrix-go/orchestrix/shared/build"
 	"github.com/orchestrix-go/orchestrix/shared/jetstream"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
 
-// version is set by the linker; otherwise the version of the main module is used.
-var version = ""
-
 // versions are what a program is made of.
 type versions struct {
 	Version    string `json:"version"`
-	Commit     string `json:"commit,omitempty"`     // "" if the program was not built in a repository
+	Commit     string `json:"commit,omitempty"`     // "" if it is not known
 	Modified   bool   `json:"modified,omitempty"`   // since the commit
 	Go         string `json:"go"`                   // "go1.26.0"
 	Platform   string `json:"platform"`             // "linux/amd64"
@@ -35,24 +34,17 @@ type versions struct {
 var ourModule = strings.TrimSuffix(reflect.TypeFor[Options]().PkgPath(), "/shared/app")
 
 func readVersions() (versions, error) {
-	v := versions{Version: programVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, LogFormat: jetstream.Format}
+	source := build.Read()
+	v := versions{Version: programVersion(), Commit: source.Commit, Modified: source.Modified, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, LogFormat: jetstream.Format}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		v.addBuild(info)
+		v.addOrchestrix(info)
 	}
 	var err error
 	v.Schema, err = postgres.NewestMigration()
 	return v, err
 }
 
-func (v *versions) addBuild(info *debug.BuildInfo) {
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			v.Commit = s.Value
-		case "vcs.modified":
-			v.Modified = s.Value == "true"
-		}
-	}
+func (v *versions) addOrchestrix(info *debug.BuildInfo) {
 	for _, m := range info.Deps {
 		if m.Path != ourModule {
 			continue
@@ -67,15 +59,7 @@ func (v *versions) addBuild(info *debug.BuildInfo) {
 }
 
 // programVersion returns the version of the program.
-func programVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
-}
+func programVersion() string { return cmp.Or(build.Read().Version, "unknown") }
 
 func newVersion(name string) *cobra.Command {
 	var output string

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +47,44 @@ func (a *admission) release() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inFlight--
+}
+
+// place is the place in flight of a request whose handler may send requests inside the process.
+type place struct {
+	admission *admission
+	state     atomic.Int32
+}
+
+// States of a place: free for a request inside, taken by one, or given up by the handler.
+const (
+	placeFree = iota
+	placeTaken
+	placeGivenUp
+)
+
+type placeKey struct{}
+
+// lend returns a context for the handler of an admitted request. One request at a time with this context takes no place of its
+// own: the handler waits for it, and at the limit each of the two would wait for the other. The caller must call end.
+func (a *admission) lend(ctx context.Context) (lent context.Context, end func()) {
+	p := &place{admission: a}
+	return context.WithValue(ctx, placeKey{}, p), func() { p.state.Store(placeGivenUp) }
+}
+
+// enter reports whether a request may proceed. If so, it must leave the place: that of another request, or nil for its own.
+func (a *admission) enter(ctx context.Context) (borrowed *place, ok bool) {
+	if p, _ := ctx.Value(placeKey{}).(*place); p != nil && p.admission == a && p.state.CompareAndSwap(placeFree, placeTaken) {
+		return p, true
+	}
+	return nil, a.acquire()
+}
+
+func (a *admission) leave(borrowed *place) {
+	if borrowed == nil {
+		a.release()
+		return
+	}
+	borrowed.state.CompareAndSwap(placeTaken, placeFree)
 }
 
 // interruptSlowest ends the read of the body that has been arriving longest. The caller holds the lock.

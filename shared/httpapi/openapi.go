@@ -14,9 +14,13 @@ const mediaJSON = "application/json"
 
 // newOpenAPI returns a document without operations. types holds the schemas that the operations refer to.
 func newOpenAPI(o Options, types huma.Registry) *huma.OpenAPI {
+	info := &huma.Info{Title: o.Title, Version: o.Version}
+	if o.License != "" {
+		info.License = &huma.License{Name: o.License, Identifier: o.License}
+	}
 	return &huma.OpenAPI{
 		OpenAPI:    "3.1.0",
-		Info:       &huma.Info{Title: o.Title, Version: o.Version, License: &huma.License{Name: o.License, Identifier: o.License}},
+		Info:       info,
 		Servers:    []*huma.Server{{URL: "/"}},
 		Components: &huma.Components{Schemas: types, Responses: map[string]*huma.Response{}},
 	}

@@ -49,6 +49,22 @@ func TestTheOpenAPIDocumentHasEveryOperation(t *testing.T) {
 	}
 }
 
+func TestTheOpenAPIDocumentIsThatOfTheProgram(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]httpapi.Options{
+		`{"title":"Shop: queries","version":"1.2.3"}`:                                                 {Title: "Shop", Version: "1.2.3"},
+		`{"license":{"identifier":"MIT","name":"MIT"},"title":"Orchestrix: queries","version":"dev"}`: {License: "MIT"},
+	} {
+		var d struct{ Info map[string]any }
+		if err := json.Unmarshal([]byte(call(t, queryServer(t, &router{}, o), "GET", "/openapi.json", "").body), &d); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := json.Marshal(d.Info); string(got) != want {
+			t.Errorf("the document is about %s, want %s", got, want)
+		}
+	}
+}
+
 func TestACommandIsDocumentedWithItsSchemaAndEveryStatus(t *testing.T) {
 	t.Parallel()
 	server := commandServer(t, executorFunc(accept), httpapi.Options{})

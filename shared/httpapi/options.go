@@ -40,7 +40,7 @@ const DefaultMaxBody = 1 << 20
 type Options struct {
 	Title          string        // of the OpenAPI document; "Orchestrix"
 	Version        string        // of the program; "dev"
-	License        string        // of the API, in its OpenAPI document: an SPDX identifier; "Apache-2.0"
+	License        string        // of the API, in its OpenAPI document: an SPDX identifier; "": the document names none
 	MaxBody        int64         // bytes of a request's body; DefaultMaxBody
 	MaxInFlight    int           // concurrent requests, waiting ones included; 1024
 	RequestTimeout time.Duration // of one request, besides the wait that it asks for; 30 s
@@ -62,9 +62,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Version == "" {
 		o.Version = "dev"
-	}
-	if o.License == "" {
-		o.License = "Apache-2.0"
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = DefaultMaxBody

@@ -95,7 +95,6 @@ func (s *server) addRoutes() error {
 		if err := register(s.mux, r.Pattern, s.bound(r.Handler)); err != nil {
 			return fmt.Errorf("route %q: %w", r.Pattern, err)
 		}
-		s.routes = append(s.routes, r.Pattern)
 	}
 	return nil
 }
@@ -109,6 +108,8 @@ func (s *server) bound(h http.Handler) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.options.RequestTimeout)
 		defer cancel()
+		ctx, end := s.admission.lend(ctx)
+		defer end()
 		body := s.receive(w, r)
 		defer body.end()
 		r = r.WithContext(ctx)
@@ -131,7 +132,11 @@ func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		s.fail(w, r, s.noRoute())
+		routes := slices.Clone(s.routes)
+		for _, further := range s.options.Routes {
+			routes = append(routes, further.Pattern)
+		}
+		s.fail(w, r, noRoute(routes))
 		return
 	}
 	allow := strings.Join(allowed, ", ")

@@ -164,6 +164,9 @@ func TestTheRouteOfAWrappedRequestIsKnown(t *testing.T) {
 	}
 	for path, want := range map[string]string{"/echo/ann": "POST /echo/{name}", placePath: "POST /v1/commands/{category}/{id}/{command}", "/nothing": "/"} {
 		for name, handler := range map[string]http.Handler{"outside": api, "inside": api.Inside} {
+			if name == "inside" && path == "/echo/ann" {
+				want = "/" // further routes don't reach each other
+			}
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(goodBody))
 			request.Header.Set("Content-Type", "application/json")
 			w := httptest.NewRecorder()
@@ -172,6 +175,45 @@ func TestTheRouteOfAWrappedRequestIsKnown(t *testing.T) {
 				t.Errorf("%s, %s: the pattern is %q, want %q; %v", path, name, request.Pattern, want, w.Header())
 			}
 		}
+	}
+}
+
+// At the limit, a route still sends requests inside, one at a time. Others take a place of their own.
+func TestARouteAndItsRequestsInsideTakeOnePlace(t *testing.T) {
+	t.Parallel()
+	r, s := registry(t)
+	var api httpapi.API
+	inside := func(ctx context.Context) int {
+		request := httptest.NewRequestWithContext(ctx, http.MethodPost, placePath, strings.NewReader(goodBody))
+		request.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		api.Inside.ServeHTTP(w, request)
+		return w.Code
+	}
+	var route *http.Request
+	var whileExecuted []int
+	execute := executorFunc(func(ctx context.Context, c runtime.Command) (runtime.Result, error) {
+		if len(whileExecuted) == 0 {
+			whileExecuted = append(whileExecuted, 0)
+			whileExecuted[0] = inside(route.Context())
+		}
+		return accept(ctx, c)
+	})
+	options := httpapi.Options{MaxInFlight: 1, Routes: []httpapi.Route{{Pattern: "GET /sends", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route = r
+		fmt.Fprint(w, inside(r.Context()), inside(r.Context()), inside(context.Background()))
+	})}}}
+	var err error
+	if api, err = httpapi.NewCommandAPI(r, s, execute, options); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sends", nil))
+	if got := w.Body.String(); got != "200 200 503" || len(whileExecuted) != 1 || whileExecuted[0] != http.StatusServiceUnavailable {
+		t.Errorf("one after the other, and with another context: %s, want 200 200 503; at the same time: %v, want 503", got, whileExecuted)
+	}
+	if got := inside(context.WithoutCancel(route.Context())); got != http.StatusOK {
+		t.Errorf("after the route: %d", got)
 	}
 }
 

@@ -19,17 +19,19 @@ import (
 // server is the part that both APIs share: routing, limits, problem details and the OpenAPI document.
 type server struct {
 	options   Options
-	mux       *http.ServeMux
+	mux       *http.ServeMux // for clients
+	inside    *http.ServeMux // the same without the further routes
 	openapi   *huma.OpenAPI
 	admission *admission
-	routes    []string // for the detail of a 404
+	routes    []string // for the detail of a 404: those of the platform
 }
 
 func newServer(o Options, types huma.Registry) *server {
 	o = o.withDefaults()
-	s := &server{options: o, mux: http.NewServeMux(), admission: newAdmission(o.MaxInFlight)}
+	s := &server{options: o, mux: http.NewServeMux(), inside: http.NewServeMux(), admission: newAdmission(o.MaxInFlight)}
 	s.openapi = newOpenAPI(o, types)
 	s.mux.HandleFunc("/", s.notFound)
+	s.inside.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, noRoute(s.routes)) })
 	return s
 }
 
@@ -63,11 +65,13 @@ func (s *server) handleRaw(method, pattern string, h http.HandlerFunc) {
 		allow = "GET, HEAD"
 	}
 	s.routes = append(s.routes, method+" "+pattern)
-	s.mux.HandleFunc(method+" "+pattern, h)
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", allow)
-		s.fail(w, r, problem.MethodNotAllowed.Errorf("this path accepts %s", allow))
-	})
+	for _, mux := range []*http.ServeMux{s.mux, s.inside} {
+		mux.HandleFunc(method+" "+pattern, h)
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", allow)
+			s.fail(w, r, problem.MethodNotAllowed.Errorf("this path accepts %s", allow))
+		})
+	}
 }
 
 // ServeHTTP rejects a request before reading its body if too many are in flight.
@@ -82,21 +86,24 @@ func (e entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer e.recoverPanic(w, r)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if !e.admission.acquire() {
+	place, ok := e.admission.enter(r.Context())
+	if !ok {
 		e.fail(w, r, errOverloaded)
 		return
 	}
-	defer e.admission.release()
+	defer e.admission.leave(place)
 	e.next.ServeHTTP(w, r)
 }
 
-// route calls the handler of the request's route.
-func (s *server) route(w http.ResponseWriter, r *http.Request) {
-	if !isClean(r.URL.EscapedPath()) {
-		s.fail(w, r, s.noRoute()) // the mux would redirect, and a client may drop the body of a redirected command
-		return
+// route returns a handler that calls that of the request's route.
+func (s *server) route(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !isClean(r.URL.EscapedPath()) {
+			s.fail(w, r, noRoute(s.routes)) // the mux would redirect, and a client may drop the body of a redirected command
+			return
+		}
+		mux.ServeHTTP(w, r)
 	}
-	s.mux.ServeHTTP(w, r)
 }
 
 // errOverloaded: the limit of requests in flight is reached.
@@ -107,8 +114,8 @@ func isClean(p string) bool {
 	return strings.HasPrefix(p, "/") && (p == "/" || path.Clean(p) == strings.TrimSuffix(p, "/"))
 }
 
-func (s *server) noRoute() error {
-	return problem.UnknownRoute.Errorf("there are: %s", strings.Join(s.routes, ", "))
+func noRoute(routes []string) error {
+	return problem.UnknownRoute.Errorf("there are: %s", strings.Join(routes, ", "))
 }
 
 // recoverPanic answers 500 after a panic of a handler. The handlers of the platform write their answer last. A handler of the

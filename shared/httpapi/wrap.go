@@ -9,8 +9,10 @@ import (
 
 // API is the HTTP API of a service.
 type API struct {
-	http.Handler              // for clients: with Options.Wrap around it
-	Inside       http.Handler // for the process itself: without Options.Wrap, and with the same bounds and checks
+	http.Handler // for clients: with Options.Wrap around it
+	// Inside is for the process itself: without Options.Wrap and Options.Routes, and with the same bounds and checks. A request
+	// with the context of a further route shares the place in flight of that route.
+	Inside http.Handler
 }
 
 // entry is a way into a server: the bounds of all requests, and then next.
@@ -24,9 +26,9 @@ func (s *server) api() (API, error) {
 	if err := errors.Join(s.serveDocs(), s.addRoutes()); err != nil {
 		return API{}, err
 	}
-	inside := entry{s, http.HandlerFunc(s.route)}
+	inside := entry{s, s.route(s.inside)}
 	if s.options.Wrap == nil {
-		return API{Handler: inside, Inside: inside}, nil
+		return API{Handler: entry{s, s.route(s.mux)}, Inside: inside}, nil
 	}
 	wrapped, err := s.wrap()
 	return API{Handler: entry{s, wrapped}, Inside: inside}, err
@@ -37,6 +39,7 @@ type matchedKey struct{}
 // wrap returns Options.Wrap around the routes. A wrapper may read the body, so the body is bounded before, and it may take time,
 // so the request has a deadline.
 func (s *server) wrap() (http.Handler, error) {
+	route := s.route(s.mux)
 	wrapped := s.options.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if matched, ok := r.Context().Value(matchedKey{}).(*atomic.Pointer[string]); ok {
@@ -44,7 +47,7 @@ func (s *server) wrap() (http.Handler, error) {
 				matched.Store(&pattern)
 			}
 		}()
-		s.route(w, r)
+		route(w, r)
 	}))
 	if wrapped == nil {
 		return nil, errors.New("the function Wrap returned no handler: it must return the handler that it gets, or one around it")

@@ -1,26 +1,16 @@
 package observe
 
 import (
+	"cmp"
 	"runtime"
-	"runtime/debug"
+
+	"github.com/orchestrix-go/orchestrix/shared/build"
 )
 
-// build identifies the source of this program.
-type build struct{ version, revision, goVersion string }
+// source identifies the source of this program.
+type source struct{ version, revision, goVersion string }
 
-func thisBuild() build {
-	b := build{version: "unknown", revision: "unknown", goVersion: runtime.Version()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	if info.Main.Version != "" {
-		b.version = info.Main.Version
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			b.revision = s.Value
-		}
-	}
-	return b
+func thisBuild() source {
+	b := build.Read()
+	return source{version: cmp.Or(b.Version, "unknown"), revision: cmp.Or(b.Commit, "unknown"), goVersion: runtime.Version()}
 }

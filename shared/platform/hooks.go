@@ -16,14 +16,15 @@ import (
 
 // Hooks are what a program adds to its services. The zero value adds nothing.
 type Hooks struct {
-	Title  string                          // of the OpenAPI documents; empty: Orchestrix
-	Wrap   func(http.Handler) http.Handler // around the HTTP APIs of the command and the query service; nil: none
-	Routes []Route
-	Parts  []Part
+	// Title, Version and License are what the OpenAPI documents say about the program: see [httpapi.Options].
+	Title, Version, License string
+	Wrap                    func(http.Handler) http.Handler // around the HTTP APIs of the command and the query service; nil: none
+	Routes                  []Route
+	Parts                   []Part
 }
 
 // Route is a further route of the HTTP API of a service. Its requests share the limits of all others: requests in flight, 1 MiB
-// and 10 s for the body, 30 s for the answer. A panic is answered with status 500.
+// and 10 s for the body; its context ends after 30 s. A panic is answered with status 500.
 type Route struct {
 	Service string // "command" or "query"
 	// Pattern is one of [http.ServeMux], such as "POST /webhooks/{source}". It begins with a fixed segment that is none of the
@@ -47,8 +48,9 @@ type Env struct {
 	Service string
 	Logger  *slog.Logger
 	// Client sends requests to the HTTP API of the service, inside the process: Client.Get("/v1/views/orders"). They have the
-	// same limits and checks as requests from outside, and don't pass Wrap. The projection and the process service have no HTTP
-	// API: every request fails there.
+	// same limits and checks as requests from outside, don't pass Wrap, and reach no further routes. In the handler of a route,
+	// give them the context of its request: they then count as one request in flight together. The projection and the process
+	// service have no HTTP API: every request fails there.
 	Client *http.Client
 }
 
@@ -108,7 +110,7 @@ func (h Hooks) extend(env service.Env) extension {
 
 // apiOptions returns the options of the API that the command and the query service share.
 func (e extension) apiOptions(env service.Env, config service.HTTP) (httpapi.Options, error) {
-	o := httpapi.Options{Title: e.hooks.Title, MaxInFlight: config.MaxInFlight, Logger: env.Logger, TraceID: tracing.ID, Wrap: e.hooks.Wrap}
+	o := httpapi.Options{Title: e.hooks.Title, Version: e.hooks.Version, License: e.hooks.License, MaxInFlight: config.MaxInFlight, Logger: env.Logger, TraceID: tracing.ID, Wrap: e.hooks.Wrap}
 	for _, r := range e.hooks.Routes {
 		if r.Service != e.env.Service {
 			continue

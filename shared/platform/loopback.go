@@ -12,8 +12,8 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/tracing"
 )
 
-// loopback carries requests to the API of the service inside the process. An answer is complete before it is returned: the bodies
-// of the platform are bounded.
+// loopback carries requests to the API of the service inside the process. An answer is complete before it is returned: the
+// bodies of the platform are bounded, and further routes can't be reached here.
 type loopback struct {
 	service string
 	api     atomic.Pointer[http.Handler] // nil before the service has one

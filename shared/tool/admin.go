@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/user"
 	"strings"
@@ -35,9 +36,21 @@ func (a *adminPort) flag(flags *pflag.FlagSet) {
 	a.dev.flag(flags)
 }
 
+// serviceInURL is replaced by the name of the service, where one variable serves the commands of all services.
+const serviceInURL = "{service}"
+
 // address returns the URL of the admin port.
 func (a *adminPort) address() (string, error) {
-	return a.dev.url(a.url, "ORCHESTRIX_ADMIN_URL", adminURL, service.DefaultAdminURL(a.service))
+	address, err := a.dev.url(a.url, "ORCHESTRIX_ADMIN_URL", adminURL, service.DefaultAdminURL(a.service))
+	if err != nil {
+		return "", err
+	}
+	address = strings.TrimSuffix(strings.ReplaceAll(address, serviceInURL, a.service), "/")
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.ContainsAny(address, "{}") {
+		return "", fmt.Errorf("the address of the admin port is %q: --admin-url and ORCHESTRIX_ADMIN_URL must be like http://command:9080, or http://%s:9080 for any service", address, serviceInURL)
+	}
+	return address, nil
 }
 
 func (a *adminPort) get(ctx context.Context, path string, into any) error {
@@ -61,9 +74,9 @@ func (a *adminPort) request(ctx context.Context, method, path string, body, into
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(address, "/")+path, bytes.NewReader(data))
+	request, err := http.NewRequestWithContext(ctx, method, address+path, bytes.NewReader(data))
 	if err != nil {
-		return fmt.Errorf("--admin-url: %w", err)
+		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)

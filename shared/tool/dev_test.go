@@ -115,6 +115,35 @@ func TestCommandsFindTheDevThatRuns(t *testing.T) {
 	wants("elsewhere", "projections", "--data-dir", elsewhere)
 }
 
+// One variable leads each command to the service that answers it, as in a container of operators.
+func TestTheVariableNamesEachService(t *testing.T) {
+	noEnvironment(t)
+	asked := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		fmt.Fprint(w, `{"items":[]}`)
+	}))
+	defer server.Close()
+	t.Setenv("ORCHESTRIX_ADMIN_URL", server.URL+"/{service}/")
+	for command, path := range map[string]string{
+		"projections": "/projection/projections", "dead-letters list": "/command/dead-letters", "deadlines": "/command/deadlines",
+		"processes list": "/process/processes", "log-level --service query": "/query/log-level",
+	} {
+		if _, err := run(t, strings.Fields(command)...); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-asked; got != path {
+			t.Errorf("%s asked %s, want %s", command, got, path)
+		}
+	}
+	for _, bad := range []string{"http://{servcie}:9080", "command:9080", "http://:9080", "ftp://command"} {
+		t.Setenv("ORCHESTRIX_ADMIN_URL", bad)
+		if _, err := run(t, "deadlines"); err == nil || !strings.Contains(err.Error(), bad) || !strings.Contains(err.Error(), "must be like http://command:9080") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 // Without a dev, the default is the service that serves the list.
 func TestTheDefaultAdminPortIsThatOfTheService(t *testing.T) {
 	noEnvironment(t)

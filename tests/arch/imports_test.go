@@ -34,6 +34,7 @@ var rules = []rule{
 	{"domain/*", []string{"shared/es"}},           // a bounded context knows no other
 	{"shared/retry", nil},
 	{"shared/clip", nil},
+	{"shared/build", nil},
 	{"shared/core", []string{"shared/retry"}},
 	{"shared/processes", []string{"shared/core", "shared/clip"}},
 	{"shared/es/internal/bridge", []string{"shared/core"}},
@@ -56,14 +57,14 @@ var rules = []rule{
 	{"shared/adminapi", and("shared/runtime", "shared/runtime/*", "shared/processes", "shared/schema", "shared/problem", "shared/clip")},
 	{"shared/backup", and("shared/retry")},
 	{"shared/loadgen", []string{"shared/retry"}},
-	{"shared/observe", and("shared/processes", "shared/runtime", "shared/runtime/*", "shared/tracing")},
+	{"shared/observe", and("shared/build", "shared/processes", "shared/runtime", "shared/runtime/*", "shared/tracing")},
 	{"shared/service", []string{"shared/adminapi", "shared/observe", "shared/problem", "shared/retry"}},
 	{"shared/local", []string{"shared/retry"}},
 	{"shared/local/localtest", []string{"shared/local", "shared/retry"}},
 	{"shared/platform", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}},
 	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/es/compile", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}}, // see floors
-	{"shared/app", []string{"shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
+	{"shared/app", []string{"shared/build", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
 	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
 	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},

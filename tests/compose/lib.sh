@@ -33,6 +33,14 @@ finish() {
 	exit $code
 }
 
+# ask_services runs the commands of operators that ask a service, in the container of operators.
+ask_services() {
+	for list in projections "parked list" "dead-letters list" deadlines "processes list"; do
+		# shellcheck disable=SC2086 # of words
+		compose run --rm --no-deps tool $list || { say "no answer to '$list'" && exit 1; }
+	done
+}
+
 # need_docker finds or starts an engine, and finds or builds docker compose.
 need_docker() {
 	if ! command -v dockerd >/dev/null && ! docker info >/dev/null 2>&1; then

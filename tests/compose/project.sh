@@ -16,7 +16,7 @@ trap finish EXIT
 need_docker
 say "a new project and its image"
 go run ./cmd/orchestrix new app "$project" >&2
-(cd "$project" && sh deploy/rootfs.sh dist/rootfs && build -t shop:dev --build-arg BINARIES=prebuilt . >/dev/null)
+(cd "$project" && VERSION=1.2.3 REVISION=abc sh deploy/rootfs.sh dist/rootfs && build -t shop:dev --build-arg BINARIES=prebuilt --build-arg VERSION=1.2.3 --build-arg REVISION=abc . >/dev/null)
 say "the image has $(docker image inspect --format '{{.Size}}' shop:dev) bytes"
 standin "$(image nats)" nats
 standin "$(image postgres)" postgres
@@ -36,6 +36,9 @@ first() {
 }
 ask() { bash -c "$(first "$1")"; }
 
+docker run --rm shop:dev /orchestrix version --output json | grep '"version":"1.2.3","commit":"abc"' ||
+	{ say "the program in the image does not know its version" && exit 1; }
+
 say "up"
 start=$SECONDS
 up
@@ -46,6 +49,7 @@ view=$(ask "curl localhost:8081/v1/views")
 say "its view: $view"
 [ "$(stat -c %a "$project/.keys")" = 700 ] || { say "other users can read the keys" && exit 1; }
 compose run --rm --no-deps tool verify --sample 0
+ask_services
 
 say "all containers removed and made again"
 compose down --timeout 40

@@ -18,7 +18,7 @@ trap finish EXIT
 need_docker
 
 say "building our image"
-deploy/compose/rootfs.sh dist/rootfs 2>/dev/null
+VERSION=test deploy/compose/rootfs.sh dist/rootfs 2>/dev/null
 build -f deploy/compose/Dockerfile -t orchestrix:test --build-arg BINARIES=prebuilt --build-arg VERSION=test . >/dev/null
 standin "$(image nats)" nats
 standin "$(image postgres)" postgres
@@ -169,6 +169,7 @@ kill_service() {
 
 round
 compose run --rm --no-deps tool verify --sample 0
+ask_services
 for service in "${services[@]}"; do kill_service "$service"; done
 late
 round

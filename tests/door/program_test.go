@@ -76,11 +76,32 @@ type dev struct {
 	stop       func() // ends it as an operator does, and expects success
 }
 
+// linkerFlags are the flags of the program in the image of a project, which are those of ours, for the version 1.2.3 and commit abc.
+func linkerFlags(t *testing.T, project string) string {
+	t.Helper()
+	var flags [2]string
+	for i, script := range []string{filepath.Join(project, "deploy", "rootfs.sh"), filepath.Join("..", "..", "deploy", "compose", "rootfs.sh")} {
+		text, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(text), `-ldflags "`)
+		flags[i], _, _ = strings.Cut(after, `"`)
+	}
+	if flags[0] != flags[1] {
+		t.Errorf("the image is linked with %q, and ours with %q", flags[0], flags[1])
+	}
+	return strings.NewReplacer("${VERSION:-}", "1.2.3", "${REVISION:-}", "abc").Replace(flags[0])
+}
+
 // startDev builds the program of a project and starts the platform on free ports, with empty data.
 func startDev(t *testing.T, project string, args ...string) dev {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program.exe")
-	run(t, project, "go", "build", "-o", program, ".")
+	run(t, project, "go", "build", "-ldflags", linkerFlags(t, project), "-o", program, ".")
+	if out := run(t, project, program, "version", "--output", "json"); !strings.Contains(out, `"version":"1.2.3","commit":"abc"`) {
+		t.Fatalf("built as in the image, the program has the versions %s", out)
+	}
 	const free = "127.0.0.1:0"
 	command := exec.Command(program, append([]string{"dev", "--json", "--command-addr", free, "--query-addr", free, "--admin-addr", free, "--nats-addr", free}, args...)...)
 	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=", "DESK_GREETING=good evening")

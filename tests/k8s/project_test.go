@@ -133,7 +133,11 @@ func composesLikeOurs(t *testing.T, dir string) {
 	if context, _ := build["additional_contexts"].(object); build["context"] != "." || context["orchestrix"] == nil {
 		t.Errorf("the image is built with %v, without the checkout of go.mod", build)
 	}
-	keys["build"] = ours["services"].(object)["keys"].(object)["build"]
+	ourBuild := ours["services"].(object)["keys"].(object)["build"].(object)
+	if args := marshal(ourBuild["args"]); strings.ReplaceAll(args, "{ORCHESTRIX_", "{") != marshal(build["args"]) {
+		t.Errorf("the image is built with the arguments %v, and ours with %s", build["args"], args)
+	}
+	keys["build"] = ourBuild
 	compare(t, "", got, ours)
 }
 
@@ -149,9 +153,12 @@ func compare(t *testing.T, path string, got, want any) {
 		}
 		return
 	}
-	gotText, _ := json.Marshal(got)
-	wantText, _ := json.Marshal(want)
-	if string(gotText) != string(wantText) {
-		t.Errorf("%s is %s, and ours is %s", path, gotText, wantText)
+	if g, w := marshal(got), marshal(want); g != w {
+		t.Errorf("%s is %s, and ours is %s", path, g, w)
 	}
+}
+
+func marshal(value any) string {
+	text, _ := json.Marshal(value) // of YAML
+	return string(text)
 }
