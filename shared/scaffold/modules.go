@@ -146,10 +146,13 @@ func (g goCommand) addModuleFiles(ctx context.Context, files map[string][]byte, 
 	return nil
 }
 
+// toolPackage is the tool of a project, from the root of the module. It has no domain, so that a project builds no sample.
+const toolPackage = "/cmd/project/orchestrix"
+
 // moduleFile returns a go.mod that requires all modules of the source.
 func moduleFile(module string, s source) []byte {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "module %s\n\ngo %s\n\ntool %s/cmd/orchestrix\n\nrequire (\n", module, s.goVersion, s.module)
+	fmt.Fprintf(&text, "module %s\n\ngo %s\n\ntool %s\n\nrequire (\n", module, s.goVersion, s.module+toolPackage)
 	fmt.Fprintf(&text, "\t%s %s\n", s.module, cmp.Or(s.version, "v0.0.0"))
 	for _, r := range s.requires {
 		fmt.Fprintf(&text, "\t%s %s // indirect\n", r.Path, r.Version)

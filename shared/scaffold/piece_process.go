@@ -134,7 +134,7 @@ func (a *decider) commandOf(text string) (string, error) {
 		}
 		names = append(names, r.name)
 	}
-	return "", fmt.Errorf("aggregate %q has no command %q; it has %s: add it with 'orchestrix new command %s %s %s'", a.name, text, listed(names), a.context.pkg, a.name, text)
+	return "", fmt.Errorf("aggregate %q has no command %q; it has %s: add it with %s", a.name, text, listed(names), a.context.tool.new("command %s %s %s", a.context.pkg, a.name, text))
 }
 
 // durationCode is a duration in Go: "15 * time.Minute".

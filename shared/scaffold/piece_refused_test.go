@@ -103,11 +103,11 @@ func TestNoPlaceForAPiece(t *testing.T) {
 func TestOutsideOfAProject(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := scaffold.OpenDomain(dir, false); err == nil || !strings.Contains(err.Error(), "orchestrix new app") {
+	if _, err := scaffold.OpenDomain(dir, "go tool orchestrix", false); err == nil || !strings.Contains(err.Error(), "'go tool orchestrix new app DIR'") {
 		t.Error(err)
 	}
 	put(t, filepath.Join(dir, "go.mod"), "module other\n")
-	if _, err := scaffold.OpenDomain(dir, false); err == nil || !strings.Contains(err.Error(), "no domain/domain.go") {
+	if _, err := scaffold.OpenDomain(dir, "orchestrix", false); err == nil || !strings.Contains(err.Error(), "no domain/domain.go") {
 		t.Error(err)
 	}
 }

@@ -121,7 +121,7 @@ func piece(d *scaffold.Domain, line string) error {
 
 // run runs one command and writes its changes.
 func run(dir, line string, force bool) (scaffold.Report, error) {
-	d, err := scaffold.OpenDomain(filepath.Join(dir, "domain"), force)
+	d, err := scaffold.OpenDomain(filepath.Join(dir, "domain"), "go tool orchestrix", force)
 	if err != nil {
 		return scaffold.Report{}, err
 	}

@@ -125,7 +125,7 @@ func TestAProjectInARepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"module example.com/team/shop/v2\n", "tool " + modulePath() + "/cmd/orchestrix\n", "replace " + modulePath() + " => "} {
+	for _, line := range []string{"module example.com/team/shop/v2\n", "tool " + modulePath() + "/cmd/project/orchestrix\n", "replace " + modulePath() + " => "} {
 		if !strings.Contains(string(module), line) {
 			t.Errorf("go.mod has no %q:\n%s", line, module)
 		}
