@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -139,7 +140,7 @@ func TestAProjectInARepository(t *testing.T) {
 	}
 }
 
-// The linter's settings of a project are those of this repository, without what is about its own rooms.
+// The linter's version and settings of a project are those of this repository, without what is about its own rooms.
 func TestTheLinterOfAProjectIsOurs(t *testing.T) {
 	t.Parallel()
 	ours, err := os.ReadFile("../../.golangci.yml")
@@ -162,6 +163,18 @@ func TestTheLinterOfAProjectIsOurs(t *testing.T) {
 	linters, _, _ := strings.Cut(string(ours), "  settings:")
 	if !strings.HasPrefix(string(theirs), linters) {
 		t.Error("the linters differ")
+	}
+	version := regexp.MustCompile(`(?m)^LINTER=\S+`)
+	our, err := os.ReadFile("../../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	their, err := render("templates/app/dot.ci/run.tmpl", project{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, th := version.Find(our), version.Find(their); len(o) == 0 || string(o) != string(th) {
+		t.Errorf(".ci/run has %q, that of a project %q", o, th)
 	}
 }
 
