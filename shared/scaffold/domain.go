@@ -167,6 +167,16 @@ func (d *Domain) commit(sources ...*goFile) error {
 	return nil
 }
 
+// choices names alternatives in a sentence, at most ten.
+func choices(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return fmt.Sprintf("%s, or one of %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	last := len(names) - 1
+	return strings.Join(append(slices.Clone(names[:last-1]), names[last-1]+" or "+names[last]), ", ")
+}
+
 // listed names things in a sentence.
 func listed(names []string) string {
 	if len(names) == 0 {

@@ -3,7 +3,6 @@ package scaffold
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // QueryOptions are the parts of a new query.
@@ -96,7 +95,7 @@ func viewOf(b *bounded, n name, text string) (definition, error) {
 	case text != "":
 		return definition{}, fmt.Errorf("context %s has no view %q; it has %s: make it with %s", b.pkg, text, listed(names), b.tool.new("view %s %s", b.pkg, text))
 	}
-	return definition{}, fmt.Errorf("query %q may read %s: choose one with --view", n.kebab(), strings.Join(names, " or "))
+	return definition{}, fmt.Errorf("query %q may read %s: choose one with --view", n.kebab(), choices(names))
 }
 
 // sameName reports whether two spellings are one name.

@@ -155,7 +155,7 @@ func (d *Domain) aggregateOf(b *bounded, kind string, n name, text string) (*dec
 	case 1:
 		return d.decider(b, names[0], byHand)
 	}
-	return nil, fmt.Errorf("%s %q may be about %s: choose one with --aggregate", kind, n.kebab(), strings.Join(names, " or "))
+	return nil, fmt.Errorf("%s %q may be about %s: choose one with --aggregate", kind, n.kebab(), choices(names))
 }
 
 // trimmed returns the name without a last word that only repeats what it names.

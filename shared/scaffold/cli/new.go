@@ -39,7 +39,11 @@ machine, by a replace line in its go.mod. Where its modules are in the cache of 
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nThe README.md shows what to do with it. In %s:\n\n  go test ./...\n  go run . dev\n", report, p.Dir)
+			work := ""
+			if file := scaffold.Workspace(p.Dir); file != "" {
+				work = "  go work use .   # " + file + " covers the directory\n"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nThe README.md shows what to do with it. In %s:\n\n%s  go test ./...\n  go run . dev\n", report, p.Dir, work)
 			return err
 		},
 	}
