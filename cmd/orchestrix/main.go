@@ -7,8 +7,9 @@ import (
 
 	"github.com/orchestrix-go/orchestrix/domain"
 	"github.com/orchestrix-go/orchestrix/shared/app"
+	"github.com/orchestrix-go/orchestrix/shared/scaffold/cli"
 )
 
 func main() {
-	app.Main(app.Options{Name: "orchestrix", Modules: domain.Modules(), Commands: []*cobra.Command{newNew()}})
+	app.Main(app.Options{Name: "orchestrix", Modules: domain.Modules(), Commands: []*cobra.Command{cli.New("orchestrix")}})
 }

@@ -15,6 +15,7 @@ type bounded struct {
 	pkg     string // "billing"
 	sources []*goFile
 	es      string // import path of the package es
+	tool    tool
 }
 
 // definition is a composite literal of the package es: es.Decider[Order]{…}.

@@ -88,7 +88,10 @@ func (w *writer) makeDir(dir string) error {
 	if err := w.makeDir(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil { //nolint:gosec // source code, which others may read
+	switch err := os.Mkdir(dir, 0o755); { //nolint:gosec // source code, which others may read
+	case errors.Is(err, fs.ErrExist): // made by another one in the meantime
+		return nil
+	case err != nil:
 		return err
 	}
 	w.dirs = append(w.dirs, dir)

@@ -36,7 +36,7 @@ func (d *Domain) decider(b *bounded, text, byHand string) (*decider, error) {
 		for _, other := range all {
 			names = append(names, other.name)
 		}
-		return nil, fmt.Errorf("context %s has no aggregate %q; it has %s: make it with 'orchestrix new aggregate %s %s'", b.pkg, text, listed(names), b.pkg, n.kebab())
+		return nil, fmt.Errorf("context %s has no aggregate %q; it has %s: make it with %s", b.pkg, text, listed(names), b.tool.new("aggregate %s %s", b.pkg, n.kebab()))
 	}
 	a := &decider{definition: all[i], context: b, category: n}
 	if len(a.args) == 1 {

@@ -20,11 +20,20 @@ type Domain struct {
 	force   bool
 	module  string // path of the project's module
 	es      string // import path of the package es
+	tool    tool
 }
 
-// OpenDomain returns the domain of the project in which a directory is. With force, the files of a piece that exists are written
-// as they were in the beginning.
-func OpenDomain(dir string, force bool) (*Domain, error) {
+// tool is how a user calls the tool, for the commands that messages show: "orchestrix", or "go tool orchestrix" in a project.
+type tool string
+
+// new is a command of the tool in quotes.
+func (t tool) new(format string, args ...any) string {
+	return "'" + string(t) + " new " + fmt.Sprintf(format, args...) + "'"
+}
+
+// OpenDomain returns the domain of the project in which a directory is. called is how the user has called the tool, such as "go tool
+// orchestrix": errors show commands of it. With force, the files of a piece that exists are written as they were in the beginning.
+func OpenDomain(dir, called string, force bool) (*Domain, error) {
 	root, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -32,18 +41,18 @@ func OpenDomain(dir string, force bool) (*Domain, error) {
 	start := root
 	for root != filepath.Dir(root) {
 		if module := moduleOf(root); module != "" {
-			return newDomain(root, module, force)
+			return newDomain(root, module, tool(called), force)
 		}
 		root = filepath.Dir(root)
 	}
-	return nil, fmt.Errorf("%s is not in a project, since no directory above it has a go.mod: start one with 'orchestrix new app DIR'", start)
+	return nil, fmt.Errorf("%s is not in a project, since no directory above it has a go.mod: start one with %s", start, tool(called).new("app DIR"))
 }
 
-func newDomain(root, module string, force bool) (*Domain, error) {
-	d := &Domain{changes: NewChanges(root, force), force: force, module: module, es: reflect.TypeFor[es.Module]().PkgPath()}
+func newDomain(root, module string, t tool, force bool) (*Domain, error) {
+	d := &Domain{changes: NewChanges(root, force), force: force, module: module, es: reflect.TypeFor[es.Module]().PkgPath(), tool: t}
 	switch _, err := d.changes.Read(domainFile); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is not a project of Orchestrix, since it has no %s: start one with 'orchestrix new app DIR'", root, domainFile)
+		return nil, fmt.Errorf("%s is not a project of Orchestrix, since it has no %s: start one with %s", root, domainFile, t.new("app DIR"))
 	case err != nil:
 		return nil, err
 	}
@@ -81,7 +90,7 @@ func (d *Domain) parse(dir string) (*bounded, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bounded{dir: dir, pkg: path.Base(dir), es: d.es}
+	b := &bounded{dir: dir, pkg: path.Base(dir), es: d.es, tool: d.tool}
 	for _, name := range files {
 		if !strings.HasSuffix(name, ".go") {
 			continue
@@ -121,7 +130,7 @@ func (d *Domain) context(text string) (*bounded, error) {
 			names = append(names, m.name)
 		}
 	}
-	return nil, fmt.Errorf("the project has no context %q; it has %s: make it with 'orchestrix new context %s'", text, listed(names), n.kebab())
+	return nil, fmt.Errorf("the project has no context %q; it has %s: make it with %s", text, listed(names), d.tool.new("context %s", n.kebab()))
 }
 
 // unique returns an error where another context has a definition of this name. Categories, views, queries and processes share a
@@ -156,6 +165,16 @@ func (d *Domain) commit(sources ...*goFile) error {
 		s.insertions = nil
 	}
 	return nil
+}
+
+// choices names alternatives in a sentence, at most ten.
+func choices(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return fmt.Sprintf("%s, or one of %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	last := len(names) - 1
+	return strings.Join(append(slices.Clone(names[:last-1]), names[last-1]+" or "+names[last]), ", ")
 }
 
 // listed names things in a sentence.

@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	goversion "go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +62,7 @@ func (g goCommand) exec(ctx context.Context, dir string, env, args []string) ([]
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("go %s: %w", args[0], context.Cause(ctx))
 	}
-	return stdout.Bytes(), &goError{command: "go " + strings.Join(args[:min(2, len(args))], " "), output: stderr.String()}
+	return stdout.Bytes(), &goError{command: "go " + strings.Join(args[:min(2, len(args))], " "), output: cmp.Or(strings.TrimSpace(stderr.String()), err.Error())}
 }
 
 // goError is a failed call of the go command.
@@ -69,6 +72,18 @@ type goError struct{ command, output string }
 func (e *goError) Error() string {
 	lines := strings.Split(strings.TrimSpace(e.output), "\n")
 	return e.command + ": " + strings.TrimSpace(lines[len(lines)-1])
+}
+
+// noNetwork are texts of the go command about modules that it can't get.
+var noNetwork = []string{"GOPROXY=off", "GOPROXY list is", "dial tcp", "lookup ", "connection re", "proxyconnect", "timeout", "unreachable", "TLS handshake"}
+
+// missingModules returns the error of a call that needs modules: with what to do, where the network is the cause.
+func missingModules(what string, err error) error {
+	text := err.Error()
+	if slices.ContainsFunc(noNetwork, func(cause string) bool { return strings.Contains(text, cause) }) {
+		return fmt.Errorf("%s not in the cache of modules and can't be downloaded: connect to a network and run this command again (%w)", what, err)
+	}
+	return err
 }
 
 // require is a line of a go.mod.
@@ -104,8 +119,30 @@ func (g goCommand) checkPath(ctx context.Context, module string) error {
 	return nil
 }
 
+// checkVersion returns an error where the go command is older than the go.mod of the source demands.
+func (g goCommand) checkVersion(ctx context.Context, s *source) error {
+	file, err := os.ReadFile(filepath.Join(s.dir, "go.mod"))
+	if err != nil {
+		return err
+	}
+	found, err := g.run(ctx, os.TempDir(), "env", "GOVERSION")
+	if err != nil {
+		return err
+	}
+	needed, has := goLine.FindSubmatch(file), strings.TrimSpace(string(found))
+	if needed != nil && goversion.IsValid(has) && goversion.Compare(has, "go"+string(needed[1])) < 0 {
+		return fmt.Errorf("the go command is %s, and Go %s is needed: install it, https://go.dev/dl, and set GOTOOLCHAIN to nothing older", has, needed[1])
+	}
+	return nil
+}
+
+var goLine = regexp.MustCompile(`(?m)^go (\S+)`)
+
 // readModule reads the go.mod and the go.sum of the source.
 func (g goCommand) readModule(ctx context.Context, s *source) error {
+	if err := g.checkVersion(ctx, s); err != nil {
+		return err
+	}
 	out, err := g.run(ctx, s.dir, "mod", "edit", "-json", filepath.Join(s.dir, "go.mod"))
 	if err != nil {
 		return err
@@ -136,7 +173,7 @@ func (g goCommand) addModuleFiles(ctx context.Context, files map[string][]byte, 
 		return err
 	}
 	if _, err := g.run(ctx, dir, "mod", "tidy"); err != nil {
-		return fmt.Errorf("modules are missing: they are not in the cache of modules and can't be downloaded: connect to a network and run this command again (%w)", err)
+		return missingModules("modules are missing: they are", err)
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		if files[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
@@ -146,10 +183,13 @@ func (g goCommand) addModuleFiles(ctx context.Context, files map[string][]byte, 
 	return nil
 }
 
+// toolPackage is the tool of a project, from the root of the module. It has no domain, so that a project builds no sample.
+const toolPackage = "/cmd/project/orchestrix"
+
 // moduleFile returns a go.mod that requires all modules of the source.
 func moduleFile(module string, s source) []byte {
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "module %s\n\ngo %s\n\ntool %s/cmd/orchestrix\n\nrequire (\n", module, s.goVersion, s.module)
+	fmt.Fprintf(&text, "module %s\n\ngo %s\n\ntool %s\n\nrequire (\n", module, s.goVersion, s.module+toolPackage)
 	fmt.Fprintf(&text, "\t%s %s\n", s.module, cmp.Or(s.version, "v0.0.0"))
 	for _, r := range s.requires {
 		fmt.Fprintf(&text, "\t%s %s // indirect\n", r.Path, r.Version)

@@ -40,6 +40,9 @@ func (d *Domain) Command(context, aggregate, text string, o CommandOptions) erro
 	if err != nil {
 		return err
 	}
+	if known && a.guarded() && a.events()[0].name == event.pascal() {
+		return fmt.Errorf("event %s begins %s, and the command is for one that exists: name another event with --event", event.pascal(), article(a.category.spaced()))
+	}
 	commandType := b.commandType(a.category, n, "")
 	if err := b.claim(n, "command", []string{commandType}); err != nil {
 		return err

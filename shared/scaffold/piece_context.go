@@ -26,7 +26,7 @@ func (d *Domain) Context(text string) error {
 	if err != nil {
 		return err
 	}
-	b := &bounded{dir: path.Join("domain", pkg), pkg: pkg, es: d.es}
+	b := &bounded{dir: path.Join("domain", pkg), pkg: pkg, es: d.es, tool: d.tool}
 	if i := slices.IndexFunc(all, func(b *bounded) bool {
 		_, ok := b.find("Module", "Name", n.kebab())
 		return ok

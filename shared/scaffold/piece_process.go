@@ -14,7 +14,7 @@ type ProcessOptions struct {
 	Aggregate string        // whose events it reacts to; the default is the only aggregate of the context
 	Event     string        // that begins an instance; the default is the first event of the aggregate
 	Until     string        // event that ends the instance before its deadline; the default is none
-	After     time.Duration // from the beginning to the deadline; the default is 15 minutes
+	After     time.Duration // from the beginning to the deadline, in whole seconds
 	Command   string        // of the aggregate, sent at the deadline; the default is none
 }
 
@@ -108,14 +108,10 @@ func (a *decider) processValues(o ProcessOptions) (map[string]any, error) {
 	if values["Begin"] = ""; first == events[0].Type && (o.Command == "" || a.context.isEmpty(values["Command"].(string))) {
 		values["Begin"] = begin
 	}
-	after := o.After
-	if after == 0 {
-		after = 15 * time.Minute
+	if o.After <= 0 || o.After%time.Second != 0 {
+		return nil, fmt.Errorf("the deadline can't be after %v: give whole seconds, such as --after 15m", o.After)
 	}
-	if after < 0 || after%time.Second != 0 {
-		return nil, fmt.Errorf("the deadline can't be after %v: give whole seconds, such as --after 15m", after)
-	}
-	values["After"] = durationCode(after)
+	values["After"] = durationCode(o.After)
 	return values, nil
 }
 
@@ -134,7 +130,7 @@ func (a *decider) commandOf(text string) (string, error) {
 		}
 		names = append(names, r.name)
 	}
-	return "", fmt.Errorf("aggregate %q has no command %q; it has %s: add it with 'orchestrix new command %s %s %s'", a.name, text, listed(names), a.context.pkg, a.name, text)
+	return "", fmt.Errorf("aggregate %q has no command %q; it has %s: add it with %s", a.name, text, listed(names), a.context.tool.new("command %s %s %s", a.context.pkg, a.name, text))
 }
 
 // durationCode is a duration in Go: "15 * time.Minute".

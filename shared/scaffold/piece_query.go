@@ -3,7 +3,6 @@ package scaffold
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // QueryOptions are the parts of a new query.
@@ -92,11 +91,11 @@ func viewOf(b *bounded, n name, text string) (definition, error) {
 	case len(usable) == 1:
 		return usable[0], nil
 	case len(names) == 0:
-		return definition{}, fmt.Errorf("query %q needs a view, and context %s has none: make one with 'orchestrix new view %s NAME'", n.kebab(), b.pkg, b.pkg)
+		return definition{}, fmt.Errorf("query %q needs a view, and context %s has none: make one with %s", n.kebab(), b.pkg, b.tool.new("view %s NAME", b.pkg))
 	case text != "":
-		return definition{}, fmt.Errorf("context %s has no view %q; it has %s: make it with 'orchestrix new view %s %s'", b.pkg, text, listed(names), b.pkg, text)
+		return definition{}, fmt.Errorf("context %s has no view %q; it has %s: make it with %s", b.pkg, text, listed(names), b.tool.new("view %s %s", b.pkg, text))
 	}
-	return definition{}, fmt.Errorf("query %q may read %s: choose one with --view", n.kebab(), strings.Join(names, " or "))
+	return definition{}, fmt.Errorf("query %q may read %s: choose one with --view", n.kebab(), choices(names))
 }
 
 // sameName reports whether two spellings are one name.

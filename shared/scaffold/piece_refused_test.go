@@ -19,40 +19,42 @@ func TestBadPiecesAreRefused(t *testing.T) {
 		"view billing refunds --aggregate refund", "context shipping", "aggregate shipping parcel", "context empty")
 	before := tree(t, dir)
 	for line, want := range map[string]string{
-		"context func":                                "keyword",
-		"context string":                              "predeclared",
-		"context time":                                "context uses",
-		"context bill.ing":                            "letters, digits",
-		"context 2billing":                            "does not start with a letter",
-		"context " + strings.Repeat("a", 65):          "at most 64",
-		"context process":                             "process instances",
-		"view billing processes --aggregate invoice":  "process instances",
-		"aggregate biling invoice":                    "it has billing, empty, library, shipping",
-		"aggregate billing type":                      "keyword",
-		"aggregate billing in/voice":                  "letters, digits",
-		"aggregate billing process-step":              "processes",
-		"aggregate shipping invoice":                  "domain/billing/invoice.go has the decider",
-		"aggregate billing create":                    "needs the name Create,",
-		"command billing invoce pay":                  "it has invoice, refund",
-		"command billing invoice return":              "keyword",
-		"command billing invoice p --event é":         "letters, digits",
-		"command library shelf empty":                 "is no type of the package",
-		"event billing refund InvoiceCreated":         "is one of aggregate \"invoice\"",
-		"event billing invoice Create":                "needs the name Create",
-		"view billing totals":                         "choose one with --aggregate",
-		"view empty totals":                           "context empty has none",
-		"view billing invoice --aggregate invoice":    "needs the name Invoice,",
-		"view shipping invoices":                      "unique in a program",
-		"view shipping parcels --event Lost":          "it has ParcelCreated",
-		"view shipping " + strings.Repeat("v", 41):    "room for 40",
-		"query billing latest":                        "choose one with --view",
-		"query shipping latest":                       "context shipping has none",
-		"query billing latest --view bills":           "it has invoices, refunds",
-		"process shipping lost --command lose":        "it has create",
-		"process shipping lost --until ParcelCreated": "begin and end",
-		"process shipping lost --after 10ms":          "whole seconds",
-		"process shipping lost --after -1h":           "whole seconds",
-		"process shipping " + strings.Repeat("p", 60): "at most 64",
+		"context func":                                         "keyword",
+		"context string":                                       "predeclared",
+		"context time":                                         "context uses",
+		"context bill.ing":                                     "letters, digits",
+		"context 2billing":                                     "does not start with a letter",
+		"context " + strings.Repeat("a", 65):                   "at most 64",
+		"context process":                                      "process instances",
+		"view billing processes --aggregate invoice":           "process instances",
+		"aggregate biling invoice":                             "it has billing, empty, library, shipping",
+		"aggregate billing type":                               "keyword",
+		"aggregate billing in/voice":                           "letters, digits",
+		"aggregate billing process-step":                       "processes",
+		"aggregate shipping invoice":                           "domain/billing/invoice.go has the decider",
+		"aggregate billing create":                             "needs the name Create,",
+		"command billing invoce pay":                           "it has invoice, refund",
+		"command billing invoice return":                       "keyword",
+		"command billing invoice p --event é":                  "letters, digits",
+		"command billing invoice issue --event InvoiceCreated": "event InvoiceCreated begins an invoice",
+		"command library shelf empty":                          "is no type of the package",
+		"event billing refund InvoiceCreated":                  "is one of aggregate \"invoice\"",
+		"event billing invoice Create":                         "needs the name Create",
+		"view billing totals":                                  "choose one with --aggregate",
+		"view empty totals":                                    "context empty has none",
+		"view billing invoice --aggregate invoice":             "needs the name Invoice,",
+		"view shipping invoices":                               "unique in a program",
+		"view shipping parcels --event Lost":                   "it has ParcelCreated",
+		"view shipping " + strings.Repeat("v", 41):             "room for 40",
+		"query billing latest":                                 "choose one with --view",
+		"query shipping latest":                                "context shipping has none",
+		"query billing latest --view bills":                    "it has invoices, refunds",
+		"process shipping lost --command lose":                 "it has create",
+		"process shipping lost --until ParcelCreated":          "begin and end",
+		"process shipping lost --after 10ms":                   "whole seconds",
+		"process shipping lost --after -1h":                    "whole seconds",
+		"process shipping lost --after 0s":                     "whole seconds",
+		"process shipping " + strings.Repeat("p", 60):          "at most 64",
 	} {
 		_, err := run(dir, line, false)
 		switch {
@@ -103,11 +105,11 @@ func TestNoPlaceForAPiece(t *testing.T) {
 func TestOutsideOfAProject(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := scaffold.OpenDomain(dir, false); err == nil || !strings.Contains(err.Error(), "orchestrix new app") {
+	if _, err := scaffold.OpenDomain(dir, "go tool orchestrix", false); err == nil || !strings.Contains(err.Error(), "'go tool orchestrix new app DIR'") {
 		t.Error(err)
 	}
 	put(t, filepath.Join(dir, "go.mod"), "module other\n")
-	if _, err := scaffold.OpenDomain(dir, false); err == nil || !strings.Contains(err.Error(), "no domain/domain.go") {
+	if _, err := scaffold.OpenDomain(dir, "orchestrix", false); err == nil || !strings.Contains(err.Error(), "no domain/domain.go") {
 		t.Error(err)
 	}
 }

@@ -110,7 +110,7 @@ func piece(d *scaffold.Domain, line string) error {
 	case "process":
 		after, err := time.ParseDuration(flags["after"])
 		if err != nil {
-			after = 0
+			after = 15 * time.Minute
 		}
 		return d.Process(args[1], args[2], scaffold.ProcessOptions{
 			Aggregate: flags["aggregate"], Event: flags["event"], Until: flags["until"], Command: flags["command"], After: after,
@@ -121,7 +121,7 @@ func piece(d *scaffold.Domain, line string) error {
 
 // run runs one command and writes its changes.
 func run(dir, line string, force bool) (scaffold.Report, error) {
-	d, err := scaffold.OpenDomain(filepath.Join(dir, "domain"), force)
+	d, err := scaffold.OpenDomain(filepath.Join(dir, "domain"), "go tool orchestrix", force)
 	if err != nil {
 		return scaffold.Report{}, err
 	}

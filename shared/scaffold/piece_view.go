@@ -122,7 +122,7 @@ func (a *decider) chosenEvents(texts []string) (chosen []chosenEvent, err error)
 			for _, r := range all {
 				names = append(names, r.name)
 			}
-			return nil, fmt.Errorf("aggregate %q has no event %q; it has %s: add it with 'orchestrix new event %s %s %s'", a.name, text, listed(names), a.context.pkg, a.name, n.pascal())
+			return nil, fmt.Errorf("aggregate %q has no event %q; it has %s: add it with %s", a.name, text, listed(names), a.context.tool.new("event %s %s %s", a.context.pkg, a.name, n.pascal()))
 		}
 		short := n.without(a.category)
 		method := short.camel()
@@ -134,7 +134,7 @@ func (a *decider) chosenEvents(texts []string) (chosen []chosenEvent, err error)
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("aggregate %q has no events: add one with 'orchestrix new event %s %s NAME'", a.name, a.context.pkg, a.name)
+		return nil, fmt.Errorf("aggregate %q has no events: add one with %s", a.name, a.context.tool.new("event %s %s NAME", a.context.pkg, a.name))
 	}
 	return chosen, nil
 }
@@ -151,11 +151,11 @@ func (d *Domain) aggregateOf(b *bounded, kind string, n name, text string) (*dec
 	}
 	switch len(names) {
 	case 0:
-		return nil, fmt.Errorf("%s %q needs an aggregate, and context %s has none: make one with 'orchestrix new aggregate %s NAME'", kind, n.kebab(), b.pkg, b.pkg)
+		return nil, fmt.Errorf("%s %q needs an aggregate, and context %s has none: make one with %s", kind, n.kebab(), b.pkg, b.tool.new("aggregate %s NAME", b.pkg))
 	case 1:
 		return d.decider(b, names[0], byHand)
 	}
-	return nil, fmt.Errorf("%s %q may be about %s: choose one with --aggregate", kind, n.kebab(), strings.Join(names, " or "))
+	return nil, fmt.Errorf("%s %q may be about %s: choose one with --aggregate", kind, n.kebab(), choices(names))
 }
 
 // trimmed returns the name without a last word that only repeats what it names.

@@ -12,6 +12,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 )
 
 // Project describes a new project.
@@ -62,6 +64,9 @@ func WriteProject(ctx context.Context, p Project) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if slices.ContainsFunc(source.requires, func(r require) bool { return r.Path == p.Module }) {
+		return Report{}, fmt.Errorf("%s is a module that Orchestrix requires: name a path of your own with --module", p.Module)
+	}
 	files, err := renderProject(dir, p, source)
 	if err != nil {
 		return Report{}, err
@@ -69,7 +74,7 @@ func WriteProject(ctx context.Context, p Project) (Report, error) {
 	if err := g.addModuleFiles(ctx, files, p.Module, source); err != nil {
 		return Report{}, err
 	}
-	return writeFiles(dir, files)
+	return writeProject(dir, files)
 }
 
 // programName is the last element of a module path that is no major version: "shop" of "example.com/shop/v2".
@@ -86,7 +91,12 @@ func checkEmpty(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if target, err := os.Readlink(dir); err == nil {
+			return fmt.Errorf("%s is a link to %s, which does not exist: name a directory that does not exist, or is empty", dir, target)
+		}
 		return nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s is below a file: name a directory that does not exist, or is empty", dir)
 	case err != nil:
 		return fmt.Errorf("the directory of the project: %w", err)
 	case !info.IsDir():
@@ -102,6 +112,68 @@ func checkEmpty(dir string) error {
 		}
 	}
 	return nil
+}
+
+// writeProject writes the files of a project, all or none. A directory that does not exist gets them by one step: it is written under
+// another name beside its place. One that exists stays the same directory, which may be the working directory of a shell.
+func writeProject(dir string, files map[string][]byte) (Report, error) {
+	write := writeFiles
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		write = writeBeside
+	} else if err := checkEmpty(dir); err != nil { // it was empty before the modules were tidied
+		return Report{}, err
+	}
+	report, err := write(dir, files)
+	if err != nil {
+		if taken := checkEmpty(dir); taken != nil { // by another one in the meantime
+			return Report{}, taken
+		}
+	}
+	return report, err
+}
+
+// writeBeside writes files into a new directory, which gets its name when all are there.
+func writeBeside(dir string, files map[string][]byte) (report Report, err error) {
+	w := &writer{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("the directory %s can't be written, and nothing is changed: %w", dir, err), w.undo())
+		}
+	}()
+	if err := w.makeDir(filepath.Dir(dir)); err != nil {
+		return Report{}, err
+	}
+	beside, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-")
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
+	if report, err = writeFiles(beside, files); err != nil {
+		return Report{}, err
+	}
+	if err := os.Chmod(beside, 0o755); err != nil { //nolint:gosec // source code, which others may read
+		return Report{}, err
+	}
+	if err := os.Rename(beside, dir); err != nil {
+		return Report{}, err
+	}
+	return report, nil
+}
+
+// Workspace returns the go.work file that covers a directory, or "": the go command does not build a project below it before "go work
+// use".
+func Workspace(dir string) string {
+	if file := os.Getenv("GOWORK"); file != "" {
+		return strings.TrimSuffix(file, "off")
+	}
+	dir, err := filepath.Abs(dir)
+	for ; err == nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		file := filepath.Join(dir, "go.work")
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return file
+		}
+	}
+	return ""
 }
 
 // writeFiles writes files by path below dir, all or none. Scripts are executable.

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,6 +42,12 @@ func TestBadProjects(t *testing.T) {
 		t.Setenv("GOMODCACHE", t.TempDir())
 		t.Setenv("GOPROXY", "off")
 	}
+	oldGo := func(t *testing.T, _ string) {
+		bin := t.TempDir()
+		write(t, filepath.Join(bin, "go"), "#!/bin/sh\necho go1.20\n")
+		_ = os.Chmod(filepath.Join(bin, "go"), 0o700)
+		t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
 	file := func(name string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) { write(t, filepath.Join(dir, name), "mine") }
 	}
@@ -57,6 +64,19 @@ func TestBadProjects(t *testing.T) {
 		"a bad module":                    {Project{Dir: "shop", Module: "example.com//shop"}, nil, "the module path"},
 		"a relative module":               {Project{Dir: "shop", Module: "../shop"}, nil, "the module path"},
 		"a module of the library":         {Project{Dir: "time"}, nil, "standard library"},
+		"a place of a project":            {Project{Dir: "domain"}, nil, "a project has a place domain"},
+		"a place, by its module":          {Project{Dir: "shop", Module: "example.com/deploy"}, nil, "a project has a place deploy"},
+		"the platform":                    {Project{Dir: "shop", Module: modulePath()}, nil, "is in Orchestrix"},
+		"below the platform":              {Project{Dir: "shop", Module: modulePath() + "/shop"}, nil, "is in Orchestrix"},
+		"a device":                        {Project{Dir: "nul"}, nil, "is a device on Windows"},
+		"a set of packages":               {Project{Dir: "all"}, nil, "a set of packages"},
+		"copied modules":                  {Project{Dir: "shop", Module: "example.com/x/vendor"}, nil, "copied modules"},
+		"version 1 in the path":           {Project{Dir: "shop", Module: "example.com/shop/v1"}, nil, "leave it out"},
+		"a module that is required":       {Project{Dir: "shop", Module: "golang.org/x/sync"}, nil, "is a module that Orchestrix requires"},
+		"a link to nothing":               {Project{Dir: "shop"}, func(t *testing.T, dir string) { _ = os.Symlink("gone", filepath.Join(dir, "shop")) }, "is a link to gone"},
+		"below a file":                    {Project{Dir: "file/shop"}, file("file"), "is below a file"},
+		"no place for temporary files":    {Project{Dir: "shop"}, func(t *testing.T, _ string) { t.Setenv("TMPDIR", "/nonexistent") }, "/nonexistent"},
+		"an old Go":                       {Project{Dir: "shop"}, oldGo, "is needed"},
 		"a context that is a keyword":     {Project{Dir: "shop", Context: "type"}, nil, "type is a keyword of Go"},
 		"a context that is predeclared":   {Project{Dir: "shop", Context: "string"}, nil, "predeclared"},
 		"a context that is imported":      {Project{Dir: "shop", Context: "time"}, nil, "choose another name"},
@@ -82,6 +102,51 @@ func TestBadProjects(t *testing.T) {
 				t.Errorf("before: %q\nafter: %q", before, after)
 			}
 		})
+	}
+}
+
+// Of several that begin the same project, one writes all of it.
+func TestProjectsAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "below", "shop")
+	files := map[string][]byte{}
+	for _, name := range []string{"a", "b/c", "d"} {
+		files[name] = []byte(name)
+	}
+	failed := make(chan error, 4)
+	for range cap(failed) {
+		go func() {
+			_, err := writeProject(dir, files)
+			failed <- err
+		}()
+	}
+	written := 0
+	for range cap(failed) {
+		if err := <-failed; err == nil {
+			written++
+		} else if !strings.Contains(err.Error(), "is not empty, it has ") {
+			t.Error(err)
+		}
+	}
+	if got := tree(t, filepath.Dir(dir)); written != 1 || len(got) != 6 {
+		t.Errorf("%d have written %q", written, got)
+	}
+}
+
+func TestWorkspaces(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("GOWORK", "")
+	if got := Workspace(filepath.Join(dir, "a", "b")); got != "" {
+		t.Errorf("%s covers a directory", got)
+	}
+	work := filepath.Join(dir, "go.work")
+	write(t, work, "go 1.26\n")
+	if got := Workspace(filepath.Join(dir, "a", "b")); got != work {
+		t.Errorf("%q covers the directory, want %q", got, work)
+	}
+	t.Setenv("GOWORK", "off")
+	if got := Workspace(dir); got != "" {
+		t.Errorf("%s covers a directory where workspaces are off", got)
 	}
 }
 
@@ -125,7 +190,7 @@ func TestAProjectInARepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"module example.com/team/shop/v2\n", "tool " + modulePath() + "/cmd/orchestrix\n", "replace " + modulePath() + " => "} {
+	for _, line := range []string{"module example.com/team/shop/v2\n", "tool " + modulePath() + "/cmd/project/orchestrix\n", "replace " + modulePath() + " => "} {
 		if !strings.Contains(string(module), line) {
 			t.Errorf("go.mod has no %q:\n%s", line, module)
 		}
@@ -139,7 +204,7 @@ func TestAProjectInARepository(t *testing.T) {
 	}
 }
 
-// The linter's settings of a project are those of this repository, without what is about its own rooms.
+// The linter's version and settings of a project are those of this repository, without what is about its own rooms.
 func TestTheLinterOfAProjectIsOurs(t *testing.T) {
 	t.Parallel()
 	ours, err := os.ReadFile("../../.golangci.yml")
@@ -162,6 +227,18 @@ func TestTheLinterOfAProjectIsOurs(t *testing.T) {
 	linters, _, _ := strings.Cut(string(ours), "  settings:")
 	if !strings.HasPrefix(string(theirs), linters) {
 		t.Error("the linters differ")
+	}
+	version := regexp.MustCompile(`(?m)^LINTER=\S+`)
+	our, err := os.ReadFile("../../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	their, err := render("templates/app/dot.ci/run.tmpl", project{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, th := version.Find(our), version.Find(their); len(o) == 0 || string(o) != string(th) {
+		t.Errorf(".ci/run has %q, that of a project %q", o, th)
 	}
 }
 

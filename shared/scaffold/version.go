@@ -27,7 +27,7 @@ type source struct {
 
 var (
 	semver       = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
-	majorVersion = regexp.MustCompile(`^v[2-9]\d*$`)
+	majorVersion = regexp.MustCompile(`^v([2-9]|[1-9]\d+)$`)
 )
 
 // modulePath is the path of the module that this package belongs to.

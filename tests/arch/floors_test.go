@@ -14,13 +14,13 @@ var floors = [][]string{
 	{"shared/processes", "shared/cloudevents", "shared/port", "shared/tracing", "shared/schema", "shared/local/localtest", "shared/es/internal/bridge"},
 	{"shared/es", "shared/port/*", "shared/memory", "shared/jetstream", "shared/postgres", "shared/backup", "shared/runtime"},
 	{"domain/*", "shared/es/compile", "shared/scaffold", "shared/problem", "shared/runtime/command", "shared/runtime/follower"},
-	{"domain", "shared/runtime/async", "shared/runtime/projection", "shared/runtime/process", "shared/runtime/query"},
+	{"domain", "shared/scaffold/cli", "shared/runtime/async", "shared/runtime/projection", "shared/runtime/process", "shared/runtime/query"},
 	{"shared/runtime/verify", "shared/observe", "shared/httpapi", "shared/adminapi"},
 	{"shared/service", "shared/es/estest"},
 	{"shared/platform"},
 	{"shared/dev", "shared/tool"},
 	{"shared/app"},
-	{"services/*", "cmd/*"},
+	{"services/*", "cmd/*", "cmd/project/*"},
 	{"tests/*", "tests/compose/*", "deploy/observe/generate", "shared/runtime/runtimetest"}, // imported by tests only
 }
 

@@ -66,9 +66,11 @@ var rules = []rule{
 	{"shared/tool", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}}, // see floors
 	{"shared/app", []string{"shared/build", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
 	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},
+	{"shared/scaffold/cli", []string{"shared/scaffold"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
-	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold"}},
-	{"tests/bench", []string{"shared/*", "shared/es/compile", "shared/runtime/*", "domain", "domain/*"}},
+	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold/cli"}},
+	{"cmd/project/*", []string{"shared/scaffold/cli"}}, // no domain, no store: every project builds it
+	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
 	{"tests/compose/*", nil}, // substitutes for third-party programs
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},
@@ -80,7 +82,7 @@ var drivers = map[string][]string{
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
 	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/problem", "shared/httpapi", "shared/adminapi"},
 	"github.com/fergusstrange/":                {"shared/local"},
-	"github.com/spf13/cobra":                   {"shared/app", "shared/tool", "cmd/orchestrix"},
+	"github.com/spf13/cobra":                   {"shared/app", "shared/tool", "shared/scaffold/cli", "cmd/orchestrix", "cmd/project/orchestrix"},
 	"github.com/kelseyhightower/envconfig":     {"shared/service"},
 	"github.com/pressly/goose":                 {"shared/postgres"},
 	"github.com/prometheus/":                   {"shared/observe", "tests/bench"},

@@ -25,12 +25,13 @@ func TestAProjectFromNothing(t *testing.T) {
 	p.dev.awaitPage(t)
 	p.dev.stop()
 	run(t, p.dir, "go", "mod", "tidy", "-diff")
+	needNoSamples(t, p.dir)
 	lint(t, p.dir)
 	t.Logf("with all checks: %s", time.Since(began).Round(time.Second))
 }
 
-// A program with a route, a wrapper, a part and a configuration of its own.
-func TestAProgramWithHooks(t *testing.T) {
+// A project with a route, a wrapper, a part and a configuration of its own gets the pieces that its README adds, and passes its checks.
+func TestAProjectWithHooks(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "desk")
 	run(t, filepath.Dir(dir), tool, "new", "app", "desk", "--module", "example.com/team/desk", "--context", "bookings")
@@ -41,8 +42,8 @@ func TestAProgramWithHooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, "go", "mod", "tidy", "-diff")
-	run(t, dir, "go", "vet", ".")
+	addPieces(t, dir)
+	check(t, dir)
 	d := startDev(t, dir, "--memory")
 	if body := d.await(t, d.QueryURL+"/greeting", http.StatusOK); body != "good evening" {
 		t.Errorf("the route answers %q", body)
@@ -50,6 +51,7 @@ func TestAProgramWithHooks(t *testing.T) {
 	if body := d.await(t, d.QueryURL+"/v1/views/reservation-summary/of-the-part", http.StatusOK); !strings.Contains(body, `"item":"chair"`) {
 		t.Errorf("the part has sent %s", body)
 	}
+	d.await(t, d.QueryURL+"/v1/views/invoices", http.StatusOK) // of the README
 	if header := d.get(t, d.QueryURL+"/v1/views/reservation-summary/none").Header; header.Get("X-Desk") != "wrapped" {
 		t.Errorf("the handlers are not wrapped: %v", header)
 	}

@@ -22,8 +22,8 @@ import (
 // patience is how long a test waits for a result that must come.
 const patience = 5 * time.Minute
 
-// tool is the path of the command-line tool under test, and linter that of the linter, or empty.
-var tool, linter string
+// tool is the path of the command-line tool under test.
+var tool string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "orchestrix-door-")
@@ -38,14 +38,21 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	if found, _ := filepath.Glob("../../bin/tools/golangci-lint-*"); len(found) > 0 {
-		linter, _ = filepath.Abs(found[len(found)-1])
-	}
 	localtest.Main(m, dir)
 }
 
-// run runs a program in dir, without the network, and returns what it prints.
+// run runs a program in dir, without the network, and returns what it prints. The program must succeed.
 func run(t *testing.T, dir, program string, args ...string) string {
+	t.Helper()
+	out, err := try(t, dir, program, args...)
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(program), strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// try runs a program as run does, and returns its error.
+func try(t *testing.T, dir, program string, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -53,20 +60,7 @@ func run(t *testing.T, dir, program string, args ...string) string {
 	command.Dir = dir
 	command.Env = append(command.Environ(), "GOPROXY=off", "GOWORK=off")
 	out, err := command.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", filepath.Base(program), strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-// lint runs the linter on a project, where CI has installed it.
-func lint(t *testing.T, dir string) {
-	t.Helper()
-	if linter == "" {
-		t.Log("the linter is not in bin/tools: the project is not linted")
-		return
-	}
-	run(t, dir, linter, "run", "--allow-parallel-runners", "./...")
+	return string(out), err
 }
 
 // dev is a running platform of a project.

@@ -71,12 +71,27 @@ func (r *reader) follow(t *testing.T, command string) {
 	}
 }
 
-// needCurl skips where there is no curl or no shell: the documents' commands need them.
+// addPieces runs the commands of a project's README that add to it.
+func addPieces(t *testing.T, dir string) {
+	t.Helper()
+	for _, b := range blocks(t, filepath.Join(dir, "README.md")) {
+		if strings.HasPrefix(b[1], "go tool orchestrix new ") {
+			for command := range strings.Lines(b[1]) {
+				words := strings.Fields(command)
+				run(t, dir, words[0], words[1:]...)
+			}
+			return
+		}
+	}
+	t.Error("the README of the project does not show how to add to it")
+}
+
+// needCurl ends the test where there is no curl or no shell: the documents' commands need them.
 func needCurl(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"curl", "sh"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("the commands of the README need %s, which is not installed here", program)
+			missing(t, program)
 		}
 	}
 }

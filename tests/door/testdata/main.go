@@ -55,7 +55,7 @@ func firstOrder(ctx context.Context, env app.Env) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the first order was answered with %s", response.Status)
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -10,12 +10,12 @@ import (
 )
 
 // newPieces are the commands that add a piece to the domain of a project.
-func newPieces() []*cobra.Command {
-	return []*cobra.Command{newContext(), newAggregate(), newCommand(), newEvent(), newView(), newProcess(), newQuery()}
+func newPieces(called string) []*cobra.Command {
+	return []*cobra.Command{newContext(called), newAggregate(called), newCommand(called), newEvent(called), newView(called), newProcess(called), newQuery(called)}
 }
 
-// newPiece returns a command that adds a piece. Its arguments are names, in kebab-case or PascalCase.
-func newPiece(use, short, example string, args int, add func(d *scaffold.Domain, args []string) error) *cobra.Command {
+// newPiece returns a command that adds a piece. The example begins behind "new". The arguments of the command are names, in kebab-case or PascalCase.
+func newPiece(called, use, short, example string, args int, add func(d *scaffold.Domain, args []string) error) *cobra.Command {
 	var force bool
 	command := &cobra.Command{
 		Use:   use,
@@ -24,10 +24,10 @@ func newPiece(use, short, example string, args int, add func(d *scaffold.Domain,
 
 Names are in kebab-case or PascalCase; the other spelling follows. A piece that exists already is left as it is. Existing
 files are extended where that is needed; nothing in them is replaced, and nothing is written where a step fails.`,
-		Example: example,
+		Example: "  " + called + " new " + example,
 		Args:    cobra.ExactArgs(args),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := scaffold.OpenDomain(".", force)
+			d, err := scaffold.OpenDomain(".", called, force)
 			if err != nil {
 				return err
 			}
@@ -50,51 +50,51 @@ files are extended where that is needed; nothing in them is replaced, and nothin
 	return command
 }
 
-func newContext() *cobra.Command {
-	return newPiece("context NAME", "Add a bounded context", "  orchestrix new context billing", 1,
+func newContext(called string) *cobra.Command {
+	return newPiece(called, "context NAME", "Add a bounded context", "context billing", 1,
 		func(d *scaffold.Domain, args []string) error { return d.Context(args[0]) })
 }
 
-func newAggregate() *cobra.Command {
+func newAggregate(called string) *cobra.Command {
 	var o scaffold.AggregateOptions
-	command := newPiece("aggregate CONTEXT NAME", "Add an aggregate with a first command",
-		"  orchestrix new aggregate billing invoice --command issue", 2,
+	command := newPiece(called, "aggregate CONTEXT NAME", "Add an aggregate with a first command",
+		"aggregate billing invoice --command issue", 2,
 		func(d *scaffold.Domain, args []string) error { return d.Aggregate(args[0], args[1], o) })
 	command.Flags().StringVar(&o.Command, "command", "create", "name of the first command")
 	command.Flags().StringVar(&o.Event, "event", "", "kind of its event (default: of both names, such as InvoiceCreated)")
 	return command
 }
 
-func newCommand() *cobra.Command {
+func newCommand(called string) *cobra.Command {
 	var o scaffold.CommandOptions
-	command := newPiece("command CONTEXT AGGREGATE NAME", "Add a command and its event to an aggregate",
-		"  orchestrix new command billing invoice pay", 3,
+	command := newPiece(called, "command CONTEXT AGGREGATE NAME", "Add a command and its event to an aggregate",
+		"command billing invoice pay", 3,
 		func(d *scaffold.Domain, args []string) error { return d.Command(args[0], args[1], args[2], o) })
 	command.Flags().StringVar(&o.Event, "event", "", "kind of its event, new or existing (default: of both names, such as InvoicePaid)")
 	command.Flags().BoolVar(&o.Internal, "internal", false, "only processes may send the command")
 	return command
 }
 
-func newEvent() *cobra.Command {
-	return newPiece("event CONTEXT AGGREGATE NAME", "Add an event to an aggregate, without a command",
-		"  orchestrix new event billing invoice InvoicePaid", 3,
+func newEvent(called string) *cobra.Command {
+	return newPiece(called, "event CONTEXT AGGREGATE NAME", "Add an event to an aggregate, without a command",
+		"event billing invoice InvoicePaid", 3,
 		func(d *scaffold.Domain, args []string) error { return d.Event(args[0], args[1], args[2]) })
 }
 
-func newView() *cobra.Command {
+func newView(called string) *cobra.Command {
 	var o scaffold.ViewOptions
-	command := newPiece("view CONTEXT NAME", "Add a view with one document for each instance of an aggregate",
-		"  orchestrix new view billing invoices", 2,
+	command := newPiece(called, "view CONTEXT NAME", "Add a view with one document for each instance of an aggregate",
+		"view billing invoices", 2,
 		func(d *scaffold.Domain, args []string) error { return d.View(args[0], args[1], o) })
 	command.Flags().StringVar(&o.Aggregate, "aggregate", "", "whose events it folds (default: the only one of the context)")
 	command.Flags().StringSliceVar(&o.Events, "event", nil, "kind of an event that it folds; may be repeated (default: all)")
 	return command
 }
 
-func newProcess() *cobra.Command {
+func newProcess(called string) *cobra.Command {
 	var o scaffold.ProcessOptions
-	command := newPiece("process CONTEXT NAME", "Add a process with a deadline for each instance of an aggregate",
-		"  orchestrix new process billing reminder --until InvoicePaid --after 336h --command remind", 2,
+	command := newPiece(called, "process CONTEXT NAME", "Add a process with a deadline for each instance of an aggregate",
+		"process billing reminder --until InvoicePaid --after 336h --command remind", 2,
 		func(d *scaffold.Domain, args []string) error { return d.Process(args[0], args[1], o) })
 	flags := command.Flags()
 	flags.StringVar(&o.Aggregate, "aggregate", "", "whose events it reacts to (default: the only one of the context)")
@@ -105,10 +105,10 @@ func newProcess() *cobra.Command {
 	return command
 }
 
-func newQuery() *cobra.Command {
+func newQuery(called string) *cobra.Command {
 	var o scaffold.QueryOptions
-	command := newPiece("query CONTEXT NAME", "Add a query that reads a view",
-		"  orchestrix new query billing open-invoices", 2,
+	command := newPiece(called, "query CONTEXT NAME", "Add a query that reads a view",
+		"query billing open-invoices", 2,
 		func(d *scaffold.Domain, args []string) error { return d.Query(args[0], args[1], o) })
 	command.Flags().StringVar(&o.View, "view", "", "view that it reads (default: the only one of the context)")
 	return command

@@ -1,4 +1,5 @@
-package main
+// Package cli has the commands that write source files: new app, new context, new aggregate, …
+package cli
 
 import (
 	"fmt"
@@ -8,18 +9,19 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/scaffold"
 )
 
-// newNew is the command that writes source files.
-func newNew() *cobra.Command {
+// New is the command that writes source files. called is how a user calls its parent, for examples and messages: "orchestrix", or "go
+// tool orchestrix".
+func New(called string) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "new",
 		Short: "Start a project, or add a piece to one",
 	}
-	command.AddCommand(newApp())
-	command.AddCommand(newPieces()...)
+	command.AddCommand(newApp(called))
+	command.AddCommand(newPieces(called)...)
 	return command
 }
 
-func newApp() *cobra.Command {
+func newApp(called string) *cobra.Command {
 	var p scaffold.Project
 	command := &cobra.Command{
 		Use:   "app DIR",
@@ -29,7 +31,7 @@ a compose file and a Kubernetes deployment.
 
 The project uses the version of Orchestrix that this program was built from: a released version, or the source on this
 machine, by a replace line in its go.mod. Where its modules are in the cache of modules, no network is needed.`,
-		Example: "  orchestrix new app shop\n  orchestrix new app shop --module example.com/team/shop --context bookings",
+		Example: "  " + called + " new app shop\n  " + called + " new app shop --module example.com/team/shop --context bookings",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p.Dir = args[0]
@@ -37,7 +39,11 @@ machine, by a replace line in its go.mod. Where its modules are in the cache of 
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nThe README.md shows what to do with it. In %s:\n\n  go test ./...\n  go run . dev\n", report, p.Dir)
+			work := ""
+			if file := scaffold.Workspace(p.Dir); file != "" {
+				work = "  go work use .   # " + file + " covers the directory\n"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\nThe README.md shows what to do with it. In %s:\n\n%s  go test ./...\n  go run . dev\n", report, p.Dir, work)
 			return err
 		},
 	}
