@@ -36,12 +36,9 @@ func (d *Domain) Command(context, aggregate, text string, o CommandOptions) erro
 	if err != nil {
 		return err
 	}
-	eventType, known, err := a.eventType(event)
+	eventType, known, err := a.laterEvent(event)
 	if err != nil {
 		return err
-	}
-	if known && a.guarded() && a.events()[0].name == event.pascal() {
-		return fmt.Errorf("event %s begins %s, and the command is for one that exists: name another event with --event", event.pascal(), article(a.category.spaced()))
 	}
 	commandType := b.commandType(a.category, n, "")
 	if err := b.claim(n, "command", []string{commandType}); err != nil {
@@ -116,6 +113,15 @@ func (d *Domain) Event(context, aggregate, text string) error {
 		return err
 	}
 	return d.addTest(a, "Test"+n.pascal()+"IsApplied", "event_test.go", map[string]any{"Event": eventType}, "testing", "reflect", "estest", ".")
+}
+
+// laterEvent is eventType for an event of an instance that exists: it returns an error for the one that begins an instance.
+func (a *decider) laterEvent(event name) (typeName string, known bool, err error) {
+	typeName, known, err = a.eventType(event)
+	if known && a.guarded() && a.events()[0].name == event.pascal() {
+		return "", false, fmt.Errorf("event %s begins %s, and the command is for one that exists: name another event with --event", event.pascal(), article(a.category.spaced()))
+	}
+	return typeName, known, err
 }
 
 // eventType returns the Go type of an event of the aggregate, and whether it is registered.
