@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -52,6 +53,9 @@ func running(t *testing.T, dir string, i local.Instance) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = claim.Release() })
+	i.CommandURL = cmp.Or(i.CommandURL, "http://127.0.0.1:1")
+	i.QueryURL = cmp.Or(i.QueryURL, "http://127.0.0.1:1")
+	i.AdminURL = cmp.Or(i.AdminURL, "http://127.0.0.1:1")
 	if err := claim.Publish(i); err != nil {
 		t.Fatal(err)
 	}
