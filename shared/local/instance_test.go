@@ -190,12 +190,12 @@ func TestAFileThatDevDidNotWriteIsRefused(t *testing.T) {
 		return
 	}
 	elsewhere := filepath.Join(dir, "elsewhere")
-	for what, make := range map[string]func() error{
+	for what, create := range map[string]func() error{
 		"a file that others can write": func() error { return errors.Join(os.WriteFile(path, whole, 0o600), os.Chmod(path, 0o666)) },
 		"a link":                       func() error { return errors.Join(os.WriteFile(elsewhere, whole, 0o600), os.Symlink(elsewhere, path)) },
 		"a directory":                  func() error { return os.Mkdir(path, 0o700) },
 	} {
-		if err := errors.Join(os.Remove(path), make()); err != nil {
+		if err := errors.Join(os.Remove(path), create()); err != nil {
 			t.Fatal(err)
 		}
 		if i, err := FindInstance(dir); err == nil || !strings.Contains(err.Error(), "is not a file that dev wrote") {
