@@ -150,10 +150,10 @@ type statusRecorder struct {
 }
 
 func (w *statusRecorder) WriteHeader(status int) {
-	if w.status == 0 {
+	w.ResponseWriter.WriteHeader(status) // panics for a status that is none: then no answer has begun
+	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
 	}
-	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *statusRecorder) Write(p []byte) (int, error) {
