@@ -134,6 +134,9 @@ func (s *shop) options() Options {
 		Routes: []Route{
 			{Service: "command", Pattern: "POST /hooks/{counter}", Handler: s.hook},
 			{Service: "query", Pattern: "GET /pages/{counter}", Handler: page},
+			{Service: "query", Pattern: "GET /no-status", Handler: func(Env) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(99) })
+			}},
 			{Service: "query", Pattern: "GET /panics", Handler: func(Env) http.Handler {
 				return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("on purpose") })
 			}},
@@ -224,6 +227,9 @@ func TestTheHooksOfAProgram(t *testing.T) {
 	if status, text := r.ask("POST", r.CommandURL+"/hooks/a", strings.Repeat(" ", 2<<20)); status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "too-large") {
 		t.Errorf("a body of 2 MiB: %d %s", status, text)
 	}
+	if status, text := r.ask("GET", r.QueryURL+"/no-status", ""); status != http.StatusInternalServerError || !strings.Contains(text, `"code":"internal"`) {
+		t.Errorf("a status that is none: %d %s", status, text)
+	}
 	if status, text := r.ask("GET", r.QueryURL+"/panics", ""); status != http.StatusInternalServerError || !strings.Contains(text, `"code":"internal"`) {
 		t.Errorf("a panic: %d %s", status, text)
 	}
@@ -251,12 +257,29 @@ func TestTheHooksOfAProgram(t *testing.T) {
 
 func TestAPartThatFailsStopsTheProgram(t *testing.T) {
 	t.Parallel()
-	var errOut strings.Builder
-	o := Options{Name: "shop", Modules: []es.Module{counting()}, Parts: []Part{
-		{Service: "query", Name: "mailer", Run: func(context.Context, Env) error { return errors.New("no post office") }},
-	}}
-	if status := run(t.Context(), o, inMemory, io.Discard, &errOut); status != statusFailed || !strings.Contains(errOut.String(), "mailer: no post office") {
-		t.Errorf("status %d: %s", status, &errOut)
+	for says, fail := range map[string]func(context.Context, Env) error{
+		"mailer: no post office":       func(context.Context, Env) error { return errors.New("no post office") },
+		"mailer: panic: no post today": func(context.Context, Env) error { panic("no post today") },
+	} {
+		var errOut strings.Builder
+		o := Options{Name: "shop", Modules: []es.Module{counting()}, Parts: []Part{{Service: "query", Name: "mailer", Run: fail}}}
+		if status := run(t.Context(), o, inMemory, io.Discard, &errOut); status != statusFailed || !strings.Contains(errOut.String(), says) {
+			t.Errorf("status %d: %s, want %q", status, &errOut, says)
+		}
+	}
+}
+
+func TestFlagsOfDevThatContradictEachOther(t *testing.T) {
+	t.Parallel()
+	for says, flags := range map[string][]string{
+		"--data-dir, --ephemeral and --memory contradict each other": {"--memory", "--ephemeral"},
+		"--data-dir, --ephemeral and --memory contradict":            {"--memory", "--data-dir", t.TempDir()},
+		"--data-dir is empty": {"--data-dir", ""},
+	} {
+		var errOut strings.Builder
+		if status := run(t.Context(), Options{Name: "shop"}, append([]string{"dev"}, flags...), io.Discard, &errOut); status != statusFailed || !strings.Contains(errOut.String(), says) {
+			t.Errorf("%q: status %d: %s, want %q", flags, status, &errOut, says)
+		}
 	}
 }
 

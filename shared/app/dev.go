@@ -39,6 +39,18 @@ everything; the data is kept for the next start.`,
 	flags.StringVar(&o.AdminAddr, "admin-addr", "127.0.0.1:9082", "address of the admin port; port 0 picks a free one")
 	flags.StringVar(&o.NATSAddr, local.FlagNATSAddr, "127.0.0.1:4222", "address of NATS; port 0 picks a free one")
 	flags.BoolVar(&o.JSON, "json", false, "print the addresses as one line of JSON")
-	command.MarkFlagsMutuallyExclusive(local.FlagDataDir, "ephemeral", "memory")
+	command.PreRunE = func(cmd *cobra.Command, _ []string) error { return checkDataFlags(cmd, o) }
 	return command
+}
+
+// checkDataFlags refuses flags that contradict each other about where the data is.
+func checkDataFlags(cmd *cobra.Command, o dev.Options) error {
+	named := cmd.Flags().Changed(local.FlagDataDir)
+	if named && o.DataDir == "" {
+		return fmt.Errorf("--%s is empty: name a directory, or leave the flag out for the default one", local.FlagDataDir)
+	}
+	if o.Memory && o.Ephemeral || named && (o.Memory || o.Ephemeral) {
+		return fmt.Errorf("--%s, --ephemeral and --memory contradict each other about where the data is: keep one of them", local.FlagDataDir)
+	}
+	return nil
 }

@@ -47,6 +47,8 @@ func (d *dev) openDataDir(ctx context.Context, o Options) error {
 
 // claimGuest makes this dev, whose data is elsewhere, the one that the tool finds without a flag. Without that dev runs as well.
 func (d *dev) claimGuest(ctx context.Context, standard string) {
+	own, err := local.FindInstance(standard)
+	d.hidden = own != nil || errors.Is(err, local.ErrStarting)
 	claim, err := local.ClaimGuest(ctx, standard)
 	switch {
 	case err == nil:

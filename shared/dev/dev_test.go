@@ -230,3 +230,16 @@ func TestABadDataDirectoryIsTheFirstError(t *testing.T) {
 		t.Errorf("the data of another module: %v", err)
 	}
 }
+
+// The dev that keeps its data in the default directory is the one that the tool finds.
+func TestADevBesideTheOneOfTheDefaultDirectory(t *testing.T) {
+	dir := enter(t, "shop")
+	claim, err := local.ClaimDir(t.Context(), dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = claim.Release() })
+	if printed, _ := start(t, dev.Options{Name: "shop"}); !strings.Contains(printed, "finds another dev") {
+		t.Errorf("the box is %s", printed)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"slices"
 
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
@@ -128,10 +129,21 @@ func (e extension) apiOptions(env service.Env, config service.HTTP) (httpapi.Opt
 func (e extension) parts() (parts []service.Part) {
 	for _, p := range e.hooks.Parts {
 		if p.Service == e.env.Service {
-			parts = append(parts, service.Part{Name: p.Name, Run: func(ctx context.Context) error { return p.Run(ctx, e.env) }})
+			parts = append(parts, service.Part{Name: p.Name, Run: func(ctx context.Context) error { return e.runPart(ctx, p) }})
 		}
 	}
 	return parts
+}
+
+// runPart turns a panic of a part into its error, so that the other parts stop in order, and the error names the part.
+func (e extension) runPart(ctx context.Context, p Part) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.env.Logger.ErrorContext(ctx, "a part panicked", "part", p.Name, "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return p.Run(ctx, e.env)
 }
 
 // serve returns the part that serves the API to clients, and connects the client of the hooks.

@@ -55,7 +55,7 @@ func ownHealth(dev *devFinder, addr string) (string, error) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return "", fmt.Errorf("no dev runs: name a URL, or set ORCHESTRIX_ADMIN_ADDR to host:port of the service's admin port: %w", err)
+		return "", fmt.Errorf("no dev runs, and ORCHESTRIX_ADMIN_ADDR is %q: start one with '%s dev', name a URL, or set ORCHESTRIX_ADMIN_ADDR to host:port of the service's admin port", addr, dev.program)
 	}
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "127.0.0.1"
