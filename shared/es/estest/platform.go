@@ -231,7 +231,7 @@ func (p *Running) Now() (now time.Time) {
 // Pass lets time pass. The deadlines of that time fire one after another, each at its moment.
 func (p *Running) Pass(d time.Duration) {
 	p.t.Helper()
-	if d <= 0 {
+	if d < 0 {
 		p.t.Fatalf("time can't pass by %s: it goes forward", d)
 	}
 	p.must("let time pass", func(context.Context) error {
