@@ -70,7 +70,7 @@ var rules = []rule{
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
 	{"cmd/*", []string{"domain", "shared/app", "shared/scaffold/cli"}},
 	{"cmd/project/*", []string{"shared/scaffold/cli"}}, // no domain, no store: every project builds it
-	{"tests/bench", []string{"shared/*", "shared/runtime/*", "domain", "domain/*"}},
+	{"tests/bench", []string{"shared/*", "shared/es/compile", "shared/runtime/*", "domain", "domain/*"}},
 	{"deploy/observe/generate", nil},
 	{"tests/compose/*", nil}, // substitutes for third-party programs
 	{"tests/*", []string{"shared/*", "shared/local/localtest"}},
