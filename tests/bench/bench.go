@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,12 +31,34 @@ func newBench(ctx context.Context, s settings) (*bench, error) {
 	}
 	b := &bench{settings: s, temp: temp, bin: filepath.Join(temp.Path(), "bin")}
 	progress("building nats-server and the services")
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.bin+string(filepath.Separator),
-		"github.com/orchestrix-go/orchestrix/services/command", "github.com/orchestrix-go/orchestrix/services/projection", "github.com/orchestrix-go/orchestrix/services/query", "github.com/nats-io/nats-server/v2")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("build: %w (run it inside the repository)\n%s", err, out), b.close())
+	if err := b.build(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("build (inside the repository): %w", err), b.close())
 	}
 	return b, nil
+}
+
+// build builds the services in their module, since this one does not know all that they need, and nats-server in this one.
+func (b *bench) build(ctx context.Context) error {
+	const module = "github.com/orchestrix-go/orchestrix"
+	root, err := output(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module)
+	if err != nil {
+		return err
+	}
+	into := b.bin + string(filepath.Separator)
+	_, err = output(ctx, "go", "build", "-C", strings.TrimSpace(root), "-o", into, "./services/command", "./services/projection", "./services/query")
+	if err == nil {
+		_, err = output(ctx, "go", "build", "-o", into, "github.com/nats-io/nats-server/v2")
+	}
+	return err
+}
+
+// output returns what a program prints. Its error holds the output.
+func output(ctx context.Context, program string, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, out)
+	}
+	return string(out), err
 }
 
 func (b *bench) close() error {

@@ -85,7 +85,7 @@ func (r *reader) followToFailure(t *testing.T, command string) {
 // without a URL.
 func (r *reader) awaitReminder(t *testing.T, command string) {
 	t.Helper()
-	want := regexp.MustCompile(`(?s)^AT[^\n]*\n[^\n]* process-reminder-(\S*\.)?1 [^\n]*\n$`)
+	want := regexp.MustCompile(`(?s)^AT[^\n]*\n[^\n]* reminder +1 +timeout [^\n]*\n$`)
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		out := run(t, r.dir, "sh", "-ec", command)
 		if want.MatchString(out) {
