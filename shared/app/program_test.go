@@ -63,9 +63,9 @@ func TestTheHelpNamesTheProgram(t *testing.T) {
 // The licence of a team's program is for the team to say.
 func TestTheAPIIsThatOfTheProgram(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"": "Apache-2.0", "shop": ""} {
+	for name, want := range map[string]struct{ title, license string }{"orchestrix": {"", "Apache-2.0"}, "shop": {"shop", ""}} {
 		p, err := newProgram(Options{Name: name})
-		if err != nil || p.hooks.License != want || p.hooks.Version != programVersion() || p.hooks.Title != name {
+		if err != nil || p.hooks.License != want.license || p.hooks.Version != programVersion() || p.hooks.Title != want.title {
 			t.Errorf("%q has %q %q %q (%v)", name, p.hooks.Title, p.hooks.Version, p.hooks.License, err)
 		}
 	}
