@@ -21,6 +21,7 @@ type Commit struct {
 
 	CorrelationID string // shared by all commands and events that follow from one first request
 	CausationID   string // of the message that led to these events; the command id where no other is known
+	Origin        Origin
 	Trace         Trace
 
 	// Previous holds the sequences of up to [MaxPrevious] commits of this stream before this one, newest
@@ -64,7 +65,7 @@ func (c *Commit) Kinds() []string {
 }
 
 // Check is called by every log before it writes the commit, so that all written commits are readable. It returns an error
-// that wraps [ErrBadToken] for a bad stream name or command id, and [ErrBadPayload] where there is no event, or an event
+// that wraps [ErrBadToken] for a bad stream name, command id or origin, and [ErrBadPayload] where there is no event, or an event
 // without type, schema version or data.
 func (c *Commit) Check() error {
 	if err := c.Stream.Check(); err != nil {
@@ -72,6 +73,9 @@ func (c *Commit) Check() error {
 	}
 	if err := CheckCommandID(c.Command.ID); err != nil {
 		return err
+	}
+	if err := c.Origin.Check(); err != nil {
+		return fmt.Errorf("%s: %w", c.Stream, err)
 	}
 	if len(c.Events) == 0 {
 		return fmt.Errorf("%w: %s: a commit holds at least one event", ErrBadPayload, c.Stream)
@@ -85,14 +89,17 @@ func (c *Commit) Check() error {
 	return nil
 }
 
-// Digest returns a SHA-256 of the commit's stream, version, command and events. It does not depend on the commit's
-// position.
+// Digest returns a SHA-256 of the commit's stream, version, command, events, and origin, if that is known. It does not depend on
+// the commit's position.
 func (c *Commit) Digest() []byte {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s %d %q %q %d", c.Stream.Path(), c.Version, c.Command.ID, c.Command.Hash, len(c.Events))
 	for _, e := range c.Events {
 		fmt.Fprintf(hash, " %q %d %d ", e.Type, e.Schema, len(e.Data))
 		hash.Write(e.Data)
+	}
+	if o := c.Origin; o != (Origin{}) {
+		fmt.Fprintf(hash, " %q %q %q %q %q", o.Sender, o.Principal, o.Actor, o.Via, o.KeyID)
 	}
 	return hash.Sum(nil)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/problem"
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
@@ -85,7 +86,7 @@ func (a *commandAPI) readCommand(w http.ResponseWriter, r *http.Request) (runtim
 	}
 	command := runtime.Command{
 		Stream: core.Stream{Tenant: core.DefaultTenant, Category: t.Aggregate.Category, ID: r.PathValue("id")},
-		Name:   t.Name, Type: t,
+		Name:   t.Name, Type: t, Origin: core.Origin{Sender: port.CommandSender},
 	}
 	err := core.CheckToken("id", command.Stream.ID)
 	if err != nil {

@@ -1,16 +1,18 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
@@ -80,6 +82,9 @@ func openBus(ctx context.Context, s *server, config BusConfig, create bool) (*Bu
 	if b.dead, err = s.ensureStream(ctx, b.deadConfig(), create); err != nil {
 		return nil, err
 	}
+	if err := checkFormat(b.dead.CachedInfo().Config); err != nil {
+		return nil, err
+	}
 	b.attempts, err = openKeyValue(ctx, s, s.config.attemptsBucket(), create)
 	return b, err
 }
@@ -87,7 +92,7 @@ func openBus(ctx context.Context, s *server, config BusConfig, create bool) (*Bu
 func (b *Bus) queueConfig(topic port.Topic) jetstream.StreamConfig {
 	var subjects []string
 	for partition := range b.partitions {
-		subjects = append(subjects, b.config.topicPrefix(topic)+strconv.Itoa(partition)+".*.*.*")
+		subjects = append(subjects, b.config.topicPrefix(topic)+strconv.Itoa(partition)+".*.*.*.*.*")
 	}
 	c := b.streamConfig(b.config.queueStream(topic), "messages of topic "+string(topic)+", gone when they are handled", subjects...)
 	c.Retention = jetstream.WorkQueuePolicy
@@ -97,7 +102,9 @@ func (b *Bus) queueConfig(topic port.Topic) jetstream.StreamConfig {
 }
 
 func (b *Bus) deadConfig() jetstream.StreamConfig {
-	return b.streamConfig(b.config.deadStream(), "messages that could not be handled", b.config.deadPrefix()+"*.*.*.*.*.*")
+	c := b.streamConfig(b.config.deadStream(), "messages that could not be handled", b.config.deadPrefix()+"*.*."+messageTokens)
+	c.Metadata = map[string]string{metaFormat: Format}
+	return c
 }
 
 // streamConfig is what the streams of the bus have in common: a full stream refuses messages and deletes none.
@@ -112,6 +119,9 @@ func (b *Bus) streamConfig(name, description string, subjects ...string) jetstre
 
 // acceptQueue refuses a queue that would lose messages, or in which they would be looked up in the wrong partition.
 func (b *Bus) acceptQueue(c jetstream.StreamConfig) error {
+	if err := checkFormat(c); err != nil {
+		return err
+	}
 	if c.Retention != jetstream.WorkQueuePolicy || c.Discard != jetstream.DiscardNew || c.MaxAge != 0 || c.MaxMsgsPerSubject > 0 {
 		return fmt.Errorf("stream %s would lose messages (retention %v, discard %v, max age %v, max messages per subject %d): "+
 			"set work-queue retention, discard new, no maximum age and no maximum per subject", c.Name, c.Retention, c.Discard, c.MaxAge, c.MaxMsgsPerSubject)
@@ -123,9 +133,8 @@ func (b *Bus) acceptQueue(c jetstream.StreamConfig) error {
 	return nil
 }
 
-// messageSubject is the subject of messages to a stream.
-func (b *Bus) messageSubject(topic port.Topic, to core.Stream) string {
-	return streamSubject(b.config.topicPrefix(topic), b.partitionOf(to), to)
+func (b *Bus) messageSubject(topic port.Topic, m *port.Message) string {
+	return messageSubject(b.config.topicPrefix(topic), b.partitionOf(m.To), m.Sender, m.To, m.Name)
 }
 
 // Publish implements [port.Publisher].
@@ -136,20 +145,36 @@ func (b *Bus) Publish(ctx context.Context, topic port.Topic, m port.Message) err
 	if err := m.Check(); err != nil {
 		return err
 	}
-	message := encodeMessage(b.messageSubject(topic, m.To), m.ID, m)
+	message := encodeMessage(b.messageSubject(topic, &m), m.ID, m)
 	if size, limit := message.Size()+deadLetterExtra, b.conn.MaxPayload(); int64(size) > limit {
 		return fmt.Errorf("%w: message %s would have %d bytes as a dead letter, NATS takes %d: raise its max_payload", port.ErrTooLarge, m.ID, size, limit)
 	}
-	return b.publish(ctx, message)
+	return b.publish(ctx, message, m.ID)
 }
 
-// publish stores a message. Without an answer it publishes it again, under the same id, until the budget of an append is
-// spent.
-func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
+// publish stores a message that has this id. Without an answer it publishes it again, under the same message id of NATS,
+// until the budget of an append is spent.
+//
+// A message id says nothing about who has used it: any client that may publish to the queue may have. A message that the
+// server takes for a duplicate is therefore compared with the stored one. Where that is another message, or is gone, it is
+// published under a fresh message id: handlers are idempotent, so that a second copy is harmless, and a lost one is not.
+func (b *Bus) publish(ctx context.Context, m *nats.Msg, id string) error {
 	err := b.retryWrite(ctx, func(ctx context.Context) error {
-		_, err := b.publishOnce(ctx, m)
-		return err
-	}, func(err error) bool { return publishRefusal(m.Subject, err) != nil })
+		ack, err := b.publishOnce(ctx, m)
+		if err != nil || !ack.Duplicate {
+			return err
+		}
+		stored, err := b.leaderGet(ctx, ack.Stream, getRequest{Sequence: ack.Sequence})
+		switch {
+		case err == nil && isSameMessage(m, stored):
+			return nil
+		case err != nil && !errors.Is(err, errNoMessage):
+			return err
+		}
+		m.Header.Set(jetstream.MsgIDHeader, rand.Text())
+		m.Header.Set(headerMessageID, id)
+		return errOtherDuplicate
+	}, func(err error) bool { return !errors.Is(err, errOtherDuplicate) && publishRefusal(m.Subject, err) != nil })
 	if err == nil {
 		return nil
 	}
@@ -157,6 +182,26 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg) error {
 		return refused
 	}
 	return unavailable("publish to "+m.Subject, err)
+}
+
+// errOtherDuplicate: the server knows the message id from another message.
+var errOtherDuplicate = errors.New("another message has the same message id")
+
+// isSameMessage reports whether a queue holds a message. The trace, and the headers of dead letters, may differ: the next
+// attempt at a message has others.
+func isSameMessage(m *nats.Msg, in stored) bool {
+	mine, theirs := comparedHeaders(m.Header), comparedHeaders(in.header)
+	return m.Subject == in.subject && bytes.Equal(m.Data, in.body) && maps.Equal(mine, theirs)
+}
+
+func comparedHeaders(header nats.Header) map[string]string {
+	compared := map[string]string{}
+	for key := range header {
+		if isMessageHeader(key) && key != headerTraceParent && key != headerTraceState {
+			compared[key] = header.Get(key)
+		}
+	}
+	return compared
 }
 
 // publishRefusal is the error of a publish that fails again when it is repeated; nil if another attempt may succeed.

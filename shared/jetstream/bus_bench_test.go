@@ -33,7 +33,7 @@ func benchBus(b *testing.B, sync time.Duration) {
 		js, _ := njs.New(conn)
 		spread(b, benchWorkers, func(n int64) error {
 			_, err := js.PublishMsg(b.Context(), &nats.Msg{
-				Subject: fmt.Sprintf("orx.cmd.%d.default.thing.%d", n%4, n), Data: payload, Header: nats.Header{njs.MsgIDHeader: {fmt.Sprint(n)}},
+				Subject: fmt.Sprintf("orx.cmd.%d.s.default.thing.%d.act", n%4, n), Data: payload, Header: nats.Header{njs.MsgIDHeader: {fmt.Sprint(n)}},
 			})
 			return err
 		})
@@ -85,6 +85,6 @@ func benchBus(b *testing.B, sync time.Duration) {
 
 func publishTo(b *testing.B, bus port.Publisher) func(int64) error {
 	return func(n int64) error {
-		return bus.Publish(b.Context(), port.CommandTopic, port.Message{ID: fmt.Sprint(n), To: thing(fmt.Sprint("s", n%1000)), Data: payload})
+		return bus.Publish(b.Context(), port.CommandTopic, port.Message{ID: fmt.Sprint(n), Sender: "shop", Name: "act", To: thing(fmt.Sprint("s", n%1000)), Data: payload})
 	}
 }

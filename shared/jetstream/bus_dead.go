@@ -79,7 +79,7 @@ func (b *Bus) RetryDeadLetter(ctx context.Context, number uint64) error {
 	}
 	// Because of the space it differs from the ids of all messages.
 	unique := "retry " + strconv.FormatUint(number, 10) + " " + d.ID
-	if err := b.publish(ctx, encodeMessage(b.messageSubject(d.Topic, d.To), unique, d.Message)); err != nil {
+	if err := b.publish(ctx, encodeMessage(b.messageSubject(d.Topic, &d.Message), unique, d.Message), d.ID); err != nil {
 		return err
 	}
 	return b.DropDeadLetter(ctx, number)

@@ -51,7 +51,7 @@ func startWorker(t testing.TB, url string, s port.Subscription, handle port.Hand
 
 func send(t testing.TB, bus port.Publisher, stream, id string) {
 	t.Helper()
-	if err := bus.Publish(t.Context(), port.CommandTopic, port.Message{ID: id, To: thing(stream)}); err != nil {
+	if err := bus.Publish(t.Context(), port.CommandTopic, port.Message{ID: id, Sender: "shop", Name: "act", To: thing(stream)}); err != nil {
 		t.Fatalf("publish %s: %v", id, err)
 	}
 }
@@ -183,7 +183,7 @@ func sendMany(t testing.TB, bus port.Publisher, streams, each int) {
 		sending.Go(func() {
 			id := fmt.Sprint("s", s)
 			for n := range each {
-				m := port.Message{ID: fmt.Sprint(id, "-", n), To: thing(id), Data: payload}
+				m := port.Message{ID: fmt.Sprint(id, "-", n), Sender: "shop", Name: "act", To: thing(id), Data: payload}
 				if err := untilAvailable(t.Context(), func(ctx context.Context) error { return bus.Publish(ctx, port.CommandTopic, m) }); err != nil {
 					t.Errorf("publish %s: %v", m.ID, err)
 					return

@@ -13,36 +13,36 @@ import (
 )
 
 // handleLane handles the messages of a stream, one after the other, until there are none or the partition is released.
-func (p *partition) handleLane(streamKey string) {
-	for m := p.firstOf(streamKey); m != nil && p.handleAndAck(streamKey, m); m = p.nextOf(streamKey, m) {
+func (p *partition) handleLane(lane string) {
+	for m := p.firstOf(lane); m != nil && p.handleAndAck(m); m = p.nextOf(lane, m) {
 	}
 }
 
-func (p *partition) firstOf(streamKey string) *heldMessage {
+func (p *partition) firstOf(lane string) *heldMessage {
 	p.state.Lock()
 	defer p.state.Unlock()
-	return p.waiting[streamKey][0]
+	return p.waiting[lane][0]
 }
 
 // nextOf drops an acknowledged message. It returns the message behind it; nil ends the lane.
-func (p *partition) nextOf(streamKey string, acked *heldMessage) *heldMessage {
+func (p *partition) nextOf(lane string, acked *heldMessage) *heldMessage {
 	p.state.Lock()
 	defer p.state.Unlock()
 	p.dropHeld(acked)
 	p.acked.record(acked.sequence, acked.delivery.Published)
-	lane := p.waiting[streamKey][1:]
-	if len(lane) == 0 {
-		delete(p.waiting, streamKey)
+	behind := p.waiting[lane][1:]
+	if len(behind) == 0 {
+		delete(p.waiting, lane)
 		return nil
 	}
-	p.waiting[streamKey] = lane
-	return lane[0]
+	p.waiting[lane] = behind
+	return behind[0]
 }
 
 // handleAndAck repeats a message until it is handled or a dead letter, and acknowledged: only then may the next message of
 // its stream start, or the two could be delivered again in the wrong order. It returns false if the partition is released
 // before.
-func (p *partition) handleAndAck(streamKey string, m *heldMessage) bool {
+func (p *partition) handleAndAck(m *heldMessage) bool {
 	if m.acked {
 		return p.ack(m)
 	}
@@ -53,7 +53,7 @@ func (p *partition) handleAndAck(streamKey string, m *heldMessage) bool {
 	if errors.Is(err, errReleased) {
 		return false
 	}
-	return (err == nil || p.deadLetter(streamKey, m, err)) && p.ack(m)
+	return (err == nil || p.deadLetter(m, err)) && p.ack(m)
 }
 
 // errReleased: the message is left to the next owner of its partition.
@@ -120,11 +120,11 @@ func (p *partition) handleOnce(m *heldMessage) error {
 
 // deadLetter stores the dead letter of a message. It repeats that while the worker owns the partition: until then the
 // message stays in the queue.
-func (p *partition) deadLetter(streamKey string, m *heldMessage, cause error) bool {
+func (p *partition) deadLetter(m *heldMessage, cause error) bool {
 	unique := fmt.Sprintf("%s %d %d", p.topic, m.sequence, m.delivery.Published.UnixNano())
-	letter := p.bus.encodeDeadLetter(p.topic, p.Group, streamKey, unique, m.delivery, cause)
+	letter := p.bus.encodeDeadLetter(p.topic, p.Group, m.rest, unique, m.delivery, cause)
 	for attempt := 1; p.handling.Err() == nil; attempt++ {
-		err := p.bus.publish(p.handling, letter)
+		err := p.bus.publish(p.handling, letter, m.delivery.ID)
 		if err == nil {
 			p.logMessage(slog.LevelError, "a message went to the dead letters", m, "attempts", m.delivery.Attempt, "error", cause)
 			return true

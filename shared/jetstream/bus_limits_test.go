@@ -24,7 +24,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 	bus := openBus(t, connect(t, url), jetstream.BusConfig{MaxMessages: 2})
 	send(t, bus, "a", "1")
 	send(t, bus, "a", "2")
-	err := bus.Publish(t.Context(), port.CommandTopic, port.Message{ID: "3", To: thing("a")})
+	err := bus.Publish(t.Context(), port.CommandTopic, port.Message{ID: "3", Sender: "shop", Name: "act", To: thing("a")})
 	if !errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), "the queue is full") {
 		t.Errorf("the third message got %v", err)
 	}
@@ -37,7 +37,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 		t.Errorf("%s and %s were delivered", first, second)
 	}
 	err = untilAvailable(t.Context(), func(ctx context.Context) error {
-		return bus.Publish(ctx, port.CommandTopic, port.Message{ID: "3", To: thing("a")})
+		return bus.Publish(ctx, port.CommandTopic, port.Message{ID: "3", Sender: "shop", Name: "act", To: thing("a")})
 	})
 	if err != nil || receive(t, "a message", done) != "3" {
 		t.Errorf("with room again the third message got %v", err)
@@ -56,7 +56,7 @@ func TestADeadLetterWaitsForRoom(t *testing.T) {
 	})
 	for _, id := range []string{"1", "2"} {
 		if err := untilAvailable(t.Context(), func(ctx context.Context) error {
-			return bus.Publish(ctx, port.CommandTopic, port.Message{ID: id, To: thing("a")})
+			return bus.Publish(ctx, port.CommandTopic, port.Message{ID: id, Sender: "shop", Name: "act", To: thing("a")})
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -91,9 +91,9 @@ func TestMessagesOfOtherClients(t *testing.T) {
 	js, _ := njs.New(conn)
 	right := core.PartitionOf(core.DefaultTenant, "a", 4)
 	for _, m := range []*nats.Msg{
-		{Subject: fmt.Sprintf("orx.cmd.%d.default.thing.a", (right+1)%4), Data: []byte("misplaced")},
-		{Subject: fmt.Sprintf("orx.cmd.%d.default.thing.%s", right, strings.Repeat("x", core.MaxTokenLength+1)), Data: []byte("no token")},
-		{Subject: fmt.Sprintf("orx.cmd.%d.default.thing.a", right), Data: []byte("fine"), Header: nats.Header{"traceparent": {"00"}, "X-Other": {"y"}}},
+		{Subject: fmt.Sprintf("orx.cmd.%d.shop.default.thing.a.act", (right+1)%4), Data: []byte("misplaced")},
+		{Subject: fmt.Sprintf("orx.cmd.%d.shop.default.thing.%s.act", right, strings.Repeat("x", core.MaxTokenLength+1)), Data: []byte("no token")},
+		{Subject: fmt.Sprintf("orx.cmd.%d.shop.default.thing.a.act", right), Data: []byte("fine"), Header: nats.Header{"traceparent": {"00"}, "X-Other": {"y"}}},
 	} {
 		if _, err := js.PublishMsg(t.Context(), m); err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func TestMessagesOfOtherClients(t *testing.T) {
 		return nil
 	})
 	d := receive(t, "a message", handled)
-	if string(d.Data) != "fine" || d.ID == "" || d.To != thing("a") || len(d.Header) != 1 || d.Header["traceparent"] != "00" {
+	if string(d.Data) != "fine" || d.ID == "" || d.To != thing("a") || d.Sender != "shop" || d.Name != "act" || len(d.Header) != 1 || d.Header["traceparent"] != "00" {
 		t.Errorf("handled %+v", d)
 	}
 	var dead []port.DeadLetter
@@ -134,12 +134,12 @@ func TestAMessageToNoPartitionIsRefused(t *testing.T) {
 	openBus(t, conn, jetstream.BusConfig{})
 	js, _ := njs.New(conn)
 	for _, partition := range []string{"4", "04", "x", "-1"} {
-		if _, err := js.Publish(t.Context(), "orx.cmd."+partition+".default.thing.a", nil); !errors.Is(err, njs.ErrNoStreamResponse) {
+		if _, err := js.Publish(t.Context(), "orx.cmd."+partition+".shop.default.thing.a.act", nil); !errors.Is(err, njs.ErrNoStreamResponse) {
 			t.Errorf("a message to partition %s of 4: %v", partition, err)
 		}
 	}
 	for partition := range 4 {
-		if _, err := js.Publish(t.Context(), fmt.Sprintf("orx.cmd.%d.default.thing.a", partition), nil); err != nil {
+		if _, err := js.Publish(t.Context(), fmt.Sprintf("orx.cmd.%d.shop.default.thing.a.act", partition), nil); err != nil {
 			t.Errorf("a message to partition %d of 4: %v", partition, err)
 		}
 	}
@@ -156,11 +156,13 @@ func TestABusWithWrongSettingsIsRefused(t *testing.T) {
 	for what, change := range map[string]func(*njs.StreamConfig){
 		"limits retention": func(c *njs.StreamConfig) { c.Retention = njs.LimitsPolicy },
 		"discard old":      func(c *njs.StreamConfig) { c.Discard = njs.DiscardOld },
-		"other partitions": func(c *njs.StreamConfig) { c.Metadata = map[string]string{"orchestrix-partitions": "8"} },
+		"other partitions": func(c *njs.StreamConfig) { c.Metadata = map[string]string{"orchestrix-partitions": "8", "orchestrix-format": "2"} },
+		"format 1":         func(c *njs.StreamConfig) { c.Metadata["orchestrix-format"] = "1" },
+		"no format":        func(c *njs.StreamConfig) { delete(c.Metadata, "orchestrix-format") },
 	} {
 		config := njs.StreamConfig{
-			Name: "ORX_COMMANDS", Subjects: []string{"orx.cmd.*.*.*.*"}, Retention: njs.WorkQueuePolicy, Discard: njs.DiscardNew,
-			Metadata: map[string]string{"orchestrix-partitions": "4"},
+			Name: "ORX_COMMANDS", Subjects: []string{"orx.cmd.>"}, Retention: njs.WorkQueuePolicy, Discard: njs.DiscardNew,
+			Metadata: map[string]string{"orchestrix-partitions": "4", "orchestrix-format": "2"},
 		}
 		change(&config)
 		if _, err := js.CreateStream(t.Context(), config); err != nil {
@@ -180,11 +182,11 @@ func TestAMessageMustFitAsADeadLetter(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, localtest.NATS(t, func(o *local.NATSOptions) { o.MaxPayload = 10_000 }).URL())
 	bus := openBus(t, conn, jetstream.BusConfig{})
-	fits := port.Message{ID: "1", To: thing("a"), Data: make([]byte, 4000)}
+	fits := port.Message{ID: "1", Sender: "s", To: thing("a"), Name: "n", Data: make([]byte, 4000)}
 	if err := bus.Publish(t.Context(), port.CommandTopic, fits); err != nil {
 		t.Error(err)
 	}
-	large := port.Message{ID: "2", To: thing("a"), Data: make([]byte, 9000)}
+	large := port.Message{ID: "2", Sender: "s", To: thing("a"), Name: "n", Data: make([]byte, 9000)}
 	if err := bus.Publish(t.Context(), port.CommandTopic, large); !errors.Is(err, port.ErrTooLarge) {
 		t.Errorf("a message whose dead letter does not fit: %v", err)
 	}
@@ -194,14 +196,14 @@ func TestAMessageMustFitAsADeadLetter(t *testing.T) {
 // other message, and can't be retried: NATS disconnects a client that sends a line above its limit.
 func TestADeadLetterFitsForAnyMessage(t *testing.T) {
 	t.Parallel()
-	stream := fmt.Sprintf("orx.cmd.%d.default.thing.", core.PartitionOf(core.DefaultTenant, "a", 4))
+	stream := fmt.Sprintf("orx.cmd.%d.shop.default.thing.", core.PartitionOf(core.DefaultTenant, "a", 4))
 	long := func(n int) string { return strings.Repeat("x", n) }
 	const line, header = 4060, 65450 // nearly all that NATS takes
 	for name, m := range map[string]*nats.Msg{
-		"a name":       {Subject: stream + long(line-len(stream))},
-		"a header":     {Subject: stream + "a", Header: nats.Header{"orx-command": {long(header)}}},
-		"a message id": {Subject: stream + "a", Header: nats.Header{"Nats-Msg-Id": {long(header)}}},
-		"many headers": {Subject: stream + "a", Header: manyHeaders(60)},
+		"a name":       {Subject: stream + "a." + long(line-len(stream)-2)},
+		"a header":     {Subject: stream + "a.act", Header: nats.Header{"orx-text": {long(header)}}},
+		"a message id": {Subject: stream + "a.act", Header: nats.Header{"Nats-Msg-Id": {long(header)}}},
+		"many headers": {Subject: stream + "a.act", Header: manyHeaders(60)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,9 +40,10 @@ func encodeMessage(subject, unique string, m port.Message) *nats.Msg {
 	return &nats.Msg{Subject: subject, Header: header, Data: m.Data}
 }
 
-// decodeMessage reads a message whose subject ends with a stream key. It returns an error if the key is not that of a stream
-// in its partition: no worker may handle the message then. Any client may have published it, so it may lack an id.
-func (b *Bus) decodeMessage(streamKey string, sequence uint64, header nats.Header, data []byte) (port.Message, error) {
+// decodeMessage reads a message whose subject ends with <partition>.<sender>.<tenant>.<category>.<id>.<name>. It returns an
+// error if that is not the subject of a message to a stream in its partition: no worker may handle the message then. Any client
+// may have published it, so it may lack an id.
+func (b *Bus) decodeMessage(rest string, sequence uint64, header nats.Header, data []byte) (port.Message, error) {
 	m := port.Message{ID: header.Get(headerMessageID), Data: data}
 	if m.ID == "" {
 		m.ID = header.Get(jetstream.MsgIDHeader)
@@ -50,19 +52,19 @@ func (b *Bus) decodeMessage(streamKey string, sequence uint64, header nats.Heade
 		m.ID = "message-" + strconv.FormatUint(sequence, 10)
 	}
 	for key, values := range header {
-		if key == strings.ToLower(key) && !strings.HasPrefix(key, "nats-") && len(values) > 0 {
+		if isMessageHeader(key) && len(values) > 0 {
 			if m.Header == nil {
 				m.Header = map[string]string{}
 			}
 			m.Header[key] = values[0]
 		}
 	}
-	parts := strings.Split(streamKey, ".")
-	if len(parts) != 4 {
-		return m, fmt.Errorf("%w: %q is not <partition>.<tenant>.<category>.<id>", core.ErrBadToken, streamKey)
+	parts := strings.Split(rest, ".")
+	if len(parts) != 6 {
+		return m, fmt.Errorf("%w: %q is not <partition>.<sender>.<tenant>.<category>.<id>.<name>", core.ErrBadToken, rest)
 	}
-	m.To = core.Stream{Tenant: parts[1], Category: parts[2], ID: parts[3]}
-	if err := m.To.Check(); err != nil {
+	m.Sender, m.To, m.Name = parts[1], core.Stream{Tenant: parts[2], Category: parts[3], ID: parts[4]}, parts[5]
+	if err := errors.Join(m.To.Check(), core.CheckToken("sender", m.Sender), core.CheckToken("name", m.Name)); err != nil {
 		return m, err
 	}
 	if belongs := b.partitionOf(m.To); strconv.Itoa(belongs) != parts[0] {
@@ -71,9 +73,12 @@ func (b *Bus) decodeMessage(streamKey string, sequence uint64, header nats.Heade
 	return m, nil
 }
 
+// isMessageHeader reports whether a header of NATS is one of [port.Message].
+func isMessageHeader(key string) bool { return key == strings.ToLower(key) && !strings.HasPrefix(key, "nats-") }
+
 // encodeDeadLetter makes the dead letter of a message. JetStream deduplicates it by unique.
-func (b *Bus) encodeDeadLetter(topic port.Topic, group, streamKey, unique string, d port.Delivery, cause error) *nats.Msg {
-	m := encodeMessage(b.config.deadPrefix()+string(topic)+"."+group+"."+shortenStreamKey(streamKey), unique, shortenMessage(d.Message))
+func (b *Bus) encodeDeadLetter(topic port.Topic, group, rest, unique string, d port.Delivery, cause error) *nats.Msg {
+	m := encodeMessage(b.config.deadPrefix()+string(topic)+"."+group+"."+shortenTokens(rest), unique, shortenMessage(d.Message))
 	m.Header[headerError] = []string{escapeLines(cause.Error())}
 	m.Header[headerAttempts] = []string{strconv.Itoa(d.Attempt)}
 	m.Header[headerPublished] = []string{d.Published.UTC().Format(time.RFC3339Nano)}
@@ -84,8 +89,8 @@ func (b *Bus) encodeDeadLetter(topic port.Topic, group, streamKey, unique string
 // letter keeps slightly more of them than a valid message may have: it fits into a line and a header of NATS with its own
 // headers, and can't be published again as if it were complete.
 
-func shortenStreamKey(streamKey string) string {
-	tokens := strings.Split(streamKey, ".")
+func shortenTokens(subject string) string {
+	tokens := strings.Split(subject, ".")
 	for i := range tokens {
 		tokens[i] = truncateInvalid(tokens[i], core.MaxTokenLength)
 	}
@@ -138,7 +143,7 @@ func (b *Bus) decodeDeadLetter(raw *jetstream.RawStreamMsg) (port.DeadLetter, er
 	if len(parts) != 3 {
 		return port.DeadLetter{}, fmt.Errorf("%w: subject %q of dead letter %d", core.ErrCorrupt, raw.Subject, raw.Sequence)
 	}
-	m, _ := b.decodeMessage(parts[2], raw.Sequence, raw.Header, raw.Data) // its stream key may be the reason for the dead letter
+	m, _ := b.decodeMessage(parts[2], raw.Sequence, raw.Header, raw.Data) // its subject may be the reason for the dead letter
 	d := port.DeadLetter{
 		Message: m, Number: raw.Sequence, Topic: port.Topic(parts[0]), Group: parts[1],
 		Error: unescapeLines(raw.Header.Get(headerError)), Died: raw.Time.UTC(),

@@ -34,7 +34,7 @@ type partition struct {
 
 	state       sync.Mutex
 	suspectedTo uint64                    // messages up to here were delivered to workers that died
-	waiting     map[string][]*heldMessage // by stream key, while a goroutine handles them; the first is in the handler
+	waiting     map[string][]*heldMessage // by lane, while a goroutine handles them; the first is in the handler
 	held        map[uint64]*heldMessage   // by sequence
 	bytes       int
 	dropped     chan struct{}  // closed, and replaced, when bytes has fallen
@@ -47,11 +47,21 @@ type heldMessage struct {
 	sequence   uint64
 	delivery   port.Delivery
 	unroutable error  // why its subject is not that of a stream in this partition
+	rest       string // of its subject, behind the topic
 	ackSubject string // of the newest consumer
 
 	attemptsStored bool
 	suspected      bool // a worker died while it held the message
 	acked          bool // it was acknowledged before, and only has to be again
+}
+
+// lane names the messages that are handled one at a time, in their order: those to one stream, of all senders. An unroutable
+// message has a lane of its subject, which holds no slash.
+func (m *heldMessage) lane() string {
+	if m.unroutable != nil {
+		return m.rest
+	}
+	return m.delivery.To.Path()
 }
 
 func newPartition(w *worker, number int) *partition {
@@ -187,11 +197,11 @@ func (p *partition) checkDelivered(ctx context.Context, consumer jetstream.Consu
 func (p *partition) dropWaiting() {
 	p.state.Lock()
 	defer p.state.Unlock()
-	for streamKey, lane := range p.waiting {
-		for _, m := range lane[1:] {
+	for lane, messages := range p.waiting {
+		for _, m := range messages[1:] {
 			p.dropHeld(m)
 		}
-		p.waiting[streamKey] = lane[:1:1]
+		p.waiting[lane] = messages[:1:1]
 	}
 }
 
@@ -229,16 +239,16 @@ func (p *partition) holdMessage(m jetstream.Msg, meta *jetstream.MsgMetadata) {
 		held.ackSubject = m.Reply()
 		return
 	}
-	held := &heldMessage{sequence: sequence, ackSubject: m.Reply()}
-	streamKey := strings.TrimPrefix(m.Subject(), p.bus.config.topicPrefix(p.topic))
-	held.delivery.Message, held.unroutable = p.bus.decodeMessage(streamKey, sequence, m.Headers(), m.Data())
+	held := &heldMessage{sequence: sequence, ackSubject: m.Reply(), rest: strings.TrimPrefix(m.Subject(), p.bus.config.topicPrefix(p.topic))}
+	held.delivery.Message, held.unroutable = p.bus.decodeMessage(held.rest, sequence, m.Headers(), m.Data())
 	held.delivery.Published = meta.Timestamp.UTC()
 	held.acked = p.acked.contains(sequence, held.delivery.Published)
 	p.held[sequence] = held
 	p.bytes += len(held.delivery.Data)
-	lane, busy := p.waiting[streamKey]
-	p.waiting[streamKey] = append(lane, held)
+	lane := held.lane()
+	waiting, busy := p.waiting[lane]
+	p.waiting[lane] = append(waiting, held)
 	if !busy {
-		p.lanes.Go(func() { p.handleLane(streamKey) })
+		p.lanes.Go(func() { p.handleLane(lane) })
 	}
 }

@@ -1,9 +1,12 @@
 package jetstream
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 )
@@ -13,6 +16,7 @@ type Config struct {
 	Partitions      int           // fixed when the log is created; 0: those of the existing log, or 4 for a new one
 	Replicas        int           // of a new log; 1
 	Prefix          string        // of the names of streams and, in lower case, of subjects; ORX
+	Sender          string        // name of this service's user of NATS, of which the subject of its probes is made; orchestrix
 	AppendBudget    time.Duration // for one append, retries included; 15 s
 	AckTimeout      time.Duration // for one answer of the server, before the result is read from the leader; 5 s
 	LostAfter       time.Duration // without an answer of any leader, before another server of the cluster is tried: longer than an election; 10 s
@@ -37,7 +41,7 @@ const (
 )
 
 // Format is the format of the log and of the bus that this package writes and reads: see docs/log-format.md.
-const Format = "1"
+const Format = "2"
 
 func (c Config) withDefaults() Config {
 	if c.Replicas == 0 {
@@ -45,6 +49,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
+	}
+	if c.Sender == "" {
+		c.Sender = defaultSender
 	}
 	if c.AppendBudget == 0 {
 		c.AppendBudget = 15 * time.Second
@@ -78,5 +85,18 @@ func (c Config) validate() error {
 	if c.Partitions < 0 || c.Partitions > maxPartitions {
 		return fmt.Errorf("%d partitions are configured; set ORCHESTRIX_PARTITIONS to 1 up to %d", c.Partitions, maxPartitions)
 	}
-	return core.CheckToken("prefix of the log", c.Prefix)
+	return errors.Join(core.CheckToken("prefix of the log", c.Prefix), core.CheckToken("sender", c.Sender))
+}
+
+// checkFormat refuses a stream of another format. Without metadata, a stream was not created by Orchestrix.
+func checkFormat(c jetstream.StreamConfig) error {
+	switch format := c.Metadata[metaFormat]; format {
+	case Format:
+		return nil
+	case "1":
+		return fmt.Errorf("stream %s has format 1, this program has format %s: back up the log with the program that wrote it, "+
+			"and restore the backup into a new installation, see docs/guides/upgrade.md", c.Name, Format)
+	default:
+		return fmt.Errorf("stream %s has format %q, this program knows %q: use the program that created the stream, or a newer one", c.Name, format, Format)
+	}
 }

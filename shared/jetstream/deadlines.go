@@ -35,7 +35,7 @@ type Deadlines struct {
 	due    *Bus // its only topic is dueTopic, with stream as its queue
 }
 
-// dueTopic is the topic of deadlines that have fired: orx.due.<partition>.<tenant>.<category>.<id>.
+// dueTopic is the topic of deadlines that have fired: orx.due.<partition>.process.<tenant>.<category>.<id>.<name>.
 const dueTopic port.Topic = "due"
 
 var _ port.Deadlines = (*Deadlines)(nil)
@@ -88,7 +88,7 @@ func (d *Deadlines) streamConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        d.config.deadlineStream(),
 		Description: "Orchestrix deadlines of processes: those that are set, and those that are due",
-		Subjects:    []string{d.config.deadlinePrefix() + "*.*.*.*.*.*", d.config.topicPrefix(dueTopic) + "*.*.*.*"},
+		Subjects:    []string{d.config.deadlinePrefix() + "*.*.*.*.*.*", d.config.topicPrefix(dueTopic) + messageTokens},
 		Storage:     jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
 		Replicas: d.config.Replicas, AllowDirect: true, AllowRollup: true, AllowMsgSchedules: true,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
@@ -98,6 +98,9 @@ func (d *Deadlines) streamConfig() jetstream.StreamConfig {
 
 // acceptStream refuses a stream that would lose deadlines, or in which they would be looked up in the wrong partition.
 func (d *Deadlines) acceptStream(c jetstream.StreamConfig) error {
+	if err := checkFormat(c); err != nil {
+		return err
+	}
 	if !c.AllowMsgSchedules || c.Retention != jetstream.WorkQueuePolicy || c.MaxAge != 0 || c.MaxMsgs > 0 || c.MaxBytes > 0 || c.MaxMsgsPerSubject > 0 {
 		return fmt.Errorf("stream %s would lose deadlines (schedules %v, retention %v, max age %v, max messages %d, per subject %d, max bytes %d): "+
 			"set schedules, work-queue retention and no limits", c.Name, c.AllowMsgSchedules, c.Retention, c.MaxAge, c.MaxMsgs, c.MaxMsgsPerSubject, c.MaxBytes)
@@ -151,7 +154,7 @@ func (d *Deadlines) SetDeadline(ctx context.Context, deadline port.Deadline) err
 		Subject: d.config.deadlinePrefix() + streamKey + "." + deadline.Name + "." + settingToken(deadline), Data: body,
 		Header: nats.Header{
 			headerSchedule:       {"@at " + scheduleTime(deadline.At).Format(time.RFC3339Nano)},
-			headerScheduleTarget: {d.config.topicPrefix(dueTopic) + streamKey},
+			headerScheduleTarget: {messageSubject(d.config.topicPrefix(dueTopic), d.partitionOf(deadline.Of), port.ProcessSender, deadline.Of, deadline.Name)},
 		},
 	}
 	return d.retryChange(ctx, "set deadline "+deadline.Name+" of "+deadline.Of.String(), func(ctx context.Context) error {

@@ -26,7 +26,7 @@ func TestALogThatLostMessagesIsNotFollowed(t *testing.T) {
 	js, _ := njs.New(conn)
 	_, err := js.CreateStream(t.Context(), njs.StreamConfig{ // as ours, but messages can be deleted
 		Name: "ORX_EVENTS_0", Subjects: []string{"orx.evt.0.*.*.*"}, Discard: njs.DiscardNew, AllowDirect: true,
-		Metadata: map[string]string{"orchestrix-partitions": "1", "orchestrix-format": "1"},
+		Metadata: map[string]string{"orchestrix-partitions": "1", "orchestrix-format": "2"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -91,10 +91,10 @@ func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	metadata := stream.CachedInfo().Config.Metadata
-	if metadata[metaFormat] != Format {
-		return 0, fmt.Errorf("stream %s has format %q, this program knows %q: upgrade it", l.streamName(0), metadata[metaFormat], Format)
+	if err := checkFormat(stream.CachedInfo().Config); err != nil {
+		return 0, err
 	}
+	metadata := stream.CachedInfo().Config.Metadata
 	partitions, err := strconv.Atoi(metadata[metaPartitions])
 	if err != nil || partitions < 1 || partitions > maxPartitions {
 		return 0, fmt.Errorf("the metadata of stream %s name %q partitions: it was not created by Orchestrix", l.streamName(0), metadata[metaPartitions])

@@ -11,7 +11,10 @@ import (
 
 // The names of streams, buckets and subjects on the server. Adapters use them, and rights are given for them.
 
-const defaultPrefix = "ORX"
+const (
+	defaultPrefix = "ORX"
+	defaultSender = "orchestrix"
+)
 
 func (c Config) name(suffix string) string { return cmp.Or(c.Prefix, defaultPrefix) + suffix }
 
@@ -39,13 +42,23 @@ func (c Config) queueStream(topic port.Topic) string {
 func (c Config) subjectPrefix() string { return strings.ToLower(c.name(".")) }
 
 func (c Config) eventPrefix() string             { return c.subjectPrefix() + "evt." }
-func (c Config) probeSubject() string            { return c.subjectPrefix() + "ready" }
+func (c Config) probeSubjects() string           { return c.subjectPrefix() + "ready.*" }
+func (c Config) probeSubject() string            { return c.subjectPrefix() + "ready." + cmp.Or(c.Sender, defaultSender) }
 func (c Config) deadPrefix() string              { return c.subjectPrefix() + "dead." }
 func (c Config) deadlinePrefix() string          { return c.subjectPrefix() + "deadline." }
 func (c Config) topicPrefix(t port.Topic) string { return c.subjectPrefix() + string(t) + "." }
 
 // heartbeatSubject is where the workers of a topic publish their heartbeats.
 func (c Config) heartbeatSubject(t port.Topic) string { return c.subjectPrefix() + "bus." + string(t) }
+
+// messageTokens are the tokens of a message's subject behind its topic, as wildcards:
+// <partition>.<sender>.<tenant>.<category>.<id>.<name>.
+const messageTokens = "*.*.*.*.*.*"
+
+// messageSubject is the subject of a message of a topic: prefix is that of the topic.
+func messageSubject(prefix string, partition int, sender string, to core.Stream, name string) string {
+	return prefix + strconv.Itoa(partition) + "." + sender + "." + to.Tenant + "." + to.Category + "." + to.ID + "." + name
+}
 
 // streamSubject is a prefix followed by the key of a stream: <partition>.<tenant>.<category>.<id>.
 func streamSubject(prefix string, partition int, of core.Stream) string {

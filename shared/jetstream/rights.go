@@ -51,7 +51,7 @@ func (c Config) streams() []string {
 
 // ReadRights are for opening an existing log, for reading it with the methods of [port.Reader], and for [Log.Ping].
 func (c Config) ReadRights() Rights {
-	rights := publishRights(c.probeSubject())
+	rights := publishRights(c.probeSubjects())
 	for _, stream := range c.streams() {
 		rights = rights.And(openRights(stream), publishRights(
 			api+"DIRECT.GET."+stream, api+"DIRECT.GET."+stream+".>", api+"STREAM.MSG.GET."+stream,

@@ -30,9 +30,10 @@ func (c Config) busStreams() []string {
 	return streams
 }
 
-// PublishRights are for [Bus.Publish] of a topic.
+// PublishRights are for [Bus.Publish] of a topic. A message that the server takes for a duplicate is compared with the stored
+// one.
 func (c Config) PublishRights(topic port.Topic) Rights {
-	return publishRights(c.topicPrefix(topic) + "*.*.*.*")
+	return publishRights(c.topicPrefix(topic)+messageTokens, api+"STREAM.MSG.GET."+c.queueStream(topic))
 }
 
 // SubscribeRights are for [Bus.Subscribe] to a topic, dead letters included.
@@ -44,7 +45,7 @@ func (c Config) SubscribeRights(topic port.Topic) Rights {
 				api + "CONSUMER.CREATE." + queue + ".>", api + "CONSUMER.DURABLE.CREATE." + queue + ".*",
 				api + "CONSUMER.NAMES." + queue, api + "CONSUMER.INFO." + queue + ".*", api + "CONSUMER.DELETE." + queue + ".*",
 				api + "CONSUMER.MSG.NEXT." + queue + ".*", "$JS.ACK." + queue + ".>", "$JS.ACK.*.*." + queue + ".>",
-				api + "STREAM.MSG.GET." + queue, c.deadPrefix() + string(topic) + ".*.*.*.*.*", heartbeat,
+				api + "STREAM.MSG.GET." + queue, api + "STREAM.MSG.GET." + c.deadStream(), c.deadPrefix() + string(topic) + ".*." + messageTokens, heartbeat,
 			},
 			Subscribe: []string{heartbeat},
 		},
@@ -70,7 +71,7 @@ func (c Config) ListDeadlineRights() Rights {
 // DeadlineRights are for all methods of [Deadlines]. Setting a deadline purges the settings that it replaces.
 func (c Config) DeadlineRights() Rights {
 	return c.ListDeadlineRights().And(c.SubscribeRights(dueTopic), publishRights(
-		c.deadlinePrefix()+"*.*.*.*.*.*", c.topicPrefix(dueTopic)+"*.*.*.*", api+"STREAM.PURGE."+c.deadlineStream(),
+		c.deadlinePrefix()+"*.*.*.*.*.*", c.topicPrefix(dueTopic)+messageTokens, api+"STREAM.PURGE."+c.deadlineStream(),
 	))
 }
 

@@ -35,7 +35,7 @@ func useBus(ctx context.Context, m *observe.Metrics) ([]string, error) {
 	for i := range 3 {
 		to := order
 		to.ID = fmt.Sprint(i)
-		if err := bus.Publish(ctx, port.CommandTopic, port.Message{ID: fmt.Sprintf("m%d", i), To: to, Data: []byte("{}")}); err != nil {
+		if err := bus.Publish(ctx, port.CommandTopic, port.Message{ID: fmt.Sprintf("m%d", i), Sender: "shop", Name: "act", To: to, Data: []byte("{}")}); err != nil {
 			return nil, err
 		}
 	}

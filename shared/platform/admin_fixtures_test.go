@@ -193,7 +193,7 @@ func (s *adminStack) add(id, body, instance string) {
 // die publishes a message that no handler can use, and waits until it is a dead letter.
 func (s *adminStack) die(id string, count int) {
 	s.t.Helper()
-	m := port.Message{ID: id, To: core.Stream{Tenant: core.DefaultTenant, Category: "tally", ID: "a"}, Header: map[string]string{"origin": "test"}, Data: []byte("{<no>}")}
+	m := port.Message{ID: id, Sender: "shop", Name: "act", To: core.Stream{Tenant: core.DefaultTenant, Category: "tally", ID: "a"}, Header: map[string]string{"origin": "test"}, Data: []byte("{<no>}")}
 	if err := s.backends.Bus.Publish(s.t.Context(), port.CommandTopic, m); err != nil {
 		s.t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func createStreams(ctx context.Context, env service.Env) error {
 // logConfig returns the configuration of the log in JetStream.
 func logConfig(env service.Env) jetstream.Config {
 	return jetstream.Config{
-		Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Logger: env.Logger,
+		Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Sender: env.Name, Logger: env.Logger,
 		Observer: jetstream.Observer{Retry: env.Admin.Metrics.Commands.Retried, AmbiguousAck: env.Admin.Metrics.Commands.Ambiguous},
 	}
 }

@@ -2,6 +2,7 @@ package port
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,16 +21,27 @@ const (
 	ResultTopic Topic = "out"
 )
 
+// The senders of the platform's own messages: the names of the users of NATS of the services. Only the process service sends
+// internal commands.
+const (
+	CommandSender = "command" // asynchronous commands over HTTP, and results
+	ProcessSender = "process" // commands of process instances, and deadlines
+)
+
 // Topics are all topics of a bus; it rejects any other.
 var Topics = []Topic{CommandTopic, ResultTopic}
 
 // Message is a message on the bus.
 type Message struct {
-	// ID is unique within the topic. A message that is published twice within the duplicate window is stored once. The form
-	// of ID is that of a command id.
+	// ID is unique within the topic. A message that is published again within the duplicate window, while it waits, is stored
+	// once; after that the bus may deliver it again. The form of ID is that of a command id.
 	ID string
+	// Sender is the name of the user of NATS that sends the message, a token. NATS lets a user send under its own name only.
+	Sender string
 	// To is the addressed stream. The messages to one stream are handled one at a time, in the order of publishing.
-	To     core.Stream
+	To core.Stream
+	// Name is the command, the command whose result the message is, or the deadline: a token.
+	Name   string
 	Header map[string]string // correlation, trace; keys are lower case: see [Message.Check]
 	Data   []byte            // at most [MaxMessageData] bytes
 }
@@ -153,7 +165,7 @@ type DeadLetterQuery struct {
 // DefaultDeadLetters is the limit of a [DeadLetterQuery] without one.
 const DefaultDeadLetters = 100
 
-// Check returns [ErrTooLarge], or an error that wraps [core.ErrBadToken] for an invalid stream, id or header. Header keys
+// Check returns [ErrTooLarge], or an error that wraps [core.ErrBadToken] for an invalid sender, stream, name, id or header. Header keys
 // consist of lower-case letters, digits and dashes and do not start with "nats-"; values have no line break and no space
 // around them.
 func (m *Message) Check() error {
@@ -162,6 +174,9 @@ func (m *Message) Check() error {
 	}
 	if err := core.CheckCommandID(m.ID); err != nil {
 		return fmt.Errorf("message: %w", err)
+	}
+	if err := errors.Join(core.CheckToken("sender", m.Sender), core.CheckToken("name", m.Name)); err != nil {
+		return fmt.Errorf("message %s: %w", m.ID, err)
 	}
 	if len(m.Data) > MaxMessageData {
 		return fmt.Errorf("%w: message %s has %d bytes, the bus takes %d", ErrTooLarge, m.ID, len(m.Data), MaxMessageData)

@@ -39,6 +39,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 	{core.ErrBadPosition, BadPosition},
 	{core.ErrBadQuery, BadQuery},
 	{runtime.ErrUnknown, UnknownName},
+	{runtime.ErrInternal, InternalCommand},
 	{runtime.ErrFuture, VersionNotFound},
 	{core.ErrNotFound, DocumentNotFound},
 	{port.ErrNoStream, StreamNotFound},

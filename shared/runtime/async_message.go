@@ -3,6 +3,7 @@ package runtime
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -14,19 +15,23 @@ import (
 
 // Headers of the messages that carry commands and statuses. The bus accepts lower-case names only.
 const (
-	headerCommand     = "orx-command"        // the command's name
 	headerCommandID   = "orx-command-id"     // its id
 	headerIfMatch     = "orx-if-match"       // the version that the stream must have
 	headerResultTo    = "orx-outcome-to"     // category/id of the stream that receives the status as a message
 	headerReplyTo     = "orx-reply-to"       // the NATS subject that receives the status
 	headerCorrelation = "orx-correlation-id" // the command's correlation id
 	headerCausation   = "orx-causation-id"   // its causation id
+	headerPrincipal   = "orx-principal"      // its origin; the sender is in the subject
+	headerActor       = "orx-actor"
+	headerVia         = "orx-via"
+	headerKeyID       = "orx-key-id"
 	headerTraceParent = "traceparent"        // W3C trace context
 	headerTraceState  = "tracestate"
 )
 
-// replyPrefix starts every subject that may be replied to. The services may publish to more subjects than the sender of a
-// command: without this prefix, a command could make them write into the log.
+// Every subject that may be replied to starts with replyPrefix and "_<sender>.", or with replyPrefix and ".": the inboxes of
+// clients where NATS has no users. The services may publish to more subjects than the sender of a command: without the prefix,
+// a command could make them write into the log, or into the inbox of another user.
 const replyPrefix = "_INBOX"
 
 // maxReplyTo is the maximum length of such a subject, in bytes. NATS closes the connection of a client that publishes to a
@@ -37,7 +42,7 @@ const maxReplyTo = 256
 // from the command carries them.
 const maxCorrelation = 256
 
-// AsyncMessage is a command that travels over the bus, with the receivers of its status.
+// AsyncMessage is a command that travels over the bus, with the receivers of its status. Its sender is that of its origin.
 type AsyncMessage struct {
 	Command
 
@@ -53,7 +58,7 @@ func (m *AsyncMessage) Encode() (port.Message, error) {
 	if err := m.check(); err != nil {
 		return port.Message{}, err
 	}
-	header := map[string]string{headerCommand: m.Name, headerCommandID: m.ID}
+	header := map[string]string{headerCommandID: m.ID}
 	if m.IfMatch != nil {
 		header[headerIfMatch] = m.IfMatch.String()
 	}
@@ -63,16 +68,17 @@ func (m *AsyncMessage) Encode() (port.Message, error) {
 	maps.Copy(header, map[string]string{
 		headerReplyTo: m.ReplyTo, headerCorrelation: m.CorrelationID, headerCausation: m.CausationID,
 		headerTraceParent: m.Trace.Parent, headerTraceState: m.Trace.State,
+		headerPrincipal: m.Origin.Principal, headerActor: m.Origin.Actor, headerVia: m.Origin.Via, headerKeyID: m.Origin.KeyID,
 	})
 	maps.DeleteFunc(header, func(_, value string) bool { return value == "" })
-	message := port.Message{ID: m.messageID(), To: m.Stream, Header: header, Data: m.Body}
+	message := port.Message{ID: m.messageID(), Sender: m.Origin.Sender, To: m.Stream, Name: m.Name, Header: header, Data: m.Body}
 	return message, message.Check()
 }
 
 // messageID identifies the command and its body: the same command id with another body is another message, which the worker
 // has to see and reject.
 func (m *AsyncMessage) messageID() string {
-	return hashID("cmd", m.Stream.Path(), m.ID, core.HashCommand(m.Name, m.Body), m.ResultTo.Path(), m.ReplyTo)
+	return hashID("cmd", m.Stream.Path(), m.ID, core.HashCommand(m.Name, m.Body), m.ResultTo.Path(), m.ReplyTo, m.Origin.Sender)
 }
 
 // hashID derives an id from parts that are too long to be joined.
@@ -90,6 +96,9 @@ func (m *AsyncMessage) check() error {
 	if err := core.CheckToken("command", m.Name); err != nil {
 		return err
 	}
+	if err := errors.Join(core.CheckToken("sender", m.Origin.Sender), m.Origin.Check()); err != nil {
+		return fmt.Errorf("command %s: %w", m.ID, err)
+	}
 	for _, id := range []string{m.CorrelationID, m.CausationID} {
 		if len(id) > maxCorrelation || strings.TrimSpace(id) != id {
 			return fmt.Errorf("%w: command %s: %s and %s have at most %d bytes, and no space around them",
@@ -104,15 +113,15 @@ func (m *AsyncMessage) check() error {
 			return fmt.Errorf("%w: command %s of tenant %s: its result can't go to tenant %s", core.ErrBadToken, m.ID, m.Stream.Tenant, m.ResultTo.Tenant)
 		}
 	}
-	if m.ReplyTo != "" && !isInbox(m.ReplyTo) {
-		return fmt.Errorf("%w: command %s: %s %.300q must be an inbox: a subject of at most %d bytes, without wildcards, that starts with %s",
-			core.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, maxReplyTo, replyPrefix)
+	if m.ReplyTo != "" && !isInbox(m.ReplyTo, m.Origin.Sender) {
+		return fmt.Errorf("%w: command %s: %s %.300q must be an inbox of its sender: a subject of at most %d bytes, without wildcards, that starts with %s_%s. or %s.",
+			core.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, maxReplyTo, replyPrefix, m.Origin.Sender, replyPrefix)
 	}
 	return nil
 }
 
-// isInbox reports whether a subject is one that NATS clients create for replies. Clients may extend the prefix.
-func isInbox(subject string) bool {
+// isInbox reports whether a subject is one that a NATS client of the sender creates for replies.
+func isInbox(subject, sender string) bool {
 	if len(subject) > maxReplyTo {
 		return false
 	}
@@ -122,7 +131,7 @@ func isInbox(subject string) bool {
 			return false
 		}
 	}
-	return strings.HasPrefix(subject, replyPrefix) && len(tokens) > 1
+	return (tokens[0] == replyPrefix || tokens[0] == replyPrefix+"_"+sender) && len(tokens) > 1
 }
 
 // DecodeAsyncMessage reads a message of [AsyncMessage.Encode], or of any other NATS client, and checks its ids. The error wraps
@@ -130,7 +139,8 @@ func isInbox(subject string) bool {
 func DecodeAsyncMessage(message port.Message) (AsyncMessage, error) {
 	h := message.Header
 	m := AsyncMessage{Command: CommandCausedBy(message), ReplyTo: h[headerReplyTo]}
-	m.Stream, m.Name, m.ID, m.Body = message.To, h[headerCommand], h[headerCommandID], message.Data
+	m.Stream, m.Name, m.ID, m.Body = message.To, message.Name, h[headerCommandID], message.Data
+	m.Origin = originOf(message)
 	if text := h[headerIfMatch]; text != "" {
 		number, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
@@ -147,6 +157,16 @@ func DecodeAsyncMessage(message port.Message) (AsyncMessage, error) {
 		m.ResultTo = core.Stream{Tenant: message.To.Tenant, Category: category, ID: id}
 	}
 	return m, m.check()
+}
+
+// originOf returns the origin of a message. Other senders than the services know nothing of an origin but their own name.
+func originOf(message port.Message) core.Origin {
+	o := core.Origin{Sender: message.Sender}
+	if o.Sender == port.CommandSender || o.Sender == port.ProcessSender {
+		h := message.Header
+		o.Principal, o.Actor, o.Via, o.KeyID = h[headerPrincipal], h[headerActor], h[headerVia], h[headerKeyID]
+	}
+	return o
 }
 
 // CommandCausedBy returns a command that has only the correlation, causation and trace of a message.

@@ -18,22 +18,23 @@ func commandMessage() runtime.AsyncMessage {
 		Command: runtime.Command{
 			Stream: core.Stream{Tenant: "acme", Category: "counter", ID: "7"}, Name: "add", ID: "c/1", Body: json.RawMessage(`{"n": 1}`),
 			IfMatch: &version, CorrelationID: "cor", CausationID: "cause", Trace: core.Trace{Parent: "00-1-2-01", State: "a=b"},
+			Origin: core.Origin{Sender: "process", Principal: "ann", Actor: "bot", Via: "process-count/p-1", KeyID: "k1"},
 		},
 		ResultTo: core.Stream{Tenant: "acme", Category: "process-count", ID: "p-1"},
-		ReplyTo:  "_INBOX_me.x.y",
+		ReplyTo:  "_INBOX_process.x.y",
 	}
 }
 
 func TestCommandsTravelWhole(t *testing.T) {
 	t.Parallel()
 	full := commandMessage()
-	for _, sent := range []runtime.AsyncMessage{full, {Command: runtime.Command{Stream: full.Stream, Name: "add", ID: "c", Body: json.RawMessage(`{}`)}}} {
+	for _, sent := range []runtime.AsyncMessage{full, {Command: runtime.Command{Stream: full.Stream, Name: "add", ID: "c", Body: json.RawMessage(`{}`), Origin: core.Origin{Sender: "shop"}}}} {
 		message, err := sent.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if message.To != sent.Stream {
-			t.Errorf("the message is for %s", message.To)
+		if message.To != sent.Stream || message.Name != sent.Name || message.Sender != sent.Origin.Sender {
+			t.Errorf("the message is %s of %s for %s", message.Name, message.Sender, message.To)
 		}
 		got, err := runtime.DecodeAsyncMessage(message)
 		if err != nil || !reflect.DeepEqual(got, sent) {
@@ -51,6 +52,7 @@ func TestCommandsTravelWhole(t *testing.T) {
 		"another name":      func(m *runtime.AsyncMessage) { m.Name = "take" },
 		"another asks":      func(m *runtime.AsyncMessage) { m.ResultTo.ID = "p-2" },
 		"another inbox":     func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX.z" },
+		"another sender":    func(m *runtime.AsyncMessage) { m.Origin.Sender, m.ReplyTo = "command", "_INBOX_command.x.y" },
 		"not asked for one": func(m *runtime.AsyncMessage) { m.ReplyTo = "" },
 	} {
 		other := commandMessage()
@@ -72,6 +74,10 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 		"half a receiver":        func(m *runtime.AsyncMessage) { m.ResultTo.ID = "" },
 		"reply into the log":     func(m *runtime.AsyncMessage) { m.ReplyTo = "orx.evt.0.acme.counter.7" },
 		"reply to the server":    func(m *runtime.AsyncMessage) { m.ReplyTo = "$JS.API.STREAM.DELETE.ORX_EVENTS_0" },
+		"reply to another":       func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX_command.x.y" },
+		"no sender":              func(m *runtime.AsyncMessage) { m.Origin.Sender = "" },
+		"a long via":             func(m *runtime.AsyncMessage) { m.Origin.Via = strings.Repeat("x", 257) },
+		"an actor with a bell":   func(m *runtime.AsyncMessage) { m.Origin.Actor = "a\ab" },
 		"reply to many":          func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX.*" },
 		"reply with a space":     func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX.a b" },
 		"reply to an empty part": func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX..a" },
@@ -90,7 +96,6 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 	}
 	for what, change := range map[string]func(map[string]string){
 		"no id":           func(h map[string]string) { delete(h, "orx-command-id") },
-		"no name":         func(h map[string]string) { delete(h, "orx-command") },
 		"a bad version":   func(h map[string]string) { h["orx-if-match"] = "two" },
 		"no receiver id":  func(h map[string]string) { h["orx-outcome-to"] = "process-count" },
 		"a bad receiver":  func(h map[string]string) { h["orx-outcome-to"] = "process-count/a.b" },
@@ -108,6 +113,21 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 	}
 }
 
+// The names in the headers are the word of the services: another sender has only its own name.
+func TestOtherSendersHaveNoOriginButTheirName(t *testing.T) {
+	t.Parallel()
+	m := commandMessage()
+	message, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	message.Sender, message.Header["orx-reply-to"] = "shop", "_INBOX_shop.x"
+	got, err := runtime.DecodeAsyncMessage(message)
+	if err != nil || got.Origin != (core.Origin{Sender: "shop"}) {
+		t.Errorf("%+v, %v", got.Origin, err)
+	}
+}
+
 func TestStatusesTravelWhole(t *testing.T) {
 	t.Parallel()
 	m := commandMessage()
@@ -120,7 +140,7 @@ func TestStatusesTravelWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if message.To != m.ResultTo || message.Header["orx-causation-id"] != m.ID || message.Header["orx-correlation-id"] != "cor" || message.Header["traceparent"] != m.Trace.Parent {
+		if message.To != m.ResultTo || message.Name != m.Name || message.Sender != port.CommandSender || message.Header["orx-causation-id"] != m.ID || message.Header["orx-correlation-id"] != "cor" || message.Header["traceparent"] != m.Trace.Parent {
 			t.Errorf("the message is %+v", message)
 		}
 		ids[message.ID] = true

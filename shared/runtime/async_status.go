@@ -52,7 +52,7 @@ func (s *AsyncStatus) Encode(m *AsyncMessage) (port.Message, error) {
 		return port.Message{}, err
 	}
 	message := port.Message{
-		ID: hashID("out", m.ResultTo.Path(), m.Stream.Path(), m.ID, string(s.State)), To: m.ResultTo, Data: body,
+		ID: hashID("out", m.ResultTo.Path(), m.Stream.Path(), m.ID, string(s.State)), Sender: port.CommandSender, To: m.ResultTo, Name: m.Name, Data: body,
 		Header: map[string]string{headerCommandID: m.ID, headerCausation: m.ID, headerCorrelation: cmp.Or(m.CorrelationID, m.ID)},
 	}
 	if m.Trace.Parent != "" {

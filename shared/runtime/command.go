@@ -25,6 +25,7 @@ type Command struct {
 	CorrelationID string // default: ID
 	CausationID   string // default: ID
 	Trace         core.Trace
+	Origin        core.Origin // default: only the sender of the executor
 }
 
 // Result describes an accepted command.

@@ -12,6 +12,8 @@ import (
 var (
 	// ErrUnknown: no module has a category, command, view or query of this name.
 	ErrUnknown = errors.New("unknown")
+	// ErrInternal: only processes may send the command.
+	ErrInternal = errors.New("internal command")
 	// ErrCommandReused: the command id was used before with another name or body.
 	ErrCommandReused = errors.New("command id reused with another body")
 	// ErrOverloaded: the configured limit of commands in flight is reached. Nothing was done; a retry may succeed.

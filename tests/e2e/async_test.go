@@ -168,10 +168,11 @@ func TestCommandsOverNATS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sender := "shop"
 	ask := func(name, id, body string) answer {
 		t.Helper()
-		m := nats.NewMsg(fmt.Sprintf("orx.cmd.%d.default.account.n-1", core.PartitionOf("default", "n-1", 4)))
-		m.Header["orx-command"], m.Header["orx-command-id"] = []string{name}, []string{id}
+		m := nats.NewMsg(fmt.Sprintf("orx.cmd.%d.%s.default.account.n-1.%s", core.PartitionOf("default", "n-1", 4), sender, name))
+		m.Header["orx-command-id"] = []string{id}
 		m.Header["orx-reply-to"] = []string{inbox.Subject}
 		m.Data = []byte(body)
 		if err := conn.PublishMsg(m); err != nil {
@@ -200,6 +201,10 @@ func TestCommandsOverNATS(t *testing.T) {
 			t.Errorf("a step of a process over HTTP: %v, %v", a, err)
 		}
 	}
+	if status := ask("revoke", "n-steal-2", `{"transfer":"t-1"}`); status.field("status") != "rejected" || status.field("code") != "internal-command" {
+		t.Errorf("a step of a process from another sender: %v", status)
+	}
+	sender = "process"
 	if status := ask("revoke", "n-revoke", `{"transfer":"t-1"}`); status.field("status") != "accepted" || status.field("version") != 2.0 {
 		t.Errorf("a step of a process: %v", status)
 	}

@@ -71,7 +71,7 @@ func publishNonsense(t testing.TB, url, id string, options ...nats.Option) {
 		t.Fatal(err)
 	}
 	wrong := (core.PartitionOf(core.DefaultTenant, id, 4) + 1) % 4
-	if _, err := js.Publish(t.Context(), fmt.Sprintf("orx.cmd.%d.default.order.%s", wrong, id), []byte(`{"non":"sense"}`)); err != nil {
+	if _, err := js.Publish(t.Context(), fmt.Sprintf("orx.cmd.%d.shop.default.order.%s.place", wrong, id), []byte(`{"non":"sense"}`)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -29,18 +29,18 @@ func (p *lockedPlatform) checkNATS(t *testing.T) {
 		"$JS.API.STREAM.SNAPSHOT.ORX_EVENTS_0", "$JS.API.STREAM.RESTORE.MINE", "$JS.API.CONSUMER.DURABLE.CREATE.ORX_EVENTS_0.mine",
 		"$JS.API.CONSUMER.CREATE.ORX_EVENTS_0", "$JS.API.SERVER.REMOVE", "$SYS.REQ.SERVER.PING", "$JSC.R.x", "elsewhere",
 	}
-	const event, order = "orx.evt.0.default.order.forged", "orx.cmd.0.default.order.forged"
+	const event, order = "orx.evt.0.default.order.forged", "orx.cmd.0.process.default.order.forged.place"
 	const create, consume = "$JS.API.STREAM.CREATE.ORX_EVENTS_0", "$JS.API.CONSUMER.CREATE.ORX_EVENTS_0.mine"
 	for user, test := range map[string]struct{ may, mayNot []string }{
 		"command":    {nil, []string{consume, create, "orx.evt.4.default.order.1", "orx.evt.0.default.order", "_INBOX_query.x"}},
 		"projection": {[]string{consume}, []string{event, order, create}},
-		"process":    {[]string{consume}, []string{create, "orx.dead.cmd.x.0.default.order.1", "$JS.API.STREAM.PURGE.ORX_OUTCOMES", "$JS.API.STREAM.DELETE.ORX_DEADLINES"}},
+		"process":    {[]string{consume}, []string{create, "orx.dead.cmd.x.0.shop.default.order.1.place", "$JS.API.STREAM.PURGE.ORX_OUTCOMES", "$JS.API.STREAM.DELETE.ORX_DEADLINES"}},
 		"query":      {nil, []string{event, order, create, consume}},
 		"migrate":    {[]string{create}, []string{event, order, consume}},
 		"operator":   {[]string{consume}, []string{order, create}},
 	} {
 		conn := p.natsAs(t, user)
-		for _, subject := range append(test.may, "orx.ready") {
+		for _, subject := range append(test.may, "orx.ready."+user) {
 			if err := conn.publish(subject); err != nil {
 				t.Errorf("%s publishes to %s: %v", user, subject, err)
 			}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orchestrix-go/orchestrix/shared/memory"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/problem"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/async"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/command"
@@ -49,7 +50,7 @@ type parts struct {
 // start starts the parts as the services do. There are no snapshots: they would only save time.
 func (p *Running) start() error {
 	s := p.stores
-	executor, err := command.NewExecutor(p.registry, s.log, nil, command.Config{Logger: p.logger})
+	executor, err := command.NewExecutor(p.registry, s.log, nil, command.Config{Sender: port.CommandSender, Logger: p.logger})
 	if err != nil {
 		return err
 	}

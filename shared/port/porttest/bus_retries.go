@@ -145,7 +145,7 @@ func busDeadLetters(t *testing.T, bus port.MessageBus) {
 	for i, d := range dead {
 		w := want[d.ID]
 		if d.Attempts != w.attempts || len(d.Error) < len(w.err) || d.Error[:len(w.err)] != w.err || d.Topic != port.CommandTopic || d.Group != "g" ||
-			d.To != stream(d.ID) || string(d.Data) != d.ID || d.Header["traceparent"] != "00-"+d.ID || len(d.Header) != 1 || d.Published.IsZero() || d.Died.Before(d.Published) {
+			d.To != stream(d.ID) || d.Sender != port.CommandSender || d.Name != "act" || string(d.Data) != d.ID || d.Header["traceparent"] != "00-"+d.ID || len(d.Header) != 1 || d.Published.IsZero() || d.Died.Before(d.Published) {
 			t.Errorf("dead letter %+v\nnot %+v", d, w)
 		}
 		if i > 0 && d.Number <= dead[i-1].Number {

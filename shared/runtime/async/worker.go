@@ -164,6 +164,10 @@ func (w *Worker) decode(m *runtime.AsyncMessage) (runtime.Command, error) {
 	if err != nil {
 		return runtime.Command{}, err
 	}
+	if t.Internal && m.Origin.Sender != port.ProcessSender {
+		return runtime.Command{}, fmt.Errorf("%w: command %q of %s is a step of a process, sender %q may not send it",
+			runtime.ErrInternal, m.Name, m.Stream.Category, m.Origin.Sender)
+	}
 	c := m.Command
 	c.Type = t
 	c.Payload, err = w.config.Decode(t, m.Body)

@@ -289,7 +289,7 @@ func TestMessagesThatAreNotCommands(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
 	q := s.worker(s.executor())
-	if err := q.Handle(t.Context(), port.Delivery{Message: port.Message{ID: "m", To: runtimetest.CounterStream("a"), Data: []byte(`{}`)}, Attempt: 1}); !port.IsTerminated(err) || !errors.Is(err, core.ErrBadToken) {
+	if err := q.Handle(t.Context(), port.Delivery{Message: port.Message{ID: "m", Sender: "shop", Name: "add", To: runtimetest.CounterStream("a"), Data: []byte(`{}`)}, Attempt: 1}); !port.IsTerminated(err) || !errors.Is(err, core.ErrBadToken) {
 		t.Errorf("a message without a command: %v", err)
 	}
 	for id, spoil := range map[string]func(*runtime.Command){

@@ -55,8 +55,9 @@ func (x *Executor) encode(s *State, c *call, events []core.Event) (core.Commit, 
 		Stream: c.Stream, Version: s.Revision.Version + core.Version(len(events)), Time: now,
 		Command:       core.CommandRef{ID: c.ID, Hash: c.hash},
 		CorrelationID: cmp.Or(c.CorrelationID, c.ID), CausationID: cmp.Or(c.CausationID, c.ID),
-		Events: make([]core.Recorded, len(events)),
+		Origin: c.Origin, Events: make([]core.Recorded, len(events)),
 	}
+	commit.Origin.Sender = cmp.Or(c.Origin.Sender, x.config.Sender)
 	for i, event := range events {
 		recorded, err := s.aggregate.Encode(event)
 		if err != nil {

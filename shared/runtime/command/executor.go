@@ -19,6 +19,7 @@ type Config struct {
 	SnapshotEvery int              // commits between two snapshots of an aggregate; 32
 	MaxWaiting    int              // commands that may wait for one aggregate; 512
 	MaxConflicts  int              // retries of one command after a conflict; 10
+	Sender        string           // of commands that name none, in the origin of their commits
 	Clock         func() time.Time // time.Now
 	Observer      Observer         // none
 	Logger        *slog.Logger     // slog.Default()

@@ -91,6 +91,7 @@ func (d *dispatch) setDeadline(ctx context.Context, set processes.SetDeadline) e
 func (d *dispatch) sendCommand(ctx context.Context, send processes.SentCommand) error {
 	m := runtime.AsyncMessage{Command: origin(d.commit), ResultTo: d.commit.Stream}
 	m.Stream = core.Stream{Tenant: d.commit.Stream.Tenant, Category: send.Category, ID: send.To}
+	m.Origin = core.Origin{Sender: port.ProcessSender, Via: d.commit.Stream.Category + "/" + d.commit.Stream.ID}
 	m.Name, m.ID, m.Body = send.Name, d.runner.config.CommandID(send.ID), send.Body
 	message, err := m.Encode()
 	if err == nil {

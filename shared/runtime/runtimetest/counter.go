@@ -68,6 +68,7 @@ func CounterStream(id string) core.Stream {
 func AddCommand(stream, id string, n int) runtime.Command {
 	return runtime.Command{
 		Stream: CounterStream(stream), Name: "add", ID: id, Body: json.RawMessage(fmt.Sprintf(`{"N":%d}`, n)),
+		Origin: core.Origin{Sender: port.CommandSender},
 	}
 }
 
