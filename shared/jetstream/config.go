@@ -13,6 +13,7 @@ type Config struct {
 	Partitions      int           // fixed when the log is created; 0: those of the existing log, or 4 for a new one
 	Replicas        int           // of a new log; 1
 	Prefix          string        // of the names of streams and, in lower case, of subjects; ORX
+	APIPrefix       string        // of the requests to JetStream, as this user calls them; $JS.API
 	AppendBudget    time.Duration // for one append, retries included; 15 s
 	AckTimeout      time.Duration // for one answer of the server, before the result is read from the leader; 5 s
 	LostAfter       time.Duration // without an answer of any leader, before another server of the cluster is tried: longer than an election; 10 s
@@ -45,6 +46,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix
+	}
+	if c.APIPrefix == "" {
+		c.APIPrefix = defaultAPIPrefix
 	}
 	if c.AppendBudget == 0 {
 		c.AppendBudget = 15 * time.Second

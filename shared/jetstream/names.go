@@ -13,6 +13,12 @@ import (
 
 const defaultPrefix = "ORX"
 
+// defaultAPIPrefix is the prefix of the API in the account of the streams. A user in another account calls it under another one.
+const defaultAPIPrefix = "$JS.API"
+
+// api is the subject of a request to JetStream: "STREAM.INFO.ORX_READY". It needs a Config with defaults.
+func (c Config) api(request string) string { return c.APIPrefix + "." + request }
+
 func (c Config) name(suffix string) string { return cmp.Or(c.Prefix, defaultPrefix) + suffix }
 
 // partitionStream needs a Config with defaults. Every read calls it: it is small enough to be inlined without an allocation.

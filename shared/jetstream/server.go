@@ -28,7 +28,7 @@ func newServer(conn *nats.Conn, config Config) (*server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(conn)
+	js, err := jetstream.NewWithAPIPrefix(conn, config.APIPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -69,19 +69,19 @@ func (s *server) ensureStream(ctx context.Context, config jetstream.StreamConfig
 }
 
 // ensureBucket does the same for a bucket of keys and values.
-func (s *server) ensureBucket(ctx context.Context, config jetstream.KeyValueConfig, create bool) (jetstream.KeyValue, error) {
-	bucket, err := s.js.KeyValue(ctx, config.Bucket)
+func (s *server) ensureBucket(ctx context.Context, config jetstream.KeyValueConfig, create bool) error {
+	_, err := s.js.KeyValue(ctx, config.Bucket)
 	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
-		bucket, err = s.js.CreateKeyValue(ctx, config)
+		_, err = s.js.CreateKeyValue(ctx, config)
 	}
 	if errors.Is(err, jetstream.ErrBucketExists) {
-		bucket, err = s.js.KeyValue(ctx, config.Bucket)
+		_, err = s.js.KeyValue(ctx, config.Bucket)
 	}
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound):
-		return nil, fmt.Errorf("%w: there is no bucket %s", port.ErrNotMigrated, config.Bucket)
+		return fmt.Errorf("%w: there is no bucket %s", port.ErrNotMigrated, config.Bucket)
 	case err != nil:
-		return nil, unavailable("open bucket "+config.Bucket, err)
+		return unavailable("open bucket "+config.Bucket, err)
 	}
-	return bucket, nil
+	return nil
 }

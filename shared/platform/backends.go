@@ -160,7 +160,7 @@ func createMissing(ctx context.Context, env service.Env, connection *nats.Conn) 
 	if s.deadlines, err = jetstream.OpenDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
-	s.statuses, err = jetstream.OpenKeyValue(ctx, connection, statusBucket, env.Common.Replicas)
+	s.statuses, err = jetstream.OpenKeyValue(ctx, connection, logConfig(env), statusBucket)
 	return s, err
 }
 
@@ -174,7 +174,7 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 	if s.deadlines, err = jetstream.OpenExistingDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
-	s.statuses, err = jetstream.OpenExistingKeyValue(ctx, connection, statusBucket)
+	s.statuses, err = jetstream.OpenExistingKeyValue(ctx, connection, logConfig(env), statusBucket)
 	return s, err
 }
 
