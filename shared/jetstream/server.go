@@ -20,7 +20,9 @@ type server struct {
 	js         jetstream.JetStream
 	inboxes    *inboxes
 	failover   *failover
-	partitions int // of the log; set when the log is opened
+	writer     *nats.Conn // that appends commits; conn, or another user's, in the account of the log
+	writes     *failover  // of writer
+	partitions int        // of the log; set when the log is opened
 }
 
 func newServer(conn *nats.Conn, config Config) (*server, error) {
@@ -32,10 +34,17 @@ func newServer(conn *nats.Conn, config Config) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server{
-		config: config, conn: conn, js: js, inboxes: &inboxes{conn: conn},
-		failover: &failover{conn: conn, after: config.LostAfter, logger: config.Logger},
-	}, nil
+	s := &server{config: config, conn: conn, js: js, inboxes: &inboxes{conn: conn}, failover: config.newFailover(conn), writer: config.Writer}
+	if s.writer == nil {
+		s.writer, s.writes = conn, s.failover
+	} else {
+		s.writes = config.newFailover(s.writer)
+	}
+	return s, nil
+}
+
+func (c Config) newFailover(conn *nats.Conn) *failover {
+	return &failover{conn: conn, after: c.LostAfter, logger: c.Logger}
 }
 
 // partitionOf is the partition that holds a stream, and the messages to it.
