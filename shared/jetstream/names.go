@@ -45,10 +45,22 @@ func (c Config) queueStream(topic port.Topic) string {
 func (c Config) subjectPrefix() string { return strings.ToLower(c.name(".")) }
 
 func (c Config) eventPrefix() string             { return c.subjectPrefix() + "evt." }
-func (c Config) probeSubject() string            { return c.subjectPrefix() + "ready" }
+func (c Config) probeSubjects() string           { return c.subjectPrefix() + "ready.*" }
+func (c Config) probeSubject() string            { return c.subjectPrefix() + "ready.orchestrix" }
 func (c Config) deadPrefix() string              { return c.subjectPrefix() + "dead." }
 func (c Config) deadlinePrefix() string          { return c.subjectPrefix() + "deadline." }
 func (c Config) topicPrefix(t port.Topic) string { return c.subjectPrefix() + string(t) + "." }
+
+// sendersInSubjects: the subject of a message names its sender and what is sent.
+const sendersInSubjects = false
+
+// messageFilter matches the subjects of messages of a topic by a sender, to streams of a category, under a name: "*" is any.
+func (c Config) messageFilter(t port.Topic, sender, category, name string) string {
+	if !sendersInSubjects {
+		return c.topicPrefix(t) + "*.*." + category + ".*"
+	}
+	return c.topicPrefix(t) + "*." + sender + ".*." + category + ".*." + name
+}
 
 // heartbeatSubject is where the workers of a topic publish their heartbeats.
 func (c Config) heartbeatSubject(t port.Topic) string { return c.subjectPrefix() + "bus." + string(t) }

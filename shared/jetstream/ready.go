@@ -31,7 +31,7 @@ func (l *Log) probeConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        l.config.probeStream(),
 		Description: "Orchestrix probes here whether JetStream takes writes; it holds nothing of value",
-		Subjects:    []string{l.config.probeSubject()},
+		Subjects:    []string{l.config.probeSubjects()},
 		Storage:     jetstream.FileStorage, Replicas: l.config.Replicas,
 		MaxMsgs: 1, Discard: jetstream.DiscardOld,
 		MaxBytes: 4 * probeSize, // keeps its files small: the server keeps a file until it has reached this size

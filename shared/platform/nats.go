@@ -46,7 +46,7 @@ func ConnectNATS(ctx context.Context, c service.Connections, name string, logger
 		return n, nil
 	}
 	n.Writer, err = connect(jetstream.Login{
-		NKeyFile: c.NATSWriterNKeyFile, CredsFile: c.NATSWriterCredsFile, InboxPrefix: service.WriterInboxPrefix(c.NATSInboxPrefix),
+		NKeyFile: c.NATSWriterNKeyFile, CredsFile: c.NATSWriterCredsFile, InboxPrefix: jetstream.WriterInboxPrefix(c.NATSInboxPrefix),
 	}, name+"-writer")
 	if err != nil {
 		conn.Close()

@@ -32,9 +32,6 @@ type Connections struct {
 // InboxPrefix is the default of NATS_INBOX_PREFIX: each user of NATS has one of its own.
 func InboxPrefix(user string) string { return "_INBOX_" + user }
 
-// WriterInboxPrefix is the prefix of the inboxes of a user's writer.
-func WriterInboxPrefix(inboxPrefix string) string { return inboxPrefix + "_writer" }
-
 // LoadConnections reads the connections from the environment, for a program that is not a service.
 func LoadConnections(user string) (Connections, error) {
 	var c Connections
