@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -94,20 +96,20 @@ var errTryAgain = errors.New("not in the log so far")
 // appendOnce publishes once. If the answer is missing or ambiguous, it reads the result from the leader.
 func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (core.Revision, error) {
 	answering, cancel := l.answerContext(ctx, p.end)
-	ack, err := l.publishOnce(answering, p.message)
+	ack, err := publishOver(answering, l.writer, p.message)
 	cancel()
 	if err == nil && !ack.Duplicate {
-		l.failover.succeeded()
+		l.writes.succeeded()
 		p.Position = core.Position{Partition: p.partition, Sequence: ack.Sequence}
 		return p.Revision(), nil
 	}
 	ctx, cancel = context.WithDeadline(ctx, p.end)
 	defer cancel()
 	if err == nil { // the message id is known: this commit's, or that of the same command elsewhere in the stream
-		l.failover.succeeded()
+		l.writes.succeeded()
 		return l.findResult(ctx, p, p.conflict())
 	}
-	l.failover.failed(ctx, err)
+	l.writes.failed(ctx, err)
 	return l.resolveError(ctx, p, err)
 }
 
@@ -125,7 +127,21 @@ func (l *Log) resolveError(ctx context.Context, p *pendingCommit, err error) (co
 		return core.Revision{}, p.unavailable(err)
 	}
 	l.config.Observer.AmbiguousAck(p.Stream)
+	if refused := l.missingRight(p); refused != nil {
+		return core.Revision{}, p.unavailable(refused)
+	}
 	return l.findResult(ctx, p, fmt.Errorf("%w: %w", errTryAgain, err))
+}
+
+// missingRight returns an error if NATS has refused the commit because its user may not publish it. NATS does not answer such a
+// publish: it reports the subject to the connection, which keeps the last report.
+func (l *Log) missingRight(p *pendingCommit) error {
+	err := l.writer.LastError()
+	if !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), strconv.Quote(p.subject)) {
+		return nil
+	}
+	return fmt.Errorf("this user of NATS may not append to category %s: run 'keys renew' of this version, and make NATS reload its list of rights: %w",
+		p.Stream.Category, err)
 }
 
 // resolveRefusal handles an error that the server answered.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -17,6 +18,8 @@ type Config struct {
 	Replicas        int           // of a new log; 1
 	Prefix          string        // of the names of streams and, in lower case, of subjects; ORX
 	Sender          string        // name of this service's user of NATS, of which the subject of its probes is made; orchestrix
+	APIPrefix       string        // of the requests to JetStream, as this user calls them; $JS.API
+	Writer          *nats.Conn    // that appends, where the user of the other connection may not; that connection
 	AppendBudget    time.Duration // for one append, retries included; 15 s
 	AckTimeout      time.Duration // for one answer of the server, before the result is read from the leader; 5 s
 	LostAfter       time.Duration // without an answer of any leader, before another server of the cluster is tried: longer than an election; 10 s
@@ -52,6 +55,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Sender == "" {
 		c.Sender = defaultSender
+	}
+	if c.APIPrefix == "" {
+		c.APIPrefix = defaultAPIPrefix
 	}
 	if c.AppendBudget == 0 {
 		c.AppendBudget = 15 * time.Second

@@ -224,7 +224,7 @@ func (d *Deadlines) PendingDeadlines(ctx context.Context, q port.DeadlineQuery) 
 	reads.SetLimit(maxDeadlineReads)
 	for i := range all {
 		reads.Go(func() error {
-			m, err := d.directGet(reading, "$JS.API.DIRECT.GET."+d.config.deadlineStream()+"."+all[i].subject, nil)
+			m, err := d.directGet(reading, d.config.api("DIRECT.GET."+d.config.deadlineStream()+"."+all[i].subject), nil)
 			if errors.Is(err, errNoMessage) {
 				return nil // it has fired, or was cancelled, since it was listed
 			}

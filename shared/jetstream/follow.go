@@ -126,7 +126,7 @@ func (f *follower) close() {
 	f.consume.Stop()
 	<-f.consume.Closed()
 	f.log.conn.RemoveStatusListener(f.disconnected)
-	_ = f.log.conn.Publish("$JS.API.CONSUMER.DELETE."+f.log.streamName(f.partition)+"."+f.consumer.CachedInfo().Name, nil)
+	_ = f.log.conn.Publish(f.log.config.api("CONSUMER.DELETE."+f.log.streamName(f.partition)+"."+f.consumer.CachedInfo().Name), nil)
 }
 
 // nextBatch waits for a message and adds those that have arrived, up to the size of a batch.

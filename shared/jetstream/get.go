@@ -78,7 +78,7 @@ func (s *server) leaderGet(ctx context.Context, stream string, wanted getRequest
 		return stored{}, err
 	}
 	answer, err := untilAnswered(ctx, s.config.AckTimeout, func(ctx context.Context) (*nats.Msg, error) {
-		return s.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, request)
+		return s.conn.RequestWithContext(ctx, s.config.api("STREAM.MSG.GET."+stream), request)
 	})
 	if err != nil {
 		return stored{}, err
@@ -139,7 +139,7 @@ func untilAnswered(ctx context.Context, timeout time.Duration, request func(cont
 
 // getLast reads the last message of a stream of events from any replica.
 func (l *Log) getLast(ctx context.Context, at location) (stored, error) {
-	return l.directGet(ctx, "$JS.API.DIRECT.GET."+l.streamName(at.partition)+"."+at.subject, nil)
+	return l.directGet(ctx, l.config.api("DIRECT.GET."+l.streamName(at.partition)+"."+at.subject), nil)
 }
 
 // getLastConfirmed reads it from the leader.
@@ -153,7 +153,7 @@ func (l *Log) get(ctx context.Context, partition int, wanted getRequest) (stored
 	if err != nil {
 		return stored{}, err
 	}
-	m, err := l.directGet(ctx, "$JS.API.DIRECT.GET."+l.streamName(partition), request)
+	m, err := l.directGet(ctx, l.config.api("DIRECT.GET."+l.streamName(partition)), request)
 	if errors.Is(err, errNoMessage) {
 		return l.getFromLeader(ctx, partition, wanted)
 	}

@@ -48,7 +48,7 @@ func (l *Log) getConcurrently(ctx context.Context, partition int, sequences []ui
 		return
 	}
 	defer l.inboxes.release(in)
-	subject := "$JS.API.DIRECT.GET." + l.streamName(partition)
+	subject := l.config.api("DIRECT.GET." + l.streamName(partition))
 	for _, sequence := range sequences {
 		request := strconv.AppendUint([]byte(`{"seq":`), sequence, 10)
 		if err := in.sendRequest(subject, append(request, '}')); err != nil {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -17,27 +19,28 @@ import (
 // KeyValue keeps values in a bucket of JetStream. It counts TTLs in whole seconds, rounded up.
 type KeyValue struct {
 	*server
-	bucket jetstream.KeyValue
+	bucket string
 }
 
 var _ port.KeyValue = (*KeyValue)(nil)
 
-// markerTTL is how long a watcher can learn that a key has expired.
+// markerTTL is how long the marker of an expired key stays: with it, the revision of the key rises.
 const markerTTL = time.Hour
 
-// OpenKeyValue opens a bucket, and creates it if it is missing. It returns [port.ErrUnavailable].
-func OpenKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int) (*KeyValue, error) {
-	return openOwnKeyValue(ctx, conn, bucket, replicas, true)
+// OpenKeyValue opens a bucket, and creates it if it is missing. Only Replicas, APIPrefix, AckTimeout and Logger of the
+// configuration are used. It returns [port.ErrUnavailable].
+func OpenKeyValue(ctx context.Context, conn *nats.Conn, config Config, bucket string) (*KeyValue, error) {
+	return openOwnKeyValue(ctx, conn, config, bucket, true)
 }
 
 // OpenExistingKeyValue opens a bucket. It returns [port.ErrUnavailable] if it is missing.
-func OpenExistingKeyValue(ctx context.Context, conn *nats.Conn, bucket string) (*KeyValue, error) {
-	return openOwnKeyValue(ctx, conn, bucket, 1, false)
+func OpenExistingKeyValue(ctx context.Context, conn *nats.Conn, config Config, bucket string) (*KeyValue, error) {
+	return openOwnKeyValue(ctx, conn, config, bucket, false)
 }
 
 // openOwnKeyValue opens a bucket that belongs to no log.
-func openOwnKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int, create bool) (*KeyValue, error) {
-	s, err := newServer(conn, Config{Replicas: max(replicas, 1)})
+func openOwnKeyValue(ctx context.Context, conn *nats.Conn, config Config, bucket string, create bool) (*KeyValue, error) {
+	s, err := newServer(conn, config)
 	if err != nil {
 		return nil, err
 	}
@@ -48,19 +51,19 @@ func openKeyValue(ctx context.Context, s *server, bucket string, create bool) (*
 	if err := core.CheckToken("bucket", bucket); err != nil {
 		return nil, err
 	}
-	kv, err := s.ensureBucket(ctx, jetstream.KeyValueConfig{
+	err := s.ensureBucket(ctx, jetstream.KeyValueConfig{
 		Bucket: bucket, History: 1, Storage: jetstream.FileStorage, Replicas: s.config.Replicas,
 		MaxValueSize: port.MaxKVValue, LimitMarkerTTL: markerTTL,
 	}, create)
 	if err != nil {
 		return nil, err
 	}
-	return &KeyValue{server: s, bucket: kv}, nil
+	return &KeyValue{server: s, bucket: bucket}, nil
 }
 
-func (k *KeyValue) streamName() string { return "KV_" + k.bucket.Bucket() }
+func (k *KeyValue) streamName() string { return "KV_" + k.bucket }
 
-func (k *KeyValue) keySubject(key string) string { return "$KV." + k.bucket.Bucket() + "." + key }
+func (k *KeyValue) keySubject(key string) string { return "$KV." + k.bucket + "." + key }
 
 // Get implements [port.KeyValue]. The leader answers: Get of the client library asks any replica, and a lagging replica does
 // not know the newest value.
@@ -68,9 +71,8 @@ func (k *KeyValue) Get(ctx context.Context, key string) (port.KVEntry, error) {
 	if err := port.CheckKVKey(key); err != nil {
 		return port.KVEntry{}, err
 	}
-	m, err := k.leaderGet(ctx, k.streamName(), getRequest{LastFor: k.keySubject(key)})
-	removed := m.header.Get("KV-Operation") != "" || m.header.Get(jetstream.MarkerReasonHeader) != ""
-	if errors.Is(err, errNoMessage) || err == nil && removed {
+	m, removed, err := k.last(ctx, key)
+	if errors.Is(err, errNoMessage) || removed {
 		return port.KVEntry{}, fmt.Errorf("%w: key %s", core.ErrNotFound, key)
 	}
 	if err != nil {
@@ -79,12 +81,10 @@ func (k *KeyValue) Get(ctx context.Context, key string) (port.KVEntry, error) {
 	return port.KVEntry{Key: key, Value: m.body, Revision: m.sequence}, nil
 }
 
-func newKVEntry(from jetstream.KeyValueEntry) port.KVEntry {
-	entry := port.KVEntry{Key: from.Key(), Value: from.Value(), Revision: from.Revision(), Deleted: from.Operation() != jetstream.KeyValuePut}
-	if entry.Deleted {
-		entry.Value = nil
-	}
-	return entry
+// last reads the last message of a key, which may be the marker of its removal.
+func (k *KeyValue) last(ctx context.Context, key string) (m stored, removed bool, err error) {
+	m, err = k.leaderGet(ctx, k.streamName(), getRequest{LastFor: k.keySubject(key)})
+	return m, err == nil && (m.header.Get(headerOperation) != "" || m.header.Get(jetstream.MarkerReasonHeader) != ""), err
 }
 
 // Set implements [port.KeyValue].
@@ -99,11 +99,20 @@ func (k *KeyValue) publishValue(ctx context.Context, key string, data []byte, tt
 	if ttl > 0 {
 		options = append(options, jetstream.WithMsgTTL(wholeSeconds(ttl)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
-	defer cancel()
-	ack, err := k.js.PublishMsg(ctx, &nats.Msg{Subject: k.keySubject(key), Data: data}, options...)
+	revision, err := k.publish(ctx, &nats.Msg{Subject: k.keySubject(key), Data: data}, options...)
 	if err != nil {
 		return 0, writeError("set", key, err)
+	}
+	return revision, nil
+}
+
+// publish stores a message. The bucket of the client library is not used: with a prefix of the API it publishes elsewhere.
+func (k *KeyValue) publish(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
+	defer cancel()
+	ack, err := k.js.PublishMsg(ctx, m, options...)
+	if err != nil {
+		return 0, err
 	}
 	return ack.Sequence, nil
 }
@@ -115,7 +124,7 @@ func wholeSeconds(d time.Duration) time.Duration {
 // writeError is [port.ErrConflict] if the key has another revision, and otherwise [port.ErrUnavailable].
 func writeError(what, key string, err error) error {
 	var api *jetstream.APIError
-	conflict := errors.Is(err, jetstream.ErrKeyExists) || errors.As(err, &api) &&
+	conflict := errors.As(err, &api) &&
 		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 	if conflict {
 		return fmt.Errorf("%w: %s key %s: it has another revision: %w", port.ErrConflict, what, key, err)
@@ -131,17 +140,18 @@ func (k *KeyValue) Update(ctx context.Context, key string, data []byte, expected
 	if expected > 0 {
 		return k.publishValue(ctx, key, data, ttl, jetstream.WithExpectLastSequencePerSubject(expected))
 	}
-	var options []jetstream.KVCreateOpt
-	if ttl > 0 {
-		options = append(options, jetstream.KeyTTL(wholeSeconds(ttl)))
+	revision, err := k.publishValue(ctx, key, data, ttl, jetstream.WithExpectLastSequencePerSubject(0))
+	if !errors.Is(err, port.ErrConflict) {
+		return revision, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
-	defer cancel()
-	revision, err := k.bucket.Create(ctx, key, data, options...)
-	if err != nil {
-		return 0, writeError("create", key, err)
+	marker, removed, readErr := k.last(ctx, key)
+	switch {
+	case readErr != nil && !errors.Is(readErr, errNoMessage):
+		return 0, unavailable("create key "+key, readErr)
+	case !removed:
+		return 0, err
 	}
-	return revision, nil
+	return k.publishValue(ctx, key, data, ttl, jetstream.WithExpectLastSequencePerSubject(marker.sequence))
 }
 
 // Delete implements [port.KeyValue].
@@ -160,23 +170,26 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	case expected != 0 && e.Revision != expected:
 		return fmt.Errorf("%w: key %s has revision %d, not %d", port.ErrConflict, key, e.Revision, expected)
 	}
-	var options []jetstream.KVDeleteOpt
+	var options []jetstream.PublishOpt
 	if expected != 0 {
-		options = append(options, jetstream.LastRevision(expected))
+		options = append(options, jetstream.WithExpectLastSequencePerSubject(expected))
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.config.AckTimeout)
-	defer cancel()
-	if err := k.bucket.Delete(ctx, key, options...); err != nil {
+	marker := &nats.Msg{Subject: k.keySubject(key), Header: nats.Header{headerOperation: {"DEL"}}}
+	if _, err := k.publish(ctx, marker, options...); err != nil {
 		return writeError("delete", key, err)
 	}
 	return nil
 }
 
-func filters(prefix string) []string {
+// headerOperation marks a message that removes its key.
+const headerOperation = "KV-Operation"
+
+// filters match the subjects of the keys under a prefix.
+func (k *KeyValue) filters(prefix string) []string {
 	if prefix == "" {
-		return []string{">"}
+		return []string{k.keySubject(">")}
 	}
-	return []string{prefix, prefix + ".>"}
+	return []string{k.keySubject(prefix), k.keySubject(prefix + ".>")}
 }
 
 // Size is the stored size of the bucket in bytes, as its leader knows it. It returns [port.ErrUnavailable].
@@ -185,67 +198,56 @@ func (k *KeyValue) Size(ctx context.Context) (uint64, error) {
 	defer cancel()
 	stream, err := k.js.Stream(ctx, k.streamName())
 	if err != nil {
-		return 0, unavailable("size of bucket "+k.bucket.Bucket(), err)
+		return 0, unavailable("size of bucket "+k.bucket, err)
 	}
 	return stream.CachedInfo().State.Bytes, nil
 }
 
-// Keys implements [port.KeyValue].
+// maxKeyReads is how many keys one list reads concurrently.
+const maxKeyReads = 16
+
+// Keys implements [port.KeyValue]. It lists the subjects of the stream and reads each key, which may be removed. A watch of the
+// client library would need a consumer that pushes, whose subject the server does not check against the rights of its user.
 func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		lister, err := k.bucket.ListKeysFiltered(ctx, filters(prefix)...)
+		keys, err := k.list(ctx, prefix)
 		if err != nil {
 			yield("", unavailable("list keys", err))
 			return
 		}
-		defer lister.Stop() //nolint:errcheck // its subscription ends with the connection at the latest
-		for key := range lister.Keys() {
-			if !yield(key, nil) {
+		for _, key := range keys {
+			if key != "" && !yield(key, nil) {
 				return
 			}
-		}
-		if ctx.Err() != nil {
-			yield("", unavailable("list keys", ctx.Err()))
 		}
 	}
 }
 
-// Watch implements [port.KeyValue].
-func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[port.KVEntry, error] {
-	return func(yield func(port.KVEntry, error) bool) {
-		watcher, err := k.bucket.WatchFiltered(ctx, filters(prefix))
+// list returns the keys under a prefix, and an empty string for each that is removed.
+func (k *KeyValue) list(ctx context.Context, prefix string) (keys []string, err error) {
+	stream, err := k.js.Stream(ctx, k.streamName())
+	if err != nil {
+		return nil, err
+	}
+	for _, filter := range k.filters(prefix) {
+		info, err := stream.Info(ctx, jetstream.WithSubjectFilter(filter))
 		if err != nil {
-			if ctx.Err() == nil {
-				yield(port.KVEntry{}, unavailable("watch keys", err))
-			}
-			return
+			return nil, err
 		}
-		defer watcher.Stop() //nolint:errcheck // its subscription ends with the connection at the latest
-		first := true
-		for {
-			var entry port.KVEntry
-			select {
-			case e, open := <-watcher.Updates():
-				switch {
-				case !open && ctx.Err() == nil:
-					yield(port.KVEntry{}, unavailable("watch keys", errors.New("the watch has ended")))
-					return
-				case !open:
-					return
-				case e == nil:
-					entry, first = port.KVEntry{Current: true}, false
-				default:
-					entry = newKVEntry(e)
-				}
-			case <-ctx.Done():
-				return
-			}
-			if first && entry.Deleted {
-				continue
-			}
-			if !yield(entry, nil) {
-				return
-			}
+		for subject := range info.State.Subjects {
+			keys = append(keys, strings.TrimPrefix(subject, k.keySubject("")))
 		}
 	}
+	reads, reading := errgroup.WithContext(ctx)
+	reads.SetLimit(maxKeyReads)
+	for i, key := range keys {
+		reads.Go(func() error {
+			_, removed, err := k.last(reading, key)
+			if removed || errors.Is(err, errNoMessage) {
+				keys[i], err = "", nil
+			}
+			return err
+		})
+	}
+	return keys, reads.Wait()
 }

@@ -13,7 +13,7 @@ import (
 func TestKeyValue(t *testing.T) {
 	t.Parallel()
 	porttest.KeyValue(t, func(t testing.TB) port.KeyValue {
-		kv, err := jetstream.OpenKeyValue(t.Context(), connect(t, localtest.NATS(t).URL()), "bucket", 1)
+		kv, err := jetstream.OpenKeyValue(t.Context(), connect(t, localtest.NATS(t).URL()), jetstream.Config{}, "bucket")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,7 +23,7 @@ func TestKeyValue(t *testing.T) {
 
 func TestTheSizeOfABucket(t *testing.T) {
 	t.Parallel()
-	kv, err := jetstream.OpenKeyValue(t.Context(), connect(t, localtest.NATS(t).URL()), "bucket", 1)
+	kv, err := jetstream.OpenKeyValue(t.Context(), connect(t, localtest.NATS(t).URL()), jetstream.Config{}, "bucket")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,12 @@ const (
 	defaultSender = "orchestrix"
 )
 
+// defaultAPIPrefix is the prefix of the API in the account of the streams. A user in another account calls it under another one.
+const defaultAPIPrefix = "$JS.API"
+
+// api is the subject of a request to JetStream: "STREAM.INFO.ORX_READY". It needs a Config with defaults.
+func (c Config) api(request string) string { return c.APIPrefix + "." + request }
+
 func (c Config) name(suffix string) string { return cmp.Or(c.Prefix, defaultPrefix) + suffix }
 
 // partitionStream needs a Config with defaults. Every read calls it: it is small enough to be inlined without an allocation.
@@ -41,12 +47,19 @@ func (c Config) queueStream(topic port.Topic) string {
 // subjectPrefix is the first token of all subjects, with its dot: "orx.".
 func (c Config) subjectPrefix() string { return strings.ToLower(c.name(".")) }
 
-func (c Config) eventPrefix() string             { return c.subjectPrefix() + "evt." }
-func (c Config) probeSubjects() string           { return c.subjectPrefix() + "ready.*" }
-func (c Config) probeSubject() string            { return c.subjectPrefix() + "ready." + cmp.Or(c.Sender, defaultSender) }
+func (c Config) eventPrefix() string   { return c.subjectPrefix() + "evt." }
+func (c Config) probeSubjects() string { return c.subjectPrefix() + "ready.*" }
+func (c Config) probeSubject() string {
+	return c.subjectPrefix() + "ready." + cmp.Or(c.Sender, defaultSender)
+}
 func (c Config) deadPrefix() string              { return c.subjectPrefix() + "dead." }
 func (c Config) deadlinePrefix() string          { return c.subjectPrefix() + "deadline." }
 func (c Config) topicPrefix(t port.Topic) string { return c.subjectPrefix() + string(t) + "." }
+
+// messageFilter matches the subjects of messages of a topic by a sender, to streams of a category, under a name: "*" is any.
+func (c Config) messageFilter(t port.Topic, sender, category, name string) string {
+	return c.topicPrefix(t) + "*." + sender + ".*." + category + ".*." + name
+}
 
 // heartbeatSubject is where the workers of a topic publish their heartbeats.
 func (c Config) heartbeatSubject(t port.Topic) string { return c.subjectPrefix() + "bus." + string(t) }

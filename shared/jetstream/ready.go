@@ -45,9 +45,12 @@ func (l *Log) probeConfig() jetstream.StreamConfig {
 // that has met a full disk takes no writes until NATS is restarted, and neither does the stream of the probe: free space
 // alone does not make the log ready again.
 func (l *Log) Ping(ctx context.Context) error {
+	if !l.writer.IsConnected() {
+		return fmt.Errorf("%w: the connection that appends is lost", port.ErrUnavailable)
+	}
 	for partition := range l.failures {
 		failed := l.failures[partition].Load()
-		if failed != nil && time.Since(failed.at) < suspicion && failed.reconnects == l.conn.Stats().Reconnects {
+		if failed != nil && time.Since(failed.at) < suspicion && failed.reconnects == l.writer.Stats().Reconnects {
 			return fmt.Errorf("%w: partition %d left an append without answer %s ago", port.ErrUnavailable,
 				partition, time.Since(failed.at).Round(time.Second))
 		}
@@ -83,6 +86,6 @@ func (l *Log) recordAppend(caller context.Context, partition int, err error) {
 	case !errors.Is(err, port.ErrUnavailable):
 		l.failures[partition].Store(nil)
 	case caller.Err() == nil:
-		l.failures[partition].Store(&failure{at: time.Now(), reconnects: l.conn.Stats().Reconnects})
+		l.failures[partition].Store(&failure{at: time.Now(), reconnects: l.writer.Stats().Reconnects})
 	}
 }

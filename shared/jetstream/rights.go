@@ -5,36 +5,43 @@ import (
 	"strconv"
 )
 
-// Rights are the subjects that a user of NATS may publish and subscribe to. The functions below return what each adapter
-// of this package needs; the server's configuration is written from them.
+// Rights are what a user of NATS may do. The functions below return what each adapter of this package needs; the server's
+// configuration is written from them. The user has an account of its own: the streams are in other accounts, which let it make
+// these requests, and the answer to a request reaches no subject of theirs.
 type Rights struct {
-	Publish   []string
-	Subscribe []string
+	API       []string // requests to JetStream, without the prefix of the API: "STREAM.INFO.ORX_READY"
+	Data      []string // subjects in the accounts of the streams: of messages, of acknowledgements
+	Append    []string // subjects of the log, which a second user publishes to, in the account of the log
+	Publish   []string // subjects in the own account
+	Subscribe []string // subjects in the own account
+	Answer    []string // inboxes of users in other accounts
 }
 
 // And returns both rights.
 func (r Rights) And(others ...Rights) Rights {
 	for _, o := range others {
-		r.Publish = append(slices.Clone(r.Publish), o.Publish...)
-		r.Subscribe = append(slices.Clone(r.Subscribe), o.Subscribe...)
+		r = Rights{
+			API: union(r.API, o.API), Data: union(r.Data, o.Data), Append: union(r.Append, o.Append),
+			Publish: union(r.Publish, o.Publish), Subscribe: union(r.Subscribe, o.Subscribe), Answer: union(r.Answer, o.Answer),
+		}
 	}
-	slices.Sort(r.Publish)
-	slices.Sort(r.Subscribe)
-	r.Publish, r.Subscribe = slices.Compact(r.Publish), slices.Compact(r.Subscribe)
 	return r
 }
 
-const api = "$JS.API."
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
-// publishRights are rights to publish and to send requests.
-func publishRights(subjects ...string) Rights { return Rights{Publish: subjects} }
+// apiRights are rights to requests of JetStream.
+func apiRights(requests ...string) Rights { return Rights{API: requests} }
 
 // InboxRights let a user receive the answers to its requests, and the messages that it pulls.
 func InboxRights(prefix string) Rights { return Rights{Subscribe: []string{prefix + ".>"}} }
 
-// ReplyRights let a user answer requests that came over the bus, in any inbox with the default prefix of NATS. The users
-// of a deployment have prefixes of their own.
-func ReplyRights() Rights { return publishRights("_INBOX.>") }
+// ReplyRights let a user send the results of commands to a user that asked for them, whose inboxes have this prefix.
+func ReplyRights(inboxPrefix string) Rights { return Rights{Answer: []string{inboxPrefix + ".>"}} }
 
 // streams are the names of the partitions.
 func (c Config) streams() []string {
@@ -51,11 +58,9 @@ func (c Config) streams() []string {
 
 // ReadRights are for opening an existing log, for reading it with the methods of [port.Reader], and for [Log.Ping].
 func (c Config) ReadRights() Rights {
-	rights := publishRights(c.probeSubjects())
+	rights := Rights{Data: []string{c.probeSubjects()}}
 	for _, stream := range c.streams() {
-		rights = rights.And(openRights(stream), publishRights(
-			api+"DIRECT.GET."+stream, api+"DIRECT.GET."+stream+".>", api+"STREAM.MSG.GET."+stream,
-		))
+		rights = rights.And(openRights(stream), apiRights("DIRECT.GET."+stream, "DIRECT.GET."+stream+".>", "STREAM.MSG.GET."+stream))
 	}
 	return rights
 }
@@ -63,20 +68,23 @@ func (c Config) ReadRights() Rights {
 // FollowRights are for [Log.Follow], in addition to ReadRights.
 func (c Config) FollowRights() (rights Rights) {
 	for _, stream := range c.streams() {
-		rights = rights.And(publishRights(
-			api+"CONSUMER.CREATE."+stream+".*", api+"CONSUMER.MSG.NEXT."+stream+".*", api+"CONSUMER.DELETE."+stream+".*",
-		))
+		rights = rights.And(apiRights("CONSUMER.CREATE."+stream+".*", "CONSUMER.MSG.NEXT."+stream+".*", "CONSUMER.DELETE."+stream+".*"))
 	}
 	return rights
 }
 
-// AppendRights are for [Log.Append], in addition to ReadRights.
-func (c Config) AppendRights() (rights Rights) {
-	for partition := range c.streams() {
-		rights = rights.And(publishRights(c.eventPrefix() + strconv.Itoa(partition) + ".*.*.*"))
+// AppendRights are for [Log.Append] to streams of these categories, in addition to ReadRights. "*" is all categories.
+func (c Config) AppendRights(categories ...string) (rights Rights) {
+	for _, category := range categories {
+		for partition := range c.streams() {
+			rights.Append = append(rights.Append, c.eventPrefix()+strconv.Itoa(partition)+".*."+category+".*")
+		}
 	}
-	return rights
+	return Rights{}.And(rights)
 }
+
+// RestoreRights are for [Open] of a log that exists, in addition to ReadRights.
+func (c Config) RestoreRights() Rights { return openRights(c.probeStream()) }
 
 // CreateRights are for creating the log, in addition to ReadRights. They do not allow changing or deleting an existing stream.
 func (c Config) CreateRights() Rights {
@@ -87,7 +95,7 @@ func (c Config) CreateRights() Rights {
 	return rights
 }
 
-func openRights(stream string) Rights { return publishRights(api + "STREAM.INFO." + stream) }
+func openRights(stream string) Rights { return apiRights("STREAM.INFO." + stream) }
 func createRights(stream string) Rights {
-	return openRights(stream).And(publishRights(api + "STREAM.CREATE." + stream))
+	return apiRights("STREAM.INFO."+stream, "STREAM.CREATE."+stream)
 }

@@ -30,58 +30,60 @@ func (c Config) busStreams() []string {
 	return streams
 }
 
-// PublishRights are for [Bus.Publish] of a topic. A message that the server takes for a duplicate is compared with the stored
-// one.
-func (c Config) PublishRights(topic port.Topic) Rights {
-	return publishRights(c.topicPrefix(topic)+messageTokens, api+"STREAM.MSG.GET."+c.queueStream(topic))
+// PublishRights are for [Bus.Publish] to a topic by a sender. A message that the server takes for a duplicate is compared with the
+// stored one.
+func (c Config) PublishRights(topic port.Topic, sender string) Rights {
+	return c.SendRights(topic, sender, "*", "*").And(apiRights("STREAM.MSG.GET." + c.queueStream(topic)))
 }
 
-// SubscribeRights are for [Bus.Subscribe] to a topic, dead letters included.
+// SendRights are for storing messages of a topic by a sender, to streams of a category, under a name: "*" is any.
+func (c Config) SendRights(topic port.Topic, sender, category, name string) Rights {
+	return Rights{Data: []string{c.messageFilter(topic, sender, category, name)}}
+}
+
+// SubscribeRights are for [Bus.Subscribe] to a topic, dead letters included. Heartbeats stay in the account of the workers.
 func (c Config) SubscribeRights(topic port.Topic) Rights {
 	queue, heartbeat := c.queueStream(topic), c.heartbeatSubject(topic)
 	return BucketRights(c.attemptsBucket()).And(
 		Rights{
-			Publish: []string{
-				api + "CONSUMER.CREATE." + queue + ".>", api + "CONSUMER.DURABLE.CREATE." + queue + ".*",
-				api + "CONSUMER.NAMES." + queue, api + "CONSUMER.INFO." + queue + ".*", api + "CONSUMER.DELETE." + queue + ".*",
-				api + "CONSUMER.MSG.NEXT." + queue + ".*", "$JS.ACK." + queue + ".>", "$JS.ACK.*.*." + queue + ".>",
-				api + "STREAM.MSG.GET." + queue, api + "STREAM.MSG.GET." + c.deadStream(), c.deadPrefix() + string(topic) + ".*." + messageTokens, heartbeat,
+			API: []string{
+				"CONSUMER.CREATE." + queue + ".>", "CONSUMER.DURABLE.CREATE." + queue + ".*",
+				"CONSUMER.NAMES." + queue, "CONSUMER.INFO." + queue + ".*", "CONSUMER.DELETE." + queue + ".*",
+				"CONSUMER.MSG.NEXT." + queue + ".*", "STREAM.MSG.GET." + queue, "STREAM.MSG.GET." + c.deadStream(),
 			},
-			Subscribe: []string{heartbeat},
+			Data:    []string{"$JS.ACK." + queue + ".>", "$JS.ACK.*.*." + queue + ".>", c.deadPrefix() + string(topic) + ".>"},
+			Publish: []string{heartbeat}, Subscribe: []string{heartbeat},
 		},
 		openRights(c.deadStream()), // whether there is room
 	)
 }
 
-// DeadLetterRights are for the methods of [port.DeadLetters]. A retry publishes a dead letter again.
+// DeadLetterRights are for the methods of [port.DeadLetters]. A retry publishes a dead letter again, as its sender did.
 func (c Config) DeadLetterRights() Rights {
 	dead := c.deadStream()
-	rights := publishRights(api+"STREAM.MSG.GET."+dead, api+"STREAM.MSG.DELETE."+dead)
+	rights := apiRights("STREAM.MSG.GET."+dead, "STREAM.MSG.DELETE."+dead).And(c.PublishRights(dueTopic, "*"))
 	for topic := range queueNames {
-		rights = rights.And(c.PublishRights(topic))
+		rights = rights.And(c.PublishRights(topic, "*"))
 	}
-	return rights.And(c.PublishRights(dueTopic))
+	return rights
 }
 
 // ListDeadlineRights are for [Deadlines.PendingDeadlines].
 func (c Config) ListDeadlineRights() Rights {
-	return publishRights(api + "DIRECT.GET." + c.deadlineStream() + ".>")
+	return apiRights("DIRECT.GET." + c.deadlineStream() + ".>")
 }
 
 // DeadlineRights are for all methods of [Deadlines]. Setting a deadline purges the settings that it replaces.
 func (c Config) DeadlineRights() Rights {
-	return c.ListDeadlineRights().And(c.SubscribeRights(dueTopic), publishRights(
-		c.deadlinePrefix()+"*.*.*.*.*.*", c.topicPrefix(dueTopic)+messageTokens, api+"STREAM.PURGE."+c.deadlineStream(),
-	))
+	return c.ListDeadlineRights().And(
+		c.SubscribeRights(dueTopic), c.PublishRights(dueTopic, "*"), apiRights("STREAM.PURGE."+c.deadlineStream()),
+		Rights{Data: []string{c.deadlinePrefix() + "*.*.*.*.*.*"}},
+	)
 }
 
 // BucketRights are for all methods of [KeyValue] with an existing bucket.
 func BucketRights(bucket string) Rights {
-	stream := "KV_" + bucket
-	return BucketOpenRights(bucket).And(publishRights(
-		"$KV."+bucket+".>", api+"DIRECT.GET."+stream, api+"DIRECT.GET."+stream+".>", api+"STREAM.MSG.GET."+stream,
-		api+"CONSUMER.CREATE."+stream+".>", api+"CONSUMER.DELETE."+stream+".*", api+"CONSUMER.INFO."+stream+".*", "$JS.FC."+stream+".>",
-	))
+	return BucketOpenRights(bucket).And(apiRights("STREAM.MSG.GET.KV_"+bucket), Rights{Data: []string{"$KV." + bucket + ".>"}})
 }
 
 // BucketOpenRights are only for opening an existing bucket.
@@ -89,5 +91,5 @@ func BucketOpenRights(bucket string) Rights { return openRights("KV_" + bucket) 
 
 // BucketCreateRights are for creating a bucket.
 func BucketCreateRights(bucket string) Rights {
-	return createRights("KV_" + bucket).And(publishRights(api + "INFO")) // the client library asks for the server's capabilities
+	return createRights("KV_" + bucket).And(apiRights("INFO")) // the client library asks for the server's capabilities
 }

@@ -20,7 +20,9 @@ type server struct {
 	js         jetstream.JetStream
 	inboxes    *inboxes
 	failover   *failover
-	partitions int // of the log; set when the log is opened
+	writer     *nats.Conn // that appends commits; conn, or another user's, in the account of the log
+	writes     *failover  // of writer
+	partitions int        // of the log; set when the log is opened
 }
 
 func newServer(conn *nats.Conn, config Config) (*server, error) {
@@ -28,14 +30,21 @@ func newServer(conn *nats.Conn, config Config) (*server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(conn)
+	js, err := jetstream.NewWithAPIPrefix(conn, config.APIPrefix)
 	if err != nil {
 		return nil, err
 	}
-	return &server{
-		config: config, conn: conn, js: js, inboxes: &inboxes{conn: conn},
-		failover: &failover{conn: conn, after: config.LostAfter, logger: config.Logger},
-	}, nil
+	s := &server{config: config, conn: conn, js: js, inboxes: &inboxes{conn: conn}, failover: config.newFailover(conn), writer: config.Writer}
+	if s.writer == nil {
+		s.writer, s.writes = conn, s.failover
+	} else {
+		s.writes = config.newFailover(s.writer)
+	}
+	return s, nil
+}
+
+func (c Config) newFailover(conn *nats.Conn) *failover {
+	return &failover{conn: conn, after: c.LostAfter, logger: c.Logger}
 }
 
 // partitionOf is the partition that holds a stream, and the messages to it.
@@ -69,19 +78,19 @@ func (s *server) ensureStream(ctx context.Context, config jetstream.StreamConfig
 }
 
 // ensureBucket does the same for a bucket of keys and values.
-func (s *server) ensureBucket(ctx context.Context, config jetstream.KeyValueConfig, create bool) (jetstream.KeyValue, error) {
-	bucket, err := s.js.KeyValue(ctx, config.Bucket)
+func (s *server) ensureBucket(ctx context.Context, config jetstream.KeyValueConfig, create bool) error {
+	_, err := s.js.KeyValue(ctx, config.Bucket)
 	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
-		bucket, err = s.js.CreateKeyValue(ctx, config)
+		_, err = s.js.CreateKeyValue(ctx, config)
 	}
 	if errors.Is(err, jetstream.ErrBucketExists) {
-		bucket, err = s.js.KeyValue(ctx, config.Bucket)
+		_, err = s.js.KeyValue(ctx, config.Bucket)
 	}
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound):
-		return nil, fmt.Errorf("%w: there is no bucket %s", port.ErrNotMigrated, config.Bucket)
+		return fmt.Errorf("%w: there is no bucket %s", port.ErrNotMigrated, config.Bucket)
 	case err != nil:
-		return nil, unavailable("open bucket "+config.Bucket, err)
+		return unavailable("open bucket "+config.Bucket, err)
 	}
-	return bucket, nil
+	return nil
 }

@@ -19,8 +19,7 @@ import (
 type KeyValue struct {
 	mu       sync.Mutex
 	revision uint64
-	values   map[string]*value // by key, with the deleted ones
-	changed  chan struct{}     // closed and replaced by every change
+	values   map[string]*value // by key
 }
 
 type value struct {
@@ -32,35 +31,29 @@ var _ port.KeyValue = (*KeyValue)(nil)
 
 // NewKeyValue returns an empty store.
 func NewKeyValue() *KeyValue {
-	return &KeyValue{values: map[string]*value{}, changed: make(chan struct{})}
+	return &KeyValue{values: map[string]*value{}}
 }
 
 // expire deletes the values whose time to live is over. The caller holds the lock.
 func (k *KeyValue) expire() {
 	now := time.Now()
-	for _, v := range k.values {
-		if !v.Deleted && !v.expires.IsZero() && !v.expires.After(now) {
-			k.setValue(v.Key, nil, true, 0)
-		}
-	}
+	maps.DeleteFunc(k.values, func(_ string, v *value) bool { return !v.expires.IsZero() && !v.expires.After(now) })
 }
 
-// setValue gives a key a value, or marks it as deleted, and returns the new revision. The caller holds the lock.
-func (k *KeyValue) setValue(key string, data []byte, deleted bool, ttl time.Duration) uint64 {
+// setValue gives a key a value and returns the new revision. The caller holds the lock.
+func (k *KeyValue) setValue(key string, data []byte, ttl time.Duration) uint64 {
 	k.revision++
-	v := &value{KVEntry: port.KVEntry{Key: key, Value: bytes.Clone(data), Revision: k.revision, Deleted: deleted}}
+	v := &value{KVEntry: port.KVEntry{Key: key, Value: bytes.Clone(data), Revision: k.revision}}
 	if ttl > 0 {
 		v.expires = time.Now().Add(ttl)
 	}
 	k.values[key] = v
-	close(k.changed)
-	k.changed = make(chan struct{})
 	return k.revision
 }
 
 // revisionOf returns the revision of a key, 0 where it has no value.
 func (k *KeyValue) revisionOf(key string) uint64 {
-	if v := k.values[key]; v != nil && !v.Deleted {
+	if v := k.values[key]; v != nil {
 		return v.Revision
 	}
 	return 0
@@ -88,7 +81,7 @@ func (k *KeyValue) Set(ctx context.Context, key string, data []byte, ttl time.Du
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.expire()
-	return k.setValue(key, data, false, ttl), nil
+	return k.setValue(key, data, ttl), nil
 }
 
 // Update implements [port.KeyValue].
@@ -102,7 +95,7 @@ func (k *KeyValue) Update(ctx context.Context, key string, data []byte, expected
 	if actual := k.revisionOf(key); actual != expected {
 		return 0, fmt.Errorf("%w: key %s has revision %d, not %d", port.ErrConflict, key, actual, expected)
 	}
-	return k.setValue(key, data, false, ttl), nil
+	return k.setValue(key, data, ttl), nil
 }
 
 // Delete implements [port.KeyValue].
@@ -117,9 +110,7 @@ func (k *KeyValue) Delete(ctx context.Context, key string, expected uint64) erro
 	if expected != 0 && actual != expected {
 		return fmt.Errorf("%w: key %s has revision %d, not %d", port.ErrConflict, key, actual, expected)
 	}
-	if actual != 0 {
-		k.setValue(key, nil, true, 0)
-	}
+	delete(k.values, key)
 	return nil
 }
 
@@ -133,8 +124,8 @@ func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, er
 		k.mu.Lock()
 		k.expire()
 		var keys []string
-		for key, v := range k.values {
-			if !v.Deleted && port.UnderPrefix(key, prefix) {
+		for key := range k.values {
+			if port.UnderPrefix(key, prefix) {
 				keys = append(keys, key)
 			}
 		}
@@ -146,49 +137,4 @@ func (k *KeyValue) Keys(ctx context.Context, prefix string) iter.Seq2[string, er
 			}
 		}
 	}
-}
-
-const expiryPoll = 20 * time.Millisecond
-
-// Watch implements [port.KeyValue].
-func (k *KeyValue) Watch(ctx context.Context, prefix string) iter.Seq2[port.KVEntry, error] {
-	return func(yield func(port.KVEntry, error) bool) {
-		after, first := uint64(0), true
-		for ctx.Err() == nil {
-			changes, changed := k.changesSince(after, prefix)
-			for _, e := range changes {
-				after = e.Revision
-				if first && e.Deleted {
-					continue
-				}
-				if !yield(e, nil) {
-					return
-				}
-			}
-			if first && !yield(port.KVEntry{Current: true}, nil) {
-				return
-			}
-			first = false
-			select {
-			case <-changed:
-			case <-time.After(expiryPoll):
-			case <-ctx.Done():
-			}
-		}
-	}
-}
-
-// changesSince returns the changes after a revision, in order, and a channel that is closed by the next change.
-func (k *KeyValue) changesSince(after uint64, prefix string) ([]port.KVEntry, <-chan struct{}) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.expire()
-	var changes []port.KVEntry
-	for v := range maps.Values(k.values) {
-		if v.Revision > after && port.UnderPrefix(v.Key, prefix) {
-			changes = append(changes, v.KVEntry)
-		}
-	}
-	slices.SortFunc(changes, func(a, b port.KVEntry) int { return int(a.Revision) - int(b.Revision) })
-	return changes, k.changed
 }

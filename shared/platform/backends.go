@@ -7,8 +7,6 @@ import (
 	"net"
 	"runtime/debug"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/orchestrix-go/orchestrix/shared/jetstream"
 	"github.com/orchestrix-go/orchestrix/shared/memory"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
@@ -107,7 +105,7 @@ func InMemory(partitions int) Opener {
 
 // openJetStream waits for NATS, opens the stores in it, and adds them to the backends.
 func openJetStream(ctx context.Context, env service.Env, backends *Backends) error {
-	connection, gone, err := connectNATS(ctx, env)
+	connection, err := connectNATS(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -117,11 +115,11 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 		return err
 	}
 	env.Admin.Health.Add(service.Check{Name: "log", Probe: streams.log.Ping})
-	env.Admin.Metrics.NATS(func() (bool, uint64) { return connection.IsConnected(), connection.Stats().Reconnects })
+	env.Admin.Metrics.NATS(connection.stat)
 	backends.Log, backends.Bus, backends.Statuses, backends.Deadlines = streams.log, streams.bus, streams.statuses, streams.deadlines
 	backends.StatusesSize = streams.statuses.Size
 	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
-	backends.Gone = gone
+	backends.Gone = connection.Gone
 	closeOthers := backends.Close
 	backends.Close = func() { connection.Close(); closeOthers() }
 	return nil
@@ -139,7 +137,7 @@ type streams struct {
 const statusBucket = "ORX_OUTCOMES_OF_COMMANDS"
 
 // openStreams opens the streams. It creates missing ones, or waits until the command migrate has created them.
-func openStreams(ctx context.Context, env service.Env, connection *nats.Conn) (streams, error) {
+func openStreams(ctx context.Context, env service.Env, connection *NATS) (streams, error) {
 	open := createMissing
 	if env.Common.AwaitMigration {
 		open = openExisting
@@ -150,8 +148,9 @@ func openStreams(ctx context.Context, env service.Env, connection *nats.Conn) (s
 	})
 }
 
-func createMissing(ctx context.Context, env service.Env, connection *nats.Conn) (s streams, err error) {
-	if s.log, err = jetstream.Open(ctx, connection, logConfig(env)); err != nil {
+func createMissing(ctx context.Context, env service.Env, connection *NATS) (s streams, err error) {
+	config := connection.Config(logConfig(env))
+	if s.log, err = jetstream.Open(ctx, connection.Conn, config); err != nil {
 		return s, err
 	}
 	if s.bus, err = jetstream.OpenBus(ctx, s.log, jetstream.BusConfig{}); err != nil {
@@ -160,12 +159,13 @@ func createMissing(ctx context.Context, env service.Env, connection *nats.Conn) 
 	if s.deadlines, err = jetstream.OpenDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
-	s.statuses, err = jetstream.OpenKeyValue(ctx, connection, statusBucket, env.Common.Replicas)
+	s.statuses, err = jetstream.OpenKeyValue(ctx, connection.Conn, config, statusBucket)
 	return s, err
 }
 
-func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (s streams, err error) {
-	if s.log, err = jetstream.OpenExisting(ctx, connection, logConfig(env)); err != nil {
+func openExisting(ctx context.Context, env service.Env, connection *NATS) (s streams, err error) {
+	config := connection.Config(logConfig(env))
+	if s.log, err = jetstream.OpenExisting(ctx, connection.Conn, config); err != nil {
 		return s, err
 	}
 	if s.bus, err = jetstream.OpenExistingBus(ctx, s.log); err != nil {
@@ -174,30 +174,16 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 	if s.deadlines, err = jetstream.OpenExistingDeadlines(ctx, s.bus); err != nil {
 		return s, err
 	}
-	s.statuses, err = jetstream.OpenExistingKeyValue(ctx, connection, statusBucket)
+	s.statuses, err = jetstream.OpenExistingKeyValue(ctx, connection.Conn, config, statusBucket)
 	return s, err
 }
 
-// connectNATS waits for NATS. The channel is closed with the connection. The client library closes it too, permanently, after
-// a protocol error.
-func connectNATS(ctx context.Context, env service.Env) (*nats.Conn, <-chan struct{}, error) {
-	login, err := Login(env.Connections)
-	if err != nil {
-		return nil, nil, err
-	}
-	gone := make(chan struct{})
-	login = append(login, nats.ClosedHandler(func(*nats.Conn) { close(gone) })) // not called if connecting fails
-	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
-		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger, login...)
+// connectNATS waits for NATS.
+func connectNATS(ctx context.Context, env service.Env) (*NATS, error) {
+	return service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*NATS, error) {
+		connection, err := ConnectNATS(ctx, env.Connections, "orchestrix-"+env.Name, env.Logger)
+		return connection, unlessUnavailable(err)
 	})
-	return connection, gone, err
-}
-
-// Login returns the options of a connection to NATS.
-func Login(c service.Connections) ([]nats.Option, error) {
-	return jetstream.Login{
-		NKeyFile: c.NATSNKeyFile, CredsFile: c.NATSCredsFile, CAFile: c.NATSCAFile, InboxPrefix: c.NATSInboxPrefix,
-	}.Options()
 }
 
 // migrate waits for Postgres and brings its tables up to date, or waits until the command migrate has done so.

@@ -37,7 +37,7 @@ func Migrate(ctx context.Context, env service.Env, roles []postgres.Role) error 
 
 // createStreams creates the streams of JetStream.
 func createStreams(ctx context.Context, env service.Env) error {
-	connection, _, err := connectNATS(ctx, env)
+	connection, err := connectNATS(ctx, env)
 	if err != nil {
 		return err
 	}

@@ -30,11 +30,6 @@ type KeyValue interface {
 
 	// Keys yields the keys under a prefix, see [UnderPrefix], in no defined order.
 	Keys(ctx context.Context, prefix string) iter.Seq2[string, error]
-
-	// Watch yields the entries under a prefix, then one with [KVEntry.Current], and then all changes in order, including
-	// deletions and expired keys. A change may be skipped where a newer one of the same key follows. It ends with ctx,
-	// without an error.
-	Watch(ctx context.Context, prefix string) iter.Seq2[KVEntry, error]
 }
 
 // KVEntry is a key with its value.
@@ -42,8 +37,6 @@ type KVEntry struct {
 	Key      string
 	Value    []byte
 	Revision uint64 // rises with each change of the key, also over deletions
-	Deleted  bool   // the key was removed; Value is nil
-	Current  bool   // not a key: all existing entries have been yielded
 }
 
 // Limits of keys and values.

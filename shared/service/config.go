@@ -17,12 +17,16 @@ const Prefix = "ORCHESTRIX"
 
 // Connections are the addresses of the two backends and the credentials for them.
 type Connections struct {
-	NATSURL         string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
-	NATSNKeyFile    string `envconfig:"NATS_NKEY_FILE" desc:"file with the NKey seed to log in to NATS with"`
-	NATSCredsFile   string `envconfig:"NATS_CREDS_FILE" desc:"file with the JWT and the NKey seed to log in to NATS with, instead of the NKey alone"`
-	NATSCAFile      string `envconfig:"NATS_CA_FILE" desc:"file with the CA certificates of NATS; empty: those of the system, if the URL has the scheme tls"`
-	NATSInboxPrefix string `envconfig:"NATS_INBOX_PREFIX" desc:"prefix of the subjects that NATS replies to; no other user of NATS should be able to subscribe to them"`
-	DatabaseURL     string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; never logged, since it may hold a password"`
+	NATSURL       string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, separated by commas"`
+	NATSNKeyFile  string `envconfig:"NATS_NKEY_FILE" desc:"file with the NKey seed to log in to NATS with"`
+	NATSCredsFile string `envconfig:"NATS_CREDS_FILE" desc:"file with the JWT and the NKey seed to log in to NATS with, instead of the NKey alone"`
+	// The writer is the user that appends, inside the account of the log; without one, the other user does.
+	NATSWriterNKeyFile  string `envconfig:"NATS_WRITER_NKEY_FILE" desc:"file with the NKey seed of the user that appends to the log; empty: the same user as for all else"`
+	NATSWriterCredsFile string `envconfig:"NATS_WRITER_CREDS_FILE" desc:"file with the JWT and the NKey seed of the user that appends to the log, instead of the NKey alone"`
+	NATSAPIPrefix       string `envconfig:"ORCHESTRIX_NATS_API_PREFIX" default:"$JS.API" desc:"prefix under which the account in NATS has the API of JetStream; orx.api with the list of rights that keys init writes"`
+	NATSCAFile          string `envconfig:"NATS_CA_FILE" desc:"file with the CA certificates of NATS; empty: those of the system, if the URL has the scheme tls"`
+	NATSInboxPrefix     string `envconfig:"NATS_INBOX_PREFIX" desc:"prefix of the subjects that NATS replies to; no other user of NATS should be able to subscribe to them"`
+	DatabaseURL         string `envconfig:"DATABASE_URL" default:"postgres://127.0.0.1:5432/orchestrix" desc:"Postgres database; never logged, since it may hold a password"`
 }
 
 // InboxPrefix is the default of NATS_INBOX_PREFIX: each user of NATS has one of its own.
@@ -45,6 +49,9 @@ func (c *Connections) setDefaults(user string) {
 func (c *Connections) validate() error {
 	if c.NATSNKeyFile != "" && c.NATSCredsFile != "" {
 		return errors.New("NATS_NKEY_FILE and NATS_CREDS_FILE are both set: set only one of them")
+	}
+	if c.NATSWriterNKeyFile != "" && c.NATSWriterCredsFile != "" {
+		return errors.New("NATS_WRITER_NKEY_FILE and NATS_WRITER_CREDS_FILE are both set: set only one of them")
 	}
 	return nil
 }

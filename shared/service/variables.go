@@ -73,8 +73,8 @@ func platformVariables() map[string]bool {
 			known[name] = true
 		}
 	}
-	for _, tool := range []string{"COMMAND_URL", "ADMIN_URL", "QUERY_URL"} {
-		known[Prefix+"_"+tool] = true
+	for _, other := range []string{"COMMAND_URL", "ADMIN_URL", "QUERY_URL", "NATS_API_PREFIX"} {
+		known[Prefix+"_"+other] = true
 	}
 	return known
 }

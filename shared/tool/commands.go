@@ -17,7 +17,7 @@ func Commands(program string, modules []es.Module) []*cobra.Command {
 	dev := &devFinder{program: program}
 	return []*cobra.Command{
 		newSend(dev), newEvents(dev), newProjections(dev), newParked(dev), newDeadLetters(dev), newDeadlines(dev), newProcesses(dev),
-		newVerify(dev, modules), newBackup(dev), newRestore(dev), newMigrate(dev), newHealth(dev), newBench(dev), newLogLevel(dev), newKeys(program),
+		newVerify(dev, modules), newBackup(dev), newRestore(dev), newMigrate(dev), newHealth(dev), newBench(dev), newLogLevel(dev), newKeys(program, modules),
 	}
 }
 

@@ -9,40 +9,49 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/orchestrix-go/orchestrix/shared/es"
 )
 
-func newKeys(program string) *cobra.Command {
+func newKeys(program string, modules []es.Module) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "keys",
 		Short: "Create the keys, passwords and certificates of a deployment",
 		Args:  cobra.NoArgs,
 	}
-	command.AddCommand(newKeysInit(program), newKeysRenew(program))
+	command.AddCommand(newKeysInit(program, modules), newKeysRenew(program, modules), newKeysRestore(program, modules))
 	return command
 }
 
 // keysOptions are the flags of keys init and keys renew.
 type keysOptions struct {
-	program    string // for messages
-	partitions int
-	hosts      []string
-	days       int
-	owner      string
-	envFile    string
-	force      bool
-	once       bool
+	program     string // for messages
+	modules     []es.Module
+	partitions  int
+	senders     []string
+	hosts       []string
+	days        int
+	owner       string
+	envFile     string
+	force       bool
+	once        bool
+	credentials bool
 }
 
 func (o *keysOptions) register(command *cobra.Command) {
 	flags := command.Flags()
-	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of the log (ORCHESTRIX_PARTITIONS)")
+	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", unknownPartitions),
+		"partitions of the log (default: ORCHESTRIX_PARTITIONS, those of the existing keys, or 4)")
+	flags.Lookup("partitions").DefValue = "" // several are possible
+	flags.StringArrayVar(&o.senders, "sender", nil, "NAME[=category.command,…] of a program that sends commands over NATS; all commands that clients "+
+		"may send, if it names none. Repeatable; the directory keeps it")
 	flags.StringSliceVar(&o.hosts, "nats-host", []string{"nats", "nats-2", "nats-3", "localhost", "127.0.0.1", "::1"}, "names and addresses under which clients and nodes reach NATS")
 	flags.IntVar(&o.days, "days", 730, "validity of the certificate of NATS, in days")
 	flags.StringVar(&o.owner, "owner", "", "uid:gid of the owner of the files; another owner needs root (default: you, and 65532:65532 if you are root)")
 }
 
-func newKeysInit(program string) *cobra.Command {
-	o := keysOptions{program: program}
+func newKeysInit(program string, modules []es.Module) *cobra.Command {
+	o := keysOptions{program: program, modules: modules}
 	command := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Create all keys, passwords and certificates in a directory",
@@ -50,9 +59,11 @@ func newKeysInit(program string) *cobra.Command {
 a repository. Each service has its own directory in it, with only the files that it needs:
 
   command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
-  nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
+  command/ process/               writer.nk: the NKey with which it appends to the log
+  nats/                           auth.conf: accounts, users and rights    tls.crt, tls.key: its certificate    ca.crt
   migrate/                        roles: the roles that '` + program + ` migrate --roles' creates, without their passwords
   postgres/                       password: of the superuser of Postgres, which migrate uses
+  settings.json                   partitions, senders and kind of credentials, for keys renew
   ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it
 
 With --once it may run before every start, as in compose.yaml: it completes what an interrupted run has left, also in
@@ -64,6 +75,8 @@ directories that a container engine has made, and changes nothing where all keys
 	}
 	o.register(command)
 	command.Flags().BoolVar(&o.force, "force", false, "replace existing files: programs with the old keys can no longer log in")
+	command.Flags().BoolVar(&o.credentials, "credentials", false, "log in with credentials files (nats.creds, writer.creds) instead of NKeys: NATS in operator mode; "+
+		"accounts/ holds its keys")
 	command.Flags().BoolVar(&o.once, "once", false, "keep existing keys and create those that are missing: nothing happens where all are there")
 	command.MarkFlagsMutuallyExclusive("force", "once")
 	command.Flags().StringVar(&o.envFile, "env", "", "also write this file, if it is missing: it holds the owner of the files, for compose.yaml")
@@ -89,14 +102,14 @@ func (o *keysOptions) init(out io.Writer, dir string) error {
 	return err
 }
 
-func newKeysRenew(program string) *cobra.Command {
-	o := keysOptions{program: program}
+func newKeysRenew(program string, modules []es.Module) *cobra.Command {
+	o := keysOptions{program: program, modules: modules}
 	command := &cobra.Command{
 		Use:   "renew DIR",
 		Short: "Renew the certificate of NATS and its list of rights, and keep the keys",
 		Long: `Renew the certificate of NATS and its list of rights, with the existing keys, passwords and authority. Run it before the
-certificate expires, after an upgrade with new services or streams, and with --nats-host when NATS moves. Then make NATS
-load the files: nats-server --signal reload.`,
+certificate expires, after an upgrade with new services, streams or categories of aggregates, and with --nats-host when NATS
+moves. Then make NATS load the files: nats-server --signal reload.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := os.Stat(filepath.Join(args[0], caCertFile)); err != nil {
@@ -127,25 +140,28 @@ func (o *keysOptions) checkFresh(dir string) error {
 }
 
 func (o *keysOptions) write(dir string, keep bool) error {
-	if o.partitions < 1 || o.partitions > 256 {
-		return fmt.Errorf("--partitions is %d, it may be 1 to 256", o.partitions)
+	k := &keyDir{program: o.program, path: dir, keep: keep}
+	settings, deployment, err := o.settings(k)
+	if err != nil {
+		return err
 	}
 	if o.days < 1 {
 		return fmt.Errorf("--days is %d, it must be at least 1", o.days)
 	}
-	owner, err := parseOwner(o.owner)
-	if err != nil {
+	if k.owner, err = parseOwner(o.owner); err != nil {
 		return err
 	}
-	k := &keyDir{program: o.program, path: dir, owner: owner, keep: keep}
 	if err := k.writeTLS(o.hosts, time.Now(), time.Duration(o.days)*24*time.Hour); err != nil {
 		return err
 	}
-	if err := k.writeUsers(o.partitions); err != nil {
+	if err := k.writeSettings(settings); err != nil {
+		return err
+	}
+	if err := k.writeUsers(settings, deployment); err != nil {
 		return err
 	}
 	if o.envFile == "" {
 		return nil
 	}
-	return writeEnv(o.envFile, owner)
+	return writeEnv(o.envFile, k.owner)
 }

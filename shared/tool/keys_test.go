@@ -13,9 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nkeys"
-
+	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 )
 
@@ -77,7 +75,7 @@ func TestKeysAreForTheirOwnersAlone(t *testing.T) {
 		}
 		return nil
 	})
-	if users := len(platform.Users(1)); err != nil || secrets != 2*users+4 { // ca.key, tls.key, password, roles
+	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+4 { // ca.key, tls.key, password, roles
 		t.Errorf("%d secrets, %v", secrets, err)
 	}
 }
@@ -119,56 +117,13 @@ func TestTheCertificateOfNATS(t *testing.T) {
 	}
 }
 
-func TestNATSReadsItsListOfRights(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "keys")
-	keys(t, "init", dir, "--partitions", "7")
-	options, err := server.ProcessConfigFile(filepath.Join(dir, "nats", "auth.conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := map[string]*server.Permissions{}
-	for _, user := range options.Nkeys {
-		known[user.Nkey] = user.Permissions
-	}
-	users, list := platform.Users(7), readAll(t, dir)["nats/auth.conf"]
-	for _, user := range users {
-		seed, err := os.ReadFile(filepath.Join(dir, user.Name, "nats.nk"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pair, err := nkeys.FromSeed(seed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		public, _ := pair.PublicKey()
-		if strings.Contains(list, string(seed)) {
-			t.Errorf("the list of rights holds the seed of %s", user.Name)
-		}
-		rights := known[public]
-		if rights == nil {
-			t.Errorf("NATS does not know %s", user.Name)
-			continue
-		}
-		if got, want := strings.Join(rights.Publish.Allow, " "), strings.Join(user.NATS.Publish, " "); got != want {
-			t.Errorf("%s may publish to %s, not to %s", user.Name, got, want)
-		}
-		if got, want := strings.Join(rights.Subscribe.Allow, " "), strings.Join(user.NATS.Subscribe, " "); got != want || !strings.HasPrefix(got, "_INBOX_"+user.Name+".>") {
-			t.Errorf("%s may listen to %s, not to %s", user.Name, got, want)
-		}
-	}
-	if len(known) != len(users) || len(options.Users) > 0 || options.NoAuthUser != "" {
-		t.Errorf("NATS knows %d users, not %d", len(known), len(users))
-	}
-}
-
 func TestMigrateLearnsNoPassword(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "keys")
 	keys(t, "init", dir)
 	files := readAll(t, dir)
 	roles, err := readRoles(filepath.Join(dir, "migrate", "roles"))
-	if err != nil || len(roles) != len(platform.Users(1))-1 {
+	if err != nil || len(roles) != len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users())-1 {
 		t.Fatalf("%d roles, %v", len(roles), err)
 	}
 	for _, role := range roles {
@@ -205,7 +160,7 @@ func TestKeysAreNotReplacedByMistake(t *testing.T) {
 	renewed := readAll(t, dir)
 	for name := range changed(first, renewed) {
 		switch name {
-		case "nats/tls.crt", "nats/tls.key", "nats/auth.conf", "migrate/roles", "operator/nats.nk", "operator/pgpass":
+		case "nats/tls.crt", "nats/tls.key", authFile, "migrate/roles", "operator/nats.nk", "operator/pgpass":
 		default:
 			t.Errorf("renewing has changed %s", name)
 		}
@@ -215,7 +170,7 @@ func TestKeysAreNotReplacedByMistake(t *testing.T) {
 	}
 
 	keys(t, "init", dir, "--force")
-	if n := len(changed(renewed, readAll(t, dir))); n != len(renewed) {
+	if n := len(changed(renewed, readAll(t, dir))); n != len(renewed)-1 { // the settings are no secret
 		t.Errorf("--force has replaced %d of %d files", n, len(renewed))
 	}
 }

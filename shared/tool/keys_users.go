@@ -3,13 +3,8 @@ package tool
 import (
 	"bytes"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"strings"
 
-	"github.com/nats-io/nkeys"
-
-	"github.com/orchestrix-go/orchestrix/shared/jetstream"
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
@@ -22,65 +17,30 @@ const (
 )
 
 // writeUsers writes the credentials of each user of NATS and Postgres, and the permissions that the two need.
-func (k *keyDir) writeUsers(partitions int) error {
+func (k *keyDir) writeUsers(s keySettings, d platform.Deployment) error {
 	ca, err := k.read(caCertFile)
 	if err != nil {
 		return err
 	}
-	var auth, roles bytes.Buffer
-	fmt.Fprintf(&auth, "# Who may do what in NATS, written by '%s keys'. It holds no secret.\nauthorization {\n  timeout: 5\n  users: [\n", k.program)
-	for _, user := range platform.Users(partitions) {
-		key, err := k.nkey(user.Name + "/nats.nk")
-		if err != nil {
+	users := d.Users()
+	var roles bytes.Buffer
+	for _, user := range users {
+		if err := k.write(user.Name+"/"+caCertFile, ca, public); err != nil {
 			return err
 		}
-		writeNATSUser(&auth, user.Name, key, user.NATS)
+		if user.NATSOnly {
+			continue
+		}
 		role, err := k.postgresUser(user)
 		if err != nil {
 			return err
 		}
 		roles.WriteString(role)
-		if err := k.write(user.Name+"/"+caCertFile, ca, public); err != nil {
-			return err
-		}
 	}
-	auth.WriteString("  ]\n}\n")
-	return errors.Join(k.write("nats/auth.conf", auth.Bytes(), public), k.write("migrate/roles", roles.Bytes(), private))
-}
-
-// nkey returns the public key of the seed in a file.
-func (k *keyDir) nkey(file string) (string, error) {
-	seed, err := k.secret(file, func() ([]byte, error) {
-		pair, err := nkeys.CreateUser()
-		if err != nil {
-			return nil, err
-		}
-		return pair.Seed()
-	})
-	if err != nil {
-		return "", err
+	if err := k.writeNATS(s, users); err != nil {
+		return err
 	}
-	pair, err := nkeys.FromSeed(bytes.TrimSpace(seed))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", file, err)
-	}
-	return pair.PublicKey()
-}
-
-// writeNATSUser writes a user for NATS. All other subjects are denied.
-func writeNATSUser(out *bytes.Buffer, name, publicKey string, rights jetstream.Rights) {
-	fmt.Fprintf(out, "    { # %s\n      nkey: %s\n      permissions: {\n", name, publicKey)
-	for _, list := range []struct {
-		verb     string
-		subjects []string
-	}{{"publish", rights.Publish}, {"subscribe", rights.Subscribe}} {
-		fmt.Fprintf(out, "        %s: { allow: [\n", list.verb)
-		for _, subject := range list.subjects {
-			fmt.Fprintf(out, "          %q\n", subject)
-		}
-		out.WriteString("        ] }\n")
-	}
-	out.WriteString("      }\n    }\n")
+	return k.write(lastKeyFile, roles.Bytes(), private)
 }
 
 // postgresUser writes a user's password for Postgres, and returns the line that creates its role.

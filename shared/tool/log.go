@@ -3,6 +3,7 @@ package tool
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -107,16 +108,15 @@ func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, o
 	if err != nil {
 		return nil, nil, err
 	}
-	login, err := platform.Login(connections)
+	connection, err := platform.ConnectNATS(ctx, connections, "orchestrix", logger)
+	if errors.Is(err, port.ErrUnavailable) {
+		err = fmt.Errorf("no NATS server at %s: start one with '%s dev', or name another with --nats-url: %w", f.natsURL, f.dev.program, err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	connection, err := jetstream.Connect(ctx, f.natsURL, "orchestrix", logger, login...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("no NATS server at %s: start one with '%s dev', or name another with --nats-url: %w", f.natsURL, f.dev.program, err)
-	}
 	config.Logger = logger
-	log, err := open(ctx, connection, config)
+	log, err := open(ctx, connection.Conn, connection.Config(config))
 	if err != nil {
 		connection.Close()
 		return nil, nil, platform.WithAdvice(err, f.dev.program)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
@@ -89,7 +90,7 @@ func readRoles(file string) ([]postgres.Role, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--roles: %w", err)
 	}
-	users := platform.Users(1)
+	users := platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()
 	var roles []postgres.Role
 	for i, line := range strings.Split(strings.TrimSpace(string(content)), "\n") {
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)

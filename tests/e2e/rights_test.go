@@ -44,7 +44,10 @@ func newLockedPlatform(t *testing.T) *lockedPlatform {
 	for _, user := range users {
 		p.own[user] = []string{
 			"NATS_NKEY_FILE=" + filepath.Join(p.keys, user, "nats.nk"), "NATS_CA_FILE=" + filepath.Join(p.keys, user, "ca.crt"),
-			"DATABASE_URL=" + p.roleURL(user),
+			"ORCHESTRIX_NATS_API_PREFIX=orx.api", "DATABASE_URL=" + p.roleURL(user),
+		}
+		if writer := filepath.Join(p.keys, user, "writer.nk"); user == "command" || user == "process" {
+			p.own[user] = append(p.own[user], "NATS_WRITER_NKEY_FILE="+writer)
 		}
 	}
 	p.startLockedNATS()
@@ -210,7 +213,7 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	}
 	t.Run("NATS refuses the rest", func(t *testing.T) { p.checkNATS(t) })
 	t.Run("Postgres refuses the rest", func(t *testing.T) { p.checkPostgres(t) })
-	t.Run("an answer of NATS is no event", func(t *testing.T) { p.checkAnswers(t) })
+	t.Run("an answer of NATS reaches no stream", func(t *testing.T) { p.checkAnswers(t) })
 }
 
 // useBus sends an asynchronous command, and drops a dead letter.

@@ -158,7 +158,7 @@ func onProcessStacks(t *testing.T, test func(t *testing.T, s *processStack)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		values, err := jetstream.OpenKeyValue(t.Context(), connection, "OUTCOMES", 1)
+		values, err := jetstream.OpenKeyValue(t.Context(), connection, jetstream.Config{}, "OUTCOMES")
 		if err != nil {
 			t.Fatal(err)
 		}
