@@ -40,14 +40,15 @@ func Users(partitions int) []User {
 		},
 		{
 			Name: ProjectionUser, NATS: read.And(log.FollowRights()),
-			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, ReadLog: true},
+			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, RecordActions: true, ReadActions: true, ReadLog: true},
 		},
 		{ // its instances are streams, so it executes commands too
 			Name: ProcessUser,
 			NATS: read.And(log.FollowRights(), log.AppendRights(), log.PublishRights(port.CommandTopic), log.SubscribeRights(port.ResultTopic),
 				log.DeadlineRights()),
 			Postgres: postgres.Rights{
-				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessCheckpointName, ReadSnapshots: true, WriteSnapshots: true,
+				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessCheckpointName, RecordActions: true,
+				ReadSnapshots: true, WriteProcessSnapshots: true,
 			},
 		},
 		{
@@ -59,7 +60,7 @@ func Users(partitions int) []User {
 		},
 		{ // backs up, verifies, and restores into a log that migrate has created
 			Name: OperatorUser, NATS: read.And(log.FollowRights(), log.AppendRights()),
-			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true},
+			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true, AppendProcesses: true},
 		},
 	}
 	for i := range users {
