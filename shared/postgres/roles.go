@@ -118,26 +118,14 @@ func setRole(ctx context.Context, tx pgx.Tx, database string, role Role) error {
 	if may, err := maySetRole(ctx, tx, role); !may || err != nil {
 		return err
 	}
-	var exists bool
-	if err := tx.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", role.Name).Scan(&exists); err != nil {
+	login, err := loginStatement(ctx, tx, role)
+	if err != nil {
 		return err
 	}
-	verb := "create"
-	if exists {
-		verb = "alter"
-	}
-	verifier := role.Password
-	if !strings.HasPrefix(verifier, scramPrefix) {
-		var err error
-		if verifier, err = Verifier(role.Password); err != nil {
-			return err
-		}
+	if _, err := tx.Exec(ctx, login); err != nil {
+		return err
 	}
 	name := quoted(role.Name)
-	if _, err := tx.Exec(ctx, fmt.Sprintf("%s role %s login nosuperuser nocreatedb nocreaterole noreplication nobypassrls password %s",
-		verb, name, literal(verifier))); err != nil {
-		return err
-	}
 	statements := []string{
 		"revoke all on " + allTables + " from " + name,
 		"revoke all on schema " + schemaName + ", " + viewsSchema + " from " + name,
@@ -160,6 +148,31 @@ func setRole(ctx context.Context, tx pgx.Tx, database string, role Role) error {
 		return err
 	}
 	return execAll(ctx, tx, append(statements, limits...))
+}
+
+// loginStatement creates a role, or changes its password, without any attribute that gives rights over the server. Only a
+// superuser may name these attributes of an existing role, so they are named where one has to be taken away.
+func loginStatement(ctx context.Context, tx pgx.Tx, role Role) (string, error) {
+	const without = " nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
+	var powerful bool
+	err := tx.QueryRow(ctx, `
+select rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls from pg_roles where rolname = $1`, role.Name).Scan(&powerful)
+	verb, attributes := "alter", ""
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		verb = "create"
+	case err != nil:
+		return "", err
+	case powerful:
+		attributes = without
+	}
+	verifier := role.Password
+	if !strings.HasPrefix(verifier, scramPrefix) {
+		if verifier, err = Verifier(role.Password); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%s role %s login%s password %s", verb, quoted(role.Name), attributes, literal(verifier)), nil
 }
 
 func execAll(ctx context.Context, tx pgx.Tx, statements []string) error {
