@@ -26,6 +26,7 @@ type keysOptions struct {
 	program    string // for messages
 	partitions int
 	hosts      []string
+	postgres   []string // its hosts
 	days       int
 	owner      string
 	envFile    string
@@ -37,7 +38,8 @@ func (o *keysOptions) register(command *cobra.Command) {
 	flags := command.Flags()
 	flags.IntVar(&o.partitions, "partitions", numberFromEnv("ORCHESTRIX_PARTITIONS", 4), "partitions of the log (ORCHESTRIX_PARTITIONS)")
 	flags.StringSliceVar(&o.hosts, "nats-host", []string{"nats", "nats-2", "nats-3", "localhost", "127.0.0.1", "::1"}, "names and addresses under which clients and nodes reach NATS")
-	flags.IntVar(&o.days, "days", 730, "validity of the certificate of NATS, in days")
+	flags.StringSliceVar(&o.postgres, "postgres-host", []string{"postgres", "localhost", "127.0.0.1", "::1"}, "names and addresses under which clients reach Postgres")
+	flags.IntVar(&o.days, "days", 730, "validity of the certificates of NATS and Postgres, in days")
 	flags.StringVar(&o.owner, "owner", "", "uid:gid of the owner of the files; another owner needs root (default: you, and 65532:65532 if you are root)")
 }
 
@@ -51,8 +53,10 @@ a repository. Each service has its own directory in it, with only the files that
 
   command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
   nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
+  command/ process/ query/        snapshot.keys: the keys of snapshots, which Postgres does not know
   migrate/                        roles: the roles that '` + program + ` migrate --roles' creates, without their passwords
-  postgres/                       password: of the superuser of Postgres, which migrate uses
+  postgres/                       password: of the superuser of Postgres, which migrate uses    tls.crt, tls.key: its certificate
+  monitor/                        password: of the role that reads the statistics of Postgres
   ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it
 
 With --once it may run before every start, as in compose.yaml: it completes what an interrupted run has left, also in
@@ -138,7 +142,11 @@ func (o *keysOptions) write(dir string, keep bool) error {
 		return err
 	}
 	k := &keyDir{program: o.program, path: dir, owner: owner, keep: keep}
-	if err := k.writeTLS(o.hosts, time.Now(), time.Duration(o.days)*24*time.Hour); err != nil {
+	now, validity := time.Now(), time.Duration(o.days)*24*time.Hour
+	if err := k.writeTLS(o.hosts, now, validity); err != nil {
+		return err
+	}
+	if err := k.writePostgres(o.postgres, now, validity); err != nil {
 		return err
 	}
 	if err := k.writeUsers(o.partitions); err != nil {

@@ -44,6 +44,11 @@ func (k *keyDir) writeUsers(partitions int) error {
 			return err
 		}
 	}
+	monitor, err := k.monitorLine()
+	if err != nil {
+		return err
+	}
+	roles.WriteString(monitor)
 	auth.WriteString("  ]\n}\n")
 	return errors.Join(k.write("nats/auth.conf", auth.Bytes(), public), k.write("migrate/roles", roles.Bytes(), private))
 }
