@@ -3,8 +3,10 @@ package adminapi
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -14,6 +16,8 @@ import (
 type API struct {
 	mu   sync.Mutex // guards the OpenAPI document while routes are added
 	huma huma.API
+
+	logger atomic.Pointer[slog.Logger] // of actions
 }
 
 // New returns an API without routes but GET /openapi.json, which it adds to mux.

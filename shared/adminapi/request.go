@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/orchestrix-go/orchestrix/shared/clip"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/problem"
 )
@@ -46,11 +47,14 @@ const (
 // actionBody reads the [ActionRequest] of a route.
 type actionBody struct {
 	request ActionRequest
+	target  string // method and URL
 	err     error
 }
 
 // Resolve implements [huma.Resolver]. The error waits until the handler has checked the path.
 func (b *actionBody) Resolve(ctx huma.Context) []error {
+	url := ctx.URL()
+	b.target = ctx.Method() + " " + url.RequestURI()
 	decoder := json.NewDecoder(io.LimitReader(ctx.BodyReader(), maxActionBody))
 	decoder.DisallowUnknownFields()
 	b.err = decoder.Decode(&b.request)
@@ -68,8 +72,8 @@ func (b *actionBody) action(did string, needsReason bool) (core.Action, error) {
 		return core.Action{}, problem.BadRequest.Errorf("reason is empty: say why")
 	case len(r.Who) > maxActionText || len(r.Reason) > maxActionText:
 		return core.Action{}, problem.BadRequest.Errorf("who and reason have at most %d bytes", maxActionText)
-	case !core.IsText(r.Who) || !core.IsText(r.Reason):
-		return core.Action{}, problem.BadRequest.Errorf("who or reason contains U+0000")
+	case !clip.IsPrintable(r.Who) || !clip.IsPrintable(r.Reason):
+		return core.Action{}, problem.BadRequest.Errorf("who and reason may not contain control characters, line breaks or marks of direction")
 	}
 	return core.Action{Who: b.request.Who, Did: did, Reason: b.request.Reason}, nil
 }

@@ -56,6 +56,7 @@ func addRoute[T, I, O any](r *Routes[T], op huma.Operation, handle handler[T, I,
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
 		answer, err := handle(ctx, r.running.Load(), in)
+		r.api.logAction(ctx, in, err)
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			_, w := humago.Unwrap(c)
 			if err != nil {

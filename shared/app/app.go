@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orchestrix-go/orchestrix/shared/clip"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/service"
@@ -109,6 +110,7 @@ type usageError struct{ error }
 
 // run runs the program and returns its exit status.
 func run(ctx context.Context, o Options, args []string, out, errOut io.Writer) int {
+	out, errOut = clip.Terminal(out), clip.Terminal(errOut)
 	p, err := newProgram(o)
 	var root *cobra.Command
 	if err == nil {

@@ -1,4 +1,4 @@
-// Package clip shortens texts that come from outside before they go into an error, an answer or a store.
+// Package clip shortens and escapes texts that come from outside before they go into an error, an answer, a store or a terminal.
 package clip
 
 import "strings"

@@ -6,6 +6,10 @@ import "fmt"
 // "process-transfer".
 const ProcessCategoryPrefix = "process-"
 
+// ProcessRunner is the name under which process runners store their checkpoints, in the form of those of a view without
+// documents.
+const ProcessRunner = "process-runner"
+
 // ProcessCategory is the category of the aggregate that registers the events of all process instances.
 const ProcessCategory = "process"
 

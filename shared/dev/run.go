@@ -148,6 +148,7 @@ func (d *dev) startBackends(ctx context.Context, o Options) error {
 
 func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
 	admin := service.NewAdmin(d.level, observe.NewMetrics("dev"), true) // of all services
+	admin.API.LogActions(d.logger)
 	common := service.Common{Log: d.log, ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{

@@ -50,11 +50,16 @@ func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backend
 	if err != nil {
 		return nil, err
 	}
+	keys, err := snapshotKeys(env)
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
 	observePool(env, db)
 	inPostgres := env.Common.Log == service.LogInPostgres
 	env.Admin.Health.Add(service.Check{Name: "postgres", Optional: databaseOptional && !inPostgres, Probe: db.Ping})
 	backends := &Backends{
-		Views: postgres.NewViews(db), Snapshots: postgres.NewSnapshots(db),
+		Views: postgres.NewViews(db), Snapshots: postgres.NewSnapshots(db, keys),
 		Prepare: func(ctx context.Context) error { return migrate(ctx, env, db) },
 		Close:   db.Close,
 	}
@@ -68,6 +73,19 @@ func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backend
 		return nil, err
 	}
 	return backends, nil
+}
+
+// snapshotKeys reads the keys of the service's snapshots; nil where there are none, as in dev.
+func snapshotKeys(env service.Env) (*postgres.Keyring, error) {
+	file := env.Common.SnapshotKeyFile
+	if file == "" {
+		return nil, nil //nolint:nilnil // a nil keyring is one without keys
+	}
+	keys, err := postgres.ReadKeyring(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s_SNAPSHOT_KEY_FILE: %w", service.Prefix, err)
+	}
+	return keys, nil
 }
 
 // openPostgresLog waits for Postgres and opens the log in it.

@@ -68,14 +68,15 @@ func (d Deployment) Users() []User {
 		},
 		{
 			Name: ProjectionUser, NATS: read.And(log.FollowRights()),
-			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, ReadLog: true},
+			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, RecordActions: true, ReadActions: true, ReadLog: true},
 		},
 		{ // its instances are streams, so it executes commands too
 			Name: ProcessUser,
 			NATS: read.And(log.FollowRights(), log.AppendRights(processes...), log.PublishRights(port.CommandTopic, ProcessUser),
 				log.SubscribeRights(port.ResultTopic), log.DeadlineRights()),
 			Postgres: postgres.Rights{
-				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessCheckpointName, ReadSnapshots: true, WriteSnapshots: true,
+				ReadViews: true, WriteViews: true, OnlyView: runtime.ProcessCheckpointName, RecordActions: true,
+				ReadSnapshots: true, WriteProcessSnapshots: true,
 			},
 		},
 		{
@@ -87,7 +88,7 @@ func (d Deployment) Users() []User {
 		},
 		{ // backs up and verifies; with the log in Postgres, it restores too
 			Name: OperatorUser, NATS: read.And(log.FollowRights()),
-			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true},
+			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true, AppendProcesses: true},
 		},
 	}
 	if d.Restoring { // into a log that migrate has created

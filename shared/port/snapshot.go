@@ -20,7 +20,7 @@ type Snapshot struct {
 // Snapshots stores the newest snapshot of each stream.
 type Snapshots interface {
 	// Load returns the snapshot of s. It returns [core.ErrNotFound] where the snapshot is missing, has another schema, or
-	// does not match its checksum.
+	// is not authentic; the error wraps [core.ErrCorrupt] too where it was changed or forged.
 	Load(ctx context.Context, s core.Stream, schema string) (Snapshot, error)
 
 	// Save stores each snapshot that is newer than the stored one or has another schema.

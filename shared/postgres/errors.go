@@ -17,6 +17,8 @@ const (
 	serialization      = "40001"
 	deadlock           = "40P01"
 	uniqueViolation    = "23505"
+	duplicateTable     = "42P07"
+	duplicateObject    = "42710"
 	insufficientRights = "42501"
 )
 
@@ -26,6 +28,9 @@ func translate(what string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, errNotOurs) || errors.Is(err, errNotOwner) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) { // the connection, or the context
 		return fmt.Errorf("%w: %s: %w", port.ErrUnavailable, what, err)
@@ -34,7 +39,7 @@ func translate(what string, err error) error {
 	case undefinedTable, undefinedSchema:
 		return fmt.Errorf("%w: %s: a table is missing; the services create it when they start: %w", port.ErrUnavailable, what, err)
 	case insufficientRights:
-		return fmt.Errorf("%w: %s: grant the user of DATABASE_URL all rights on the schema orchestrix: %w", port.ErrUnavailable, what, err)
+		return fmt.Errorf("%w: %s: the user of DATABASE_URL lacks a right: 'migrate --roles' grants those of the services: %w", port.ErrUnavailable, what, err)
 	}
 	switch pg.Code[:2] {
 	case "22", "23", "54": // data, constraint, limit: a retry fails in the same way

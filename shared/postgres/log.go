@@ -103,8 +103,8 @@ func (l *Log) loadPartitions(ctx context.Context, create bool) error {
 		wanted = defaultPartitions
 	}
 	batch := &pgx.Batch{}
-	batch.Queue("select pg_advisory_xact_lock($1)", schemaLock)
 	if create {
+		batch.Queue("select pg_advisory_xact_lock($1)", schemaLock)
 		batch.Queue(`
 insert into orchestrix.log_partitions (partition, created)
 select n, clock_timestamp() from generate_series(0, $1::integer - 1) n where not exists (select from orchestrix.log_partitions)`, wanted)

@@ -91,7 +91,7 @@ func TestConcurrentMigrations(t *testing.T) {
 		})
 	}
 	starting.Wait()
-	saveSnapshot(t, postgres.NewSnapshots(connect(t, dsn)))
+	saveSnapshot(t, postgres.NewSnapshots(connect(t, dsn), nil))
 }
 
 var someSnapshot = port.Snapshot{
@@ -115,13 +115,13 @@ func TestDamagedSnapshotsAreIgnored(t *testing.T) {
 	for what, damage := range map[string]string{
 		"state":    `update orchestrix.snapshots set state = '{"n":8}'`,
 		"version":  `update orchestrix.snapshots set version = 8`,
-		"checksum": `update orchestrix.snapshots set sha256 = ''`,
+		"checksum": `update orchestrix.snapshots set mac = ''`,
 		"stream":   `update orchestrix.snapshots set id = '2'`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			db := connect(t, migrated(t))
-			snapshots := postgres.NewSnapshots(db)
+			snapshots := postgres.NewSnapshots(db, nil)
 			saveSnapshot(t, snapshots)
 			exec(t, db, damage)
 			for _, id := range []string{"1", "2"} {
@@ -138,7 +138,7 @@ func TestDamagedSnapshotsAreIgnored(t *testing.T) {
 func TestWithoutPostgres(t *testing.T) {
 	t.Parallel()
 	db := connect(t, "postgres://user:geheim@127.0.0.1:1/none")
-	views, snapshots := postgres.NewViews(db), postgres.NewSnapshots(db)
+	views, snapshots := postgres.NewViews(db), postgres.NewSnapshots(db, nil)
 	_, get := views.Get(t.Context(), "v", "t", "k")
 	_, list := views.List(t.Context(), "v", "t", core.ListQuery{Limit: 1})
 	_, load := snapshots.Load(t.Context(), someSnapshot.Stream, "s")
@@ -228,9 +228,9 @@ func TestListsUseIndexes(t *testing.T) {
 	if err := views.Prepare(t.Context(), view); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, db, `insert into orchestrix.view_v_v1 select 't', 'k' || n, 0, n,
+	exec(t, db, `insert into orchestrix_views.view_v_v1 select 't', 'k' || n, 0, n,
 		json_build_object('name', 'n' || n % 1000, 'price', n::text) from generate_series(1, 20000) n`)
-	exec(t, db, "analyze orchestrix.view_v_v1")
+	exec(t, db, "analyze orchestrix_views.view_v_v1")
 	for what, q := range map[string]core.ListQuery{
 		"filter by text":   {Limit: 10, Filter: []core.FieldValue{{Field: "name", Value: "n7"}}},
 		"filter by number": {Limit: 10, Filter: []core.FieldValue{{Field: "price", Value: "7.0"}}},

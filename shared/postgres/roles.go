@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -12,15 +11,19 @@ import (
 
 // Rights are the access rights of a role to the tables.
 type Rights struct {
-	ReadViews      bool   // documents, builds, checkpoints
-	ReadParked     bool   // events that a view could not apply
-	WriteViews     bool   // read and write all of these and the actions of operators; create tables for documents
-	OnlyView       string // limits WriteViews to this view; empty: all views, except the documents of another role's view
-	RecordActions  bool   // write actions of operators
-	ReadSnapshots  bool
-	WriteSnapshots bool
-	ReadLog        bool // where the log is in Postgres
-	AppendLog      bool
+	ReadViews             bool   // documents, builds, checkpoints
+	ReadParked            bool   // events that a view could not apply
+	WriteViews            bool   // read and write all of these; create tables for documents, unless OnlyView is set
+	OnlyView              string // limits WriteViews to the rows of this view, which has no documents; empty: all views
+	RecordActions         bool   // add actions of operators
+	ReadActions           bool
+	ReadSnapshots         bool
+	WriteSnapshots        bool // of aggregates
+	WriteProcessSnapshots bool // of process instances
+	ReadLog               bool // where the log is in Postgres
+	AppendLog             bool // to the streams of aggregates
+	AppendProcesses       bool // with AppendLog: to the streams of process instances too
+	Monitor               bool // statistics of the server, and no table
 }
 
 // Role is a role of the database that a service logs in with.
@@ -34,34 +37,44 @@ type Role struct {
 type grant struct{ verbs, tables string }
 
 const (
+	viewsSchema = "orchestrix_views" // of the tables with documents
+
 	readTables = "orchestrix.views, orchestrix.view_builds, orchestrix.checkpoints"
-	viewTables = readTables + ", orchestrix.workers, orchestrix.parked, orchestrix.actions"
+	viewTables = readTables + ", orchestrix.workers, orchestrix.parked"
 	logTables  = "orchestrix.log_partitions, orchestrix.log_commits"
+	allTables  = versionTable + ", " + viewTables + ", orchestrix.actions, orchestrix.snapshots, " + logTables
 )
 
 func (r Rights) grants() []grant {
-	grants := []grant{{"select", versionTable}}
+	var grants []grant
 	grantIf := func(granted bool, verbs, tables string) {
 		if granted {
 			grants = append(grants, grant{verbs, tables})
 		}
 	}
+	grantIf(!r.Monitor, "select", versionTable)
 	grantIf(r.ReadViews, "select", readTables)
 	grantIf(r.ReadParked, "select", "orchestrix.parked")
 	grantIf(r.WriteViews, "select, insert, update, delete", viewTables)
-	grantIf(r.RecordActions, "insert", "orchestrix.actions")
+	// Without a right to the id and the time of an action, both are what Postgres makes of them.
+	grantIf(r.RecordActions, "insert (who, did, view, object, reason)", "orchestrix.actions")
+	grantIf(r.ReadActions, "select", "orchestrix.actions")
 	grantIf(r.ReadSnapshots, "select", "orchestrix.snapshots")
-	grantIf(r.WriteSnapshots, "select, insert, update", "orchestrix.snapshots")
+	grantIf(r.WriteSnapshots || r.WriteProcessSnapshots, "select, insert, update", "orchestrix.snapshots")
 	grantIf(r.ReadLog, "select", logTables)
 	grantIf(r.AppendLog, "select", logTables)
 	grantIf(r.AppendLog, "insert", "orchestrix.log_commits")
-	grantIf(r.AppendLog, "update", "orchestrix.log_partitions")
+	grantIf(r.AppendLog, "update (head, head_at)", "orchestrix.log_partitions")
 	return grants
 }
 
-// SetRoles creates the missing roles, sets the passwords, and gives each role exactly its rights in a migrated database.
-// The user who migrates owns the tables of the migrations; the role that writes views owns the tables of the documents.
-// SetRoles needs the right to create roles. It returns [port.ErrUnavailable] where Postgres does not answer or refuses. It
+// makesTables reports whether a role creates, owns and drops tables of documents.
+func (r Rights) makesTables() bool { return r.WriteViews && r.OnlyView == "" }
+
+// SetRoles creates the missing roles, sets the passwords and the limits, and gives each role exactly its rights in a migrated
+// database. The user who migrates owns the tables of the migrations; the role that writes views owns the tables of the
+// documents, in a schema of their own. SetRoles takes all rights in the database from PUBLIC. It needs the right to create
+// roles, and the ownership of the database. It returns [port.ErrUnavailable] where Postgres does not answer or refuses. It
 // sends a [Verifier] instead of the password, which the log of Postgres might show.
 func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
 	tx, err := db.pool.Begin(ctx)
@@ -72,12 +85,16 @@ func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", schemaLock); err != nil {
 		return translate("create roles", err)
 	}
+	database, err := closeDatabase(ctx, tx)
+	if err != nil {
+		return translate("take the rights of PUBLIC", err)
+	}
 	for _, role := range roles {
-		if err := setRole(ctx, tx, role); err != nil {
+		if err := setRole(ctx, tx, database, role); err != nil {
 			return translate("role "+role.Name, err)
 		}
-		if err := guardViews(ctx, tx, role); err != nil {
-			return translate("limit role "+role.Name+" to its view", err)
+		if err := setGuards(ctx, tx, role); err != nil {
+			return translate("limit role "+role.Name+" to its rows", err)
 		}
 	}
 	if err := shareViews(ctx, tx, roles); err != nil {
@@ -88,42 +105,74 @@ func (db *DB) SetRoles(ctx context.Context, roles []Role) error {
 
 func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-func setRole(ctx context.Context, tx pgx.Tx, role Role) error {
+// maxRoleName leaves room for a suffix within the 63 bytes that Postgres keeps of a name.
+const maxRoleName = 58
+
+func setRole(ctx context.Context, tx pgx.Tx, database string, role Role) error {
 	if role.Name == "" || role.Password == "" {
 		return errors.New("a role needs a name and a password")
 	}
-	var exists bool
-	if err := tx.QueryRow(ctx, "select exists (select from pg_roles where rolname = $1)", role.Name).Scan(&exists); err != nil {
+	if len(role.Name) > maxRoleName {
+		return fmt.Errorf("the name of a role has at most %d bytes", maxRoleName)
+	}
+	if may, err := maySetRole(ctx, tx, role); !may || err != nil {
 		return err
 	}
-	verb := "create"
-	if exists {
-		verb = "alter"
+	login, err := loginStatement(ctx, tx, role)
+	if err != nil {
+		return err
 	}
-	verifier := role.Password
-	if !strings.HasPrefix(verifier, scramPrefix) {
-		var err error
-		if verifier, err = Verifier(role.Password); err != nil {
-			return err
-		}
+	if _, err := tx.Exec(ctx, login); err != nil {
+		return err
 	}
 	name := quoted(role.Name)
-	if _, err := tx.Exec(ctx, fmt.Sprintf("%s role %s login nosuperuser nocreatedb nocreaterole noreplication password %s",
-		verb, name, literal(verifier))); err != nil {
-		return err
-	}
 	statements := []string{
-		"revoke all on " + strings.Join([]string{versionTable, viewTables, "orchestrix.snapshots", logTables}, ", ") + " from " + name,
-		"revoke all on schema " + schemaName + " from " + name,
-		"grant usage on schema " + schemaName + " to " + name,
+		"revoke all on " + allTables + " from " + name,
+		"revoke all on schema " + schemaName + ", " + viewsSchema + " from " + name,
+		"revoke all on database " + database + " from " + name,
+		"grant connect on database " + database + " to " + name,
 	}
-	if role.Rights.WriteViews {
-		statements = append(statements, "grant create on schema "+schemaName+" to "+name)
+	if role.Rights.Monitor {
+		statements = append(statements, "grant pg_monitor to "+name)
+	} else {
+		statements = append(statements, "grant usage on schema "+schemaName+", "+viewsSchema+" to "+name)
+	}
+	if role.Rights.makesTables() {
+		statements = append(statements, "grant create on schema "+viewsSchema+" to "+name)
 	}
 	for _, g := range role.Rights.grants() {
 		statements = append(statements, "grant "+g.verbs+" on "+g.tables+" to "+name)
 	}
-	return execAll(ctx, tx, statements)
+	limits, err := roleLimits(ctx, tx, database, role)
+	if err != nil {
+		return err
+	}
+	return execAll(ctx, tx, append(statements, limits...))
+}
+
+// loginStatement creates a role, or changes its password, without any attribute that gives rights over the server. Only a
+// superuser may name these attributes of an existing role, so they are named where one has to be taken away.
+func loginStatement(ctx context.Context, tx pgx.Tx, role Role) (string, error) {
+	const without = " nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
+	var powerful bool
+	err := tx.QueryRow(ctx, `
+select rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls from pg_roles where rolname = $1`, role.Name).Scan(&powerful)
+	verb, attributes := "alter", ""
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		verb = "create"
+	case err != nil:
+		return "", err
+	case powerful:
+		attributes = without
+	}
+	verifier := role.Password
+	if !strings.HasPrefix(verifier, scramPrefix) {
+		if verifier, err = Verifier(role.Password); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%s role %s login%s password %s", verb, quoted(role.Name), attributes, literal(verifier)), nil
 }
 
 func execAll(ctx context.Context, tx pgx.Tx, statements []string) error {
@@ -133,60 +182,4 @@ func execAll(ctx context.Context, tx pgx.Tx, statements []string) error {
 		}
 	}
 	return nil
-}
-
-// documentTable is the name of a table with the documents of a view; see tableName.
-var documentTable = regexp.MustCompile(`^view_.+_v[0-9]+(_r[0-9]+)?$`)
-
-// shareViews makes the role that writes views the owner of the tables of the documents, existing and future ones, and
-// grants the roles with ReadViews to read them.
-func shareViews(ctx context.Context, tx pgx.Tx, roles []Role) error {
-	rows, err := tx.Query(ctx, "select tablename from pg_tables where schemaname = $1 order by tablename", schemaName)
-	if err != nil {
-		return err
-	}
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	var statements []string
-	for _, writer := range roles {
-		if !writer.Rights.WriteViews {
-			continue
-		}
-		// Only a member of a role may change the owner of a table to it, or its default privileges.
-		statements = append(statements, "grant "+quoted(writer.Name)+" to current_user")
-		for _, reader := range roles {
-			if reader.Rights.ReadViews && reader.Name != writer.Name {
-				statements = append(statements, fmt.Sprintf("alter default privileges for role %s in schema %s grant select on tables to %s",
-					quoted(writer.Name), schemaName, quoted(reader.Name)))
-			}
-		}
-	}
-	for _, table := range tables {
-		owner := ownerOf(table, roles)
-		if owner == "" || !documentTable.MatchString(table) {
-			continue
-		}
-		name := pgx.Identifier{schemaName, table}.Sanitize()
-		statements = append(statements, "alter table "+name+" owner to "+quoted(owner))
-		for _, reader := range roles {
-			if reader.Rights.ReadViews && reader.Name != owner {
-				statements = append(statements, "grant select on "+name+" to "+quoted(reader.Name))
-			}
-		}
-	}
-	return execAll(ctx, tx, statements)
-}
-
-// ownerOf returns the role that writes a table of documents, or an empty string.
-func ownerOf(table string, roles []Role) (owner string) {
-	for _, role := range roles {
-		switch only := role.Rights.OnlyView; {
-		case !role.Rights.WriteViews:
-		case only == "" && owner == "", only != "" && strings.HasPrefix(table, "view_"+only+"_v"):
-			owner = role.Name
-		}
-	}
-	return owner
 }

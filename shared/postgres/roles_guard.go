@@ -8,56 +8,92 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
-// guardedTables maps each table with rows of every view to its column with the name of the view. A grant is about a whole
-// table, and row security would hide the rows of other views silently from a role that should see an error.
-var guardedTables = map[string]string{"views": "name", "view_builds": "view", "checkpoints": "view", "parked": "view"}
+// A grant is about a whole table. A guard limits a role to some of its rows, by triggers: row security would hide the other
+// rows silently from a role that should see an error.
 
-// guardFunction rejects the change of a row whose view is not the first argument; the second names the column.
-const guardFunction = `create or replace function orchestrix.only_own_view() returns trigger language plpgsql as $$
-declare
-    own constant text := tg_argv[0];
-    belongs constant text := tg_argv[1];
+// rowGuard is the limit of one role in one table.
+type rowGuard struct {
+	table string
+	own   string // an SQL condition on the row %s
+	what  string // the rows that the role may write, for the error
+}
+
+// viewColumns maps each table with rows of every view to its column with the name of the view.
+var viewColumns = map[string]string{"views": "name", "view_builds": "view", "checkpoints": "view", "parked": "view"}
+
+// guards returns the limits of a role in each of the guarded tables; a limit with an empty condition is none.
+func (r Rights) guards() (guards []rowGuard) {
+	for _, table := range slices.Sorted(maps.Keys(viewColumns)) {
+		g := rowGuard{table: table}
+		if r.WriteViews && r.OnlyView != "" {
+			g.own, g.what = "%s."+viewColumns[table]+" = "+literal(r.OnlyView), "of view "+r.OnlyView
+		}
+		guards = append(guards, g)
+	}
+	workers := rowGuard{table: "workers"}
+	if r.WriteViews && r.OnlyView != "" {
+		workers.own, workers.what = "%s.kind = "+literal(string(port.ProcessWorker)), "of its kind of worker"
+	}
+	const isProcess = "starts_with(%s.category, '" + core.ProcessCategoryPrefix + "')"
+	snapshots, commits := rowGuard{table: "snapshots"}, rowGuard{table: "log_commits"}
+	switch {
+	case r.WriteSnapshots && !r.WriteProcessSnapshots:
+		snapshots.own, snapshots.what = "not "+isProcess, "of aggregates"
+	case r.WriteProcessSnapshots && !r.WriteSnapshots:
+		snapshots.own, snapshots.what = isProcess, "of process instances"
+	}
+	if r.AppendLog && !r.AppendProcesses {
+		commits.own, commits.what = "not "+isProcess, "of aggregates"
+	}
+	return append(guards, workers, snapshots, commits)
+}
+
+// refuseFunction is what the triggers call for a row that is not the role's own.
+const refuseFunction = `create or replace function orchestrix.refuse_row() returns trigger language plpgsql set search_path = pg_catalog as $$
 begin
-    if tg_op <> 'INSERT' and to_jsonb(old) ->> belongs is distinct from own
-       or tg_op <> 'DELETE' and to_jsonb(new) ->> belongs is distinct from own then
-        raise insufficient_privilege using message = format('%s may change view %s alone', current_user, own);
-    end if;
-    if tg_op = 'DELETE' then
-        return old;
-    end if;
-    return new;
+    raise insufficient_privilege using message = format('%s may change rows %s alone', current_user, tg_argv[0]);
 end $$`
 
-// guardViews limits a role with [Rights.OnlyView] to the rows of that view, by a trigger with the name of the role; other
-// roles pay for the comparison with current_user. An unchanged trigger is not created again, since projections hold locks
-// on these tables.
-func guardViews(ctx context.Context, tx pgx.Tx, role Role) error {
-	own := ""
-	if role.Rights.WriteViews {
-		own = role.Rights.OnlyView
-	}
-	name := quoted(role.Name)
-	for _, table := range slices.Sorted(maps.Keys(guardedTables)) {
-		const find = "select coalesce(obj_description(oid, 'pg_trigger'), '') from pg_trigger where tgrelid = $1::regclass and tgname = $2"
-		on, current := schemaName+"."+table, ""
-		if err := tx.QueryRow(ctx, find, on, role.Name).Scan(&current); err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return err
-		}
-		if current == own {
-			continue
-		}
-		statements := []string{fmt.Sprintf("drop trigger if exists %s on %s", name, on)}
-		if own != "" {
-			statements = append(statements, guardFunction,
-				fmt.Sprintf("create trigger %s before insert or update or delete on %s for each row when (current_user = %s) execute function %s.only_own_view(%s, %s)",
-					name, on, literal(role.Name), schemaName, literal(own), literal(guardedTables[table])),
-				fmt.Sprintf("comment on trigger %s on %s is %s", name, on, literal(own)))
-		}
-		if err := execAll(ctx, tx, statements); err != nil {
+// setGuards sets the triggers of a role. Rows of its own cost a comparison, those of other roles one of current_user. An
+// unchanged trigger is not created again, since projections hold locks on these tables.
+func setGuards(ctx context.Context, tx pgx.Tx, role Role) error {
+	for _, g := range role.Rights.guards() {
+		// The row before a change is checked too: else a change of its key would take it from its owner.
+		err := errors.Join(
+			setTrigger(ctx, tx, role.Name, role.Name, "insert or update", "new", g),
+			setTrigger(ctx, tx, role.Name, role.Name+" old", "update or delete", "old", g),
+		)
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func setTrigger(ctx context.Context, tx pgx.Tx, role, trigger, on, row string, g rowGuard) error {
+	const find = "select coalesce(obj_description(oid, 'pg_trigger'), '') from pg_trigger where tgrelid = $1::regclass and tgname = $2"
+	table, current, condition := schemaName+"."+g.table, "", ""
+	if err := tx.QueryRow(ctx, find, table, trigger).Scan(&current); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	if g.own != "" {
+		condition = fmt.Sprintf("current_user = %s and (%s) is not true", literal(role), fmt.Sprintf(g.own, row))
+	}
+	if current == condition {
+		return nil
+	}
+	name := quoted(trigger)
+	statements := []string{fmt.Sprintf("drop trigger if exists %s on %s", name, table)}
+	if condition != "" {
+		statements = append(statements, refuseFunction, "revoke all on function orchestrix.refuse_row() from public",
+			fmt.Sprintf("create trigger %s before %s on %s for each row when (%s) execute function %s.refuse_row(%s)",
+				name, on, table, condition, schemaName, literal(g.what)),
+			fmt.Sprintf("comment on trigger %s on %s is %s", name, table, literal(condition)))
+	}
+	return execAll(ctx, tx, statements)
 }

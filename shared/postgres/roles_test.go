@@ -8,16 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
 )
 
 // roleTest is a role of one test, in a migrated database.
 type roleTest struct {
-	t    *testing.T
-	db   *postgres.DB
-	name string
-	dsn  url.URL
+	t     *testing.T
+	db    *postgres.DB
+	name  string
+	dsn   url.URL
+	admin string // URL for the superuser
 }
 
 func newRole(t *testing.T) *roleTest {
@@ -35,11 +37,12 @@ func newRole(t *testing.T) *roleTest {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := &roleTest{t: t, db: db, name: "t_" + strings.ToLower(rand.Text()[:10]), dsn: *parsed}
+	name := "t_" + strings.ToLower(rand.Text()[:10])
+	r := &roleTest{t: t, db: db, name: name, dsn: *parsed, admin: dsn}
 	t.Cleanup(func() {
 		ctx := context.Background()
 		conn := connect(t, dsn)
-		if _, err := conn.Pool().Exec(ctx, fmt.Sprintf("drop owned by %[1]s; drop role %[1]s", r.name)); err != nil {
+		if _, err := conn.Pool().Exec(ctx, fmt.Sprintf("reassign owned by %[1]s to current_user; drop owned by %[1]s cascade; drop role %[1]s", name)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -56,16 +59,17 @@ func (r *roleTest) setRights(password string, rights postgres.Rights) {
 	}
 }
 
+// connect connects as the role.
+func (r *roleTest) connect(password string) *postgres.DB {
+	r.t.Helper()
+	r.dsn.User = url.UserPassword(r.name, password)
+	return connect(r.t, r.dsn.String())
+}
+
 // exec runs a statement as the role.
 func (r *roleTest) exec(password, statement string) error {
 	r.t.Helper()
-	r.dsn.User = url.UserPassword(r.name, password)
-	role, err := postgres.Connect(r.dsn.String(), postgres.Options{Conns: 2})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer role.Close()
-	_, err = role.Pool().Exec(r.t.Context(), statement)
+	_, err := r.connect(password).Pool().Exec(r.t.Context(), statement)
 	return err
 }
 
@@ -121,7 +125,7 @@ func TestARoleWritesOnlyItsView(t *testing.T) {
 		"insert into orchestrix.view_builds (view, version, rebuild, fields, shared) values ('a third', 1, 0, '[]', false)",
 	}
 	for _, statement := range refused {
-		if err := role.exec(password, statement); err == nil || !strings.Contains(err.Error(), "may change view it's mine alone") {
+		if err := role.exec(password, statement); err == nil || !strings.Contains(err.Error(), "may change rows of view it's mine alone") {
 			t.Errorf("%s: %v, want an error that names the view", statement, err)
 		}
 	}
@@ -130,6 +134,49 @@ func TestARoleWritesOnlyItsView(t *testing.T) {
 		if err := role.exec(password, statement); err != nil {
 			t.Errorf("with all views: %s: %v", statement, err)
 		}
+	}
+}
+
+// A hosted Postgres gives nobody the rights of a superuser: the owner of the database with the right to create roles is enough.
+func TestTheOwnerSetsRoles(t *testing.T) {
+	t.Parallel()
+	owner := newRole(t)
+	service := "t_" + strings.ToLower(rand.Text()[:10])
+	exec(t, owner.db, fmt.Sprintf(`drop schema orchestrix, orchestrix_views cascade; create role %[1]s login createrole password 'secret';
+		do $$ begin execute format('alter database %%I owner to %[1]s', current_database()); end $$`, owner.name))
+	db := owner.connect("secret")
+	t.Cleanup(func() {
+		_, err := connect(t, owner.admin).Pool().Exec(context.Background(), fmt.Sprintf("drop owned by %[1]s cascade; drop role %[1]s", service))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	roles := []postgres.Role{
+		{Name: service, Password: "secret", Rights: postgres.Rights{WriteViews: true, ReadViews: true}},
+		{Name: "t_monitor", Password: "secret", Rights: postgres.Rights{Monitor: true}}, // it may not grant that
+	}
+	for range 2 {
+		if err := db.SetRoles(t.Context(), roles); err != nil {
+			t.Fatal(err)
+		}
+	}
+	owner.name = service
+	if err := postgres.NewViews(owner.connect("secret")).Prepare(t.Context(), core.ViewSpec{Name: "v", Version: 1}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Only the owner can close the database to other roles.
+func TestWhoDoesNotOwnTheDatabaseSetsNoRoles(t *testing.T) {
+	t.Parallel()
+	role := newRole(t)
+	role.setRights("secret", postgres.Rights{})
+	err := role.connect("secret").SetRoles(t.Context(), []postgres.Role{{Name: "t_none", Password: "secret"}})
+	if err == nil || !strings.Contains(err.Error(), "as the owner of the database") {
+		t.Errorf("got %v", err)
 	}
 }
 

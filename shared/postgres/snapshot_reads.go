@@ -12,22 +12,23 @@ type snapshotRead struct {
 	stream core.Stream
 	schema string
 
-	found      bool
-	version    core.Version
-	state, sum []byte
-	time       time.Time
+	found       bool
+	version     core.Version
+	state, code []byte
+	keyID       string
+	time        time.Time
 }
 
 const (
 	loadSnapshot = `
-select 1::bigint, version, state, sha256, taken_at from orchestrix.snapshots
+select 1::bigint, version, state, key_id, mac, taken_at from orchestrix.snapshots
 where tenant = $1 and category = $2 and id = $3 and schema = $4`
 
 	loadSnapshots = `
-select w.n, s.version, s.state, s.sha256, s.taken_at
+select w.n, s.version, s.state, s.key_id, s.mac, s.taken_at
 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as w (tenant, category, id, schema, n)
 cross join lateral (
-	select version, state, sha256, taken_at from orchestrix.snapshots o
+	select version, state, key_id, mac, taken_at from orchestrix.snapshots o
 	where o.tenant = w.tenant and o.category = w.category and o.id = w.id and o.schema = w.schema limit 1
 ) s`
 )
@@ -50,11 +51,11 @@ func (s *Snapshots) readAll(ctx context.Context, reads []*snapshotRead) error {
 	for rows.Next() {
 		var n int
 		var found snapshotRead
-		if err := rows.Scan(&n, &found.version, &found.state, &found.sum, &found.time); err != nil {
+		if err := rows.Scan(&n, &found.version, &found.state, &found.keyID, &found.code, &found.time); err != nil {
 			return err
 		}
 		r := reads[n-1]
-		r.found, r.version, r.state, r.sum, r.time = true, found.version, found.state, found.sum, found.time
+		r.found, r.version, r.state, r.keyID, r.code, r.time = true, found.version, found.state, found.keyID, found.code, found.time
 	}
 	return rows.Err()
 }

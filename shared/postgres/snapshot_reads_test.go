@@ -29,7 +29,7 @@ func openSnapshots(t testing.TB) *Snapshots {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	return NewSnapshots(db)
+	return NewSnapshots(db, nil)
 }
 
 func counter(n int) core.Stream {

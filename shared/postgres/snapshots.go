@@ -1,10 +1,8 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,14 +15,16 @@ import (
 // Snapshots keeps snapshots in Postgres.
 type Snapshots struct {
 	db    *DB
+	keys  *Keyring // nil: snapshots have a checksum only
 	reads *readBatcher[snapshotRead]
 }
 
 var _ port.Snapshots = (*Snapshots)(nil)
 
-// NewSnapshots returns the snapshots of a migrated database.
-func NewSnapshots(db *DB) *Snapshots {
-	return &Snapshots{db: db, reads: newReadBatcher[snapshotRead]()}
+// NewSnapshots returns the snapshots of a migrated database. Without keys, whoever may write the table can make a snapshot
+// that is accepted.
+func NewSnapshots(db *DB, keys *Keyring) *Snapshots {
+	return &Snapshots{db: db, keys: keys, reads: newReadBatcher[snapshotRead]()}
 }
 
 // Load implements [port.Snapshots]. Concurrent loads share statements.
@@ -38,33 +38,26 @@ func (s *Snapshots) Load(ctx context.Context, stream core.Stream, schema string)
 	if !r.found {
 		return port.Snapshot{}, fmt.Errorf("snapshot of %s: %w", stream, core.ErrNotFound)
 	}
-	if !bytes.Equal(r.sum, checksum(stream, r.version, schema, r.state)) {
-		return port.Snapshot{}, fmt.Errorf("snapshot of %s does not match its checksum: %w", stream, core.ErrNotFound)
+	if err := s.keys.check(r.keyID, r.code, stream, r.version, schema, r.state); err != nil {
+		return port.Snapshot{}, fmt.Errorf("snapshot of %s: %w: %w", stream, core.ErrNotFound, err)
 	}
 	return port.Snapshot{Stream: stream, Version: r.version, Schema: schema, State: r.state, Time: r.time.UTC()}, nil
 }
 
-// checksum covers the state and all that is needed to interpret it: the stream, the version and the schema.
-func checksum(stream core.Stream, version core.Version, schema string, state []byte) []byte {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s\n%d\n%q\n", stream.Path(), version, schema)
-	sum.Write(state)
-	return sum.Sum(nil)
-}
-
 const saveSnapshots = `
-insert into orchestrix.snapshots as old (tenant, category, id, version, schema, state, sha256, taken_at)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[], $8::timestamptz[])
+insert into orchestrix.snapshots as old (tenant, category, id, version, schema, state, key_id, mac, taken_at)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[], $8::bytea[], $9::timestamptz[])
 on conflict (tenant, category, id) do update
-set version = excluded.version, schema = excluded.schema, state = excluded.state, sha256 = excluded.sha256, taken_at = excluded.taken_at
-where excluded.version > old.version or excluded.schema <> old.schema`
+set version = excluded.version, schema = excluded.schema, state = excluded.state,
+	key_id = excluded.key_id, mac = excluded.mac, taken_at = excluded.taken_at
+where excluded.version > old.version or excluded.schema <> old.schema or excluded.key_id <> old.key_id`
 
 // snapshotRows are snapshots, as columns for unnest.
 type snapshotRows struct {
 	tenants, categories, ids []string
 	versions                 []int64
-	schemas                  []string
-	states, sums             [][]byte
+	schemas, keyIDs          []string
+	states, codes            [][]byte
 	times                    []time.Time
 }
 
@@ -83,11 +76,12 @@ func (s *Snapshots) Save(ctx context.Context, snapshots []port.Snapshot) error {
 		rows.versions = append(rows.versions, int64(snapshot.Version))
 		rows.schemas = append(rows.schemas, snapshot.Schema)
 		rows.states = append(rows.states, snapshot.State)
-		rows.sums = append(rows.sums, checksum(snapshot.Stream, snapshot.Version, snapshot.Schema, snapshot.State))
+		id, code := s.keys.sum(snapshot.Stream, snapshot.Version, snapshot.Schema, snapshot.State)
+		rows.keyIDs, rows.codes = append(rows.keyIDs, id), append(rows.codes, code)
 		rows.times = append(rows.times, snapshot.Time)
 	}
 	_, err := s.db.pool.Exec(ctx, saveSnapshots, rows.tenants, rows.categories, rows.ids,
-		rows.versions, rows.schemas, rows.states, rows.sums, rows.times)
+		rows.versions, rows.schemas, rows.states, rows.keyIDs, rows.codes, rows.times)
 	return translate("save snapshots", err)
 }
 

@@ -42,5 +42,5 @@ func TestViews(t *testing.T) {
 
 func TestSnapshots(t *testing.T) {
 	t.Parallel()
-	porttest.Snapshots(t, func(t testing.TB) port.Snapshots { return postgres.NewSnapshots(connect(t, migrated(t))) })
+	porttest.Snapshots(t, func(t testing.TB) port.Snapshots { return postgres.NewSnapshots(connect(t, migrated(t)), nil) })
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/orchestrix-go/orchestrix/shared/clip"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 )
@@ -189,8 +190,15 @@ func translateAction(what string, err error) error {
 	return translate(what, err)
 }
 
+const maxObject = 2000 // bytes
+
+// actionColumns are the arguments of insertAction. An object may name what came from outside.
+func actionColumns(a core.Action, view, object string) []any {
+	return []any{a.Who, a.Did, view, clip.Text(clip.Printable(object), maxObject), a.Reason}
+}
+
 func recordAction(ctx context.Context, tx pgx.Tx, a core.Action, view, object string) error {
-	_, err := tx.Exec(ctx, insertAction, a.Who, a.Did, view, object, a.Reason)
+	_, err := tx.Exec(ctx, insertAction, actionColumns(a, view, object)...)
 	return err
 }
 
@@ -273,7 +281,7 @@ func dropBuild(ctx context.Context, tx pgx.Tx, b core.Build) error {
 func (v *Views) Record(ctx context.Context, a core.Action) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	_, err := v.db.pool.Exec(ctx, insertAction, a.Who, a.Did, "", a.Object, a.Reason)
+	_, err := v.db.pool.Exec(ctx, insertAction, actionColumns(a, "", a.Object)...)
 	return translate("record an action", err)
 }
 

@@ -64,7 +64,7 @@ on conflict (name) do update set lives_until = excluded.lives_until`
 
 	countWorkers = `select count(*) from orchestrix.workers where kind = $1 and lives_until > clock_timestamp()`
 
-	deleteDeadWorkers = `delete from orchestrix.workers where lives_until < clock_timestamp() - interval '1 hour'`
+	deleteDeadWorkers = `delete from orchestrix.workers where kind = $1 and lives_until < clock_timestamp() - interval '1 hour'`
 )
 
 // Claim implements [port.ViewWriter].
@@ -182,7 +182,7 @@ func (v *Views) Join(ctx context.Context, kind port.WorkerKind, owner string, tt
 	defer cancel()
 	batch := &pgx.Batch{}
 	batch.Queue(upsertWorker, owner, string(kind), ttl)
-	batch.Queue(deleteDeadWorkers)
+	batch.Queue(deleteDeadWorkers, string(kind))
 	batch.Queue(countWorkers, string(kind)).QueryRow(func(row pgx.Row) error { return row.Scan(&workers) })
 	return workers, translate("register worker", v.db.pool.SendBatch(ctx, batch).Close())
 }

@@ -123,7 +123,7 @@ func (v *Views) RetryLane(ctx context.Context, view core.ViewSpec, r port.LaneRe
 			batch.Queue(updateFailure, r.IDs[done], failure.Message, failure.Causes, failure.Group)
 		}
 		if r.By != nil {
-			batch.Queue(insertAction, r.By.Who, r.By.Did, view.Name, strconv.FormatInt(first.ID, 10)+": "+first.String(), r.By.Reason)
+			batch.Queue(insertAction, actionColumns(*r.By, view.Name, strconv.FormatInt(first.ID, 10)+": "+first.String())...)
 		}
 		return tx.SendBatch(ctx, batch).Close()
 	})

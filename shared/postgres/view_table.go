@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
 // tableName is the quoted name of the table that holds a build of a view.
@@ -19,7 +22,7 @@ func tableName(b core.Build) string {
 	if b.Rebuild > 0 {
 		name += "_r" + strconv.Itoa(b.Rebuild)
 	}
-	return pgx.Identifier{schemaName, name}.Sanitize()
+	return pgx.Identifier{viewsSchema, name}.Sanitize()
 }
 
 // sortExpression is the SQL expression by which a declared field is sorted and filtered. The index of the field has the
@@ -41,23 +44,21 @@ func indexName(table string, f core.Field) string {
 	return "view_field_" + hex.EncodeToString(sum[:8])
 }
 
-// tableStatements create the table and the indexes of a build where they are missing. Data is json and not jsonb, which
-// keeps the text of a document byte for byte; it is only read whole, or by the indexes.
-func tableStatements(view core.ViewSpec) []string {
-	table := tableName(view.Build())
-	statements := []string{`create table if not exists ` + table + ` (
+// createTable creates the table of a build. Data is json and not jsonb, which keeps the text of a document byte for byte; it
+// is only read whole, or by the indexes.
+func createTable(table string) string {
+	return `create table ` + table + ` (
 		tenant    text   collate "C" not null,
 		key       text   collate "C" not null,
 		partition integer not null,
 		sequence  bigint not null,
 		data      json,
 		primary key (tenant, key)
-	) with (fillfactor = 85)`}
-	for _, f := range view.Fields {
-		statements = append(statements, fmt.Sprintf("create index if not exists %s on %s (tenant, (%s), key)",
-			indexName(table, f), table, sortExpression(f)))
-	}
-	return statements
+	) with (fillfactor = 85)`
+}
+
+func createIndex(table string, f core.Field) string {
+	return fmt.Sprintf("create index if not exists %s on %s (tenant, (%s), key)", indexName(table, f), table, sortExpression(f))
 }
 
 const (
@@ -74,20 +75,52 @@ update orchestrix.view_builds b set state = 'active', since = now() from made
 where b.view = $1 and b.version = $2 and b.rebuild = $3`
 )
 
+// prepareRetries is for workers that create the same table concurrently: the catalogue refuses all but one of them. A lock for
+// all who prepare could be held by any role, for as long as it likes.
+var prepareRetries = retry.Policy{First: 20 * time.Millisecond, Max: time.Second, FullJitter: true, Limit: 10}
+
 // Prepare implements [port.ViewWriter]. A field that was added without a new version of the view gets its index here;
-// creating it locks the table.
+// creating it locks the table. An existing table is used only if this program has made it.
 func (v *Views) Prepare(ctx context.Context, view core.ViewSpec) error {
 	what := fmt.Sprintf("prepare %s", view.Build())
 	fields, err := core.Marshal(view.Fields)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	batch := &pgx.Batch{} // without "begin", a batch is one transaction
-	batch.Queue("select pg_advisory_xact_lock($1)", schemaLock)
-	for _, statement := range tableStatements(view) {
-		batch.Queue(statement)
+	_, err = retry.Do(ctx, prepareRetries, func(ctx context.Context) (struct{}, error) {
+		err := pgx.BeginFunc(ctx, v.db.pool, func(tx pgx.Tx) error {
+			if view.Name != core.ProcessRunner {
+				if err := prepareTable(ctx, tx, view); err != nil {
+					return err
+				}
+			}
+			batch := &pgx.Batch{}
+			batch.Queue(upsertBuild, view.Name, view.Version, view.Rebuild, fields, view.Shared)
+			batch.Queue(activateFirstBuild, view.Name, view.Version, view.Rebuild)
+			return tx.SendBatch(ctx, batch).Close()
+		})
+		if !hasCode(err, uniqueViolation, duplicateTable, duplicateObject, serialization, deadlock) {
+			err = retry.Permanent(err)
+		}
+		return struct{}{}, err
+	})
+	return translate(what, err)
+}
+
+// prepareTable creates the table and the indexes of a build where they are missing.
+func prepareTable(ctx context.Context, tx pgx.Tx, view core.ViewSpec) error {
+	table := tableName(view.Build())
+	err := checkTable(ctx, tx, table)
+	if errors.Is(err, pgx.ErrNoRows) {
+		_, err = tx.Exec(ctx, createTable(table))
 	}
-	batch.Queue(upsertBuild, view.Name, view.Version, view.Rebuild, fields, view.Shared)
-	batch.Queue(activateFirstBuild, view.Name, view.Version, view.Rebuild)
-	return translate(what, v.db.pool.SendBatch(ctx, batch).Close())
+	if err != nil {
+		return err
+	}
+	for _, f := range view.Fields {
+		if _, err := tx.Exec(ctx, createIndex(table, f)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -10,8 +10,8 @@ func TestUnexpectedDocumentsAreOverwritten(t *testing.T) {
 	fill(t, v, 1, documents)
 	for _, change := range []string{
 		`update orchestrix.checkpoints set position = 0`,
-		`update orchestrix."view_numbers_v1" set data = '{}'`,
-		`delete from orchestrix."view_numbers_v1" where key = '1'`,
+		`update orchestrix_views."view_numbers_v1" set data = '{}'`,
+		`delete from orchestrix_views."view_numbers_v1" where key = '1'`,
 	} {
 		if _, err := v.db.pool.Exec(t.Context(), change); err != nil {
 			t.Fatal(err)

@@ -1,9 +1,13 @@
 package runtime
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/orchestrix-go/orchestrix/shared/core"
+)
 
 // ProcessCheckpointName is the name under which process runners store their checkpoints, in the form of a view's.
-const ProcessCheckpointName = "process-runner"
+const ProcessCheckpointName = core.ProcessRunner
 
 // reservedNames are the names of consumers that are not views.
 var reservedNames = []string{ProcessCheckpointName}

@@ -71,6 +71,7 @@ type Common struct {
 	Partitions      int           `default:"4" desc:"partitions of the log; fixed when the log is created"`
 	Replicas        int           `default:"1" desc:"replicas of the log when it is created: 1, 3 or 5"`
 	DatabaseConns   int           `split_words:"true" default:"10" desc:"maximum number of connections to Postgres"`
+	SnapshotKeyFile string        `split_words:"true" desc:"file with a line ID:KEY for each key of snapshots: the first writes, all are accepted; empty: a checksum only"`
 	AwaitMigration  bool          `split_words:"true" default:"false" desc:"wait until the command migrate has created streams and tables, instead of creating them"`
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,7 +28,7 @@ func newEvents(dev *devFinder) *cobra.Command {
 			if err := selection.parseFrom(from); err != nil {
 				return err
 			}
-			printer, err := newEventPrinter(output, cmd.OutOrStdout())
+			printer, err := newEventPrinter(output, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -96,21 +95,22 @@ func printEvents(ctx context.Context, source logFlags, selection eventSelection,
 
 // eventPrinter writes commits for people or for programs.
 type eventPrinter struct {
-	out  io.Writer
-	json bool
+	out    io.Writer
+	errOut io.Writer // for what can't be read
+	json   bool
 }
 
-func newEventPrinter(output string, out io.Writer) (*eventPrinter, error) {
+func newEventPrinter(output string, out, errOut io.Writer) (*eventPrinter, error) {
 	switch output {
 	case "human", "json":
-		return &eventPrinter{out: out, json: output == "json"}, nil
+		return &eventPrinter{out: out, errOut: errOut, json: output == "json"}, nil
 	}
 	return nil, fmt.Errorf("--output is %q, it may be human or json", output)
 }
 
 func (p *eventPrinter) print(c *core.Commit) error {
 	if c.Err != nil {
-		_, err := fmt.Fprintf(os.Stderr, "%s  can't be read: %v\n", c.Position, c.Err)
+		_, err := fmt.Fprintf(p.errOut, "%s  can't be read: %v\n", c.Position, c.Err)
 		return err
 	}
 	for _, e := range cloudevents.EventsOf(c) {

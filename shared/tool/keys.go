@@ -30,6 +30,7 @@ type keysOptions struct {
 	partitions  int
 	senders     []string
 	hosts       []string
+	postgres    []string // its hosts
 	days        int
 	owner       string
 	envFile     string
@@ -46,7 +47,8 @@ func (o *keysOptions) register(command *cobra.Command) {
 	flags.StringArrayVar(&o.senders, "sender", nil, "NAME[=category.command,…] of a program that sends commands over NATS; all commands that clients "+
 		"may send, if it names none. Repeatable; the directory keeps it")
 	flags.StringSliceVar(&o.hosts, "nats-host", []string{"nats", "nats-2", "nats-3", "localhost", "127.0.0.1", "::1"}, "names and addresses under which clients and nodes reach NATS")
-	flags.IntVar(&o.days, "days", 730, "validity of the certificate of NATS, in days")
+	flags.StringSliceVar(&o.postgres, "postgres-host", []string{"postgres", "localhost", "127.0.0.1", "::1"}, "names and addresses under which clients reach Postgres")
+	flags.IntVar(&o.days, "days", 730, "validity of the certificates of NATS and Postgres, in days")
 	flags.StringVar(&o.owner, "owner", "", "uid:gid of the owner of the files; another owner needs root (default: you, and 65532:65532 if you are root)")
 }
 
@@ -60,9 +62,11 @@ a repository. Each service has its own directory in it, with only the files that
 
   command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
   command/ process/               writer.nk: the NKey with which it appends to the log
+  command/ process/ query/        snapshot.keys: the keys of snapshots, which Postgres does not know
   nats/                           auth.conf: accounts, users and rights    tls.crt, tls.key: its certificate    ca.crt
   migrate/                        roles: the roles that '` + program + ` migrate --roles' creates, without their passwords
-  postgres/                       password: of the superuser of Postgres, which migrate uses
+  postgres/                       password: of the superuser of Postgres, which migrate uses    tls.crt, tls.key: its certificate
+  monitor/                        password: of the role that reads the statistics of Postgres
   settings.json                   partitions, senders and kind of credentials, for keys renew
   ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it
 
@@ -151,7 +155,11 @@ func (o *keysOptions) write(dir string, keep bool) error {
 	if k.owner, err = parseOwner(o.owner); err != nil {
 		return err
 	}
-	if err := k.writeTLS(o.hosts, time.Now(), time.Duration(o.days)*24*time.Hour); err != nil {
+	now, validity := time.Now(), time.Duration(o.days)*24*time.Hour
+	if err := k.writeTLS(o.hosts, now, validity); err != nil {
+		return err
+	}
+	if err := k.writePostgres(o.postgres, now, validity); err != nil {
 		return err
 	}
 	if err := k.writeSettings(settings); err != nil {

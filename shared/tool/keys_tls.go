@@ -39,7 +39,7 @@ func (k *keyDir) writeTLS(hosts []string, now time.Time, validity time.Duration)
 	if err != nil {
 		return err
 	}
-	cert, key, err := ca.issue(hosts, now, validity)
+	cert, key, err := ca.issue("nats", hosts, now, validity)
 	if err != nil {
 		return err
 	}
@@ -119,9 +119,10 @@ func parseAuthority(certPEM, keyPEM []byte) (*authority, error) {
 	return &authority{cert: cert, key: key, pem: certPEM}, nil
 }
 
-// issue creates a certificate for the nodes of NATS. It is valid for servers and for clients: a node is a client of the others.
+// issue creates a certificate for a server, which the flag --server-host names. It is valid for servers and for clients: a node
+// of NATS is a client of the others.
 // It expires before the authority does.
-func (a *authority) issue(hosts []string, now time.Time, validity time.Duration) (cert, key []byte, err error) {
+func (a *authority) issue(server string, hosts []string, now time.Time, validity time.Duration) (cert, key []byte, err error) {
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -131,7 +132,7 @@ func (a *authority) issue(hosts []string, now time.Time, validity time.Duration)
 		end = a.cert.NotAfter
 	}
 	template := &x509.Certificate{
-		Subject:   pkix.Name{CommonName: "nats"},
+		Subject:   pkix.Name{CommonName: server},
 		NotBefore: now.Add(-clockSkew), NotAfter: end,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
@@ -144,7 +145,7 @@ func (a *authority) issue(hosts []string, now time.Time, validity time.Duration)
 		}
 	}
 	if len(template.IPAddresses)+len(template.DNSNames) == 0 {
-		return nil, nil, errors.New("--nats-host is empty: name the hosts under which clients reach NATS")
+		return nil, nil, fmt.Errorf("--%s-host is empty: name the hosts under which clients reach the server", server)
 	}
 	return sign(template, a.cert, pair, a.key)
 }

@@ -37,6 +37,11 @@ func (k *keyDir) writeUsers(s keySettings, d platform.Deployment) error {
 		}
 		roles.WriteString(role)
 	}
+	monitor, err := k.monitorLine()
+	if err != nil {
+		return err
+	}
+	roles.WriteString(monitor)
 	if err := k.writeNATS(s, users); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type migrateOptions struct {
 	partitions, replicas int
 	wait                 time.Duration
 	roles                string
+	ownServer            bool
 }
 
 func newMigrate(dev *devFinder) *cobra.Command {
@@ -46,6 +47,7 @@ or tables.`,
 	flags.DurationVar(&o.wait, "wait", 2*time.Minute, "time limit of the wait for NATS and Postgres")
 	flags.StringVar(&o.roles, "roles", "", "file with a line SERVICE:ROLE:PASSWORD for each role of Postgres to create or update; "+
 		"'"+dev.program+" keys init' makes one")
+	flags.BoolVar(&o.ownServer, "own-server", false, "Postgres has no other users: no role of it may connect to its other databases without a grant")
 	return command
 }
 
@@ -75,10 +77,25 @@ func runMigrate(ctx context.Context, o migrateOptions) error {
 		Logger: service.NewLogger(os.Stderr, fromEnv("ORCHESTRIX_LOG_FORMAT", "auto"), new(slog.LevelVar)),
 		Admin:  service.NewAdmin(new(slog.LevelVar), observe.NewMetrics("migrate"), false),
 	}, roles)
+	if err == nil && o.ownServer {
+		err = closeOtherDatabases(waiting, connections)
+	}
 	if err != nil && waiting.Err() != nil {
 		return errors.Join(context.Cause(waiting), err)
 	}
 	return err
+}
+
+func closeOtherDatabases(ctx context.Context, c service.Connections) error {
+	db, err := postgres.Connect(c.DatabaseURL, postgres.Options{Conns: 1})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.CloseOtherDatabases(ctx); err != nil {
+		return fmt.Errorf("--own-server: %w", err)
+	}
+	return nil
 }
 
 // readRoles reads the roles of Postgres, each with the rights of its service.
@@ -96,6 +113,10 @@ func readRoles(file string) ([]postgres.Role, error) {
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(fields) != 3 {
 			return nil, fmt.Errorf("%s: line %d is not SERVICE:ROLE:PASSWORD", file, i+1)
+		}
+		if fields[0] == monitorRole {
+			roles = append(roles, postgres.Role{Name: fields[1], Password: fields[2], Rights: postgres.Rights{Monitor: true}})
+			continue
 		}
 		known := slices.IndexFunc(users, func(u platform.User) bool { return u.Name == fields[0] })
 		if known < 0 || fields[0] == platform.MigrateUser {

@@ -27,8 +27,8 @@ func newVerify(dev *devFinder, modules []es.Module) *cobra.Command {
 		Use:   "verify",
 		Short: "Check the log, and the views against the log",
 		Long: `Walk the log once: the versions of each stream are contiguous, back-pointers are right, nothing is missing, no
-command comes twice, and every event can be read. And fold documents of each view from the log again and compare them
-with Postgres. It may run while the services run. It fails if there are findings.`,
+command comes twice, and every event can be read. And fold documents of each view, and snapshots, from the log again and
+compare them with Postgres. It may run while the services run. It fails if there are findings.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "human" && output != "json" {
@@ -51,7 +51,7 @@ with Postgres. It may run while the services run. It fails if there are findings
 	}
 	flags := command.Flags()
 	source.register(flags)
-	flags.IntVar(&options.Sample, "sample", 1000, "number of documents to compare per view; 0: all")
+	flags.IntVar(&options.Sample, "sample", 1000, "number of documents to compare per view, and of snapshots; 0: all")
 	flags.BoolVar(&options.LogOnly, "log-only", false, "check only the log")
 	flags.StringVarP(&output, "output", "o", "human", "human or json")
 	return command
@@ -74,7 +74,7 @@ func runVerify(ctx context.Context, modules []es.Module, source *logFlags, optio
 			return verify.Report{}, err
 		}
 		defer db.Close()
-		views = postgres.NewViews(db)
+		views, options.Snapshots = postgres.NewViews(db), postgres.NewSnapshots(db, nil)
 	}
 	var finish func()
 	options.Progress, finish = progress("verifying")
@@ -104,6 +104,9 @@ func printVerified(out io.Writer, v verify.Report) error {
 		fmt.Fprintf(out, "… and %d more\n", more)
 	}
 	_, err := fmt.Fprintf(out, "%d commits with %d events in %d streams; %d documents compared", v.Commits, v.Events, v.Streams, v.Documents)
+	if v.Snapshots > 0 {
+		fmt.Fprintf(out, ", %d snapshots compared", v.Snapshots)
+	}
 	if v.Blocked > 0 {
 		fmt.Fprintf(out, ", %d skipped because their events are parked", v.Blocked)
 	}
@@ -121,7 +124,7 @@ func verifyReport(v verify.Report) map[string]any {
 		list = append(list, map[string]string{"where": f.Where, "what": f.What})
 	}
 	return map[string]any{
-		"commits": v.Commits, "events": v.Events, "streams": v.Streams, "documents": v.Documents,
+		"commits": v.Commits, "events": v.Events, "streams": v.Streams, "documents": v.Documents, "snapshots": v.Snapshots,
 		"blocked": v.Blocked, "moved": v.Moved, "findings": list, "count": v.Count,
 	}
 }

@@ -36,7 +36,7 @@ const (
 	primary key (stream, version))`
 	insertEvent  = "insert into events (stream, version, kind, data) values ($1, $2, $3, $4)"
 	selectEvents = "select data from events where stream = $1 order by version"
-	selectView   = `select data from orchestrix."view_order-summary_v1" where tenant = 'default' and key = $1`
+	selectView   = `select data from orchestrix_views."view_order-summary_v1" where tenant = 'default' and key = $1`
 )
 
 func runBaseline(ctx context.Context) error {

@@ -117,7 +117,7 @@ func newLoading(ctx context.Context, b *bench, s *scope) (*loading, error) {
 	if err != nil {
 		return nil, err
 	}
-	snapshots := postgres.NewSnapshots(db)
+	snapshots := postgres.NewSnapshots(db, nil)
 	l := &loading{
 		bench: b, procs: map[string]*process{"nats": nats, "postgres": b.postgres.proc}, partitions: log.Partitions(), pool: db.Pool(),
 		bare:  query.New(registry, log, postgres.NewViews(db), nil, quiet),

@@ -209,7 +209,7 @@ func newUpserts(ctx context.Context, b *bench, s *scope, log *jetstream.Log, nat
 	if _, err := w.untilDone(ctx, nil); err != nil {
 		return nil, err
 	}
-	rows, err := u.pool.Query(ctx, `select tenant, key, partition, sequence, data::text from orchestrix."view_order-summary_v1" order by partition, sequence`)
+	rows, err := u.pool.Query(ctx, `select tenant, key, partition, sequence, data::text from orchestrix_views."view_order-summary_v1" order by partition, sequence`)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func newUpserts(ctx context.Context, b *bench, s *scope, log *jetstream.Log, nat
 }
 
 func (u *upserts) run(ctx context.Context, _ time.Duration) (sample, error) {
-	if _, err := u.pool.Exec(ctx, `truncate orchestrix."view_order-summary_v1"`); err != nil {
+	if _, err := u.pool.Exec(ctx, `truncate orchestrix_views."view_order-summary_v1"`); err != nil {
 		return sample{}, err
 	}
 	procs := map[string]*process{"postgres": u.bench.postgres.proc}
@@ -242,7 +242,7 @@ func (u *upserts) run(ctx context.Context, _ time.Duration) (sample, error) {
 		work.Go(func() error {
 			for n := next.Add(1); n <= int64(len(u.rows)); n = next.Add(1) {
 				r := &u.rows[n-1]
-				_, err := u.pool.Exec(ctx, `insert into orchestrix."view_order-summary_v1" (tenant, key, partition, sequence, data)
+				_, err := u.pool.Exec(ctx, `insert into orchestrix_views."view_order-summary_v1" (tenant, key, partition, sequence, data)
 select * from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::json[])
 on conflict (tenant, key) do update set partition = excluded.partition, sequence = excluded.sequence, data = excluded.data`,
 					r.tenants, r.keys, r.partitions, r.sequences, r.data)

@@ -153,21 +153,22 @@ func (p *lockedPlatform) checkPostgres(t *testing.T) {
 		"delete from orchestrix.log_commits", "alter table orchestrix.views add column n int", "delete from orchestrix.snapshots",
 		"select * from orchestrix.entries", "select rolpassword from pg_authid", "copy orchestrix.snapshots to program 'cat'",
 	}
-	const readView, writeView = `select * from orchestrix."view_order-summary_v1"`, `delete from orchestrix."view_order-summary_v1"`
+	const readView, writeView = `select * from orchestrix_views."view_order-summary_v1"`, `delete from orchestrix_views."view_order-summary_v1"`
 	for user, test := range map[string]struct{ may, mayNot []string }{
 		"command": {
 			[]string{"select * from orchestrix.snapshots"},
 			[]string{readView, writeView, "select * from orchestrix.checkpoints", "create table orchestrix.mine (n int)"},
 		},
 		"projection": {
-			[]string{readView, "create table orchestrix.view_mine_v1 (n int)"},
-			[]string{"select * from orchestrix.snapshots", "insert into orchestrix.log_commits default values"},
+			[]string{readView, "create table orchestrix_views.view_mine_v1 (n int)"},
+			[]string{"select * from orchestrix.snapshots", "create table orchestrix.mine (n int)", "delete from orchestrix.actions", "insert into orchestrix.log_commits default values"},
 		},
 		"process": {
 			[]string{readView, "select * from orchestrix.checkpoints"},
 			[]string{
 				writeView, "insert into orchestrix.log_commits default values", "update orchestrix.checkpoints set position = 0",
 				"delete from orchestrix.view_builds where view = 'order-summary'",
+				"create table orchestrix_views.mine (n int)", "create table orchestrix.mine (n int)", "create temporary table mine (n int)",
 			},
 		},
 		"query": {

@@ -161,6 +161,9 @@ func (l *Loader) snapshot(ctx context.Context, a *core.Aggregate, stream core.St
 	defer cancel()
 	snapshot, err := l.snapshots.Load(bounded, stream, snapshotSchema(a, l.log.Created(stream)))
 	if errors.Is(err, core.ErrNotFound) {
+		if errors.Is(err, core.ErrCorrupt) {
+			l.reject(ctx, port.Snapshot{Stream: stream}, err)
+		}
 		return nil
 	}
 	if err != nil {

@@ -11,9 +11,10 @@ import (
 
 // Options selects what [Run] checks.
 type Options struct {
-	Sample   int                      // number of documents of each view; 0 is all
-	LogOnly  bool                     // do not check views
-	Progress func(done, total uint64) // called with numbers of commits; nil ignores them
+	Sample    int                      // number of documents of each view, and of snapshots; 0 is all
+	LogOnly   bool                     // do not check views
+	Snapshots Snapshots                // nil: do not check snapshots
+	Progress  func(done, total uint64) // called with numbers of commits; nil ignores them
 }
 
 // Report is the result of [Run].
@@ -21,6 +22,7 @@ type Report struct {
 	Commits, Events uint64
 	Streams         int
 	Documents       int // compared
+	Snapshots       int // compared
 	Moved           int // documents that changed during each of the comparisons
 	Blocked         int // documents with parked events
 	Findings        []Finding
@@ -29,7 +31,7 @@ type Report struct {
 
 // Run reads the log once and checks that the versions of each stream are contiguous, that back-pointers are right, that no
 // commit is missing, that no command was committed twice, and that every event can be decoded. It also folds documents of each
-// view from the log and compares them with the store. Views may change meanwhile. An error means that the check was not
+// view, and snapshots, from the log and compares them with the store. Views may change meanwhile. An error means that the check was not
 // completed; faults are in the result.
 func Run(ctx context.Context, registry *core.Registry, log port.Log, views port.ViewStore, o Options) (Report, error) {
 	v := &verifier{registry: registry, log: log, views: views, options: o, check: newLogCheck(registry, log.Partitions())}
@@ -74,7 +76,8 @@ func (v *verifier) verifyLogAndViews(ctx context.Context) (result Report, err er
 			return result, err
 		}
 	}
-	return result, nil
+	err = v.compareSnapshots(ctx, &result)
+	return result, err
 }
 
 // viewChecks returns a check of each view up to its current checkpoints.

@@ -20,4 +20,4 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
 	echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 fi
 unset POSTGRES_PASSWORD
-exec "$bin/postgres" -D "$PGDATA" -c listen_addresses='*'
+exec "$bin/postgres" -D "$PGDATA" -c listen_addresses='*' "${@:2}"

@@ -28,7 +28,11 @@ func run(data string) error {
 	if err != nil {
 		return err
 	}
-	return syscall.Exec(path, []string{"postgres", "-D", data, "-c", "listen_addresses=*"}, os.Environ()) //nolint:gosec // this is the image's program
+	args := []string{"postgres", "-D", data, "-c", "listen_addresses=*"}
+	if len(os.Args) > 1 {
+		args = append(args, os.Args[2:]...) // after the name of the program
+	}
+	return syscall.Exec(path, args, os.Environ()) //nolint:gosec // this is the image's program
 }
 
 func initialize(data string) error {
