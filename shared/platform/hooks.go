@@ -147,9 +147,9 @@ func (e extension) runPart(ctx context.Context, p Part) (err error) {
 }
 
 // serve returns the part that serves the API to clients, and connects the client of the hooks.
-func (e extension) serve(env service.Env, listener net.Listener, api httpapi.API) service.Part {
+func (e extension) serve(env service.Env, listener net.Listener, api httpapi.API, config service.HTTP) service.Part {
 	measured := env.Admin.Metrics.HTTP.Handler
-	e.inside.connect(measured(api.Inside))
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	e.inside.connect(measured(api.Inside, true)) // the trace is that of a request that was sampled before
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api, config.TrustTraceSampling), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
 	return server.Part()
 }

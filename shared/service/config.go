@@ -75,8 +75,9 @@ const (
 
 // HTTP are the settings of services with an HTTP API.
 type HTTP struct {
-	Addr        string `desc:"address of the HTTP API"`
-	MaxInFlight int    `split_words:"true" default:"1024" desc:"maximum number of requests in flight; further ones get 503"`
+	Addr               string `desc:"address of the HTTP API"`
+	MaxInFlight        int    `split_words:"true" default:"1024" desc:"maximum number of requests in flight; further ones get 503"`
+	TrustTraceSampling bool   `split_words:"true" default:"false" desc:"record a trace because its client has sampled it (traceparent); otherwise the sampler of this service decides"`
 }
 
 // CommandConfig configures the command service.
