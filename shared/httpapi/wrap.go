@@ -62,10 +62,6 @@ func (s *server) wrap() (http.Handler, error) {
 		}()
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), matchedKey{}, &matched), s.options.RequestTimeout+maxWait)
 		defer cancel()
-		body := s.receive(w, r)
-		defer body.end()
-		outer := r.WithContext(ctx)
-		outer.Body = body
-		wrapped.ServeHTTP(w, outer)
+		wrapped.ServeHTTP(w, r.WithContext(ctx))
 	}), nil
 }
