@@ -61,6 +61,13 @@ func (a *admission) giveBack(t *transfer) {
 	t.bytes = 0
 }
 
+// held returns the bytes that are taken from the budget.
+func (a *admission) held() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.bytes
+}
+
 // interruptOldest interrupts the oldest transfer that fits and has lasted longer than the grace period, and gives back what it has
 // taken: its request is about to end. The caller holds the lock.
 func (a *admission) interruptOldest(fits func(*transfer) bool) bool {

@@ -69,7 +69,9 @@ func TestARequestThatHasWaitedNeedsAPlace(t *testing.T) {
 		})
 	}}, httpapi.Options{MaxInFlight: 1})
 	first, second := make(chan reply, 1), make(chan reply, 1)
-	go func() { first <- call(t, server, "GET", "/v1/views/order-summary/waits", "", "Orchestrix-Position", "0-1") }()
+	go func() {
+		first <- call(t, server, "GET", "/v1/views/order-summary/waits", "", "Orchestrix-Position", "0-1")
+	}()
 	<-waiting
 	go func() { second <- call(t, server, "GET", "/v1/views/order-summary/busy", "") }()
 	<-inside

@@ -133,3 +133,13 @@ func (w *statusRecorder) WriteHeader(status int) {
 
 // Unwrap gives [http.ResponseController] access to the connection.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// HTTPLoad exports what an HTTP API holds, and the maximum of its bytes.
+func (m *Metrics) HTTPLoad(load func() (waiting int, bytes int64), maxBytes int64) {
+	m.scrapes.add(func(emit emit) {
+		waiting, bytes := load()
+		emit(httpWaiting, float64(waiting))
+		emit(httpBytes, float64(bytes))
+		emit(httpMaxBytes, float64(maxBytes))
+	})
+}

@@ -35,6 +35,7 @@ func (s Services) Query(ctx context.Context, env service.Env, config service.Que
 	if err != nil {
 		return err
 	}
+	options.MaxWaiting = config.MaxWaiting
 	api, err := httpapi.NewQueryAPI(registry, schemas, queries, options)
 	if err != nil {
 		return err

@@ -237,7 +237,8 @@ func (q *Queries) stateAt(ctx context.Context, a *core.Aggregate, s core.Stream,
 	return state, nil
 }
 
-// History returns up to limit events of a stream after a version, as the log stores them, and whether more follow. It returns
+// History returns up to limit events of a stream after a version, as the log stores them, and whether more follow. Large events
+// are fewer: [core.MaxListBytes]. It returns
 // [runtime.ErrUnknown] for the category, [port.ErrNoStream], [core.ErrBadPosition], [core.ErrCorrupt] or [port.ErrUnavailable].
 func (q *Queries) History(ctx context.Context, s core.Stream, after core.Version, limit int, w Wait) ([]cloudevents.CloudEvent, bool, error) {
 	if _, ok := q.registry.Aggregate(s.Category); !ok {
@@ -247,7 +248,7 @@ func (q *Queries) History(ctx context.Context, s core.Stream, after core.Version
 	if err != nil {
 		return nil, false, err
 	}
-	events := []cloudevents.CloudEvent{}
+	events, size := []cloudevents.CloudEvent{}, 0
 	if last.Version <= after {
 		return events, false, nil
 	}
@@ -259,7 +260,7 @@ func (q *Queries) History(ctx context.Context, s core.Stream, after core.Version
 			if e.StreamVersion <= after {
 				continue
 			}
-			if len(events) == limit {
+			if size += len(e.Data); len(events) == limit || size > core.MaxListBytes && len(events) > 0 {
 				return events, true, nil
 			}
 			e.Position = c.Position.String()
