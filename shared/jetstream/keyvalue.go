@@ -23,7 +23,7 @@ type KeyValue struct {
 var _ port.KeyValue = (*KeyValue)(nil)
 
 // markerTTL is how long a watcher can learn that a key has expired.
-const markerTTL = time.Hour
+const markerTTL = time.Minute
 
 // OpenKeyValue opens a bucket, and creates it if it is missing. It returns [port.ErrUnavailable].
 func OpenKeyValue(ctx context.Context, conn *nats.Conn, bucket string, replicas int) (*KeyValue, error) {
