@@ -21,6 +21,7 @@ type Queries struct {
 	views    port.ViewReader
 	loader   *command.Loader
 	waiter   *positionWaiter
+	replays  chan struct{} // holds a token for each stream that is being read
 
 	readiness readiness
 }
@@ -37,12 +38,25 @@ func New(registry *core.Registry, log LogReader, views port.ViewReader, snapshot
 	q := &Queries{
 		registry: registry, log: log, views: views,
 		loader: command.NewLoader(log, snapshots, logger, nil),
-		waiter: newPositionWaiter(views, newLogEnds(log)),
+		waiter: newPositionWaiter(views, newLogEnds(log)), replays: make(chan struct{}, maxReplays),
 	}
 	for _, v := range registry.Views() {
 		q.readiness.unbuilt = append(q.readiness.unbuilt, v.Name)
 	}
 	return q
+}
+
+// maxReplays is how many streams are read concurrently: the reader of a stream may hold some of its largest commits.
+const maxReplays = 16
+
+// replay waits until a stream may be read. The caller must call end.
+func (q *Queries) replay(ctx context.Context) (end func(), err error) {
+	select {
+	case q.replays <- struct{}{}:
+		return func() { <-q.replays }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: other streams are being read: %w", port.ErrUnavailable, ctx.Err())
+	}
 }
 
 // Run reads the checkpoints of views for requests that wait for a position, until ctx ends. Without it, such requests time
@@ -197,6 +211,11 @@ func (q *Queries) State(ctx context.Context, s core.Stream, at PointInTime, w Wa
 	if !ok {
 		return State{}, fmt.Errorf("%w: no category %q", runtime.ErrUnknown, s.Category)
 	}
+	end, err := q.replay(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	defer end()
 	if at != (PointInTime{}) {
 		return q.stateAt(ctx, a, s, at, w)
 	}
@@ -244,6 +263,11 @@ func (q *Queries) History(ctx context.Context, s core.Stream, after core.Version
 	if _, ok := q.registry.Aggregate(s.Category); !ok {
 		return nil, false, fmt.Errorf("%w: no category %q", runtime.ErrUnknown, s.Category)
 	}
+	end, err := q.replay(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer end()
 	last, err := q.last(ctx, s, w)
 	if err != nil {
 		return nil, false, err
