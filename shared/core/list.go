@@ -12,6 +12,9 @@ import (
 // MaxListLimit is the longest page of a list.
 const MaxListLimit = 1000
 
+// MaxListBytes is the size of the documents of a page, in bytes, above which the page ends before its limit.
+const MaxListBytes = 4 << 20
+
 // SortedPrefix is the number of characters of a text by which lists sort. Filters compare the whole text.
 const SortedPrefix = 256
 

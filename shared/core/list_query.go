@@ -14,7 +14,7 @@ type ListQuery struct {
 	Filter []FieldValue // a document matches all of them
 	Sort   string       // a declared field; empty: by key
 	Desc   bool
-	Limit  int    // 1 to [MaxListLimit]
+	Limit  int    // 1 to [MaxListLimit]; a page of large documents is shorter: [MaxListBytes]
 	Cursor string // [Page.Next] of the previous page; empty for the first
 }
 

@@ -2,41 +2,36 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// admission limits the requests in flight. At the limit, a request whose body is still arriving is interrupted in favour of
-// a new one: otherwise a client that sends slowly, or nothing, could block all others with a few connections.
+// admission limits the requests in flight, and the bytes of their bodies and answers. At a limit, a request whose body is still
+// arriving, or whose answer is still being sent, is interrupted in favour of a new one: otherwise a client that sends or receives
+// slowly, or not at all, could block all others with a few connections.
 type admission struct {
-	limit int
+	limit    int
+	maxBytes int64
 
-	mu       sync.Mutex
-	inFlight int // exceeds limit while interrupted requests end
-	bodies   map[*arrival]struct{}
-}
-
-// arrival is a body that is being received.
-type arrival struct {
-	w           http.ResponseWriter
-	since       time.Time
-	interrupted bool
+	mu        sync.Mutex
+	inFlight  int   // exceeds limit while interrupted requests end
+	bytes     int64 // of bodies and answers, without those of interrupted requests
+	transfers map[*transfer]struct{}
 }
 
 // bodyGrace is the time during which a body is not interrupted; most bodies have arrived by then.
 const bodyGrace = 250 * time.Millisecond
 
-func newAdmission(limit int) *admission {
-	return &admission{limit: limit, bodies: map[*arrival]struct{}{}}
+func newAdmission(limit int, maxBytes int64) *admission {
+	return &admission{limit: limit, maxBytes: maxBytes, transfers: map[*transfer]struct{}{}}
 }
 
 // acquire reports whether a request may proceed. If so, it must be released.
 func (a *admission) acquire() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.inFlight >= a.limit && !a.interruptSlowest() {
+	if a.inFlight >= a.limit && !a.interruptOldest(func(*transfer) bool { return true }) {
 		return false
 	}
 	a.inFlight++
@@ -85,41 +80,4 @@ func (a *admission) leave(borrowed *place) {
 		return
 	}
 	borrowed.state.CompareAndSwap(placeTaken, placeFree)
-}
-
-// interruptSlowest ends the read of the body that has been arriving longest. The caller holds the lock.
-func (a *admission) interruptSlowest() bool {
-	for {
-		var slowest *arrival
-		for b := range a.bodies {
-			if slowest == nil || b.since.Before(slowest.since) {
-				slowest = b
-			}
-		}
-		if slowest == nil || time.Since(slowest.since) < bodyGrace {
-			return false
-		}
-		delete(a.bodies, slowest)
-		if http.NewResponseController(slowest.w).SetReadDeadline(time.Unix(1, 0)) == nil {
-			slowest.interrupted = true
-			return true
-		}
-		// The writer of a wrapper may support no deadlines: the next one.
-	}
-}
-
-// startBody registers a body that starts to arrive. The caller must end it.
-func (a *admission) startBody(b *arrival) {
-	b.since = time.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.bodies[b] = struct{}{}
-}
-
-// endBody reports whether the body was not interrupted.
-func (a *admission) endBody(b *arrival) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.bodies, b)
-	return !b.interrupted
 }

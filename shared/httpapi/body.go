@@ -18,21 +18,20 @@ const maxBodyTime = 10 * time.Second
 func (s *server) maxBodyTime() time.Duration { return min(maxBodyTime, s.options.RequestTimeout) }
 
 // readBody reads the JSON body of a command.
-func (s *server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (s *server) readBody(r *http.Request) ([]byte, error) {
 	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
 	if r.ContentLength > s.options.MaxBody {
 		return nil, s.tooLarge()
 	}
-	arriving := s.receive(w, r)
-	body, err := readAll(arriving, r.ContentLength)
+	body, err := readAll(r.Body, r.ContentLength)
 	var tooLarge *http.MaxBytesError
-	switch complete := arriving.end(); {
-	case !complete:
-		return nil, errOverloaded
+	switch {
 	case err == nil:
 		return body, nil
+	case errors.Is(err, errOverloaded):
+		return nil, errOverloaded
 	case errors.As(err, &tooLarge):
 		return nil, s.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -103,7 +103,7 @@ func (a *commandAPI) readCommand(w http.ResponseWriter, r *http.Request) (runtim
 	if command.IfMatch, err = ifMatch(r.Header); err != nil {
 		return runtime.Command{}, err
 	}
-	if command.Body, err = a.readBody(w, r); err != nil {
+	if command.Body, err = a.readBody(r); err != nil {
 		return runtime.Command{}, err
 	}
 	command.Payload, err = a.schemas.DecodeCommand(t, command.Body)

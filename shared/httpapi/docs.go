@@ -51,6 +51,6 @@ func (s *server) serveFile(path, kind string, content []byte) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
-		write(w, http.StatusOK, content)
+		s.send(w, http.StatusOK, content, 0) // all answers share the content
 	})
 }

@@ -42,7 +42,9 @@ type Options struct {
 	Version        string        // of the program; "dev"
 	License        string        // of the API, in its OpenAPI document: an SPDX identifier; "": the document names none
 	MaxBody        int64         // bytes of a request's body; DefaultMaxBody
-	MaxInFlight    int           // concurrent requests, waiting ones included; 1024
+	MaxInFlight    int           // concurrent requests, without those that wait for a position; 1024
+	MaxWaiting     int           // requests that wait for a position; 1024
+	MaxBytes       int64         // bytes of all bodies and answers beyond the first 16 KiB of each; DefaultMaxBytes
 	RequestTimeout time.Duration // of one request, besides the wait that it asks for; 30 s
 	Logger         *slog.Logger  // default: none
 	// Async accepts the commands that are sent with Prefer: respond-async. Without it, the server ignores the preference, as
@@ -68,6 +70,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxInFlight <= 0 {
 		o.MaxInFlight = 1024
+	}
+	if o.MaxWaiting <= 0 {
+		o.MaxWaiting = 1024
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
 	}
 	if o.RequestTimeout <= 0 {
 		o.RequestTimeout = 30 * time.Second

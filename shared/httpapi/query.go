@@ -60,6 +60,7 @@ func (a *queryAPI) read(pattern string, do func(ctx context.Context, r readReque
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), a.options.RequestTimeout+wait.Timeout)
 		defer cancel()
+		wait.Aside = asideOf(ctx)
 		w.Header().Set("Cache-Control", "no-cache")
 		body, err := do(ctx, readRequest{Request: r, header: w.Header(), values: values, wait: wait})
 		return http.StatusOK, body, err

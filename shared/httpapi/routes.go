@@ -110,11 +110,7 @@ func (s *server) bound(h http.Handler) http.Handler {
 		defer cancel()
 		ctx, end := s.admission.lend(ctx)
 		defer end()
-		body := s.receive(w, r)
-		defer body.end()
-		r = r.WithContext(ctx)
-		r.Body = body
-		h.ServeHTTP(w, r)
+		h.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,12 +24,13 @@ type server struct {
 	inside    *http.ServeMux // the same without the further routes
 	openapi   *huma.OpenAPI
 	admission *admission
+	room      *waitingRoom
 	routes    []string // for the detail of a 404: those of the platform
 }
 
 func newServer(o Options, types huma.Registry) *server {
 	o = o.withDefaults()
-	s := &server{options: o, mux: http.NewServeMux(), inside: http.NewServeMux(), admission: newAdmission(o.MaxInFlight)}
+	s := &server{options: o, mux: http.NewServeMux(), inside: http.NewServeMux(), admission: newAdmission(o.MaxInFlight, o.MaxBytes), room: newWaitingRoom(o.MaxWaiting)}
 	s.openapi = newOpenAPI(o, types)
 	s.mux.HandleFunc("/", s.notFound)
 	s.inside.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, noRoute(s.routes)) })
@@ -49,7 +51,9 @@ func (s *server) handle(method, pattern string, e endpoint) {
 		switch {
 		case err == nil:
 			w.Header().Set("Content-Type", "application/json")
-			write(w, status, body)
+			if !s.send(w, status, body, int64(len(body))-free) {
+				s.fail(w, r, errOverloaded)
+			}
 		case errors.Is(err, errNotModified):
 			w.WriteHeader(http.StatusNotModified)
 		default:
@@ -91,7 +95,14 @@ func (e entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(w, r, errOverloaded)
 		return
 	}
-	defer e.admission.leave(place)
+	if place == nil && len(r.Header[headerPosition]) > 0 {
+		seat := &seat{server: e.server}
+		defer seat.end()
+		*r = *r.WithContext(context.WithValue(r.Context(), seatKey{}, seat)) // r itself: the caller reads the pattern of its route
+	} else {
+		defer e.admission.leave(place)
+	}
+	defer e.receive(w, r)()
 	e.next.ServeHTTP(w, r)
 }
 

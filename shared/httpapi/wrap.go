@@ -13,6 +13,8 @@ type API struct {
 	// Inside is for the process itself: without Options.Wrap and Options.Routes, and with the same bounds and checks. A request
 	// with the context of a further route shares the place in flight of that route.
 	Inside http.Handler
+	// Load returns the number of requests that wait for a position, and the bytes of bodies and answers in flight.
+	Load func() (waiting int, bytes int64)
 }
 
 // entry is a way into a server: the bounds of all requests, and then next.
@@ -28,11 +30,13 @@ func (s *server) api() (API, error) {
 	}
 	inside := entry{s, s.route(s.inside)}
 	if s.options.Wrap == nil {
-		return API{Handler: entry{s, s.route(s.mux)}, Inside: inside}, nil
+		return API{Handler: entry{s, s.route(s.mux)}, Inside: inside, Load: s.load}, nil
 	}
 	wrapped, err := s.wrap()
-	return API{Handler: entry{s, wrapped}, Inside: inside}, err
+	return API{Handler: entry{s, wrapped}, Inside: inside, Load: s.load}, err
 }
+
+func (s *server) load() (waiting int, bytes int64) { return s.room.size(), s.admission.held() }
 
 type matchedKey struct{}
 
@@ -62,10 +66,6 @@ func (s *server) wrap() (http.Handler, error) {
 		}()
 		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), matchedKey{}, &matched), s.options.RequestTimeout+maxWait)
 		defer cancel()
-		body := s.receive(w, r)
-		defer body.end()
-		outer := r.WithContext(ctx)
-		outer.Body = body
-		wrapped.ServeHTTP(w, outer)
+		wrapped.ServeHTTP(w, r.WithContext(ctx))
 	}), nil
 }

@@ -65,6 +65,23 @@ func isLeaderless(info *jetstream.StreamInfo) bool {
 	return info.Cluster != nil && info.Cluster.Leader == ""
 }
 
+// electionTime is less than the time for which replicas wait for a silent leader before they elect another: 4 to 9 s.
+const electionTime = 3 * time.Second
+
+// isIsolated reports whether a leader has heard too little from its replicas to rule out that they have elected another one.
+func isIsolated(cluster *jetstream.ClusterInfo) bool {
+	if cluster == nil {
+		return false
+	}
+	heard := 1
+	for _, replica := range cluster.Replicas {
+		if !replica.Offline && replica.Active < electionTime {
+			heard++
+		}
+	}
+	return heard <= (1+len(cluster.Replicas))/2
+}
+
 // isNoLeader reports whether an error means that no leader was reached.
 func isNoLeader(err error) bool {
 	var refused *jetstream.APIError

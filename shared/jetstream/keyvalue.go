@@ -25,7 +25,7 @@ type KeyValue struct {
 var _ port.KeyValue = (*KeyValue)(nil)
 
 // markerTTL is how long the marker of an expired key stays: with it, the revision of the key rises.
-const markerTTL = time.Hour
+const markerTTL = time.Minute
 
 // OpenKeyValue opens a bucket, and creates it if it is missing. Only Replicas, APIPrefix, AckTimeout and Logger of the
 // configuration are used. It returns [port.ErrUnavailable].

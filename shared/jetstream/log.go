@@ -152,7 +152,7 @@ func (l *Log) Head(ctx context.Context, partition int) (port.Head, error) {
 		return port.Head{}, unavailable("partition "+l.streamName(partition), err)
 	}
 	info := stream.CachedInfo()
-	head := port.Head{Position: core.Position{Partition: partition, Sequence: info.State.LastSeq}, Created: info.Created}
+	head := port.Head{Position: core.Position{Partition: partition, Sequence: info.State.LastSeq}, Created: info.Created, Uncertain: isIsolated(info.Cluster)}
 	if info.State.LastSeq > 0 {
 		head.Time = info.State.LastTime
 	}

@@ -11,8 +11,23 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
-// fetchWindow is how many messages one read requests, and holds, at a time.
-const fetchWindow = 64
+const (
+	// fetchWindow is how many messages one read requests, and holds, at a time.
+	fetchWindow = 64
+	firstWindow = 16      // before the size of the messages is known
+	windowBytes = 4 << 20 // of the messages that one read is to hold, unless one alone is larger
+)
+
+// nextWindow returns how many messages to request after these.
+func nextWindow(commits []core.Commit) int {
+	bytes := 1
+	for i := range commits {
+		for _, e := range commits[i].Events {
+			bytes += len(e.Data)
+		}
+	}
+	return min(max(windowBytes/(bytes/len(commits)+1), 1), fetchWindow)
+}
 
 // Last implements [port.Reader] with a direct get, which any replica may answer.
 func (l *Log) Last(ctx context.Context, s core.Stream) (core.Commit, error) {
@@ -99,8 +114,9 @@ func (r *historyReader) readByPointers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for window := range slices.Chunk(sequences, fetchWindow) {
-		commits, err := r.fetchCommits(ctx, window)
+	for window := firstWindow; len(sequences) > 0; {
+		window = min(window, len(sequences))
+		commits, err := r.fetchCommits(ctx, sequences[:window])
 		if err != nil {
 			return err
 		}
@@ -109,6 +125,7 @@ func (r *historyReader) readByPointers(ctx context.Context) error {
 				return err
 			}
 		}
+		sequences, window = sequences[window:], nextWindow(commits)
 	}
 	return r.yieldNext(r.last)
 }

@@ -76,11 +76,15 @@ func (s *Views) List(_ context.Context, view, tenant string, q core.ListQuery) (
 
 func page(view, tenant string, q core.ListQuery, found []listed) (p core.Page, err error) {
 	p.Items = make([]core.Document, 0, min(len(found), q.Limit))
+	size := 0
 	for _, l := range found[:min(len(found), q.Limit)] {
+		if size += len(l.Data); size > core.MaxListBytes && len(p.Items) > 0 {
+			break
+		}
 		p.Items = append(p.Items, l.Document)
 	}
-	if len(found) > q.Limit {
-		last := found[q.Limit-1]
+	if len(found) > len(p.Items) {
+		last := found[len(p.Items)-1]
 		p.Next, err = core.ListCursor{Value: last.text, Key: last.Key}.Text(view, tenant, q)
 	}
 	return p, err

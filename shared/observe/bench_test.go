@@ -39,13 +39,14 @@ func (t tally) evolve(e counts) tally                { return tally{t.Total + e.
 // "metrics" minus "plain" is the cost in every service, "traces" minus "metrics" the additional cost of a recorded trace.
 func BenchmarkExecute(b *testing.B) {
 	metrics := observe.NewMetrics("bench")
+	observed := func(h http.Handler) http.Handler { return metrics.HTTP.Handler(h, true) }
 	b.Run("plain", func(b *testing.B) { benchmark(b, nil, func(h http.Handler) http.Handler { return h }) })
-	b.Run("metrics", func(b *testing.B) { benchmark(b, metrics.Commands, metrics.HTTP.Handler) })
+	b.Run("metrics", func(b *testing.B) { benchmark(b, metrics.Commands, observed) })
 	b.Run("traces", func(b *testing.B) {
 		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(tracetest.NewNoopExporter()))
 		tracing.SetProvider(provider)
 		defer func() { tracing.SetProvider(nil); _ = provider.Shutdown(b.Context()) }()
-		benchmark(b, metrics.Commands, metrics.HTTP.Handler)
+		benchmark(b, metrics.Commands, observed)
 	})
 }
 

@@ -75,7 +75,10 @@ var (
 var (
 	httpRequests  = define(Counter, "http_requests_total", "Requests by route and status.", "method", "route", "status")
 	httpDuration  = define(Histogram, "http_request_duration_seconds", "Time of one request.", "method", "route")
-	httpInFlight  = define(Gauge, "http_requests_in_flight", "Requests in flight.")
+	httpInFlight  = define(Gauge, "http_requests_in_flight", "Requests in flight, with those that wait for a position.")
+	httpWaiting   = define(Gauge, "http_requests_waiting", "Requests that wait for a position.")
+	httpBytes     = define(Gauge, "http_bytes_in_flight", "Bytes of bodies and answers in flight, beyond the first 16 KiB of each.")
+	httpMaxBytes  = define(Gauge, "http_bytes_in_flight_max", "Maximum of the bytes in flight; above it, 503.")
 	poolConns     = define(Gauge, "postgres_connections", "Connections to Postgres by state: idle or in_use.", "state")
 	poolMax       = define(Gauge, "postgres_connections_max", "Maximum number of connections to Postgres.")
 	poolAcquires  = define(Counter, "postgres_acquires_total", "Connections acquired from the pool.")

@@ -44,20 +44,42 @@ func newHTTP(r prometheus.Registerer) *HTTP {
 }
 
 // Handler returns next with a trace and metrics for every request. If spans are not recorded, the request continues the trace
-// that its client names, or gets a new trace id, so that problem details and log lines can be correlated.
-func (h *HTTP) Handler(next http.Handler) http.Handler {
-	measured := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, next) })
+// that its client names, or gets a new trace id, so that problem details and log lines can be correlated. With trustSampling, a
+// client that has sampled its trace makes this program record it; without, the sampler of this program decides as for a new trace.
+func (h *HTTP) Handler(next http.Handler, trustSampling bool) http.Handler {
+	measured := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, next) }))
+	traced := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		measured.ServeHTTP(w, r.WithContext(withID(r.Context(), r.Header)))
+	}))
 	if tracing.Enabled() {
-		return otelhttp.NewHandler(measured, "request")
+		traced = otelhttp.NewHandler(measured, "request")
+	}
+	if trustSampling {
+		return traced
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		measured(w, r.WithContext(withID(r.Context(), r.Header)))
+		sampleAnew(r.Context(), r.Header)
+		traced.ServeHTTP(w, r)
 	})
+}
+
+// sampleAnew takes the mark "sampled" from the trace of a client, unless the sampler of this program would keep a new trace.
+func sampleAnew(ctx context.Context, h http.Header) {
+	parent := h.Get(traceParent)
+	if parent == "" {
+		return
+	}
+	client := trace.SpanContextFromContext(tracing.Continue(context.Background(), core.Trace{Parent: parent}))
+	if !client.IsSampled() || tracing.SamplesNew(ctx) {
+		return
+	}
+	unsampled := trace.ContextWithSpanContext(context.Background(), client.WithTraceFlags(client.TraceFlags().WithSampled(false)))
+	h.Set(traceParent, tracing.FromContext(unsampled).Parent)
 }
 
 // withID continues the client's trace, or generates an id.
 func withID(ctx context.Context, h http.Header) context.Context {
-	ctx = tracing.Continue(ctx, core.Trace{Parent: h.Get("traceparent"), State: h.Get("tracestate")})
+	ctx = tracing.Continue(ctx, core.Trace{Parent: h.Get(traceParent), State: h.Get("tracestate")})
 	if trace.SpanContextFromContext(ctx).IsValid() {
 		return ctx
 	}
@@ -111,3 +133,13 @@ func (w *statusRecorder) WriteHeader(status int) {
 
 // Unwrap gives [http.ResponseController] access to the connection.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// HTTPLoad exports what an HTTP API holds, and the maximum of its bytes.
+func (m *Metrics) HTTPLoad(load func() (waiting int, bytes int64), maxBytes int64) {
+	m.scrapes.add(func(emit emit) {
+		waiting, bytes := load()
+		emit(httpWaiting, float64(waiting))
+		emit(httpBytes, float64(bytes))
+		emit(httpMaxBytes, float64(maxBytes))
+	})
+}

@@ -6,8 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -28,7 +33,7 @@ func TestARequestWithoutSpansHasAnIDAllTheSame(t *testing.T) {
 			var inLog core.Trace
 			handler := observe.NewMetrics("test").HTTP.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				id, inLog = tracing.ID(r.Context()), tracing.FromContext(r.Context())
-			}))
+			}), true)
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 			request.Header.Set("traceparent", test.parent)
 			handler.ServeHTTP(httptest.NewRecorder(), request)
@@ -42,6 +47,43 @@ func TestARequestWithoutSpansHasAnIDAllTheSame(t *testing.T) {
 				t.Errorf("a trace that is not sampled is marked as sampled: %q", inLog.Parent)
 			}
 		})
+	}
+}
+
+// A client may name its trace, but not make the program record it. This test is not parallel: the provider is global.
+func TestAClientDoesNotForceTheRecordingOfItsTrace(t *testing.T) {
+	const id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-"
+	otel.SetTextMapPropagator(propagation.TraceContext{})
+	defer tracing.SetProvider(nil)
+	for name, c := range map[string]struct {
+		sampler sdktrace.Sampler // nil: nothing is recorded
+		trust   bool
+		sampled bool
+	}{
+		"a sampler that keeps nothing":   {sdktrace.ParentBased(sdktrace.NeverSample()), false, false},
+		"a sampler that keeps all":       {sdktrace.ParentBased(sdktrace.AlwaysSample()), false, true},
+		"a client that is trusted":       {sdktrace.ParentBased(sdktrace.NeverSample()), true, true},
+		"no recording":                   {nil, false, false},
+		"no recording, a trusted client": {nil, true, true}, // other services may record
+	} {
+		recorder := tracetest.NewSpanRecorder()
+		tracing.SetProvider(nil)
+		if c.sampler != nil {
+			tracing.SetProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder), sdktrace.WithSampler(c.sampler)))
+		}
+		var got core.Trace
+		handler := observe.NewMetrics("test").HTTP.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			got = tracing.FromContext(r.Context())
+		}), c.trust)
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		request.Header.Set("traceparent", parent+"01")
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+		if sampled := strings.HasSuffix(got.Parent, "-01"); !strings.Contains(got.Parent, id) || sampled != c.sampled {
+			t.Errorf("%s: the trace goes on as %q, sampled is to be %v", name, got.Parent, c.sampled)
+		}
+		if recorded := len(recorder.Ended()) == 1; recorded != (c.sampled && c.sampler != nil) {
+			t.Errorf("%s: %d spans are recorded", name, len(recorder.Ended()))
+		}
 	}
 }
 

@@ -70,9 +70,10 @@ func busy(ctx context.Context) *observe.Metrics {
 	if err := errors.Join(useDeadlines(ctx, m), useProcesses(m)); err != nil {
 		panic(err)
 	}
+	m.HTTPLoad(func() (int, int64) { return 3, 1 << 20 }, 32<<20)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/views/{view}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	m.HTTP.Handler(mux).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/views/secret", nil))
+	m.HTTP.Handler(mux, false).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/views/secret", nil))
 	return m
 }
 
@@ -176,7 +177,7 @@ func TestOpenMetricsCarriesTracesAsExemplars(t *testing.T) {
 func TestUnknownRoutesAndMethodsMakeNoSeries(t *testing.T) {
 	t.Parallel()
 	m := observe.NewMetrics("test")
-	handler := m.HTTP.Handler(http.NotFoundHandler())
+	handler := m.HTTP.Handler(http.NotFoundHandler(), false)
 	for _, method := range []string{"BREW", "STIR", "MIX"} {
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, "/"+method, nil))
 	}

@@ -58,7 +58,7 @@ func (s Services) Command(ctx context.Context, env service.Env, config service.C
 	if err != nil {
 		return err
 	}
-	server := hooks.serve(env, listener, api)
+	server := hooks.serve(env, listener, api, config.HTTP)
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	parts := []service.Part{
 		{Name: "migrations", Run: func(ctx context.Context) error {

@@ -111,7 +111,7 @@ func (h Hooks) extend(env service.Env) extension {
 
 // apiOptions returns the options of the API that the command and the query service share.
 func (e extension) apiOptions(env service.Env, config service.HTTP) (httpapi.Options, error) {
-	o := httpapi.Options{Title: e.hooks.Title, Version: e.hooks.Version, License: e.hooks.License, MaxInFlight: config.MaxInFlight, Logger: env.Logger, TraceID: tracing.ID, Wrap: e.hooks.Wrap}
+	o := httpapi.Options{Title: e.hooks.Title, Version: e.hooks.Version, License: e.hooks.License, MaxInFlight: config.MaxInFlight, MaxBytes: config.MaxBytesInFlight, Logger: env.Logger, TraceID: tracing.ID, Wrap: e.hooks.Wrap}
 	for _, r := range e.hooks.Routes {
 		if r.Service != e.env.Service {
 			continue
@@ -147,9 +147,10 @@ func (e extension) runPart(ctx context.Context, p Part) (err error) {
 }
 
 // serve returns the part that serves the API to clients, and connects the client of the hooks.
-func (e extension) serve(env service.Env, listener net.Listener, api httpapi.API) service.Part {
+func (e extension) serve(env service.Env, listener net.Listener, api httpapi.API, config service.HTTP) service.Part {
 	measured := env.Admin.Metrics.HTTP.Handler
-	e.inside.connect(measured(api.Inside))
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	env.Admin.Metrics.HTTPLoad(api.Load, config.MaxBytesInFlight)
+	e.inside.connect(measured(api.Inside, true)) // the trace is that of a request that was sampled before
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api, config.TrustTraceSampling), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
 	return server.Part()
 }

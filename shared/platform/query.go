@@ -35,11 +35,12 @@ func (s Services) Query(ctx context.Context, env service.Env, config service.Que
 	if err != nil {
 		return err
 	}
+	options.MaxWaiting = config.MaxWaiting
 	api, err := httpapi.NewQueryAPI(registry, schemas, queries, options)
 	if err != nil {
 		return err
 	}
-	server := hooks.serve(env, listener, api)
+	server := hooks.serve(env, listener, api, config.HTTP)
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	parts := []service.Part{{Name: "queries", Run: queries.Run}}
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger, slices.Concat(parts, hooks.parts(), []service.Part{server, readiness(env, backends.Gone)})...)

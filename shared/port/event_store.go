@@ -68,6 +68,9 @@ type Head struct {
 	Position core.Position // of the newest commit; sequence 0 where the partition is empty
 	Time     time.Time     // when the newest commit was written; zero where the partition is empty
 	Created  time.Time     // when the partition was created: another time means another log
+	// Uncertain: the leader that answered has not heard from enough replicas lately. Another one may have acknowledged commits
+	// beyond Position.
+	Uncertain bool
 }
 
 // Batch is one delivery of a [Feed].

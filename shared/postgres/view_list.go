@@ -15,6 +15,7 @@ import (
 // an offset: writes between two pages do not shift the next one.
 func (v *Views) List(ctx context.Context, view, tenant string, q core.ListQuery) (core.Page, error) {
 	var items []core.Document
+	var full bool
 	var sort core.Field
 	err := v.readActive(ctx, view, func(ctx context.Context, known *activeBuild) (stale bool, err error) {
 		spec := known.ViewSpec
@@ -26,7 +27,7 @@ func (v *Views) List(ctx context.Context, view, tenant string, q core.ListQuery)
 		sort, _ = spec.Field(q.Sort)
 		sql, args := listStatement(spec, tenant, q, cursor)
 		stale, err = v.queryBuild(ctx, known, statement{sql: sql, args: args, scan: func(rows pgx.Rows) error {
-			items, err = pgx.AppendRows(items, rows, scanDocument)
+			items, full, err = scanPage(items, rows)
 			return err
 		}})
 		return stale, translate("read view "+view, err)
@@ -35,10 +36,26 @@ func (v *Views) List(ctx context.Context, view, tenant string, q core.ListQuery)
 		return core.Page{}, err
 	}
 	page := core.Page{Items: items[:min(len(items), q.Limit)]}
-	if len(items) > q.Limit {
-		page.Next, err = nextCursor(view, tenant, q, sort, items[q.Limit-1])
+	if full || len(items) > q.Limit {
+		page.Next, err = nextCursor(view, tenant, q, sort, page.Items[len(page.Items)-1])
 	}
 	return page, err
+}
+
+// scanPage appends the documents of the rows to a page. It reports whether it has left some out, since the page is full.
+func scanPage(page []core.Document, rows pgx.Rows) (items []core.Document, full bool, err error) {
+	defer rows.Close()
+	for size := 0; rows.Next(); {
+		d, err := scanDocument(rows)
+		if err != nil {
+			return page, false, err
+		}
+		if size += len(d.Data); size > core.MaxListBytes && len(page) > 0 {
+			return page, true, nil
+		}
+		page = append(page, d)
+	}
+	return page, false, rows.Err()
 }
 
 func scanDocument(row pgx.CollectableRow) (d core.Document, err error) {

@@ -28,7 +28,7 @@ type Problem struct {
 	Expected *core.Version `json:"expected_version,omitempty" doc:"The version of the stream that the command expected."`
 	Actual   *core.Version `json:"actual_version,omitempty" doc:"The version that the stream has."`
 	Wanted   string        `json:"wanted,omitempty" doc:"The position that the request waited for."`
-	Reached  string        `json:"reached,omitempty" doc:"The position of the view when the wait timed out."`
+	Reached  string        `json:"reached,omitempty" doc:"The position of the view when the wait timed out, or the end of the log."`
 }
 
 // Type is a type of problem. Status and Code are a contract; Title and Detail may change.

@@ -52,7 +52,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 	{context.DeadlineExceeded, Unavailable},
 	{context.Canceled, Unavailable},
 }, Types: []*Type{
-	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BadQuery,
+	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BeyondEnd, BadQuery,
 	InternalCommand, UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
 	Conflict, PreconditionFailed, BodyTooLarge, CommitTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
 	Internal, Unavailable, ViewNotBuilt, Overloaded, ResultsFull, NotReached,
@@ -118,6 +118,7 @@ func (t *Table) findTyped(err error) (*Type, Problem, bool) {
 		rejection    *core.Rejection
 		precondition *runtime.PreconditionError
 		behind       *runtime.NotReachedError
+		beyond       *runtime.BeyondEndError
 		notBuilt     *port.NotBuiltError
 	)
 	switch {
@@ -144,6 +145,10 @@ func (t *Table) findTyped(err error) (*Type, Problem, bool) {
 		p := NotReached.New(behind.Error())
 		p.Wanted, p.Reached = behind.Wanted.String(), behind.Reached.String()
 		return NotReached, p, true
+	case errors.As(err, &beyond):
+		p := BeyondEnd.New(beyond.Error())
+		p.Wanted, p.Reached = beyond.Wanted.String(), beyond.End.String()
+		return BeyondEnd, p, true
 	case errors.As(err, &notBuilt):
 		return ViewNotBuilt, ViewNotBuilt.New(notBuilt.Error()), true
 	}

@@ -8,6 +8,7 @@ var (
 	BadToken         = &Type{Status: 400, Code: "bad-token", Title: "Malformed name or id"}
 	BadHeader        = &Type{Status: 400, Code: "bad-header", Title: "Malformed header"}
 	BadPosition      = &Type{Status: 400, Code: "bad-position", Title: "Malformed position"}
+	BeyondEnd        = &Type{Status: 400, Code: "position-beyond-end", Title: "Position beyond the end of the log"}
 	BadQuery         = &Type{Status: 400, Code: "bad-query", Title: "Invalid query parameters"}
 	InternalCommand  = &Type{Status: 403, Code: "internal-command", Title: "Internal command"}
 	UnknownRoute     = &Type{Status: 404, Code: "unknown-route", Title: "Route not found"}

@@ -45,6 +45,13 @@ func (e *NotReachedError) Error() string {
 	return fmt.Sprintf("view %s is at %s, not yet at %s", e.View, e.Reached, e.Wanted)
 }
 
+// BeyondEndError is returned for a position that no commit has: the log ends before it.
+type BeyondEndError struct{ Wanted, End core.Position }
+
+func (e *BeyondEndError) Error() string {
+	return fmt.Sprintf("there is no commit at %s: the partition ends at %s", e.Wanted, e.End)
+}
+
 // SetDefault sets an option that is not positive to its default.
 func SetDefault[T int | time.Duration](value *T, standard T) {
 	if *value <= 0 {

@@ -83,8 +83,10 @@ const (
 
 // HTTP are the settings of services with an HTTP API.
 type HTTP struct {
-	Addr        string `desc:"address of the HTTP API"`
-	MaxInFlight int    `split_words:"true" default:"1024" desc:"maximum number of requests in flight; further ones get 503"`
+	Addr               string `desc:"address of the HTTP API"`
+	MaxInFlight        int    `split_words:"true" default:"1024" desc:"maximum number of requests in flight; further ones get 503"`
+	MaxBytesInFlight   int64  `split_words:"true" default:"0" desc:"maximum bytes of bodies and answers in flight, beyond the first 16 KiB of each; further ones get 503; 0: a sixteenth of the memory limit"`
+	TrustTraceSampling bool   `split_words:"true" default:"false" desc:"record a trace because its client has sampled it (traceparent); otherwise the sampler of this service decides"`
 }
 
 // CommandConfig configures the command service.
@@ -109,6 +111,7 @@ type ProjectionConfig struct {
 type QueryConfig struct {
 	Common
 	HTTP
+	MaxWaiting int `split_words:"true" default:"1024" desc:"maximum number of requests that wait for a position; above it, the one that has waited longest gets 503"`
 }
 
 // ProcessConfig configures the process service.
@@ -144,6 +147,9 @@ func (s settings) load(service string) error {
 		return err
 	}
 	s.setDefaultAddrs(service)
+	if s.http != nil && s.http.MaxBytesInFlight == 0 {
+		s.http.MaxBytesInFlight = bytesInFlight(memoryLimit())
+	}
 	s.connections.setDefaults(service)
 	return errors.Join(s.validate(), s.program.Load())
 }

@@ -39,6 +39,9 @@ func (s settings) validate() error {
 	s.common.validate(&v)
 	if s.http != nil {
 		v.requirePositive("MAX_IN_FLIGHT", s.http.MaxInFlight)
+		if s.http.MaxBytesInFlight < minBytes {
+			v.reject("MAX_BYTES_IN_FLIGHT", s.http.MaxBytesInFlight, fmt.Sprintf("at least %d, or 0", minBytes))
+		}
 	}
 	s.own.validate(&v)
 	return errors.Join(append(v, s.connections.validate())...)
@@ -85,4 +88,4 @@ func (c *ProcessConfig) validate(v *violations) {
 	v.requireAtLeast("LEASE_TTL", c.LeaseTTL, minLeaseTTL)
 }
 
-func (c *QueryConfig) validate(*violations) {}
+func (c *QueryConfig) validate(v *violations) { v.requirePositive("MAX_WAITING", c.MaxWaiting) }

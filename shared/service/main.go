@@ -110,6 +110,7 @@ func (p Process) serve(ctx context.Context, s settings) error {
 	p.Variables.WarnUnknown(ctx, logger)
 	env := Env{Name: name, Program: p.Program, Connections: *s.connections, Common: *s.common, Logger: logger, Admin: NewAdmin(level, observe.NewMetrics(name), s.common.Pprof)}
 	env.Admin.API.LogActions(logger)
+	limitHeap()
 	stopTraces, err := observe.StartTraces(ctx, "orchestrix-"+name, logger)
 	if err != nil {
 		return err

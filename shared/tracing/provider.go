@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"context"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
@@ -16,4 +17,13 @@ func SetProvider(provider trace.TracerProvider) {
 	if provider != nil {
 		otel.SetTracerProvider(provider)
 	}
+}
+
+// SamplesNew reports whether the sampler of this program keeps a new trace.
+func SamplesNew(ctx context.Context) bool {
+	if !Enabled() {
+		return false
+	}
+	_, trial := start(ctx, "trial", trace.WithNewRoot()) // a span that never ends is not exported
+	return trial.SpanContext().IsSampled()
 }

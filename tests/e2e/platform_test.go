@@ -46,9 +46,13 @@ func newPlatform(t testing.TB, databaseURL string) *platform {
 }
 
 // startPlatform starts everything and waits until it is ready.
-func startPlatform(t testing.TB) *platform {
+func startPlatform(t testing.TB) *platform { return startPlatformWith(t) }
+
+// startPlatformWith is startPlatform with further variables of the services.
+func startPlatformWith(t testing.TB, env ...string) *platform {
 	t.Helper()
 	p := newPlatform(t, localtest.Postgres(t))
+	p.env = env
 	p.startNATS()
 	p.startServices()
 	p.awaitReady()

@@ -23,6 +23,7 @@ func Views(t *testing.T, open func(t testing.TB) port.ViewStore) {
 		"tenants are kept apart":                    viewTenants,
 		"lists by key":                              viewListByKey,
 		"lists by field":                            viewListByField,
+		"lists of large documents":                  viewListOfLargeDocuments,
 		"lists of odd values":                       viewListOdd,
 		"lists while they change":                   viewListMoves,
 		"lists that are refused":                    viewListRefused,

@@ -60,6 +60,30 @@ func viewListByKey(t *testing.T, store port.ViewStore) {
 	wantList(t, store, core.ListQuery{Desc: true}, keys...)
 }
 
+// A page of large documents ends early, and the next one continues it.
+func viewListOfLargeDocuments(t *testing.T, store port.ViewStore) {
+	w := prepare(t, store, things, 0)
+	large := `{"text":"` + strings.Repeat("x", core.MaxListBytes*2/5) + `"}`
+	w.put(core.DefaultTenant, map[string]string{"a": large, "b": large, "c": large, "d": `{}`, "e": `{"text":"` + strings.Repeat("x", core.MaxListBytes) + `"}`})
+	var pages [][]string
+	for q := (core.ListQuery{Limit: 10}); len(pages) < 5; {
+		page, err := store.List(t.Context(), things.Name, core.DefaultTenant, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, item := range page.Items {
+			keys = append(keys, item.Key)
+		}
+		if pages, q.Cursor = append(pages, keys), page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if got := fmt.Sprint(pages); got != "[[a b] [c d] [e]]" {
+		t.Errorf("the pages are %s", got)
+	}
+}
+
 func viewListByField(t *testing.T, store port.ViewStore) {
 	w := prepare(t, store, things, 0)
 	w.put(core.DefaultTenant, map[string]string{

@@ -36,28 +36,46 @@ func (s *StatusStore) LimitTo(limit uint64, size func(context.Context) (uint64, 
 	return s
 }
 
+// measure returns the size of the stored statuses in bytes, at most a second old.
+func (q *statusQuota) measure(ctx context.Context) (uint64, error) {
+	select {
+	case <-q.token: // one caller measures for all
+		defer func() { q.token <- struct{}{} }()
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%w: size of the command results: %w", port.ErrUnavailable, ctx.Err())
+	}
+	if time.Since(q.measured) > sizeAge {
+		used, err := q.size(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("size of the command results: %w", err)
+		}
+		q.used, q.measured = used, time.Now()
+	}
+	return q.used, nil
+}
+
 // check returns an error that wraps [runtime.ErrStatusesFull] if the stored statuses take limit bytes or more.
 func (q *statusQuota) check(ctx context.Context, limit uint64) error {
 	if q.size == nil {
 		return nil
 	}
-	select {
-	case <-q.token: // one caller measures for all
-		defer func() { q.token <- struct{}{} }()
-	case <-ctx.Done():
-		return fmt.Errorf("%w: size of the command results: %w", port.ErrUnavailable, ctx.Err())
+	used, err := q.measure(ctx)
+	if err == nil && used >= limit {
+		err = fmt.Errorf("%w: they take %d bytes of at most %d", runtime.ErrStatusesFull, used, limit)
 	}
-	if time.Since(q.measured) > sizeAge {
-		used, err := q.size(ctx)
-		if err != nil {
-			return fmt.Errorf("size of the command results: %w", err)
-		}
-		q.used, q.measured = used, time.Now()
+	return err
+}
+
+// keep is how long a status is stored. Above half of the limit, final ones make room soon: otherwise one client could fill the
+// store for all.
+func (q *statusQuota) keep(ctx context.Context, status *runtime.AsyncStatus) time.Duration {
+	if q.size == nil || !status.Final() {
+		return keepStatus
 	}
-	if q.used >= limit {
-		return fmt.Errorf("%w: they take %d bytes of at most %d", runtime.ErrStatusesFull, q.used, limit)
+	if used, err := q.measure(ctx); err != nil || used < q.limit/2 {
+		return keepStatus
 	}
-	return nil
+	return keepWhenFull
 }
 
 // checkClient is the check of a command that a client submits.

@@ -2,6 +2,7 @@ package async_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -55,6 +56,43 @@ func TestTheSizeOfStatusesIsLimited(t *testing.T) {
 	s.statuses.LimitTo(most, func(context.Context) (uint64, error) { return 0, port.ErrUnavailable })
 	if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "new", 1)}); !errors.Is(err, port.ErrUnavailable) {
 		t.Errorf("without a size: %v", err)
+	}
+}
+
+// timed records how long each value is to be kept.
+type timed struct {
+	port.KeyValue
+	kept map[string]time.Duration // by state of the status
+}
+
+func (k timed) Update(ctx context.Context, key string, value []byte, expected uint64, ttl time.Duration) (uint64, error) {
+	var record struct{ Outcome runtime.AsyncStatus }
+	if err := json.Unmarshal(value, &record); err != nil {
+		return 0, err
+	}
+	k.kept[string(record.Outcome.State)] = ttl
+	return k.KeyValue.Update(ctx, key, value, expected, ttl)
+}
+
+// One client must not fill the store for all: above half of the limit, results are stored for a minute; pending commands never
+// lose their status.
+func TestResultsExpireSoonInAStoreThatFills(t *testing.T) {
+	t.Parallel()
+	for used, want := range map[uint64]time.Duration{0: 26 * time.Hour, 499: 26 * time.Hour, 500: time.Minute, 999: time.Minute} {
+		s := newWorkerStack(t)
+		values := timed{s.values, map[string]time.Duration{}}
+		s.statuses = async.NewStatusStore(values).LimitTo(1000, func(context.Context) (uint64, error) { return used, nil })
+		s.submitter = async.NewSubmitter(s.bus, s.statuses)
+		m := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "one", 1)}
+		if _, err := s.submitter.Submit(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.worker(s.executor()).Handle(t.Context(), s.delivery(m, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if values.kept["pending"] != 26*time.Hour || values.kept["accepted"] != want {
+			t.Errorf("with %d of 1000 bytes: %v, want %v for a result", used, values.kept, want)
+		}
 	}
 }
 

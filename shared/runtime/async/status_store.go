@@ -17,6 +17,9 @@ import (
 // status takes about half a kilobyte.
 const keepStatus = 26 * time.Hour
 
+// keepWhenFull is how long a final status can be polled where the statuses take more than half of their limit.
+const keepWhenFull = time.Minute
+
 // StatusStore stores the statuses of commands that were sent over the bus, by tenant and command id: an id belongs to one
 // command of the tenant.
 type StatusStore struct {
@@ -120,6 +123,6 @@ func (s *StatusStore) write(ctx context.Context, m *runtime.AsyncMessage, r stat
 	if err != nil {
 		return err
 	}
-	_, err = s.values.Update(ctx, statusKey(m.Stream.Tenant, m.ID), value, r.revision, keepStatus)
+	_, err = s.values.Update(ctx, statusKey(m.Stream.Tenant, m.ID), value, r.revision, s.quota.keep(ctx, &r.Status))
 	return err
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
 )
 
-// cache holds the aggregates in use and the most recently used ones. It gives each aggregate to one command at a time, in
+// cache holds the aggregates in use and the most recently used ones that have events. It gives each aggregate to one command at a time, in
 // order of arrival.
 type cache struct {
 	maxWaiting int
@@ -116,7 +116,7 @@ func (c *cache) dequeue(s *slot) {
 		delete(c.active, s.stream)
 		c.tokens = append(c.tokens, s.turn)
 		s.turn = nil
-		if s.loaded {
+		if s.loaded && s.Revision.Version > 0 { // the id of an empty aggregate may be a client's invention
 			c.idle.Add(s.stream, s)
 		}
 	}

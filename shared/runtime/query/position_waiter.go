@@ -24,6 +24,7 @@ const (
 // a thousand waiting requests cost the store as much as one. Without any, nothing is read.
 type positionWaiter struct {
 	views port.ViewReader
+	ends  []*logEnd     // by partition
 	work  chan struct{} // holds a token while requests may be waiting
 
 	mu      sync.Mutex
@@ -36,7 +37,8 @@ type waiter struct {
 	position core.Position
 	reached  uint64
 	notBuilt *port.NotBuiltError // of the last read of the checkpoints
-	done     chan struct{}       // closed when the view has reached position
+	waiting  context.Context     // ends when the view has reached position, and with the request
+	reach    context.CancelFunc  // of waiting
 	polled   chan struct{}       // closed after the first read of the checkpoints that began while it waited
 	isPolled bool
 }
@@ -46,37 +48,53 @@ type knownFreshness struct {
 	readAt time.Time
 }
 
-func newPositionWaiter(views port.ViewReader) *positionWaiter {
+func newPositionWaiter(views port.ViewReader, ends []*logEnd) *positionWaiter {
 	return &positionWaiter{
-		views: views, work: make(chan struct{}, 1),
+		views: views, ends: ends, work: make(chan struct{}, 1),
 		waiting: map[string]map[*waiter]struct{}{}, known: map[string]knownFreshness{},
 	}
 }
 
 // wait returns when the view has reached the position. After timeout, but not before the checkpoints were read once, it
-// returns [*runtime.NotReachedError], or [*port.NotBuiltError].
+// returns [*runtime.NotReachedError], or [*port.NotBuiltError]. It returns [*runtime.BeyondEndError] if the log ends before the
+// position.
 func (p *positionWaiter) wait(ctx context.Context, view string, position core.Position, timeout time.Duration) error {
-	w := &waiter{position: position, done: make(chan struct{}), polled: make(chan struct{})}
+	w := &waiter{position: position, polled: make(chan struct{})}
+	w.waiting, w.reach = context.WithCancel(ctx)
+	defer w.reach()
 	p.addWaiter(view, w)
 	defer p.removeWaiter(view, w)
-	end, pollEnd := time.NewTimer(timeout), time.NewTimer(max(timeout, pollTimeout))
+	end, pollEnd, logEnd := time.NewTimer(timeout), time.NewTimer(max(timeout, pollTimeout)), time.NewTimer(endDelay)
 	defer end.Stop()
 	defer pollEnd.Stop()
+	defer logEnd.Stop()
 	var polled chan struct{}
 	for {
 		select {
-		case <-w.done:
+		case <-w.waiting.Done():
+			if ctx.Err() != nil {
+				return fmt.Errorf("%w: waiting for view %s: %w", port.ErrUnavailable, view, ctx.Err())
+			}
 			return nil
+		case <-logEnd.C:
+			if err := p.checkEnd(w, timeout-endDelay); err != nil {
+				return err
+			}
 		case <-end.C:
 			polled = w.polled
 		case <-polled:
 			return p.checkReached(view, w)
 		case <-pollEnd.C:
 			return p.checkReached(view, w)
-		case <-ctx.Done():
-			return fmt.Errorf("%w: waiting for view %s: %w", port.ErrUnavailable, view, ctx.Err())
 		}
 	}
+}
+
+// checkEnd returns an error if the log ends before the position that w waits for. It returns nil after the rest of the wait.
+func (p *positionWaiter) checkEnd(w *waiter, rest time.Duration) error {
+	ctx, cancel := context.WithTimeout(w.waiting, rest)
+	defer cancel()
+	return p.ends[w.position.Partition].check(ctx, w.position)
 }
 
 // checkReached returns an error unless the view had reached the position when its checkpoints were read last.
@@ -189,7 +207,7 @@ func (p *positionWaiter) poll(ctx context.Context, view string) {
 			}
 			w.reached = c.Position.Sequence
 			if w.reached >= w.position.Sequence {
-				close(w.done)
+				w.reach()
 				delete(p.waiting[view], w)
 			}
 		}

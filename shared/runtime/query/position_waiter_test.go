@@ -64,7 +64,7 @@ func twice(t testing.TB) *core.Registry {
 
 func waitingQueries(t testing.TB) *query.Queries {
 	t.Helper()
-	q := query.New(twice(t), memory.NewLog(4), slowly{began: time.Now()}, nil, nil)
+	q := query.New(twice(t), endingAt{memory.NewLog(4), 1}, slowly{began: time.Now()}, nil, nil)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- q.Run(ctx) }()

@@ -21,6 +21,7 @@ type Queries struct {
 	views    port.ViewReader
 	loader   *command.Loader
 	waiter   *positionWaiter
+	replays  chan struct{} // holds a token for each stream that is being read
 
 	readiness readiness
 }
@@ -29,6 +30,7 @@ type Queries struct {
 type LogReader interface {
 	port.Reader
 	Partitions() int
+	Head(ctx context.Context, partition int) (port.Head, error)
 }
 
 // New returns queries over a log and its views. snapshots may be nil.
@@ -36,12 +38,25 @@ func New(registry *core.Registry, log LogReader, views port.ViewReader, snapshot
 	q := &Queries{
 		registry: registry, log: log, views: views,
 		loader: command.NewLoader(log, snapshots, logger, nil),
-		waiter: newPositionWaiter(views),
+		waiter: newPositionWaiter(views, newLogEnds(log)), replays: make(chan struct{}, maxReplays),
 	}
 	for _, v := range registry.Views() {
 		q.readiness.unbuilt = append(q.readiness.unbuilt, v.Name)
 	}
 	return q
+}
+
+// maxReplays is how many streams are read concurrently: the reader of a stream may hold some of its largest commits.
+const maxReplays = 16
+
+// replay waits until a stream may be read. The caller must call end.
+func (q *Queries) replay(ctx context.Context) (end func(), err error) {
+	select {
+	case q.replays <- struct{}{}:
+		return func() { <-q.replays }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: other streams are being read: %w", port.ErrUnavailable, ctx.Err())
+	}
 }
 
 // Run reads the checkpoints of views for requests that wait for a position, until ctx ends. Without it, such requests time
@@ -52,6 +67,8 @@ func (q *Queries) Run(ctx context.Context) error { return q.waiter.pollWhileWait
 type Wait struct {
 	For     []core.Position
 	Timeout time.Duration // for all positions together; then [*runtime.NotReachedError]
+	// Aside calls wait in a place for those that wait, and may end its context to make place for others; nil: wait is called.
+	Aside func(ctx context.Context, wait func(context.Context) error) error
 }
 
 // Freshness says how old an answer from a view may be.
@@ -60,7 +77,7 @@ type Freshness struct {
 }
 
 // Document returns one document of a view. It returns [core.ErrNotFound], [runtime.ErrUnknown] for the view,
-// [*runtime.NotReachedError], [core.ErrBadPosition], [*port.NotBuiltError] or [port.ErrUnavailable].
+// [*runtime.NotReachedError], [*runtime.BeyondEndError], [core.ErrBadPosition], [*port.NotBuiltError] or [port.ErrUnavailable].
 func (q *Queries) Document(ctx context.Context, view, tenant, key string, w Wait) (core.Document, Freshness, error) {
 	fresh, err := q.reach(ctx, view, w)
 	if err != nil {
@@ -85,7 +102,7 @@ func (q *Queries) List(ctx context.Context, view, tenant string, l core.ListQuer
 func (q *Queries) Query(ctx context.Context, name, tenant string, params json.RawMessage, w Wait) (any, error) {
 	for _, t := range q.registry.Queries() {
 		if t.Name == name {
-			return t.Run(ctx, &tenantViews{queries: q, tenant: tenant, positions: w.For, end: time.Now().Add(w.Timeout)}, params)
+			return t.Run(ctx, &tenantViews{queries: q, tenant: tenant, wanted: w, end: time.Now().Add(w.Timeout)}, params)
 		}
 	}
 	return nil, fmt.Errorf("%w: no query %q", runtime.ErrUnknown, name)
@@ -99,13 +116,30 @@ func (q *Queries) reach(ctx context.Context, view string, w Wait) (Freshness, er
 	if err := q.checkPositions(w.For); err != nil {
 		return Freshness{}, err
 	}
-	end := time.Now().Add(w.Timeout)
-	for _, position := range w.For {
-		if err := q.waiter.wait(ctx, view, position, time.Until(end)); err != nil {
+	if len(w.For) > 0 {
+		if err := w.wait(ctx, func(ctx context.Context) error { return q.await(ctx, view, w) }); err != nil {
 			return Freshness{}, err
 		}
 	}
 	return q.waiter.freshness(ctx, view, q.log.Partitions()), nil
+}
+
+func (w Wait) wait(ctx context.Context, wait func(context.Context) error) error {
+	if w.Aside == nil {
+		return wait(ctx)
+	}
+	return w.Aside(ctx, wait)
+}
+
+// await waits until the view has reached the positions.
+func (q *Queries) await(ctx context.Context, view string, w Wait) error {
+	end := time.Now().Add(w.Timeout)
+	for _, position := range w.For {
+		if err := q.waiter.wait(ctx, view, position, time.Until(end)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (q *Queries) checkPositions(positions []core.Position) error {
@@ -119,16 +153,20 @@ func (q *Queries) checkPositions(positions []core.Position) error {
 
 // tenantViews gives a query the views of its tenant.
 type tenantViews struct {
-	queries   *Queries
-	tenant    string
-	positions []core.Position
-	end       time.Time // of the wait for them
+	queries *Queries
+	tenant  string
+	wanted  Wait
+	end     time.Time // of the wait
 }
 
 var _ core.Views = (*tenantViews)(nil)
 
 // wait returns the rest of the wait.
-func (v *tenantViews) wait() Wait { return Wait{For: v.positions, Timeout: time.Until(v.end)} }
+func (v *tenantViews) wait() Wait {
+	w := v.wanted
+	w.Timeout = time.Until(v.end)
+	return w
+}
 
 func (v *tenantViews) Get(ctx context.Context, view, key string) (core.Document, error) {
 	d, _, err := v.queries.Document(ctx, view, v.tenant, key, v.wait())
@@ -173,6 +211,11 @@ func (q *Queries) State(ctx context.Context, s core.Stream, at PointInTime, w Wa
 	if !ok {
 		return State{}, fmt.Errorf("%w: no category %q", runtime.ErrUnknown, s.Category)
 	}
+	end, err := q.replay(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	defer end()
 	if at != (PointInTime{}) {
 		return q.stateAt(ctx, a, s, at, w)
 	}
@@ -213,17 +256,23 @@ func (q *Queries) stateAt(ctx context.Context, a *core.Aggregate, s core.Stream,
 	return state, nil
 }
 
-// History returns up to limit events of a stream after a version, as the log stores them, and whether more follow. It returns
+// History returns up to limit events of a stream after a version, as the log stores them, and whether more follow. Large events
+// are fewer: [core.MaxListBytes]. It returns
 // [runtime.ErrUnknown] for the category, [port.ErrNoStream], [core.ErrBadPosition], [core.ErrCorrupt] or [port.ErrUnavailable].
 func (q *Queries) History(ctx context.Context, s core.Stream, after core.Version, limit int, w Wait) ([]cloudevents.CloudEvent, bool, error) {
 	if _, ok := q.registry.Aggregate(s.Category); !ok {
 		return nil, false, fmt.Errorf("%w: no category %q", runtime.ErrUnknown, s.Category)
 	}
+	end, err := q.replay(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer end()
 	last, err := q.last(ctx, s, w)
 	if err != nil {
 		return nil, false, err
 	}
-	events := []cloudevents.CloudEvent{}
+	events, size := []cloudevents.CloudEvent{}, 0
 	if last.Version <= after {
 		return events, false, nil
 	}
@@ -235,7 +284,7 @@ func (q *Queries) History(ctx context.Context, s core.Stream, after core.Version
 			if e.StreamVersion <= after {
 				continue
 			}
-			if len(events) == limit {
+			if size += len(e.Data); len(events) == limit || size > core.MaxListBytes && len(events) > 0 {
 				return events, true, nil
 			}
 			e.Position = c.Position.String()

@@ -66,7 +66,7 @@ func TestQueriesAreReadyWhenEveryViewCanBeRead(t *testing.T) {
 func TestAWaitForAViewThatIsNotBuilt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		q := query.New(twice(t), memory.NewLog(1), &beingBuilt{}, nil, nil)
+		q := query.New(twice(t), endingAt{memory.NewLog(1), 1}, &beingBuilt{}, nil, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- q.Run(ctx) }()

@@ -1,0 +1,85 @@
+package httpapi_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/orchestrix-go/orchestrix/shared/core"
+	"github.com/orchestrix-go/orchestrix/shared/httpapi"
+	"github.com/orchestrix-go/orchestrix/shared/runtime/query"
+)
+
+// waitingServer answers a document when its view has reached the position, which never happens for the document "never".
+func waitingServer(t *testing.T, o httpapi.Options) (url func(key string) reply, entered chan string) {
+	t.Helper()
+	entered = make(chan string, 100)
+	server := queryServer(t, &router{document: func(_, key string, w query.Wait) (core.Document, query.Freshness, error) {
+		err := w.Aside(t.Context(), func(ctx context.Context) error {
+			entered <- key
+			if key == "never" {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		})
+		return core.Document{Key: key, Position: at, Data: []byte("1")}, query.Freshness{}, err
+	}}, o)
+	return func(key string) reply {
+		return call(t, server, "GET", "/v1/views/order-summary/"+key, "", "Orchestrix-Position", "0-1", "Prefer", "wait=30")
+	}, entered
+}
+
+// Those who wait take no place in flight; where all places for them are taken, the oldest gives way.
+func TestThoseWhoWaitKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	get, entered := waitingServer(t, httpapi.Options{MaxInFlight: 1, MaxWaiting: 1})
+	var waiting sync.WaitGroup
+	waiting.Go(func() { get("never").problem(t, "one that gives way", 503, "overloaded") })
+	<-entered
+	for status := 0; status != http.StatusOK; {
+		r := get("soon")
+		if status = r.status; status != http.StatusOK {
+			r.problem(t, "within the grace period", 503, "overloaded")
+		}
+	}
+	waiting.Wait()
+	if r := get("soon"); r.status != http.StatusOK {
+		t.Errorf("in an empty room: %d", r.status)
+	}
+}
+
+// A request that has waited needs a place in flight again.
+func TestARequestThatHasWaitedNeedsAPlace(t *testing.T) {
+	t.Parallel()
+	inside, leave := make(chan struct{}), make(chan struct{})
+	waiting, reached := make(chan struct{}), make(chan struct{})
+	server := queryServer(t, &router{document: func(_, key string, w query.Wait) (core.Document, query.Freshness, error) {
+		document := core.Document{Key: key, Position: at, Data: []byte("1")}
+		if key == "busy" {
+			close(inside)
+			<-leave
+			return document, query.Freshness{}, nil
+		}
+		return document, query.Freshness{}, w.Aside(t.Context(), func(context.Context) error {
+			close(waiting)
+			<-reached
+			return nil
+		})
+	}}, httpapi.Options{MaxInFlight: 1})
+	first, second := make(chan reply, 1), make(chan reply, 1)
+	go func() {
+		first <- call(t, server, "GET", "/v1/views/order-summary/waits", "", "Orchestrix-Position", "0-1")
+	}()
+	<-waiting
+	go func() { second <- call(t, server, "GET", "/v1/views/order-summary/busy", "") }()
+	<-inside
+	close(reached)
+	r := <-first
+	r.problem(t, "after the wait", 503, "overloaded")
+	close(leave)
+	if r := <-second; r.status != http.StatusOK {
+		t.Errorf("during the wait: %d", r.status)
+	}
+}
