@@ -53,6 +53,7 @@ a repository. Each service has its own directory in it, with only the files that
   nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
   migrate/                        roles: the roles that '` + program + ` migrate --roles' creates, without their passwords
   postgres/                       password: of the superuser of Postgres, which migrate uses
+  backup/                         sign.key: signs backups (backup --sign-key)    sign.pub: verifies them (restore --verify-key)
   ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it
 
 With --once it may run before every start, as in compose.yaml: it completes what an interrupted run has left, also in
@@ -139,6 +140,9 @@ func (o *keysOptions) write(dir string, keep bool) error {
 	}
 	k := &keyDir{program: o.program, path: dir, owner: owner, keep: keep}
 	if err := k.writeTLS(o.hosts, time.Now(), time.Duration(o.days)*24*time.Hour); err != nil {
+		return err
+	}
+	if err := k.writeBackupKeys(); err != nil {
 		return err
 	}
 	if err := k.writeUsers(o.partitions); err != nil {

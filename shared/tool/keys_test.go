@@ -77,7 +77,7 @@ func TestKeysAreForTheirOwnersAlone(t *testing.T) {
 		}
 		return nil
 	})
-	if users := len(platform.Users(1)); err != nil || secrets != 2*users+4 { // ca.key, tls.key, password, roles
+	if users := len(platform.Users(1)); err != nil || secrets != 2*users+5 { // ca.key, tls.key, password, roles, sign.key
 		t.Errorf("%d secrets, %v", secrets, err)
 	}
 }

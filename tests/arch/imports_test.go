@@ -78,6 +78,7 @@ var rules = []rule{
 
 // drivers are the libraries that only the listed packages may import, by the start of their path.
 var drivers = map[string][]string{
+	"filippo.io/age":                           {"shared/backup", "shared/tool"},
 	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "shared/platform", "shared/tool", "tests/bench"},
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
 	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/problem", "shared/httpapi", "shared/adminapi"},
