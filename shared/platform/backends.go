@@ -107,6 +107,7 @@ func InMemory(partitions int) Opener {
 
 // openJetStream waits for NATS, opens the stores in it, and adds them to the backends.
 func openJetStream(ctx context.Context, env service.Env, backends *Backends) error {
+	files := service.WatchFiles(natsLogin(env.Connections).Files()...)
 	connection, gone, err := connectNATS(ctx, env)
 	if err != nil {
 		return err
@@ -122,8 +123,8 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	backends.StatusesSize = streams.statuses.Size
 	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
 	backends.Gone = gone
-	closeOthers := backends.Close
-	backends.Close = func() { connection.Close(); closeOthers() }
+	closeOthers, stopFollowing := backends.Close, followLogin(ctx, env, files, natsLogin(env.Connections), connection)
+	backends.Close = func() { stopFollowing(); connection.Close(); closeOthers() }
 	return nil
 }
 
@@ -181,23 +182,26 @@ func openExisting(ctx context.Context, env service.Env, connection *nats.Conn) (
 // connectNATS waits for NATS. The channel is closed with the connection. The client library closes it too, permanently, after
 // a protocol error.
 func connectNATS(ctx context.Context, env service.Env) (*nats.Conn, <-chan struct{}, error) {
-	login, err := Login(env.Connections)
-	if err != nil {
+	if _, err := Login(env.Connections); err != nil {
 		return nil, nil, err
 	}
 	gone := make(chan struct{})
-	login = append(login, nats.ClosedHandler(func(*nats.Conn) { close(gone) })) // not called if connecting fails
 	connection, err := service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*nats.Conn, error) {
+		login, err := Login(env.Connections) // the files may be replaced while the service waits
+		if err != nil {
+			return nil, err
+		}
+		login = append(login, nats.ClosedHandler(func(*nats.Conn) { close(gone) })) // not called if connecting fails
 		return jetstream.Connect(ctx, env.Connections.NATSURL, "orchestrix-"+env.Name, env.Logger, login...)
 	})
 	return connection, gone, err
 }
 
 // Login returns the options of a connection to NATS.
-func Login(c service.Connections) ([]nats.Option, error) {
-	return jetstream.Login{
-		NKeyFile: c.NATSNKeyFile, CredsFile: c.NATSCredsFile, CAFile: c.NATSCAFile, InboxPrefix: c.NATSInboxPrefix,
-	}.Options()
+func Login(c service.Connections) ([]nats.Option, error) { return natsLogin(c).Options() }
+
+func natsLogin(c service.Connections) jetstream.Login {
+	return jetstream.Login{NKeyFile: c.NATSNKeyFile, CredsFile: c.NATSCredsFile, CAFile: c.NATSCAFile, InboxPrefix: c.NATSInboxPrefix}
 }
 
 // migrate waits for Postgres and brings its tables up to date, or waits until the command migrate has done so.
