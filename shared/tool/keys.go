@@ -17,7 +17,7 @@ func newKeys(program string) *cobra.Command {
 		Short: "Create the keys, passwords and certificates of a deployment",
 		Args:  cobra.NoArgs,
 	}
-	command.AddCommand(newKeysInit(program), newKeysRenew(program))
+	command.AddCommand(newKeysInit(program), newKeysRenew(program), newKeysRotate(program))
 	return command
 }
 

@@ -30,11 +30,13 @@ func (k *keyDir) writeUsers(partitions int) error {
 	var auth, roles bytes.Buffer
 	fmt.Fprintf(&auth, "# Who may do what in NATS, written by '%s keys'. It holds no secret.\nauthorization {\n  timeout: 5\n  users: [\n", k.program)
 	for _, user := range platform.Users(partitions) {
-		key, err := k.nkey(user.Name + "/nats.nk")
+		publicKeys, err := k.publicKeys(user.Name + "/nats.nk")
 		if err != nil {
 			return err
 		}
-		writeNATSUser(&auth, user.Name, key, user.NATS)
+		for _, key := range publicKeys {
+			writeNATSUser(&auth, user.Name, key, user.NATS)
+		}
 		role, err := k.postgresUser(user)
 		if err != nil {
 			return err
@@ -50,13 +52,7 @@ func (k *keyDir) writeUsers(partitions int) error {
 
 // nkey returns the public key of the seed in a file.
 func (k *keyDir) nkey(file string) (string, error) {
-	seed, err := k.secret(file, func() ([]byte, error) {
-		pair, err := nkeys.CreateUser()
-		if err != nil {
-			return nil, err
-		}
-		return pair.Seed()
-	})
+	seed, err := k.secret(file, newSeed)
 	if err != nil {
 		return "", err
 	}
@@ -100,7 +96,7 @@ func (k *keyDir) postgresUser(user platform.User) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fields := strings.Split(strings.TrimSpace(string(line)), ":")
+	fields := strings.Split(passwordLines(line)[0], ":") // during a rotation, the new password is the first
 	verifier, err := postgres.Verifier(fields[len(fields)-1])
 	return user.Name + ":" + role + ":" + verifier + "\n", err
 }
