@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 	"github.com/orchestrix-go/orchestrix/shared/runtime/follower"
 )
 
@@ -88,7 +89,7 @@ func partitionStatuses(reports []follower.PartitionReport) []PartitionStatus {
 			Work: string(report.State), Owner: report.Owner,
 		}
 		if report.Err != nil {
-			partitions[i].Error = report.Err.Error()
+			partitions[i].Error = redact.Text(report.Err.Error())
 		}
 	}
 	return partitions

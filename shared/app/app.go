@@ -20,6 +20,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/clip"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/platform"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 	"github.com/orchestrix-go/orchestrix/shared/service"
 	"github.com/orchestrix-go/orchestrix/shared/tool"
 )
@@ -83,6 +84,7 @@ func Service(name string, o Options) {
 
 // runService runs a service and returns its exit status.
 func runService(ctx context.Context, name string, o Options, args []string, errOut io.Writer) int {
+	errOut = redact.New(args, os.Environ()).Writer(errOut)
 	p, err := newProgram(o)
 	if err == nil && !slices.ContainsFunc(services, func(s serviceInfo) bool { return s.name == name }) {
 		err = fmt.Errorf("app.Service: there is no service %q, it may be command, projection, query or process", name)
@@ -110,7 +112,7 @@ type usageError struct{ error }
 
 // run runs the program and returns its exit status.
 func run(ctx context.Context, o Options, args []string, out, errOut io.Writer) int {
-	out, errOut = clip.Terminal(out), clip.Terminal(errOut)
+	out, errOut = clip.Terminal(out), clip.Terminal(redact.New(args, os.Environ()).Writer(errOut))
 	p, err := newProgram(o)
 	var root *cobra.Command
 	if err == nil {

@@ -1,14 +1,18 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"io"
+	"os"
+	"os/signal"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 
+	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
@@ -23,7 +27,15 @@ func TestTheNameOfAModule(t *testing.T) {
 	}
 }
 
-func TestMain(m *testing.M) { localtest.Main(m) } // a dev does not touch the data directory of the user
+func TestMain(m *testing.M) {
+	if name := os.Getenv(asProgram); name != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		status := runService(ctx, name, Options{Name: "shop", Modules: []es.Module{counting()}}, nil, os.Stderr)
+		stop()
+		os.Exit(status)
+	}
+	localtest.Main(m) // a dev does not touch the data directory of the user
+}
 
 // The help of the program and of all its subcommands names the program, and never the one of this module.
 func TestTheHelpNamesTheProgram(t *testing.T) {

@@ -3,10 +3,13 @@ package backup
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
+	"time"
+
+	"filippo.io/age"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -43,13 +46,21 @@ type Progress func(done, total uint64)
 
 const segmentCommits = 5000
 
+// WriteOptions are the settings of a backup.
+type WriteOptions struct {
+	SignKey    ed25519.PrivateKey // signs the manifest; nil: the backup is not signed
+	Recipients []age.Recipient    // the segments are encrypted for them; none: they are not encrypted
+	Progress   Progress
+}
+
 // Write copies the commits that the directory does not hold yet, up to the current end of the log. After an interruption the
-// next call continues. It returns [ErrOtherLog], or [port.ErrUnavailable].
-func Write(ctx context.Context, log port.Feed, dir string, progress Progress) (Report, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+// next call continues. It continues a signed backup only with the key that signed it, and another one only without a key: it
+// never signs what others may have written. It returns [ErrOtherLog], [ErrUnsigned], [ErrForged], or [port.ErrUnavailable].
+func Write(ctx context.Context, log port.Feed, dir string, o WriteOptions) (Report, error) {
+	if err := MakeDir(dir); err != nil {
 		return Report{}, err
 	}
-	w := &writer{log: log, dir: dir, progress: progress}
+	w := &writer{log: log, dir: dir, WriteOptions: o}
 	heads, err := w.prepare(ctx)
 	if err != nil {
 		return Report{}, err
@@ -65,9 +76,9 @@ func Write(ctx context.Context, log port.Feed, dir string, progress Progress) (R
 }
 
 type writer struct {
-	log      port.Feed
-	dir      string
-	progress Progress
+	log port.Feed
+	dir string
+	WriteOptions
 
 	mu          sync.Mutex
 	manifest    Manifest
@@ -77,11 +88,15 @@ type writer struct {
 
 // prepare reads the manifest or creates it, and checks that it belongs to this log.
 func (w *writer) prepare(ctx context.Context) (heads []port.Head, err error) {
-	w.manifest, err = ReadManifest(w.dir)
+	existing, err := readManifest(w.dir)
 	isNew := errors.Is(err, ErrNoBackup)
+	if err == nil {
+		err = w.mayContinue(existing)
+	}
 	if err != nil && !isNew {
 		return nil, err
 	}
+	w.manifest = existing.Manifest
 	for partition := range w.log.Partitions() {
 		head, err := w.log.Head(ctx, partition)
 		if err != nil {
@@ -93,8 +108,7 @@ func (w *writer) prepare(ctx context.Context) (heads []port.Head, err error) {
 		}
 	}
 	if isNew {
-		w.manifest.Format = format
-		return heads, w.manifest.write(w.dir)
+		return heads, w.manifest.write(w.dir, w.SignKey)
 	}
 	if len(w.manifest.Partitions) != len(heads) {
 		return nil, fmt.Errorf("%w: the backup has %d partitions, the log %d; use another directory", ErrOtherLog, len(w.manifest.Partitions), len(heads))
@@ -111,13 +125,27 @@ func (w *writer) prepare(ctx context.Context) (heads []port.Head, err error) {
 	return heads, nil
 }
 
+// mayContinue refuses a backup whose signature is not of the key.
+func (w *writer) mayContinue(existing signedManifest) error {
+	if w.SignKey == nil {
+		if existing.signature != nil {
+			return fmt.Errorf("the backup in %s is signed with the key %s: give that key, or use another directory", w.dir, existing.signature.KeyID)
+		}
+		return nil
+	}
+	if err := existing.signature.verify(publicOf(w.SignKey), existing.raw); err != nil {
+		return fmt.Errorf("the backup in %s can't be continued with this key, use another directory: %w", w.dir, err)
+	}
+	return nil
+}
+
 // checkEnd checks that the log still holds the last commit in the backup of a partition: the log may have been reset to an
 // older state and have got other commits since.
 func (w *writer) checkEnd(ctx context.Context, partition int, p Partition) error {
 	if len(p.Segments) == 0 {
 		return nil
 	}
-	ours, err := p.Segments[len(p.Segments)-1].last(w.dir, partition)
+	ours, err := p.Segments[len(p.Segments)-1].lastDigest(w.dir, partition)
 	if err != nil {
 		return fmt.Errorf("the backup in the directory is damaged, use another directory: %w", err)
 	}
@@ -128,9 +156,9 @@ func (w *writer) checkEnd(ctx context.Context, partition int, p Partition) error
 	if err != nil {
 		return err
 	}
-	if ours.Err == nil && theirs.Err == nil && !bytes.Equal(ours.Digest(), theirs.Digest()) {
-		return fmt.Errorf("%w: partition %d of the backup ends at %d with version %d of %s, the log has version %d of %s there: it was reset after the backup; use another directory",
-			ErrOtherLog, partition, p.Last(), ours.Version, ours.Stream, theirs.Version, theirs.Stream)
+	if ours != nil && theirs.Err == nil && !bytes.Equal(ours, theirs.Digest()) {
+		return fmt.Errorf("%w: partition %d of the backup ends at %d with another commit than version %d of %s, which the log has there: it was reset after the backup; use another directory",
+			ErrOtherLog, partition, p.Last(), theirs.Version, theirs.Stream)
 	}
 	return nil
 }
@@ -159,7 +187,7 @@ func (w *writer) writePartition(ctx context.Context, partition int, until uint64
 }
 
 func (w *writer) addSegment(partition int, commits []core.Commit) error {
-	s, err := writeSegment(w.dir, partition, commits)
+	s, err := writeSegment(w.dir, partition, commits, w.Recipients)
 	if err != nil {
 		return err
 	}
@@ -167,7 +195,8 @@ func (w *writer) addSegment(partition int, commits []core.Commit) error {
 	defer w.mu.Unlock()
 	p := &w.manifest.Partitions[partition]
 	p.Segments = append(p.Segments, s)
-	if err := w.manifest.write(w.dir); err != nil {
+	w.manifest.Written = time.Now().UTC()
+	if err := w.manifest.write(w.dir, w.SignKey); err != nil {
 		return err
 	}
 	w.done += uint64(len(commits))
@@ -176,8 +205,8 @@ func (w *writer) addSegment(partition int, commits []core.Commit) error {
 			w.skipped.skip(&commits[i], commits[i].Err)
 		}
 	}
-	if w.progress != nil {
-		w.progress(w.done, w.total)
+	if w.Progress != nil {
+		w.Progress(w.done, w.total)
 	}
 	return nil
 }

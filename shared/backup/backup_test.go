@@ -74,7 +74,7 @@ func wantSame(t testing.TB, got, want port.Log, streams int) {
 
 func write(t testing.TB, log port.Feed, dir string) backup.Report {
 	t.Helper()
-	r, err := backup.Write(t.Context(), log, dir, nil)
+	r, err := backup.Write(t.Context(), log, dir, backup.WriteOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestDamageIsFound(t *testing.T) {
 		t.Errorf("the log ends at %v, %v", head, err)
 	}
 	other := memory.NewLog(1)
-	if _, err := backup.Write(t.Context(), other, dir, nil); !errors.Is(err, backup.ErrOtherLog) {
+	if _, err := backup.Write(t.Context(), other, dir, backup.WriteOptions{}); !errors.Is(err, backup.ErrOtherLog) {
 		t.Errorf("the backup of another log: %v", err)
 	}
 	if _, err := backup.Restore(t.Context(), t.TempDir(), other, backup.RestoreOptions{}); !errors.Is(err, backup.ErrNoBackup) {

@@ -2,12 +2,15 @@ package backup
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"filippo.io/age"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
@@ -19,20 +22,24 @@ var ErrNotEmpty = errors.New("the log is not empty")
 
 // RestoreOptions are the settings of a restore.
 type RestoreOptions struct {
-	Continue bool // an interrupted restore: the log may hold a part of this backup
-	Progress Progress
+	Continue   bool              // an interrupted restore: the log may hold a part of this backup
+	VerifyKey  ed25519.PublicKey // the manifest must be signed with its private key; nil: the signature is not verified
+	Unsigned   bool              // also restore a backup without signature, though there is a VerifyKey
+	Identities []age.Identity    // decrypt the segments
+	Progress   Progress
 }
 
 // Restore writes a backup into a log, which may have another number of partitions. Sequences and back-pointers are new; the
 // rest of each commit is kept. Commits of one partition of the backup that come into the same partition of the log keep their
-// order. Restore checks every checksum before it writes. It returns [ErrNotEmpty], [ErrNoBackup], [port.ErrConflict] where
-// the log holds other commits, or [port.ErrUnavailable].
+// order. Restore verifies the signature, every checksum, and that the segments can be decrypted, before it writes. It returns
+// [ErrNotEmpty], [ErrNoBackup], [ErrUnsigned], [ErrForged], [port.ErrConflict] where the log holds other commits, or
+// [port.ErrUnavailable].
 func Restore(ctx context.Context, dir string, log port.Log, o RestoreOptions) (Report, error) {
-	manifest, err := ReadManifest(dir)
+	manifest, err := o.manifest(dir)
 	if err != nil {
 		return Report{}, err
 	}
-	if err := checkSegments(dir, manifest); err != nil {
+	if err := checkSegments(dir, manifest, o.Identities); err != nil {
 		return Report{}, err
 	}
 	if !o.Continue {
@@ -41,11 +48,23 @@ func Restore(ctx context.Context, dir string, log port.Log, o RestoreOptions) (R
 		}
 	}
 	r := &restorer{log: log, total: manifest.Commits(), progress: o.Progress}
-	err = r.restore(ctx, mergeByTime(dir, manifest))
+	err = r.restore(ctx, mergeByTime(dir, manifest, o.Identities))
 	return Report{Commits: r.done.Load(), Unreadable: r.skipped.count, Named: r.skipped.named, Manifest: manifest}, err
 }
 
-func checkSegments(dir string, m Manifest) error {
+// manifest reads the manifest and verifies its signature.
+func (o RestoreOptions) manifest(dir string) (Manifest, error) {
+	read, err := readManifest(dir)
+	if err != nil || o.VerifyKey == nil || o.Unsigned && read.signature == nil {
+		return read.Manifest, err
+	}
+	if err := read.signature.verify(o.VerifyKey, read.raw); err != nil {
+		return Manifest{}, fmt.Errorf("%s: %w", dir, err)
+	}
+	return read.Manifest, nil
+}
+
+func checkSegments(dir string, m Manifest, identities []age.Identity) error {
 	for _, p := range m.Partitions {
 		next := uint64(1)
 		for _, s := range p.Segments {
@@ -53,7 +72,7 @@ func checkSegments(dir string, m Manifest) error {
 				return fmt.Errorf("%s: the segment starts at %d, before the end of the previous one", s.File, s.First)
 			}
 			next = s.Last + 1
-			if err := s.checkFile(dir); err != nil {
+			if err := s.checkFile(dir, identities); err != nil {
 				return err
 			}
 		}
@@ -76,7 +95,7 @@ func checkEmpty(ctx context.Context, log port.Log) error {
 
 // mergeByTime yields the commits of all partitions: those of each partition in order, and of their next commits the earliest
 // first.
-func mergeByTime(dir string, m Manifest) iter.Seq2[core.Commit, error] {
+func mergeByTime(dir string, m Manifest, identities []age.Identity) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		type head struct {
 			commit core.Commit
@@ -85,7 +104,7 @@ func mergeByTime(dir string, m Manifest) iter.Seq2[core.Commit, error] {
 		}
 		var heads []*head
 		for partition, p := range m.Partitions {
-			next, stop := iter.Pull2(partitionCommits(dir, partition, p))
+			next, stop := iter.Pull2(partitionCommits(dir, partition, p, identities))
 			defer stop()
 			h := &head{next: next}
 			var more bool
@@ -112,10 +131,10 @@ func mergeByTime(dir string, m Manifest) iter.Seq2[core.Commit, error] {
 	}
 }
 
-func partitionCommits(dir string, partition int, p Partition) iter.Seq2[core.Commit, error] {
+func partitionCommits(dir string, partition int, p Partition, identities []age.Identity) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		for _, s := range p.Segments {
-			for c, err := range s.commits(dir, partition) {
+			for c, err := range s.commits(dir, partition, identities) {
 				if !yield(c, err) {
 					return
 				}

@@ -33,7 +33,7 @@ func TestAResetLogIsAnotherLog(t *testing.T) {
 	appendThings(t, log, 2, 0, 6)
 	appendThings(t, other, 1, 0, 20)
 	write(t, createdAt{log, created}, dir)
-	if _, err := backup.Write(t.Context(), createdAt{other, created}, dir, nil); !errors.Is(err, backup.ErrOtherLog) {
+	if _, err := backup.Write(t.Context(), createdAt{other, created}, dir, backup.WriteOptions{}); !errors.Is(err, backup.ErrOtherLog) {
 		t.Errorf("the backup of a reset log: %v", err)
 	}
 	appendThings(t, log, 2, 6, 8)
@@ -51,7 +51,7 @@ func TestADamagedBackupIsNotContinued(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, r.Manifest.Partitions[0].Segments[0].File)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := backup.Write(t.Context(), log, dir, nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := backup.Write(t.Context(), log, dir, backup.WriteOptions{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a backup without its last segment: %v", err)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"filippo.io/age"
+
 	"github.com/orchestrix-go/orchestrix/shared/cloudevents"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 )
@@ -84,31 +86,57 @@ func newEncoder(to io.Writer) *json.Encoder {
 }
 
 // writeSegment writes commits of a partition as one file.
-func writeSegment(dir string, partition int, commits []core.Commit) (Segment, error) {
-	first, last := commits[0].Position.Sequence, commits[len(commits)-1].Position.Sequence
-	s := Segment{File: fmt.Sprintf("partition-%03d-%012d.jsonl.gz", partition, first), First: first, Last: last, Commits: len(commits)}
+func writeSegment(dir string, partition int, commits []core.Commit, recipients []age.Recipient) (Segment, error) {
+	first, end := commits[0].Position.Sequence, commits[len(commits)-1]
+	s := Segment{
+		File: fmt.Sprintf("partition-%03d-%012d.jsonl.gz", partition, first), First: first, Last: end.Position.Sequence, Commits: len(commits),
+		Encrypted: len(recipients) > 0,
+	}
+	if s.Encrypted {
+		s.File += ".age"
+	}
+	if end.Err == nil {
+		stored, err := normalized(end)
+		if err != nil {
+			return s, err
+		}
+		s.LastDigest = stored.Digest()
+	}
 	hash := sha256.New()
 	err := replaceFile(filepath.Join(dir, s.File), func(f *os.File) error {
 		buffered := bufio.NewWriter(io.MultiWriter(f, hash))
-		compressed := gzip.NewWriter(buffered)
-		lines := newEncoder(compressed)
-		for i := range commits {
-			l, err := newLine(&commits[i])
-			if err == nil {
-				err = lines.Encode(l)
-			}
-			if err != nil {
-				return err
-			}
+		secret, err := encrypted(buffered, recipients)
+		if err != nil {
+			return err
 		}
-		return errors.Join(compressed.Close(), buffered.Flush())
+		if err := writeLines(secret, commits); err != nil {
+			return err
+		}
+		return errors.Join(secret.Close(), buffered.Flush())
 	})
 	s.SHA256 = hex.EncodeToString(hash.Sum(nil))
 	return s, err
 }
 
-// checkFile compares the checksum of the segment's file with that of the manifest.
-func (s Segment) checkFile(dir string) error {
+// writeLines writes the content of a segment before encryption.
+func writeLines(to io.Writer, commits []core.Commit) error {
+	compressed := gzip.NewWriter(to)
+	lines := newEncoder(compressed)
+	for i := range commits {
+		l, err := newLine(&commits[i])
+		if err == nil {
+			err = lines.Encode(l)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return compressed.Close()
+}
+
+// checkFile compares the checksum of the segment's file with that of the manifest, and checks that an encrypted file can be
+// decrypted.
+func (s Segment) checkFile(dir string, identities []age.Identity) error {
 	f, err := os.Open(filepath.Join(dir, s.File))
 	if err != nil {
 		return err
@@ -121,21 +149,35 @@ func (s Segment) checkFile(dir string) error {
 	if got := hex.EncodeToString(hash.Sum(nil)); got != s.SHA256 {
 		return fmt.Errorf("%s is damaged: its SHA-256 is %s, the manifest says %s", s.File, got, s.SHA256)
 	}
+	if _, err = f.Seek(0, io.SeekStart); err == nil {
+		_, err = s.decrypted(f, identities)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.File, err)
+	}
 	return nil
 }
 
-// last is the segment's newest commit.
-func (s Segment) last(dir string, partition int) (last core.Commit, err error) {
-	for last, err = range s.commits(dir, partition) {
-		if err != nil {
-			break
-		}
+// lastDigest is the digest of the segment's newest commit; nil if that is no valid commit.
+func (s Segment) lastDigest(dir string, partition int) ([]byte, error) {
+	if _, err := os.Stat(filepath.Join(dir, s.File)); err != nil || s.LastDigest != nil {
+		return s.LastDigest, err
 	}
-	return last, err
+	var last core.Commit
+	for c, err := range s.commits(dir, partition, nil) { // of format 1, which is never encrypted
+		if err != nil {
+			return nil, err
+		}
+		last = c
+	}
+	if last.Err != nil {
+		return nil, nil
+	}
+	return last.Digest(), nil
 }
 
 // commits yields the commits of the segment, in order.
-func (s Segment) commits(dir string, partition int) iter.Seq2[core.Commit, error] {
+func (s Segment) commits(dir string, partition int, identities []age.Identity) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		f, err := os.Open(filepath.Join(dir, s.File))
 		if err != nil {
@@ -143,7 +185,11 @@ func (s Segment) commits(dir string, partition int) iter.Seq2[core.Commit, error
 			return
 		}
 		defer f.Close() //nolint:errcheck // only read from
-		compressed, err := gzip.NewReader(bufio.NewReader(f))
+		content, err := s.decrypted(f, identities)
+		var compressed *gzip.Reader
+		if err == nil {
+			compressed, err = gzip.NewReader(content)
+		}
 		if err != nil {
 			yield(core.Commit{}, fmt.Errorf("%s: %w", s.File, err))
 			return

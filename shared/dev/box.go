@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/orchestrix-go/orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 )
 
 // box is what dev prints when the platform is ready.
@@ -55,7 +56,7 @@ func (b box) backends() string {
 	if b.DataDir == "" {
 		return "  data       in memory: lost at the end\n"
 	}
-	text := fmt.Sprintf("  Postgres   %s\n  data       %s\n", b.DatabaseURL, b.DataDir)
+	text := fmt.Sprintf("  Postgres   %s\n  data       %s\n", redact.Text(b.DatabaseURL), b.DataDir)
 	if b.PostgresDir != "" && b.PostgresDir != filepath.Join(b.DataDir, "postgres") {
 		text += fmt.Sprintf("             %s, of Postgres, whose user may not enter the other\n", b.PostgresDir)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,16 +64,16 @@ type Login struct {
 	InboxPrefix string // of the subjects of answers; _INBOX
 }
 
-// Options returns the login as options of a connection. The files are read now, and again at each reconnect, so that they
-// may be replaced in between. Its error names the file that can't be read.
+// Options returns the login as options of one connection. The files are read now, and again at each reconnect, so that they
+// may be replaced in between: see [Login.Files]. Its error names the file that can't be read.
 func (l Login) Options() ([]nats.Option, error) {
 	var options []nats.Option
 	if l.NKeyFile != "" {
-		key, err := nats.NkeyOptionFromSeed(l.NKeyFile)
+		key, err := openNKey(l.NKeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("the NKey in %s can't be used: %w", l.NKeyFile, err)
 		}
-		options = append(options, key)
+		options = append(options, key.options()...)
 	}
 	if l.CredsFile != "" {
 		if _, err := os.Stat(l.CredsFile); err != nil {
@@ -90,6 +91,31 @@ func (l Login) Options() ([]nats.Option, error) {
 		options = append(options, nats.CustomInboxPrefix(l.InboxPrefix))
 	}
 	return options, nil
+}
+
+// Files are the files that the login is read from.
+func (l Login) Files() []string {
+	return slices.DeleteFunc([]string{l.NKeyFile, l.CredsFile, l.CAFile}, func(file string) bool { return file == "" })
+}
+
+// Replace moves a connection to a login whose files have changed. NATS has to accept the login on a connection of its own
+// first: otherwise the old connection stays, and the error says why: try again. Appends and reads in flight are repeated after the
+// reconnect.
+func (l Login) Replace(ctx context.Context, conn *nats.Conn) error {
+	options, err := l.Options()
+	if err != nil {
+		return err
+	}
+	servers := strings.Join(conn.Servers(), ",")
+	trial, err := Connect(ctx, servers, conn.Opts.Name+"-trial", slog.New(slog.DiscardHandler), options...)
+	if err != nil {
+		return err
+	}
+	trial.Close()
+	if !conn.IsConnected() { // the attempt that runs may be with the old key
+		return fmt.Errorf("replace the login: %w", nats.ErrDisconnected)
+	}
+	return conn.ForceReconnect()
 }
 
 // withoutSecrets is the list of servers without user names and passwords, for logs.

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -25,8 +26,13 @@ type inbox struct {
 	subscription *nats.Subscription
 	answers      chan *nats.Msg
 	closed       chan struct{}
-	pending      int // requests without an answer so far
+	check        *time.Timer
+	pending      int    // requests without an answer so far
+	reconnects   uint64 // of the connection before the oldest of them
 }
+
+// lossCheck is how often a reader checks whether its answer was lost together with a connection.
+const lossCheck = 100 * time.Millisecond
 
 // acquire returns an inbox without pending answers. The caller releases it.
 func (b *inboxes) acquire() (*inbox, error) {
@@ -37,7 +43,7 @@ func (b *inboxes) acquire() (*inbox, error) {
 		b.free = b.free[:n-1]
 		return in, nil
 	}
-	in := &inbox{conn: b.conn, answers: make(chan *nats.Msg, fetchWindow), closed: make(chan struct{})}
+	in := &inbox{conn: b.conn, answers: make(chan *nats.Msg, fetchWindow), closed: make(chan struct{}), check: time.NewTimer(lossCheck)}
 	var err error
 	if in.subscription, err = b.conn.ChanSubscribe(b.conn.NewInbox(), in.answers); err != nil {
 		return nil, err
@@ -62,6 +68,9 @@ func (b *inboxes) release(in *inbox) {
 }
 
 func (in *inbox) sendRequest(subject string, body []byte) error {
+	if in.pending == 0 {
+		in.reconnects = in.conn.Stats().Reconnects
+	}
 	err := in.conn.PublishRequest(subject, in.subscription.Subject, body)
 	if err == nil {
 		in.pending++
@@ -69,18 +78,28 @@ func (in *inbox) sendRequest(subject string, body []byte) error {
 	return err
 }
 
-// awaitAnswer waits for the next answer to any of the pending requests.
+// awaitAnswer waits for the next answer to any of the pending requests. It returns [nats.ErrDisconnected] where the connection
+// was replaced since: the answer may be lost.
 func (in *inbox) awaitAnswer(ctx context.Context) (*nats.Msg, error) {
-	select {
-	case m := <-in.answers:
-		in.pending--
-		if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
-			return nil, nats.ErrNoResponders
+	in.check.Reset(lossCheck)
+	defer in.check.Stop()
+	for {
+		select {
+		case m := <-in.answers:
+			in.pending--
+			if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+				return nil, nats.ErrNoResponders
+			}
+			return m, nil
+		case <-in.closed:
+			return nil, nats.ErrConnectionClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-in.check.C:
+			if in.conn.Stats().Reconnects != in.reconnects {
+				return nil, nats.ErrDisconnected
+			}
+			in.check.Reset(lossCheck)
 		}
-		return m, nil
-	case <-in.closed:
-		return nil, nats.ErrConnectionClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
 }

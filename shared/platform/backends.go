@@ -138,8 +138,8 @@ func openJetStream(ctx context.Context, env service.Env, backends *Backends) err
 	backends.StatusesSize = streams.statuses.Size
 	backends.Reply = func(_ context.Context, subject string, body []byte) error { return connection.Publish(subject, body) }
 	backends.Gone = connection.Gone
-	closeOthers := backends.Close
-	backends.Close = func() { connection.Close(); closeOthers() }
+	closeOthers, stopFollowing := backends.Close, connection.followLogins(ctx, env.Logger)
+	backends.Close = func() { stopFollowing(); connection.Close(); closeOthers() }
 	return nil
 }
 
@@ -199,7 +199,7 @@ func openExisting(ctx context.Context, env service.Env, connection *NATS) (s str
 // connectNATS waits for NATS.
 func connectNATS(ctx context.Context, env service.Env) (*NATS, error) {
 	return service.Await(ctx, env.Logger, "NATS", func(ctx context.Context) (*NATS, error) {
-		connection, err := ConnectNATS(ctx, env.Connections, "orchestrix-"+env.Name, env.Logger)
+		connection, err := ConnectNATS(ctx, env.Connections, "orchestrix-"+env.Name, env.Logger) // its files may be replaced meanwhile
 		return connection, unlessUnavailable(err)
 	})
 }

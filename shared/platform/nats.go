@@ -21,6 +21,14 @@ type NATS struct {
 	Gone <-chan struct{}
 
 	apiPrefix string
+	logins    []login
+}
+
+// login is a connection, and the files that it logs in with.
+type login struct {
+	jetstream.Login
+	conn  *nats.Conn
+	files *service.Files
 }
 
 // ConnectNATS connects to NATS as a user, and as its writer if one is configured. Its error is that of [jetstream.Connect], or
@@ -28,20 +36,27 @@ type NATS struct {
 func ConnectNATS(ctx context.Context, c service.Connections, name string, logger *slog.Logger) (*NATS, error) {
 	gone := make(chan struct{})
 	end := sync.OnceFunc(func() { close(gone) })
-	connect := func(login jetstream.Login, name string) (*nats.Conn, error) {
-		login.CAFile = c.NATSCAFile
-		options, err := login.Options()
+	n := &NATS{Gone: gone, apiPrefix: c.NATSAPIPrefix}
+	connect := func(l jetstream.Login, name string) (*nats.Conn, error) {
+		l.CAFile = c.NATSCAFile
+		files := service.WatchFiles(l.Files()...)
+		options, err := l.Options()
 		if err != nil {
 			return nil, err
 		}
 		options = append(options, nats.ClosedHandler(func(*nats.Conn) { end() })) // not called if connecting fails
-		return jetstream.Connect(ctx, c.NATSURL, name, logger, options...)
+		conn, err := jetstream.Connect(ctx, c.NATSURL, name, logger, options...)
+		if err == nil {
+			n.logins = append(n.logins, login{Login: l, conn: conn, files: files})
+		}
+		return conn, err
 	}
-	conn, err := connect(jetstream.Login{NKeyFile: c.NATSNKeyFile, CredsFile: c.NATSCredsFile, InboxPrefix: c.NATSInboxPrefix}, name)
+	var err error
+	n.Conn, err = connect(jetstream.Login{NKeyFile: c.NATSNKeyFile, CredsFile: c.NATSCredsFile, InboxPrefix: c.NATSInboxPrefix}, name)
 	if err != nil {
 		return nil, err
 	}
-	n := &NATS{Conn: conn, Writer: conn, Gone: gone, apiPrefix: c.NATSAPIPrefix}
+	n.Writer = n.Conn
 	if c.NATSWriterNKeyFile == "" && c.NATSWriterCredsFile == "" {
 		return n, nil
 	}
@@ -49,7 +64,7 @@ func ConnectNATS(ctx context.Context, c service.Connections, name string, logger
 		NKeyFile: c.NATSWriterNKeyFile, CredsFile: c.NATSWriterCredsFile, InboxPrefix: jetstream.WriterInboxPrefix(c.NATSInboxPrefix),
 	}, name+"-writer")
 	if err != nil {
-		conn.Close()
+		n.Conn.Close()
 		return nil, err
 	}
 	return n, nil

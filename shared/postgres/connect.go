@@ -47,6 +47,7 @@ func Connect(url string, o Options) (*DB, error) {
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.ConnConfig.RuntimeParams["application_name"] = o.Application
 	config.ConnConfig.Tracer = o.Tracer
+	config.BeforeConnect = login{url: url}.beforeConnect
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/port"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 	"github.com/orchestrix-go/orchestrix/shared/runtime"
 	"github.com/orchestrix-go/orchestrix/shared/schema"
 )
@@ -100,7 +101,9 @@ func (t *Table) find(err error) (*Type, Problem) {
 	return Internal, Internal.New(t.detail(Mapping{Type: Internal}, err))
 }
 
-func (t *Table) detail(m Mapping, err error) string {
+func (t *Table) detail(m Mapping, err error) string { return redact.Text(t.fullDetail(m, err)) }
+
+func (t *Table) fullDetail(m Mapping, err error) string {
 	switch {
 	case t.Operator && m.Is != nil:
 		return strings.TrimPrefix(err.Error(), m.Is.Error()+": ")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 )
 
 const (
@@ -145,7 +146,7 @@ func (h *Health) probe(ctx context.Context) healthReport {
 func (c Check) report(ctx context.Context) checkReport {
 	result := checkReport{Name: c.Name, Status: "ok", Optional: c.Optional}
 	if err := c.Probe(ctx); err != nil {
-		result.Status, result.Error = "failing", err.Error()
+		result.Status, result.Error = "failing", redact.Text(err.Error())
 	}
 	return result
 }

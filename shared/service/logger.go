@@ -9,17 +9,19 @@ import (
 	"golang.org/x/term"
 
 	"github.com/orchestrix-go/orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 )
 
 // NewLogger returns a logger that writes to out in a format: "json", "text", or "auto", which is text where
-// out is a terminal. Lines have the attributes of the context, such as the request: see [observe.LogHandler]. Changes
-// of level have immediate effect.
+// out is a terminal. Lines have the attributes of the context, such as the request: see [observe.LogHandler]. Secrets
+// are removed. Changes of level have immediate effect.
 func NewLogger(out io.Writer, format string, level *slog.LevelVar) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
+	redacted := redact.Writer(out)
 	if format == "text" || format == "auto" && isTerminal(out) {
-		return slog.New(observe.LogHandler(slog.NewTextHandler(out, options)))
+		return slog.New(observe.LogHandler(slog.NewTextHandler(redacted, options)))
 	}
-	return slog.New(observe.LogHandler(slog.NewJSONHandler(out, options)))
+	return slog.New(observe.LogHandler(slog.NewJSONHandler(redacted, options)))
 }
 
 func isTerminal(out io.Writer) bool {

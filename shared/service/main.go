@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/orchestrix-go/orchestrix/shared/observe"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 )
 
 // Env is the environment that a service runs in.
@@ -64,16 +65,17 @@ func UntilSignal() (context.Context, context.CancelFunc) {
 // Main runs a service until ctx ends: it reads the configuration from the environment, serves the admin port, and calls Run. It
 // returns the exit status: 2 after a wrong configuration or argument, 1 after another error, which it has printed.
 func Main(ctx context.Context, p Process) int {
+	errOut := redact.Writer(os.Stderr)
 	settings := settings{connections: &Connections{}, own: p.Config, common: p.Config.common(), http: p.Config.http(), program: p.Variables}
 	if len(p.Args) > 0 {
 		return p.printUsage(settings)
 	}
 	if err := settings.load(p.Service); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n(%s -h lists all variables)\n", p.Call, err, p.Call)
+		fmt.Fprintf(errOut, "%s: %v\n(%s -h lists all variables)\n", p.Call, err, p.Call)
 		return 2
 	}
 	if err := p.serve(ctx, settings); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Call, err)
+		fmt.Fprintf(errOut, "%s: %v\n", p.Call, err)
 		return 1
 	}
 	return 0

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,13 +19,21 @@ import (
 
 func newBackup(dev *devFinder) *cobra.Command {
 	source := logFlags{dev: dev}
+	var keys backupKeys
 	command := &cobra.Command{
 		Use:   "backup DIR",
 		Short: "Copy the log into a directory, while the services run",
 		Long: `Copy the log into a directory, while the services run. An interrupted backup continues where it stopped, and a later one
-copies only new commits. Postgres needs no backup: views and snapshots are built from the log.`,
+copies only new commits. Postgres needs no backup: views and snapshots are built from the log.
+
+With --sign-key, 'restore --verify-key' finds every later change of the directory. With --recipient, only the owner of the age
+identity can read it; later backups into the directory need the same --sign-key, and no identity.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			options, err := keys.options()
+			if err != nil {
+				return err
+			}
 			unlock, err := lockBackup(args[0])
 			if err != nil {
 				return err
@@ -37,22 +45,24 @@ copies only new commits. Postgres needs no backup: views and snapshots are built
 			}
 			defer closeLog()
 			report, finish := progress("backing up")
-			done, err := backup.Write(cmd.Context(), log, args[0], report)
+			options.Progress = report
+			done, err := backup.Write(cmd.Context(), log, args[0], options)
 			finish()
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d commits copied; %s holds %d\n", done.Commits, args[0], done.Manifest.Commits())
+			fmt.Fprintf(cmd.OutOrStdout(), "%d commits copied; %s holds %d; %s\n", done.Commits, args[0], done.Manifest.Commits(), describeSignature(options.SignKey))
 			return unreadable(done)
 		},
 	}
 	source.register(command.Flags())
+	keys.register(command)
 	return command
 }
 
 // lockBackup excludes other backups into the directory: each would overwrite files that the manifest of the other names.
 func lockBackup(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := backup.MakeDir(dir); err != nil {
 		return nil, err
 	}
 	lock, err := local.LockDir(dir)
@@ -79,6 +89,7 @@ func unreadable(r backup.Report) error {
 func newRestore(dev *devFinder) *cobra.Command {
 	target := logFlags{dev: dev}
 	var options backup.RestoreOptions
+	var keys restoreKeys
 	var partitions, replicas int
 	command := &cobra.Command{
 		Use:   "restore DIR",
@@ -89,6 +100,9 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 '` + dev.program + ` projections rebuild' builds each view again beside the old one.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := keys.apply(&options); err != nil {
+				return err
+			}
 			manifest, err := backup.ReadManifest(args[0])
 			if err != nil {
 				return err
@@ -108,15 +122,25 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d commits restored into %d partitions; '%s verify --log-only' checks them\n", done.Commits, log.Partitions(), cmd.Root().Name())
+			fmt.Fprintf(cmd.OutOrStdout(), "%d commits of %s restored into %d partitions; %s; '%s verify --log-only' checks them\n",
+				done.Commits, writtenAt(done.Manifest), log.Partitions(), keys.describe(options), cmd.Root().Name())
 			return unreadable(done)
 		},
 	}
 	target.register(command.Flags())
+	keys.register(command)
 	command.Flags().IntVar(&partitions, "partitions", 0, "partitions of the log; 0: as many as the backup has")
 	command.Flags().IntVar(&replicas, "replicas", 1, "replicas of a log in JetStream that is created: 1, 3 or 5")
 	command.Flags().BoolVar(&options.Continue, "continue", false, "continue an interrupted restore")
 	return command
+}
+
+// writtenAt says when the newest part of a backup was written.
+func writtenAt(m backup.Manifest) string {
+	if m.Written.IsZero() {
+		return "a backup of format 1"
+	}
+	return "the backup of " + m.Written.Format(time.RFC3339)
 }
 
 // create opens the log, and creates it if it is missing.

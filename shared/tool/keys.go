@@ -19,7 +19,7 @@ func newKeys(program string, modules []es.Module) *cobra.Command {
 		Short: "Create the keys, passwords and certificates of a deployment",
 		Args:  cobra.NoArgs,
 	}
-	command.AddCommand(newKeysInit(program, modules), newKeysRenew(program, modules), newKeysRestore(program, modules))
+	command.AddCommand(newKeysInit(program, modules), newKeysRenew(program, modules), newKeysRotate(program, modules), newKeysRestore(program, modules))
 	return command
 }
 
@@ -67,6 +67,7 @@ a repository. Each service has its own directory in it, with only the files that
   migrate/                        roles: the roles that '` + program + ` migrate --roles' creates, without their passwords
   postgres/                       password: of the superuser of Postgres, which migrate uses    tls.crt, tls.key: its certificate
   monitor/                        password: of the role that reads the statistics of Postgres
+  backup/                         sign.key: signs backups (backup --sign-key)    sign.pub: verifies them (restore --verify-key)
   settings.json                   partitions, senders and kind of credentials, for keys renew
   ca.crt, ca.key                  the authority that signs the certificates; keep ca.key where no service can read it
 
@@ -160,6 +161,9 @@ func (o *keysOptions) write(dir string, keep bool) error {
 		return err
 	}
 	if err := k.writePostgres(o.postgres, now, validity); err != nil {
+		return err
+	}
+	if err := k.writeBackupKeys(); err != nil {
 		return err
 	}
 	if err := k.writeSettings(settings); err != nil {

@@ -25,8 +25,9 @@ type operator struct {
 	public   map[string]string        // keys of accounts, by name
 }
 
-// writeOperator writes the accounts for a server in operator mode, and the credentials file of each user beside its seed.
-func (k *keyDir) writeOperator(out *bytes.Buffer, accounts []jetstream.Account, keys map[string]nkeys.KeyPair) error {
+// writeOperator writes the accounts for a server in operator mode, and the credentials file of each user beside its seed. The
+// accounts refuse the revoked public keys.
+func (k *keyDir) writeOperator(out *bytes.Buffer, accounts []jetstream.Account, keys map[string]userKeys, revoked []string) error {
 	o, err := k.operator(accounts)
 	if err != nil {
 		return err
@@ -37,13 +38,13 @@ func (k *keyDir) writeOperator(out *bytes.Buffer, accounts []jetstream.Account, 
 	}
 	fmt.Fprintf(out, "operator: %s\nsystem_account: %s\nresolver: MEMORY\nresolver_preload: {\n", claims, o.public[systemAccount])
 	for _, account := range append([]jetstream.Account{{Name: systemAccount}}, accounts...) {
-		token, err := o.account(account)
+		token, err := o.account(account, revoked)
 		if err != nil {
 			return fmt.Errorf("account %s: %w", account.Name, err)
 		}
 		fmt.Fprintf(out, "  %s: %s # %s\n", o.public[account.Name], token, account.Name)
 		for _, user := range account.Users {
-			creds, err := o.credentials(account.Name, user, keys[natsKeyFile(user)])
+			creds, err := o.credentials(account.Name, user, keys[natsKeyFile(user)].pair)
 			if err != nil {
 				return fmt.Errorf("user %s: %w", user.Name, err)
 			}
@@ -86,9 +87,12 @@ func (o *operator) claims() (string, error) {
 	return claims.Encode(o.key)
 }
 
-func (o *operator) account(a jetstream.Account) (string, error) {
+func (o *operator) account(a jetstream.Account, revoked []string) (string, error) {
 	claims := jwt.NewAccountClaims(o.public[a.Name])
 	claims.Name = a.Name
+	for _, key := range revoked {
+		claims.Revoke(key)
+	}
 	if a.JetStream {
 		claims.Limits.JetStreamLimits = jwt.JetStreamLimits{
 			MemoryStorage: jwt.NoLimit, DiskStorage: jwt.NoLimit, Streams: jwt.NoLimit, Consumer: jwt.NoLimit,

@@ -3,6 +3,8 @@ package tool
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/nats-io/nkeys"
@@ -17,24 +19,24 @@ const authFile = "nats/auth.conf"
 // writeNATS writes the keys of the users of NATS, and the accounts with their rights.
 func (k *keyDir) writeNATS(s keySettings, users []platform.User) error {
 	accounts := platform.Accounts(s.Partitions, users)
-	keys := map[string]nkeys.KeyPair{} // by file
+	keys := map[string]userKeys{} // by file
 	for _, account := range accounts {
 		for _, user := range account.Users {
-			pair, err := k.nkey(natsKeyFile(user), nkeys.CreateUser)
+			of, err := k.userKeys(natsKeyFile(user))
 			if err != nil {
 				return err
 			}
-			keys[natsKeyFile(user)] = pair
+			keys[natsKeyFile(user)] = of
 		}
 	}
 	var auth bytes.Buffer
 	fmt.Fprintf(&auth, "# Who may do what in NATS, written by '%s keys'. It holds no secret.\n", k.program)
-	write := writeAccounts
 	if s.Credentials {
-		write = k.writeOperator
-	}
-	if err := write(&auth, accounts, keys); err != nil {
-		return err
+		if err := k.writeOperator(&auth, accounts, keys, s.Revoked); err != nil {
+			return err
+		}
+	} else {
+		writeAccounts(&auth, accounts, keys)
 	}
 	return k.write(authFile, auth.Bytes(), public)
 }
@@ -45,6 +47,49 @@ func natsKeyFile(user jetstream.AccountUser) string {
 		return user.Name + "/writer.nk"
 	}
 	return user.Name + "/nats.nk"
+}
+
+// userKeys are the keys of a user of NATS.
+type userKeys struct {
+	pair   nkeys.KeyPair // with which the user logs in
+	public []string      // of the present key, and of the old one during a rotation
+}
+
+// userKeys returns the keys of a file of seeds, which is made where it is missing.
+func (k *keyDir) userKeys(file string) (userKeys, error) {
+	pair, err := k.nkey(file, nkeys.CreateUser)
+	if err != nil {
+		return userKeys{}, err
+	}
+	public, err := pair.PublicKey()
+	of := userKeys{pair: pair, public: []string{public}}
+	if err != nil {
+		return of, err
+	}
+	if _, err := os.Stat(filepath.Join(k.path, oldFile(file))); err != nil {
+		return of, nil
+	}
+	if !k.keep { // new keys replace all
+		return of, os.Remove(filepath.Join(k.path, oldFile(file)))
+	}
+	old, err := k.publicKey(oldFile(file))
+	if err == nil && old != public {
+		of.public = append(of.public, old)
+	}
+	return of, err
+}
+
+// publicKey is the public key of the seed in a file that exists.
+func (k *keyDir) publicKey(file string) (string, error) {
+	seed, err := k.read(file)
+	if err != nil {
+		return "", err
+	}
+	pair, err := nkeys.FromSeed(bytes.TrimSpace(seed))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return pair.PublicKey()
 }
 
 // nkey returns the key of the seed in a file.
@@ -67,7 +112,7 @@ func (k *keyDir) nkey(file string, create func() (nkeys.KeyPair, error)) (nkeys.
 }
 
 // writeAccounts writes the accounts for a server that knows its users by their public keys.
-func writeAccounts(out *bytes.Buffer, accounts []jetstream.Account, keys map[string]nkeys.KeyPair) error {
+func writeAccounts(out *bytes.Buffer, accounts []jetstream.Account, keys map[string]userKeys) {
 	out.WriteString("authorization { timeout: 5 }\nsystem_account: SYS\naccounts {\n  SYS {}\n")
 	for _, account := range accounts {
 		fmt.Fprintf(out, "  %s {\n", account.Name)
@@ -76,14 +121,12 @@ func writeAccounts(out *bytes.Buffer, accounts []jetstream.Account, keys map[str
 		}
 		out.WriteString("    users: [\n")
 		for _, user := range account.Users {
-			public, err := keys[natsKeyFile(user)].PublicKey()
-			if err != nil {
-				return err
+			for _, public := range keys[natsKeyFile(user)].public {
+				fmt.Fprintf(out, "      { # %s\n        nkey: %s\n        permissions: {\n", natsKeyFile(user), public)
+				writeSubjects(out, "publish", user.Publish)
+				writeSubjects(out, "subscribe", user.Subscribe)
+				out.WriteString("        }\n      }\n")
 			}
-			fmt.Fprintf(out, "      { # %s\n        nkey: %s\n        permissions: {\n", natsKeyFile(user), public)
-			writeSubjects(out, "publish", user.Publish)
-			writeSubjects(out, "subscribe", user.Subscribe)
-			out.WriteString("        }\n      }\n")
 		}
 		out.WriteString("    ]\n")
 		writeExports(out, account.Exports)
@@ -91,7 +134,6 @@ func writeAccounts(out *bytes.Buffer, accounts []jetstream.Account, keys map[str
 		out.WriteString("  }\n")
 	}
 	out.WriteString("}\n")
-	return nil
 }
 
 // writeSubjects writes a permission. All other subjects are denied.

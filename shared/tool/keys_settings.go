@@ -26,6 +26,7 @@ type keySettings struct {
 	Partitions  int      `json:"partitions"`
 	Senders     []string `json:"senders,omitempty"` // NAME or NAME=category.command,…
 	Credentials bool     `json:"credentials,omitempty"`
+	Revoked     []string `json:"revoked,omitempty"` // public keys of credentials that were rotated
 }
 
 // settings returns those of the flags, completed with those of the directory where its keys are kept, and the deployment that they

@@ -75,7 +75,7 @@ func TestKeysAreForTheirOwnersAlone(t *testing.T) {
 		}
 		return nil
 	})
-	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+9 { // ca.key, two tls.key, two passwords, roles, three files of snapshot keys
+	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+10 { // ca.key, two tls.key, two passwords, roles, three files of snapshot keys, sign.key
 		t.Errorf("%d secrets, %v", secrets, err)
 	}
 }

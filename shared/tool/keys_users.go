@@ -65,7 +65,7 @@ func (k *keyDir) postgresUser(user platform.User) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	fields := strings.Split(strings.TrimSpace(string(line)), ":")
+	fields := strings.Split(passwordLines(line)[0], ":") // during a rotation, the new password is the first
 	verifier, err := postgres.Verifier(fields[len(fields)-1])
 	return user.Name + ":" + role + ":" + verifier + "\n", err
 }

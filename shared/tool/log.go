@@ -17,6 +17,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
+	"github.com/orchestrix-go/orchestrix/shared/redact"
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
@@ -71,7 +72,7 @@ func (f *logFlags) resolve() error {
 
 // quietLogger logs warnings and errors.
 func quietLogger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return slog.New(slog.NewTextHandler(redact.Writer(os.Stderr), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // connections returns the addresses of the flags, and the other settings of the environment.

@@ -9,7 +9,7 @@ import (
 // floors are the rooms of the tree from the ground up. A package imports packages of lower floors only, so no import
 // points upward and there is no circle.
 var floors = [][]string{
-	{"shared/retry", "shared/clip", "shared/build"},
+	{"shared/retry", "shared/clip", "shared/build", "shared/redact"},
 	{"shared/core", "shared/loadgen", "shared/local"},
 	{"shared/processes", "shared/cloudevents", "shared/port", "shared/tracing", "shared/schema", "shared/local/localtest", "shared/es/internal/bridge"},
 	{"shared/es", "shared/port/*", "shared/memory", "shared/jetstream", "shared/postgres", "shared/backup", "shared/runtime"},

@@ -35,6 +35,7 @@ var rules = []rule{
 	{"shared/retry", nil},
 	{"shared/clip", nil},
 	{"shared/build", nil},
+	{"shared/redact", nil},
 	{"shared/core", []string{"shared/retry"}},
 	{"shared/processes", []string{"shared/core", "shared/clip"}},
 	{"shared/es/internal/bridge", []string{"shared/core"}},
@@ -52,19 +53,19 @@ var rules = []rule{
 	{"shared/memory", vocabulary}, // adapters know no other adapter
 	{"shared/jetstream", and("shared/tracing", "shared/retry", "shared/clip")},
 	{"shared/postgres", and("shared/tracing", "shared/retry", "shared/clip")},
-	{"shared/problem", and("shared/runtime", "shared/schema", "shared/clip")},
+	{"shared/problem", and("shared/runtime", "shared/schema", "shared/clip", "shared/redact")},
 	{"shared/httpapi", and("shared/runtime", "shared/runtime/*", "shared/schema", "shared/problem", "shared/clip")},
-	{"shared/adminapi", and("shared/runtime", "shared/runtime/*", "shared/processes", "shared/schema", "shared/problem", "shared/clip")},
+	{"shared/adminapi", and("shared/runtime", "shared/runtime/*", "shared/processes", "shared/schema", "shared/problem", "shared/clip", "shared/redact")},
 	{"shared/backup", and("shared/retry")},
 	{"shared/loadgen", []string{"shared/retry"}},
 	{"shared/observe", and("shared/build", "shared/processes", "shared/runtime", "shared/runtime/*", "shared/tracing")},
-	{"shared/service", []string{"shared/adminapi", "shared/observe", "shared/problem", "shared/retry"}},
+	{"shared/service", []string{"shared/adminapi", "shared/observe", "shared/problem", "shared/redact", "shared/retry"}},
 	{"shared/local", []string{"shared/retry"}},
 	{"shared/local/localtest", []string{"shared/local", "shared/retry"}},
 	{"shared/platform", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}},
-	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/es/compile", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/retry"}},
+	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/es/compile", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/redact", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}}, // see floors
-	{"shared/app", []string{"shared/build", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
+	{"shared/app", []string{"shared/build", "shared/redact", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
 	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},
 	{"shared/scaffold/cli", []string{"shared/scaffold"}},
 	{"services/*", []string{"domain", "shared/app"}}, // wiring only
@@ -78,6 +79,7 @@ var rules = []rule{
 
 // drivers are the libraries that only the listed packages may import, by the start of their path.
 var drivers = map[string][]string{
+	"filippo.io/age":                           {"shared/backup", "shared/tool"},
 	"github.com/nats-io/":                      {"shared/jetstream", "shared/local", "shared/platform", "shared/tool", "tests/bench"},
 	"github.com/jackc/":                        {"shared/postgres", "shared/local", "shared/local/localtest", "tests/bench"},
 	"github.com/danielgtaylor/huma":            {"shared/schema", "shared/problem", "shared/httpapi", "shared/adminapi"},

@@ -1,14 +1,17 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
+
+	"filippo.io/age"
 
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
-// A backup of a running system is restored to a log with another number of partitions. Views that are built from that log
-// hold the same documents.
+// A signed and encrypted backup of a running system is restored to a log with another number of partitions. Views that are
+// built from that log hold the same documents.
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	path := generated(t, 200, 5)
@@ -18,13 +21,22 @@ func TestBackupAndRestore(t *testing.T) {
 	awaitTotals(t, p, want)
 	dir := filepath.Join(t.TempDir(), "backup")
 	tool(t, append([]string{"verify", "--sample", "0"}, p.where()...)...)
-	tool(t, append([]string{"backup", dir}, p.where()...)...)
+	keys, identity := filepath.Join(t.TempDir(), "keys"), filepath.Join(t.TempDir(), "identity")
+	tool(t, "keys", "init", keys)
+	pair, err := age.GenerateX25519Identity()
+	if err == nil {
+		err = os.WriteFile(identity, []byte(pair.String()), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tool(t, append([]string{"backup", dir, "--sign-key", filepath.Join(keys, "backup", "sign.key"), "--recipient", pair.Recipient().String()}, p.where()...)...)
 
 	grown := newPlatform(t, localtest.Postgres(t))
 	grown.env = []string{"ORCHESTRIX_PARTITIONS=7"}
 	grown.startNATS()
 	eventually(t, "the restore", func() error {
-		_, err := tryTool(t, append([]string{"restore", dir, "--partitions", "7"}, grown.where()...)...) // NATS is just starting
+		_, err := tryTool(t, append([]string{"restore", dir, "--partitions", "7", "--verify-key", filepath.Join(keys, "backup", "sign.pub"), "--identity", identity}, grown.where()...)...) // NATS is just starting
 		return err
 	})
 	grown.startServices()
