@@ -68,6 +68,8 @@ type Head struct {
 	Position core.Position // of the newest commit; sequence 0 where the partition is empty
 	Time     time.Time     // when the newest commit was written; zero where the partition is empty
 	Created  time.Time     // when the partition was created: another time means another log
+
+	Restoring bool // a restore into the log has begun and has not ended: see [Restorable]
 }
 
 // Batch is one delivery of a [Feed].

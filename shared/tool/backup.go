@@ -120,12 +120,12 @@ ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build t
 }
 
 // create opens the log, and creates it if it is missing.
-func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log port.Log, closeLog func(), err error) {
+func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log port.Restorable, closeLog func(), err error) {
 	if err := f.resolve(); err != nil {
 		return nil, nil, err
 	}
 	if f.kind == service.LogInJetStream {
-		log, closeLog, err := f.openJetStream(ctx, jetstream.Config{Partitions: partitions, Replicas: replicas}, jetstream.Open)
+		log, closeLog, err := f.openJetStream(ctx, jetstream.Config{Partitions: partitions, Replicas: replicas, Restore: true}, jetstream.Open)
 		return log, closeLog, otherPartitions(err, jetstream.ErrPartitions)
 	}
 	db, err := f.database()
@@ -133,7 +133,7 @@ func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log po
 		return nil, nil, err
 	}
 	if err = db.Migrate(ctx); err == nil {
-		log, err = postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: partitions})
+		log, err = postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: partitions, Restore: true})
 	}
 	if err != nil {
 		db.Close()
