@@ -113,9 +113,9 @@ func (l *Log) mark(ctx context.Context, config jetstream.StreamConfig, backup st
 	return nil
 }
 
-// RestoreRights are for [Log.BeginRestore] and [Log.EndRestore], in addition to ReadRights and AppendRights. They change the settings
+// MarkRights are for [Log.BeginRestore] and [Log.EndRestore], in addition to ReadRights and AppendRights. They change the settings
 // of the log: a user has them only while a backup is restored.
-func (c Config) RestoreRights() (rights Rights) {
+func (c Config) MarkRights() (rights Rights) {
 	for _, stream := range c.streams() {
 		rights = rights.And(publishRights(api + "STREAM.UPDATE." + stream))
 	}

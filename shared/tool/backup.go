@@ -84,7 +84,8 @@ func newRestore(dev *devFinder) *cobra.Command {
 		Use:   "restore DIR",
 		Short: "Write a backup into an empty log, with any number of partitions",
 		Long: `Write a backup into a new or empty log. --partitions sets another number of partitions, which is how a log grows:
-sequences and back-pointers are new, all other data is kept. Start the services with
+sequences and back-pointers are new, all other data is kept. Until the restore has ended, the log is closed to the services:
+they wait. Start them with
 ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build the views again. On an old database,
 '` + dev.program + ` projections rebuild' builds each view again beside the old one.`,
 		Args: cobra.ExactArgs(1),
