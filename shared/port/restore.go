@@ -19,6 +19,7 @@ type Restorable interface {
 	EndRestore(ctx context.Context) error
 }
 
+// Errors of a restore.
 var (
 	// ErrNotEmpty: the log holds commits, and no restore has been interrupted.
 	ErrNotEmpty = errors.New("the log is not empty")
