@@ -17,6 +17,10 @@ chaos:
     ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 180m -run 'TestKills|TestThreeNodes|TestBank$|TestFrozen' ./tests/e2e
     cd tests/linear && go test -count=1 -v .
 
+# a backup of the last version of format 1, made by that version with random commands, becomes an installation of this one
+proof-upgrade commit="57c4d45":
+    ORCHESTRIX_UPGRADE_FROM={{commit}} go test -count=1 -v -timeout 20m -run TestUpgradeFromACommit ./tests/e2e
+
 # Orchestrix against the alternatives; -quick takes fewer and shorter runs, -list shows the rows
 bench *flags:
     go build -C tests/bench -o ../../bin/bench .

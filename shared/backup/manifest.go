@@ -2,6 +2,8 @@ package backup
 
 import (
 	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,6 +52,15 @@ func (m Manifest) Commits() (n uint64) {
 		}
 	}
 	return n
+}
+
+// id identifies the content of the backup: another one, or the same after it was continued, has another id.
+func (m Manifest) id() string {
+	hash := sha256.New()
+	for _, p := range m.Partitions {
+		fmt.Fprintln(hash, p.Created.UTC().Format(time.RFC3339Nano), p.Last())
+	}
+	return hex.EncodeToString(hash.Sum(nil))[:32]
 }
 
 const (

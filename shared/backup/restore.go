@@ -17,12 +17,9 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/retry"
 )
 
-// ErrNotEmpty means that the log already holds commits.
-var ErrNotEmpty = errors.New("the log is not empty")
-
 // RestoreOptions are the settings of a restore.
 type RestoreOptions struct {
-	Continue   bool              // an interrupted restore: the log may hold a part of this backup
+	Continue   bool              // an interrupted restore of this backup
 	VerifyKey  ed25519.PublicKey // the manifest must be signed with its private key; nil: the signature is not verified
 	Unsigned   bool              // also restore a backup without signature, though there is a VerifyKey
 	Identities []age.Identity    // decrypt the segments
@@ -31,10 +28,10 @@ type RestoreOptions struct {
 
 // Restore writes a backup into a log, which may have another number of partitions. Sequences and back-pointers are new; the
 // rest of each commit is kept. Commits of one partition of the backup that come into the same partition of the log keep their
-// order. Restore verifies the signature, every checksum, and that the segments can be decrypted, before it writes. It returns
-// [ErrNotEmpty], [ErrNoBackup], [ErrUnsigned], [ErrForged], [port.ErrConflict] where the log holds other commits, or
-// [port.ErrUnavailable].
-func Restore(ctx context.Context, dir string, log port.Log, o RestoreOptions) (Report, error) {
+// order. Restore verifies the signature, every checksum, and that the segments can be decrypted, before it writes. The log is
+// closed to all others until the restore has ended: see [port.Restorable]. It returns [port.ErrNotEmpty], [ErrNoBackup],
+// [ErrUnsigned], [ErrForged], or [port.ErrUnavailable].
+func Restore(ctx context.Context, dir string, log port.Restorable, o RestoreOptions) (Report, error) {
 	manifest, err := o.manifest(dir)
 	if err != nil {
 		return Report{}, err
@@ -42,13 +39,14 @@ func Restore(ctx context.Context, dir string, log port.Log, o RestoreOptions) (R
 	if err := checkSegments(dir, manifest, o.Identities); err != nil {
 		return Report{}, err
 	}
-	if !o.Continue {
-		if err := checkEmpty(ctx, log); err != nil {
-			return Report{}, err
-		}
+	closed, err := log.BeginRestore(ctx, manifest.id(), o.Continue)
+	if err != nil {
+		return Report{}, err
 	}
-	r := &restorer{log: log, total: manifest.Commits(), progress: o.Progress}
-	err = r.restore(ctx, mergeByTime(dir, manifest, o.Identities))
+	r := &restorer{log: closed, total: manifest.Commits(), progress: o.Progress}
+	if err = r.restore(ctx, mergeByTime(dir, manifest, o.Identities)); err == nil {
+		err = log.EndRestore(ctx)
+	}
 	return Report{Commits: r.done.Load(), Unreadable: r.skipped.count, Named: r.skipped.named, Manifest: manifest}, err
 }
 
@@ -75,19 +73,6 @@ func checkSegments(dir string, m Manifest, identities []age.Identity) error {
 			if err := s.checkFile(dir, identities); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-func checkEmpty(ctx context.Context, log port.Log) error {
-	for partition := range log.Partitions() {
-		head, err := log.Head(ctx, partition)
-		if err != nil {
-			return err
-		}
-		if head.Position.Sequence > 0 {
-			return fmt.Errorf("%w: it ends at %s; restore into a new log, or continue an interrupted restore with --continue", ErrNotEmpty, head.Position)
 		}
 	}
 	return nil

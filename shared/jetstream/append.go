@@ -95,11 +95,15 @@ var errTryAgain = errors.New("not in the log so far")
 
 // appendOnce publishes once. If the answer is missing or ambiguous, it reads the result from the leader.
 func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (core.Revision, error) {
+	if err := l.checkNotRestoring(ctx, p.partition); err != nil {
+		return core.Revision{}, fmt.Errorf("%w: %w", errTryAgain, err)
+	}
 	answering, cancel := l.answerContext(ctx, p.end)
 	ack, err := publishOver(answering, l.writer, p.message)
 	cancel()
 	if err == nil && !ack.Duplicate {
 		l.writes.succeeded()
+		l.used[p.partition].Store(true)
 		p.Position = core.Position{Partition: p.partition, Sequence: ack.Sequence}
 		return p.Revision(), nil
 	}

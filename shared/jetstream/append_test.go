@@ -149,6 +149,7 @@ func TestAnAppendWithoutAServer(t *testing.T) {
 	t.Parallel()
 	var seen counts
 	log, conn := openLog(t, jetstream.Config{Partitions: 1, AppendBudget: 2 * time.Second, Observer: seen.observer()})
+	mustAppend(t, log, core.Revision{}, happened(thing("b"), "c0"))
 	js, _ := njs.New(conn)
 	if err := js.DeleteStream(t.Context(), "ORX_EVENTS_0"); err != nil {
 		t.Fatal(err)
@@ -168,6 +169,7 @@ func TestAnAppendEndsWithItsCaller(t *testing.T) {
 	server := localtest.NATS(t)
 	p := newProxy(t, server.URL())
 	log := openOn(t, connect(t, p.url()), jetstream.Config{Partitions: 1})
+	mustAppend(t, log, core.Revision{}, happened(thing("b"), "c0"))
 	ctx, cancel := context.WithCancel(t.Context())
 	p.deaf.Store(true)
 	p.onPublish.Store(&cancel)

@@ -24,6 +24,7 @@ type Config struct {
 	AckTimeout      time.Duration // for one answer of the server, before the result is read from the leader; 5 s
 	LostAfter       time.Duration // without an answer of any leader, before another server of the cluster is tried: longer than an election; 10 s
 	DuplicateWindow time.Duration // of a new log; 2 min
+	Restore         bool          // for a restore: opens a log that an interrupted one has left
 	Logger          *slog.Logger  // slog.Default()
 	Observer        Observer      // none
 }
@@ -41,6 +42,7 @@ const (
 	maxPartitions     = 256
 	metaPartitions    = "orchestrix-partitions"
 	metaFormat        = "orchestrix-format"
+	metaRestoring     = "orchestrix-restoring"
 )
 
 // Format is the format of the log and of the bus that this package writes and reads: see docs/log-format.md.

@@ -24,16 +24,19 @@ type Log struct {
 	created    []time.Time               // by partition
 	maxMessage int64                     // size in bytes that all partitions take; 0: no limit
 	failures   []atomic.Pointer[failure] // by partition; nil after an append that succeeded
+	used       []atomic.Bool             // by partition; true where it is known to hold a commit, and not to be restored
+	restores   bool                      // appends are those of the restore
 }
 
-var _ port.Log = (*Log)(nil)
+var _ port.Restorable = (*Log)(nil)
 
 // ErrPartitions is returned for a log that has another number of partitions than the configuration.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
 // Open opens the log, and creates what is missing of it. Several services may open it concurrently. It returns
 // [ErrPartitions] if the log has another number of partitions than configured, since streams would be looked up in the
-// wrong partition, and [port.ErrUnavailable] if JetStream does not answer: try again.
+// wrong partition, [port.ErrRestoring] while a backup is restored into it, and [port.ErrUnavailable] if JetStream does not answer:
+// try again.
 func Open(ctx context.Context, conn *nats.Conn, config Config) (*Log, error) {
 	return open(ctx, conn, config, true)
 }
@@ -58,6 +61,7 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 	}
 	l.failures = make([]atomic.Pointer[failure], l.partitions)
 	l.created = make([]time.Time, l.partitions)
+	l.used = make([]atomic.Bool, l.partitions)
 	for i := range l.partitions {
 		stream, err := l.ensureStream(ctx, l.partitionConfig(i, l.partitions), create)
 		if err != nil {
@@ -68,6 +72,7 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 			return nil, err
 		}
 		l.created[i] = info.Created
+		l.used[i].Store(info.State.LastSeq > 0 && info.Config.Metadata[metaRestoring] == "")
 	}
 	if create {
 		if _, err := l.ensureStream(ctx, l.probeConfig(), true); err != nil {
@@ -95,6 +100,9 @@ func (l *Log) storedPartitions(ctx context.Context, create bool) (int, error) {
 		return 0, err
 	}
 	metadata := stream.CachedInfo().Config.Metadata
+	if metadata[metaRestoring] != "" && !l.config.Restore {
+		return 0, port.ErrRestoring
+	}
 	partitions, err := strconv.Atoi(metadata[metaPartitions])
 	if err != nil || partitions < 1 || partitions > maxPartitions {
 		return 0, fmt.Errorf("the metadata of stream %s name %q partitions: it was not created by Orchestrix", l.streamName(0), metadata[metaPartitions])
@@ -153,6 +161,7 @@ func (l *Log) Head(ctx context.Context, partition int) (port.Head, error) {
 	}
 	info := stream.CachedInfo()
 	head := port.Head{Position: core.Position{Partition: partition, Sequence: info.State.LastSeq}, Created: info.Created, Uncertain: isIsolated(info.Cluster)}
+	head.Restoring = info.Config.Metadata[metaRestoring] != ""
 	if info.State.LastSeq > 0 {
 		head.Time = info.State.LastTime
 	}

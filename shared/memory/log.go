@@ -17,9 +17,11 @@ type Log struct {
 	created    time.Time
 	partitions []*partition
 	maxCommit  int
+	restoring  *restoring
+	restores   bool // this value is for the restore
 }
 
-var _ port.Log = (*Log)(nil)
+var _ port.Restorable = (*Log)(nil)
 
 // partition holds its commits in order; sequence n is at index n-1.
 type partition struct {
@@ -37,7 +39,7 @@ func MaxCommit(bytes int) LogOption { return func(l *Log) { l.maxCommit = bytes 
 
 // NewLog returns an empty log with a number of partitions.
 func NewLog(partitions int, options ...LogOption) *Log {
-	l := &Log{created: time.Now().UTC(), maxCommit: 1 << 20}
+	l := &Log{created: time.Now().UTC(), maxCommit: 1 << 20, restoring: &restoring{}}
 	for _, option := range options {
 		option(l)
 	}
@@ -65,6 +67,11 @@ func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit)
 	}
 	if err := l.checkSize(&c); err != nil {
 		return core.Revision{}, err
+	}
+	l.restoring.mu.RLock()
+	defer l.restoring.mu.RUnlock()
+	if l.restoring.backup != "" && !l.restores {
+		return core.Revision{}, fmt.Errorf("append to %s: %w", c.Stream, port.ErrRestoring)
 	}
 	index, p := l.partitionOf(c.Stream)
 	p.mu.Lock()
@@ -187,9 +194,13 @@ func (l *Log) Head(_ context.Context, index int) (port.Head, error) {
 	if err != nil {
 		return port.Head{}, err
 	}
+	l.restoring.mu.RLock()
+	defer l.restoring.mu.RUnlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	head := port.Head{Position: core.Position{Partition: index, Sequence: uint64(len(p.commits))}, Created: l.created}
+	head := port.Head{
+		Position: core.Position{Partition: index, Sequence: uint64(len(p.commits))}, Created: l.created, Restoring: l.restoring.backup != "",
+	}
 	if n := len(p.commits); n > 0 {
 		head.Time = p.commits[n-1].Time
 	}

@@ -17,3 +17,8 @@ func TestLogIsAFeed(t *testing.T) {
 	t.Parallel()
 	porttest.Feed(t, func(testing.TB) port.Log { return memory.NewLog(4) })
 }
+
+func TestLogIsRestorable(t *testing.T) {
+	t.Parallel()
+	porttest.Restore(t, func(testing.TB) (log, other port.Restorable) { l := memory.NewLog(4); return l, l })
+}

@@ -93,7 +93,7 @@ func (d Deployment) Users() []User {
 	}
 	if d.Restoring { // into a log that migrate has created
 		users = append(users, User{
-			Name: RestoreUser, NATSOnly: true, NATS: read.And(log.FollowRights(), log.RestoreRights(), log.AppendRights("*")),
+			Name: RestoreUser, NATSOnly: true, NATS: read.And(log.FollowRights(), log.RestoreRights(), log.MarkRights(), log.AppendRights("*")),
 		})
 	}
 	for _, sender := range d.Senders {

@@ -71,6 +71,8 @@ type Head struct {
 	// Uncertain: the leader that answered has not heard from enough replicas lately. Another one may have acknowledged commits
 	// beyond Position.
 	Uncertain bool
+
+	Restoring bool // a restore into the log has begun and has not ended: see [Restorable]
 }
 
 // Batch is one delivery of a [Feed].

@@ -17,6 +17,7 @@ type LogConfig struct {
 	Partitions   int           // fixed when the log is created; 0 is any number, and 4 for a new log
 	MaxCommit    int           // maximum size of a commit's events in bytes, with their envelopes; 1 MiB
 	AppendBudget time.Duration // for one append, with its retries; 15 s
+	Restore      bool          // for a restore: opens a log that an interrupted one has left
 }
 
 const (
@@ -40,15 +41,17 @@ type Log struct {
 	config  LogConfig
 	created []time.Time                // by partition
 	appends []*batcher[*appendRequest] // by partition
+	restore string                     // the backup that this log is opened to restore; empty for all others
 }
 
-var _ port.Log = (*Log)(nil)
+var _ port.Restorable = (*Log)(nil)
 
 // ErrPartitions means that the log has another number of partitions than configured.
 var ErrPartitions = errors.New("the log has another number of partitions")
 
 // OpenLog opens the log of a migrated database, and creates it where there is none. Several services may do so
-// concurrently. It returns [ErrPartitions] where the log has another number of partitions than configured, and [port.ErrUnavailable].
+// concurrently. It returns [ErrPartitions] where the log has another number of partitions than configured, [port.ErrRestoring], and
+// [port.ErrUnavailable].
 func OpenLog(ctx context.Context, db *DB, config LogConfig) (*Log, error) {
 	return openLog(ctx, db, config, true)
 }
@@ -113,7 +116,15 @@ select n, clock_timestamp() from generate_series(0, $1::integer - 1) n where not
 		l.created, err = pgx.CollectRows(rows, pgx.RowTo[time.Time])
 		return err
 	})
-	return translate("open the log", l.db.pool.SendBatch(ctx, batch).Close())
+	restoring := false
+	batch.Queue("select exists (select from orchestrix.log_partitions where restoring <> '')").QueryRow(func(row pgx.Row) error { return row.Scan(&restoring) })
+	if err := l.db.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return translate("open the log", err)
+	}
+	if restoring && !l.config.Restore {
+		return port.ErrRestoring
+	}
+	return nil
 }
 
 // Ping returns nil if Postgres answers, and [port.ErrUnavailable] otherwise.

@@ -15,7 +15,7 @@ import (
 const (
 	// lockPartition serializes the transactions that append to a partition, so that commits become visible in the order of
 	// their sequences.
-	lockPartition = `select head from orchestrix.log_partitions where partition = $1 for update`
+	lockPartition = `select head, restoring from orchestrix.log_partitions where partition = $1 for update`
 
 	selectEnds = `
 select w.n, l.version, l.sequence
@@ -44,6 +44,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 type appendBatch struct {
 	partition int
 	head      uint64
+	restoring string // the backup that is being restored; empty for none
 	requests  []*appendRequest
 	ends      map[core.Stream]streamEnd
 	stored    map[commitKey]*storedCommit // commits that already have the first version of a request
@@ -81,6 +82,10 @@ func (l *Log) tryBatch(ctx context.Context, partition int, requests []*appendReq
 		rollback(ctx, conn)
 		return translate(what, err)
 	}
+	if b.restoring != l.restore {
+		rollback(ctx, conn)
+		return port.ErrRestoring
+	}
 	batch := &pgx.Batch{}
 	for _, r := range requests {
 		r.revision, r.err = b.queueCommit(r, batch)
@@ -105,7 +110,7 @@ func (b *appendBatch) lockAndReadEnds(ctx context.Context, conn *pgxpool.Conn) e
 	batch := &pgx.Batch{}
 	batch.Queue("begin")
 	batch.Queue(limitIdle)
-	batch.Queue(lockPartition, b.partition).QueryRow(func(row pgx.Row) error { return row.Scan(&b.head) })
+	batch.Queue(lockPartition, b.partition).QueryRow(func(row pgx.Row) error { return row.Scan(&b.head, &b.restoring) })
 	batch.Queue(selectEnds, tenants, categories, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var n int

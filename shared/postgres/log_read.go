@@ -140,8 +140,8 @@ func (l *Log) Head(ctx context.Context, partition int) (port.Head, error) {
 	defer cancel()
 	head := port.Head{Position: core.Position{Partition: partition}}
 	var written *time.Time
-	err := l.db.pool.QueryRow(ctx, "select head, head_at, created from orchestrix.log_partitions where partition = $1", partition).
-		Scan(&head.Position.Sequence, &written, &head.Created)
+	err := l.db.pool.QueryRow(ctx, "select head, head_at, created, restoring <> '' from orchestrix.log_partitions where partition = $1", partition).
+		Scan(&head.Position.Sequence, &written, &head.Created, &head.Restoring)
 	head.Time = utc(written)
 	return head, translate("read the end of the log", err)
 }

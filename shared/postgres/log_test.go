@@ -149,3 +149,30 @@ func TestUnsyncedSettingsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestLogIsRestorable(t *testing.T) {
+	t.Parallel()
+	porttest.Restore(t, func(t testing.TB) (log, other port.Restorable) {
+		dsn := migrated(t)
+		return openLog(t, dsn, 4), openLog(t, dsn, 4)
+	})
+}
+
+// A log whose restore has not ended is opened by a restore only.
+func TestALogThatIsRestoredIsNotOpened(t *testing.T) {
+	t.Parallel()
+	db := connect(t, migrated(t))
+	log, err := postgres.OpenLog(t.Context(), db, postgres.LogConfig{})
+	if err == nil {
+		_, err = log.BeginRestore(t.Context(), "a", false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := postgres.OpenExistingLog(t.Context(), db, postgres.LogConfig{}); !errors.Is(err, port.ErrRestoring) {
+		t.Errorf("opened with %v, want %v", err, port.ErrRestoring)
+	}
+	if _, err := postgres.OpenExistingLog(t.Context(), db, postgres.LogConfig{Restore: true}); err != nil {
+		t.Errorf("the restore can't open it: %v", err)
+	}
+}

@@ -95,7 +95,8 @@ func newRestore(dev *devFinder) *cobra.Command {
 		Use:   "restore DIR",
 		Short: "Write a backup into an empty log, with any number of partitions",
 		Long: `Write a backup into a new or empty log. --partitions sets another number of partitions, which is how a log grows:
-sequences and back-pointers are new, all other data is kept. Start the services with
+sequences and back-pointers are new, all other data is kept. Until the restore has ended, the log is closed to the services:
+they wait. Start them with
 ORCHESTRIX_PARTITIONS set to the same number, on an empty database: they build the views again. On an old database,
 '` + dev.program + ` projections rebuild' builds each view again beside the old one.`,
 		Args: cobra.ExactArgs(1),
@@ -144,12 +145,12 @@ func writtenAt(m backup.Manifest) string {
 }
 
 // create opens the log, and creates it if it is missing.
-func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log port.Log, closeLog func(), err error) {
+func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log port.Restorable, closeLog func(), err error) {
 	if err := f.resolve(); err != nil {
 		return nil, nil, err
 	}
 	if f.kind == service.LogInJetStream {
-		log, closeLog, err := f.openJetStream(ctx, jetstream.Config{Partitions: partitions, Replicas: replicas}, jetstream.Open)
+		log, closeLog, err := f.openJetStream(ctx, jetstream.Config{Partitions: partitions, Replicas: replicas, Restore: true}, jetstream.Open)
 		return log, closeLog, otherPartitions(err, jetstream.ErrPartitions)
 	}
 	db, err := f.database()
@@ -157,7 +158,7 @@ func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log po
 		return nil, nil, err
 	}
 	if err = db.Migrate(ctx); err == nil {
-		log, err = postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: partitions})
+		log, err = postgres.OpenLog(ctx, db, postgres.LogConfig{Partitions: partitions, Restore: true})
 	}
 	if err != nil {
 		db.Close()

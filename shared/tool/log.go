@@ -103,7 +103,7 @@ func (f *logFlags) open(ctx context.Context, patience time.Duration) (log port.L
 
 type opener = func(context.Context, *nats.Conn, jetstream.Config) (*jetstream.Log, error)
 
-func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, open opener) (port.Log, func(), error) {
+func (f *logFlags) openJetStream(ctx context.Context, config jetstream.Config, open opener) (port.Restorable, func(), error) {
 	logger := quietLogger()
 	connections, err := f.connections()
 	if err != nil {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	dir, err := os.MkdirTemp("", "orchestrix-e2e-")
 	if err == nil {
-		err = build(dir)
+		err = provide(dir)
 	}
 	if err != nil {
 		_ = os.RemoveAll(dir)
@@ -39,6 +39,32 @@ func TestMain(m *testing.M) {
 	}
 	bin = dir
 	localtest.Main(m, dir)
+}
+
+// binaries is the variable that names a directory in which several runs of the tests share what they test. It is empty at first.
+const binaries = "E2E_BINARIES"
+
+// provide puts the binaries under test into dir.
+func provide(dir string) error {
+	shared := os.Getenv(binaries)
+	if shared == "" {
+		return build(dir)
+	}
+	built, err := os.ReadDir(shared)
+	if err == nil && len(built) == 0 {
+		if err = build(shared); err == nil {
+			built, err = os.ReadDir(shared)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", binaries, err)
+	}
+	for _, file := range built {
+		if err := os.Symlink(filepath.Join(shared, file.Name()), filepath.Join(dir, file.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func build(dir string) error {

@@ -201,3 +201,24 @@ func TestFollowerHaltsOnAnotherLog(t *testing.T) {
 	}
 	r.await(t, 2*3)
 }
+
+// While a backup is restored into the log that a follower follows, its handlers get no commit: what follows from one may come later.
+func TestFollowerWaitsForTheEndOfARestore(t *testing.T) {
+	t.Parallel()
+	log, r := memory.NewLog(1), newRecorder(memory.NewViews())
+	f, _ := r.follow(t, log, "one")
+	awaitState(t, f, follower.Following, 1)
+	restore, err := log.BeginRestore(t.Context(), "a", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtimetest.FeedCounters(t, restore, "a", 2, 3)
+	waits := awaitState(t, f, follower.Retrying, 1)
+	if !errors.Is(waits[0].Err, port.ErrRestoring) || waits[0].Position.Sequence != 0 {
+		t.Errorf("it waits at %s with %v", waits[0].Position, waits[0].Err)
+	}
+	if err := log.EndRestore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, 2*3)
+}

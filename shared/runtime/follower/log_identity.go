@@ -31,6 +31,9 @@ func markOf(created time.Time, last *core.Commit) port.LogMark {
 // checkpoint.
 func checkLog(ctx context.Context, feed port.Feed, c port.Checkpoint) (port.Head, error) {
 	head, err := feed.Head(ctx, c.Position.Partition)
+	if err == nil && head.Restoring {
+		err = port.ErrRestoring
+	}
 	if err != nil {
 		return port.Head{}, err
 	}
@@ -56,4 +59,17 @@ func checkLog(ctx context.Context, feed port.Feed, c port.Checkpoint) (port.Head
 		return port.Head{}, &LogMismatchError{Build: c.Build, Position: c.Position, Differs: differs}
 	}
 	return head, nil
+}
+
+// checkNotRestoring returns [port.ErrRestoring] where the commits that have come are those of a restore that has not ended: what follows
+// from them may come later. A restore begins on an empty log, so a follower that has handled a commit need not ask.
+func (p *partitionFollower) checkNotRestoring(ctx context.Context) error {
+	if p.checkpointPosition().Sequence > 0 {
+		return nil
+	}
+	head, err := p.follower.feed.Head(ctx, p.reader.partition)
+	if err == nil && head.Restoring {
+		err = port.ErrRestoring
+	}
+	return err
 }

@@ -125,6 +125,9 @@ func (p *partitionFollower) followLog(ctx context.Context) error {
 			return err
 		}
 		batch.Claimed = claimed
+		if err := p.checkNotRestoring(ctx); err != nil {
+			return err
+		}
 		if err := handler.Handle(ctx, batch, p); err != nil {
 			return err
 		}
