@@ -174,7 +174,9 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, id string) error {
 		m.Header.Set(jetstream.MsgIDHeader, rand.Text())
 		m.Header.Set(headerMessageID, id)
 		return errOtherDuplicate
-	}, func(err error) bool { return !errors.Is(err, errOtherDuplicate) && publishRefusal(m.Subject, err) != nil })
+	}, func(err error) bool {
+		return !errors.Is(err, errOtherDuplicate) && publishRefusal(m.Subject, err) != nil
+	})
 	if err == nil {
 		return nil
 	}

@@ -41,9 +41,11 @@ func (c Config) queueStream(topic port.Topic) string {
 // subjectPrefix is the first token of all subjects, with its dot: "orx.".
 func (c Config) subjectPrefix() string { return strings.ToLower(c.name(".")) }
 
-func (c Config) eventPrefix() string             { return c.subjectPrefix() + "evt." }
-func (c Config) probeSubjects() string           { return c.subjectPrefix() + "ready.*" }
-func (c Config) probeSubject() string            { return c.subjectPrefix() + "ready." + cmp.Or(c.Sender, defaultSender) }
+func (c Config) eventPrefix() string   { return c.subjectPrefix() + "evt." }
+func (c Config) probeSubjects() string { return c.subjectPrefix() + "ready.*" }
+func (c Config) probeSubject() string {
+	return c.subjectPrefix() + "ready." + cmp.Or(c.Sender, defaultSender)
+}
 func (c Config) deadPrefix() string              { return c.subjectPrefix() + "dead." }
 func (c Config) deadlinePrefix() string          { return c.subjectPrefix() + "deadline." }
 func (c Config) topicPrefix(t port.Topic) string { return c.subjectPrefix() + string(t) + "." }
