@@ -25,7 +25,7 @@ const (
 	headerActor       = "orx-actor"
 	headerVia         = "orx-via"
 	headerKeyID       = "orx-key-id"
-	headerTraceParent = "traceparent"        // W3C trace context
+	headerTraceParent = "traceparent" // W3C trace context
 	headerTraceState  = "tracestate"
 )
 
