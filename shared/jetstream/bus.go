@@ -102,7 +102,7 @@ func (b *Bus) queueConfig(topic port.Topic) jetstream.StreamConfig {
 }
 
 func (b *Bus) deadConfig() jetstream.StreamConfig {
-	c := b.streamConfig(b.config.deadStream(), "messages that could not be handled", b.config.deadPrefix()+"*.*."+messageTokens)
+	c := b.streamConfig(b.config.deadStream(), "messages that could not be handled", b.config.deadPrefix()+"*.*."+messageWildcards)
 	c.Metadata = map[string]string{metaFormat: Format}
 	return c
 }

@@ -33,7 +33,7 @@ func (c Config) busStreams() []string {
 // PublishRights are for [Bus.Publish] of a topic. A message that the server takes for a duplicate is compared with the stored
 // one.
 func (c Config) PublishRights(topic port.Topic) Rights {
-	return publishRights(c.topicPrefix(topic)+messageTokens, api+"STREAM.MSG.GET."+c.queueStream(topic))
+	return publishRights(c.topicPrefix(topic)+messageWildcards, api+"STREAM.MSG.GET."+c.queueStream(topic))
 }
 
 // SubscribeRights are for [Bus.Subscribe] to a topic, dead letters included.
@@ -45,7 +45,7 @@ func (c Config) SubscribeRights(topic port.Topic) Rights {
 				api + "CONSUMER.CREATE." + queue + ".>", api + "CONSUMER.DURABLE.CREATE." + queue + ".*",
 				api + "CONSUMER.NAMES." + queue, api + "CONSUMER.INFO." + queue + ".*", api + "CONSUMER.DELETE." + queue + ".*",
 				api + "CONSUMER.MSG.NEXT." + queue + ".*", "$JS.ACK." + queue + ".>", "$JS.ACK.*.*." + queue + ".>",
-				api + "STREAM.MSG.GET." + queue, api + "STREAM.MSG.GET." + c.deadStream(), c.deadPrefix() + string(topic) + ".*." + messageTokens, heartbeat,
+				api + "STREAM.MSG.GET." + queue, api + "STREAM.MSG.GET." + c.deadStream(), c.deadPrefix() + string(topic) + ".*." + messageWildcards, heartbeat,
 			},
 			Subscribe: []string{heartbeat},
 		},
@@ -71,7 +71,7 @@ func (c Config) ListDeadlineRights() Rights {
 // DeadlineRights are for all methods of [Deadlines]. Setting a deadline purges the settings that it replaces.
 func (c Config) DeadlineRights() Rights {
 	return c.ListDeadlineRights().And(c.SubscribeRights(dueTopic), publishRights(
-		c.deadlinePrefix()+"*.*.*.*.*.*", c.topicPrefix(dueTopic)+messageTokens, api+"STREAM.PURGE."+c.deadlineStream(),
+		c.deadlinePrefix()+"*.*.*.*.*.*", c.topicPrefix(dueTopic)+messageWildcards, api+"STREAM.PURGE."+c.deadlineStream(),
 	))
 }
 
