@@ -17,7 +17,7 @@ for (let p = 0; p < Number(config.metadata["orchestrix-partitions"]); p++) {
   const consumer = await jetstream(nats).consumers.get(`ORX_EVENTS_${p}`); // ordered, from the start
   for await (const commit of await consumer.consume()) {
     const [, , , tenant, category, id] = commit.subject.split(".");
-    for (const event of category === "account" ? commit.json() : []) {
+    for (const event of category === "account" && commit.headers?.get("Orx-Version") ? commit.json() : []) {
       const key = `${tenant}/${id}`, version = (versions[key] ?? 0) + 1;
       if (event.streamversion !== version) throw new Error(`${key}: ${event.streamversion} follows ${version - 1}`);
       versions[key] = version;

@@ -9,7 +9,8 @@ for (let p = 0; p < Number(config.metadata["orchestrix-partitions"]); p++) {
   if (end === 0) continue;
   const consumer = await jetstream(nats).consumers.get(`ORX_EVENTS_${p}`); // ordered, from the start
   for await (const commit of await consumer.consume()) {
-    for (const event of commit.json()) console.log(JSON.stringify({ ...event, position: `${p}-${commit.seq}` }));
+    const events = commit.headers?.get("Orx-Version") ? commit.json() : []; // without a version, it is no commit
+    for (const event of events) console.log(JSON.stringify({ ...event, position: `${p}-${commit.seq}` }));
     if (commit.seq >= end) break;
   }
 }

@@ -21,6 +21,7 @@ var ErrOtherLog = errors.New("the directory holds a backup of another log")
 // Report is the result of a backup or a restore.
 type Report struct {
 	Commits    uint64   // copied by this call
+	Noise      uint64   // messages that claim to be no commits: a backup passes over them
 	Unreadable uint64   // messages that are no valid commits: the backup lists them, a restore skips them
 	Named      []string // position and error of the first 20 of them
 	Manifest   Manifest
@@ -72,7 +73,7 @@ func Write(ctx context.Context, log port.Feed, dir string, o WriteOptions) (Repo
 	for partition, head := range heads {
 		errs = append(errs, w.writePartition(ctx, partition, head.Position.Sequence))
 	}
-	return Report{Commits: w.done, Unreadable: w.skipped.count, Named: w.skipped.named, Manifest: w.manifest}, errors.Join(errs...)
+	return Report{Commits: w.done, Noise: w.noise, Unreadable: w.skipped.count, Named: w.skipped.named, Manifest: w.manifest}, errors.Join(errs...)
 }
 
 type writer struct {
@@ -83,6 +84,7 @@ type writer struct {
 	mu          sync.Mutex
 	manifest    Manifest
 	done, total uint64
+	noise       uint64
 	skipped     skipped
 }
 
@@ -169,7 +171,13 @@ func (w *writer) writePartition(ctx context.Context, partition int, until uint64
 	var pending []core.Commit
 	after := core.Position{Partition: partition, Sequence: w.manifest.Partitions[partition].Last()}
 	err := port.Walk(ctx, w.log, after, until, func(commits []core.Commit) error {
-		pending = append(pending, commits...)
+		for i := range commits {
+			if commits[i].IsNoise() {
+				w.noise++
+				continue
+			}
+			pending = append(pending, commits[i])
+		}
 		if len(pending) < segmentCommits {
 			return nil
 		}

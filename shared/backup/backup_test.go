@@ -37,6 +37,7 @@ func appendThings(t testing.TB, log port.Log, streams, from, to int) {
 			revision, err = log.Append(t.Context(), revision, core.Commit{
 				Stream: stream(s), Time: time.Date(2026, 1, 2, 3, n, s, 1000, time.UTC), Command: core.CommandRef{ID: id, Hash: "h" + id},
 				CorrelationID: "corr", CausationID: "cause", Trace: core.Trace{Parent: "00-1-2-01"},
+				Origin: core.Origin{Sender: "command", Principal: "Ä <b>", Actor: "bot", Via: "process-x/" + id, KeyID: "k"},
 				Events: []core.Recorded{{Type: "things.Happened", Schema: 2, Data: []byte(fmt.Sprintf(`{"n":%d,"t":"ü<&"}`, n))}, {Type: "things.Ended", Schema: 1, Data: []byte(`{}`)}},
 			})
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orchestrix-go/orchestrix/shared/backup"
@@ -36,7 +37,11 @@ func foreignLog(t testing.TB) (log port.Log, publish func(s core.Stream, version
 		t.Helper()
 		body := fmt.Sprintf(`[{"specversion":"1.0","id":"x","source":"/x","type":"things.Happened","subject":"%s","time":"2026-01-02T03:04:05Z",`+
 			`"dataschema":"urn:orchestrix:things.Happened:1","streamversion":%d,"data":%s}]`, s, version, data)
-		if _, err := js.Publish(t.Context(), "orx.evt.0.default.thing."+s.ID, []byte(body)); err != nil {
+		m := &nats.Msg{Subject: "orx.evt.0.default.thing." + s.ID, Data: []byte(body), Header: nats.Header{}}
+		if version > 0 { // without one, it is no commit
+			m.Header.Set("Orx-Version", fmt.Sprint(version))
+		}
+		if _, err := js.PublishMsg(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,9 +56,11 @@ func TestForeignCommitsAreRestored(t *testing.T) {
 	appendThings(t, log, 1, 0, 2)
 	publish(stream(0), 5, `{ "n": 1 }`)
 	publish(stream(1), 7, `{}`)
+	publish(stream(1), 0, `{}`)
 	publish(stream(1), 1, `{}`)
 	appendThings(t, log, 1, 2, 3)
-	if r := write(t, log, dir); r.Commits != 6 {
+	publish(stream(2), 0, `{}`)
+	if r := write(t, log, dir); r.Commits != 6 || r.Noise != 2 || r.Unreadable != 0 {
 		t.Errorf("the backup: %+v", r)
 	}
 	if r := write(t, log, dir); r.Commits != 0 {

@@ -27,6 +27,11 @@ type line struct {
 	Category    string          `json:"category"`
 	ID          string          `json:"id"`
 	Hash        string          `json:"command_hash,omitempty"`
+	Sender      string          `json:"sender,omitempty"` // the parts of core.Origin
+	Principal   string          `json:"principal,omitempty"`
+	Actor       string          `json:"actor,omitempty"`
+	Via         string          `json:"via,omitempty"`
+	KeyID       string          `json:"key_id,omitempty"`
 	TraceParent string          `json:"traceparent,omitempty"`
 	TraceState  string          `json:"tracestate,omitempty"`
 	Events      json.RawMessage `json:"events,omitempty"` // a CloudEvents batch
@@ -36,7 +41,8 @@ type line struct {
 func newLine(c *core.Commit) (line, error) {
 	l := line{
 		Sequence: c.Position.Sequence, Tenant: c.Stream.Tenant, Category: c.Stream.Category, ID: c.Stream.ID,
-		Hash: c.Command.Hash, TraceParent: c.Trace.Parent, TraceState: c.Trace.State,
+		Hash: c.Command.Hash, Sender: c.Origin.Sender, Principal: c.Origin.Principal, Actor: c.Origin.Actor, Via: c.Origin.Via, KeyID: c.Origin.KeyID,
+		TraceParent: c.Trace.Parent, TraceState: c.Trace.State,
 	}
 	if c.Err != nil {
 		l.Unreadable = c.Err.Error()
@@ -52,6 +58,7 @@ func (l line) commit(partition int) (core.Commit, error) {
 		Stream:   core.Stream{Tenant: l.Tenant, Category: l.Category, ID: l.ID},
 		Position: core.Position{Partition: partition, Sequence: l.Sequence},
 		Command:  core.CommandRef{Hash: l.Hash},
+		Origin:   core.Origin{Sender: l.Sender, Principal: l.Principal, Actor: l.Actor, Via: l.Via, KeyID: l.KeyID},
 		Trace:    core.Trace{Parent: l.TraceParent, State: l.TraceState},
 	}
 	if l.Unreadable != "" {

@@ -3,6 +3,7 @@ package core
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,8 +29,9 @@ type Commit struct {
 	// first, where the log keeps them.
 	Previous []uint64
 
-	// Err is set by a [port.Feed] on a message of the log that is not a readable commit; it wraps [ErrCorrupt]. The other fields
-	// are then empty, except Position, and Stream where its name is readable.
+	// Err is set by a [port.Feed] on a message of the log that is not a readable commit; it wraps [ErrCorrupt], or [ErrNoise] where
+	// the message does not claim to be a commit. The other fields are then empty, except Position, Stream where its name is
+	// readable, and Time of noise.
 	Err error
 }
 
@@ -51,6 +53,9 @@ type Recorded struct {
 
 // Kind returns the event's kind without its module: "OrderPlaced".
 func (r Recorded) Kind() string { return r.Type[strings.LastIndexByte(r.Type, '.')+1:] }
+
+// IsNoise reports whether this is no commit, but a message that every reader passes over.
+func (c *Commit) IsNoise() bool { return errors.Is(c.Err, ErrNoise) }
 
 // First returns the version of the commit's first event.
 func (c *Commit) First() Version { return c.Version - Version(len(c.Events)) + 1 }

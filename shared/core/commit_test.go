@@ -1,8 +1,10 @@
 package core_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -46,6 +48,24 @@ func TestBackPointers(t *testing.T) {
 	}
 }
 
+// Digests are stored in checkpoints: that of a commit without origin is the same as before there were origins.
+func TestDigestsOfOldCommitsStay(t *testing.T) {
+	t.Parallel()
+	c := orderCommit()
+	before := c.Digest()
+	if got := hex.EncodeToString(before); got != "5761915835607d76f649fd4bb611148f78e1b1120d5738846837e0d46560da36" {
+		t.Errorf("the digest is %s", got)
+	}
+	seen := map[string]bool{string(before): true}
+	for _, o := range []core.Origin{{Sender: "x"}, {Principal: "x"}, {Actor: "x"}, {Via: "x"}, {KeyID: "x"}} {
+		c.Origin = o
+		seen[string(c.Digest())] = true
+	}
+	if len(seen) != 6 {
+		t.Errorf("6 origins have %d digests", len(seen))
+	}
+}
+
 // What a log would not be able to give back is refused before it is written.
 func TestCommitCheck(t *testing.T) {
 	t.Parallel()
@@ -59,6 +79,10 @@ func TestCommitCheck(t *testing.T) {
 	}{
 		"a bad stream":       {func(c *core.Commit) { c.Stream.ID = "a.b" }, core.ErrBadToken},
 		"a bad command id":   {func(c *core.Commit) { c.Command.ID = "a b" }, core.ErrBadToken},
+		"a long via":         {func(c *core.Commit) { c.Origin.Via = strings.Repeat("x", core.MaxOriginPart+1) }, core.ErrBadToken},
+		"a bell":             {func(c *core.Commit) { c.Origin.Actor = "a\ab" }, core.ErrBadToken},
+		"no UTF-8":           {func(c *core.Commit) { c.Origin.Principal = "\xff" }, core.ErrBadToken},
+		"space around it":    {func(c *core.Commit) { c.Origin.KeyID = " k" }, core.ErrBadToken},
 		"no event":           {func(c *core.Commit) { c.Events = nil }, core.ErrBadPayload},
 		"no type":            {func(c *core.Commit) { c.Events[1].Type = "" }, core.ErrBadPayload},
 		"no schema version":  {func(c *core.Commit) { c.Events[1].Schema = 0 }, core.ErrBadPayload},

@@ -9,6 +9,8 @@ var (
 	// ErrCorrupt: the log holds a commit that no correct writer produces, such as one that leaves a gap in the versions of its
 	// stream, or a message that is not a commit. Such commits and messages are never folded.
 	ErrCorrupt = errors.New("corrupt log")
+	// ErrNoise: the log holds a message there that is no commit. Readers pass over it.
+	ErrNoise = errors.New("not a commit")
 	// ErrUnknownEvent: no registered event has this kind and schema version.
 	ErrUnknownEvent = errors.New("unknown event")
 	// ErrBadQuery: a list query names an undeclared field, a value of the wrong type, or a cursor of another list.

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,6 +30,7 @@ type pendingCommit struct {
 	core.Commit
 	location
 	expected  core.Revision
+	last      uint64 // sequence with which the subject must end: of the expected revision, or of noise after it
 	messageID string
 	message   *nats.Msg
 	end       time.Time // of the append's budget
@@ -48,6 +50,10 @@ func (l *Log) Append(ctx context.Context, expected core.Revision, c core.Commit)
 	p.Version = expected.Version + core.Version(len(c.Events))
 	p.Previous = expected.Next()
 	p.location, p.messageID = l.locate(c.Stream), messageID(&p.Commit)
+	p.last = expected.Position.Sequence
+	if known := l.noisy.of(p.subject); known.last != 0 && known.after == p.last {
+		p.last = known.last
+	}
 	ctx, span := l.startSend(ctx, p)
 	defer func() { tracing.End(span, err) }()
 	if p.message, err = l.encode(p); err != nil {
@@ -82,6 +88,9 @@ func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (core.Revision
 		if !errors.Is(err, errTryAgain) {
 			return revision, err
 		}
+		if errors.Is(err, errNoiseFollows) && ctx.Err() == nil && time.Now().Before(p.end) {
+			continue
+		}
 		if !pauseUntil(ctx, writePauses.Pause(attempt), p.end) {
 			return core.Revision{}, fmt.Errorf("%w: append to %s: no answer in time, the result is unknown: %w: %w",
 				port.ErrUnavailable, p.Stream, cmp.Or(ctx.Err(), context.DeadlineExceeded), err)
@@ -93,6 +102,10 @@ func (l *Log) appendWithin(ctx context.Context, p *pendingCommit) (core.Revision
 // errTryAgain: the commit is not in the log as far as is known, and may be published again.
 var errTryAgain = errors.New("not in the log so far")
 
+// errNoiseFollows: only messages that are no commits follow the expected revision; the commit is published again with the last of
+// them as the expected end.
+var errNoiseFollows = fmt.Errorf("%w: messages that are no commits follow the expected revision", errTryAgain)
+
 // appendOnce publishes once. If the answer is missing or ambiguous, it reads the result from the leader.
 func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (core.Revision, error) {
 	if err := l.checkNotRestoring(ctx, p.partition); err != nil {
@@ -103,18 +116,39 @@ func (l *Log) appendOnce(ctx context.Context, p *pendingCommit) (core.Revision, 
 	cancel()
 	if err == nil && !ack.Duplicate {
 		l.writes.succeeded()
+		l.noisy.forget(p.subject)
 		l.used[p.partition].Store(true)
 		p.Position = core.Position{Partition: p.partition, Sequence: ack.Sequence}
 		return p.Revision(), nil
 	}
 	ctx, cancel = context.WithDeadline(ctx, p.end)
 	defer cancel()
-	if err == nil { // the message id is known: this commit's, or that of the same command elsewhere in the stream
+	if err == nil {
 		l.writes.succeeded()
-		return l.findResult(ctx, p, p.conflict())
+		return l.resolveDuplicate(ctx, p, ack.Sequence)
 	}
 	l.writes.failed(ctx, err)
 	return l.resolveError(ctx, p, err)
+}
+
+// resolveDuplicate finds the result of a publish whose message id the server knows. The id is this commit's, or that of the same
+// command elsewhere in the stream, which is a conflict, or any client has used it: the commit then gets a fresh one.
+func (l *Log) resolveDuplicate(ctx context.Context, p *pendingCommit, sequence uint64) (core.Revision, error) {
+	revision, err := l.findResult(ctx, p, errNoMessage)
+	if !errors.Is(err, errNoMessage) {
+		return revision, err
+	}
+	m, err := l.getFromLeader(ctx, p.partition, getRequest{Sequence: sequence})
+	switch {
+	case err != nil && !errors.Is(err, errNoMessage):
+		return core.Revision{}, fmt.Errorf("%w: read the message with the same id: %w", errTryAgain, err)
+	case err == nil:
+		if known, err := l.decodeAt(p.location, m); err == nil && known.Stream == p.Stream && known.Command.ID == p.Command.ID {
+			return core.Revision{}, p.conflict()
+		}
+	}
+	p.message.Header.Set(jetstream.MsgIDHeader, p.messageID+"/"+rand.Text())
+	return core.Revision{}, fmt.Errorf("%w: message %d-%d, which is another commit or none, has its message id", errTryAgain, p.partition, sequence)
 }
 
 // resolveError finds the result of a publish that returned no sequence.
@@ -187,17 +221,52 @@ func (l *Log) resolveConflict(ctx context.Context, p *pendingCommit, cause error
 // findResult asks the leader for the commit after the expected revision. It returns its revision if it is this very
 // commit, [port.ErrConflict] if it is another, and otherwise if there is none.
 func (l *Log) findResult(ctx context.Context, p *pendingCommit, otherwise error) (core.Revision, error) {
-	m, err := l.getFromLeader(ctx, p.partition, getRequest{Sequence: p.expected.Position.Sequence + 1, NextFor: p.subject})
+	m, err := l.getFromLeader(ctx, p.partition, getRequest{Sequence: p.last + 1, NextFor: p.subject})
 	if errors.Is(err, errNoMessage) {
 		return core.Revision{}, otherwise
 	}
 	if err != nil {
 		return core.Revision{}, fmt.Errorf("%w: read the result: %w", errTryAgain, err)
 	}
+	if isNoise(m) {
+		return l.findBehindNoise(ctx, p)
+	}
 	next, err := l.decodeAt(p.location, m)
 	if err != nil {
 		return core.Revision{}, err
 	}
+	return p.compare(next)
+}
+
+// findBehindNoise is findResult where noise follows the expected revision. If there is no commit behind it, the append has to
+// expect the noise.
+func (l *Log) findBehindNoise(ctx context.Context, p *pendingCommit) (core.Revision, error) {
+	last, err := l.lastCommit(ctx, p.location, l.getLastConfirmed)
+	switch expected := p.expected.Position.Sequence; {
+	case err != nil && !errors.Is(err, port.ErrNoStream):
+		return core.Revision{}, fmt.Errorf("%w: read the result: %w", errTryAgain, err)
+	case last.Position.Sequence < expected:
+		return core.Revision{}, p.conflictAt(last.Version, fmt.Errorf("the newest commit is at %d", last.Position.Sequence))
+	case last.Position.Sequence > expected:
+		for next, err := range l.Since(ctx, p.expected.Version, last) {
+			if err != nil {
+				return core.Revision{}, p.conflictAt(last.Version, err)
+			}
+			return p.compare(next)
+		}
+		return core.Revision{}, p.conflictAt(last.Version, fmt.Errorf("the newest commit is at %d", last.Position.Sequence))
+	}
+	known := l.noisy.of(p.subject)
+	if known.after != p.expected.Position.Sequence || known.last <= p.last { // another append has changed what is known
+		return core.Revision{}, fmt.Errorf("%w: noise follows the expected revision", errTryAgain)
+	}
+	p.last = known.last
+	p.message.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(p.last, 10))
+	return core.Revision{}, errNoiseFollows
+}
+
+// compare returns the revision of the commit that follows the expected revision if it is this very commit, and a conflict if not.
+func (p *pendingCommit) compare(next core.Commit) (core.Revision, error) {
 	if next.Command == p.Command && next.Time.Equal(p.Time) && next.First() == p.expected.Version+1 {
 		return next.Revision(), nil
 	}

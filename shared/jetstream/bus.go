@@ -102,7 +102,7 @@ func (b *Bus) queueConfig(topic port.Topic) jetstream.StreamConfig {
 }
 
 func (b *Bus) deadConfig() jetstream.StreamConfig {
-	c := b.streamConfig(b.config.deadStream(), "messages that could not be handled", b.config.deadPrefix()+"*.*."+messageTokens)
+	c := b.streamConfig(b.config.deadStream(), "messages that could not be handled", b.config.deadPrefix()+"*.*."+messageWildcards)
 	c.Metadata = map[string]string{metaFormat: Format}
 	return c
 }
@@ -174,7 +174,9 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, id string) error {
 		m.Header.Set(jetstream.MsgIDHeader, rand.Text())
 		m.Header.Set(headerMessageID, id)
 		return errOtherDuplicate
-	}, func(err error) bool { return !errors.Is(err, errOtherDuplicate) && publishRefusal(m.Subject, err) != nil })
+	}, func(err error) bool {
+		return !errors.Is(err, errOtherDuplicate) && publishRefusal(m.Subject, err) != nil
+	})
 	if err == nil {
 		return nil
 	}

@@ -156,9 +156,11 @@ func TestABusWithWrongSettingsIsRefused(t *testing.T) {
 	for what, change := range map[string]func(*njs.StreamConfig){
 		"limits retention": func(c *njs.StreamConfig) { c.Retention = njs.LimitsPolicy },
 		"discard old":      func(c *njs.StreamConfig) { c.Discard = njs.DiscardOld },
-		"other partitions": func(c *njs.StreamConfig) { c.Metadata = map[string]string{"orchestrix-partitions": "8", "orchestrix-format": "2"} },
-		"format 1":         func(c *njs.StreamConfig) { c.Metadata["orchestrix-format"] = "1" },
-		"no format":        func(c *njs.StreamConfig) { delete(c.Metadata, "orchestrix-format") },
+		"other partitions": func(c *njs.StreamConfig) {
+			c.Metadata = map[string]string{"orchestrix-partitions": "8", "orchestrix-format": "2"}
+		},
+		"format 1":  func(c *njs.StreamConfig) { c.Metadata["orchestrix-format"] = "1" },
+		"no format": func(c *njs.StreamConfig) { delete(c.Metadata, "orchestrix-format") },
 	} {
 		config := njs.StreamConfig{
 			Name: "ORX_COMMANDS", Subjects: []string{"orx.cmd.>"}, Retention: njs.WorkQueuePolicy, Discard: njs.DiscardNew,

@@ -74,7 +74,9 @@ func (b *Bus) decodeMessage(rest string, sequence uint64, header nats.Header, da
 }
 
 // isMessageHeader reports whether a header of NATS is one of [port.Message].
-func isMessageHeader(key string) bool { return key == strings.ToLower(key) && !strings.HasPrefix(key, "nats-") }
+func isMessageHeader(key string) bool {
+	return key == strings.ToLower(key) && !strings.HasPrefix(key, "nats-")
+}
 
 // encodeDeadLetter makes the dead letter of a message. JetStream deduplicates it by unique.
 func (b *Bus) encodeDeadLetter(topic port.Topic, group, rest, unique string, d port.Delivery, cause error) *nats.Msg {

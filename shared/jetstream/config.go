@@ -32,9 +32,10 @@ type Config struct {
 // Observer counts what happens to appends, for metrics. Its functions may be nil, are called concurrently, and must not
 // block.
 type Observer struct {
-	Conflict     func(core.Stream) // the stream had another revision than expected
-	Retry        func(core.Stream) // the commit is published again
-	AmbiguousAck func(core.Stream) // the answer is missing, and the result is read from the leader
+	Conflict     func(core.Stream)      // the stream had another revision than expected
+	Retry        func(core.Stream)      // the commit is published again
+	AmbiguousAck func(core.Stream)      // the answer is missing, and the result is read from the leader
+	Noise        func(partition string) // a reader, or an append, has passed over a message that is no commit
 }
 
 const (
@@ -79,6 +80,9 @@ func (c Config) withDefaults() Config {
 	c.Observer.Conflict = orIgnore(c.Observer.Conflict)
 	c.Observer.Retry = orIgnore(c.Observer.Retry)
 	c.Observer.AmbiguousAck = orIgnore(c.Observer.AmbiguousAck)
+	if c.Observer.Noise == nil {
+		c.Observer.Noise = func(string) {}
+	}
 	return c
 }
 

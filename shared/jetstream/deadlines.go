@@ -88,7 +88,7 @@ func (d *Deadlines) streamConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        d.config.deadlineStream(),
 		Description: "Orchestrix deadlines of processes: those that are set, and those that are due",
-		Subjects:    []string{d.config.deadlinePrefix() + "*.*.*.*.*.*", d.config.topicPrefix(dueTopic) + messageTokens},
+		Subjects:    []string{d.config.deadlinePrefix() + "*.*.*.*.*.*", d.config.topicPrefix(dueTopic) + messageWildcards},
 		Storage:     jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardOld,
 		Replicas: d.config.Replicas, AllowDirect: true, AllowRollup: true, AllowMsgSchedules: true,
 		MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,

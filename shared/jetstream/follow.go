@@ -210,7 +210,10 @@ func (f *follower) addCommit(batch *port.Batch, m jetstream.Msg) error {
 	}
 	f.last, f.fresh = meta.Sequence.Stream, false
 	c, err := f.log.decode(f.partition, stored{subject: m.Subject(), sequence: meta.Sequence.Stream, header: m.Headers(), body: m.Data()})
-	c.Err = err
+	if c.Err = err; c.IsNoise() {
+		c.Time = meta.Timestamp.UTC()
+		f.log.noiseSeen(f.partition)
+	}
 	batch.Commits = append(batch.Commits, c)
 	batch.Pending = meta.NumPending
 	return nil

@@ -15,14 +15,19 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/port"
 )
 
-// foreign publishes as another client would, without our headers.
-func foreign(t testing.TB, conn *nats.Conn, subject, body string) {
+// foreign publishes as another client would, with no header but the version that makes a message a commit.
+func foreign(t testing.TB, conn *nats.Conn, subject string, version int, body string) {
+	t.Helper()
+	publishRaw(t, conn, &nats.Msg{Subject: subject, Header: nats.Header{"Orx-Version": {fmt.Sprint(version)}}, Data: []byte(body)})
+}
+
+func publishRaw(t testing.TB, conn *nats.Conn, m *nats.Msg) {
 	t.Helper()
 	js, err := njs.New(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.Publish(t.Context(), subject, []byte(body)); err != nil {
+	if _, err := js.PublishMsg(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -39,7 +44,7 @@ func TestAForeignWriterWithoutBackPointers(t *testing.T) {
 	log, conn := openLog(t, jetstream.Config{Partitions: 1})
 	s := thing("a")
 	revision := mustAppend(t, log, core.Revision{}, happened(s, "c1"))
-	foreign(t, conn, "orx.evt.0.default.thing.a", foreignBody(s, 2))
+	foreign(t, conn, "orx.evt.0.default.thing.a", 2, foreignBody(s, 2))
 	last, err := log.Last(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +69,7 @@ func TestAHoleIsNeverFolded(t *testing.T) {
 	log, conn := openLog(t, jetstream.Config{Partitions: 1})
 	s := thing("a")
 	mustAppend(t, log, core.Revision{}, happened(s, "c1"))
-	foreign(t, conn, "orx.evt.0.default.thing.a", foreignBody(s, 3)) // version 2 is missing
+	foreign(t, conn, "orx.evt.0.default.thing.a", 3, foreignBody(s, 3)) // version 2 is missing
 	var err error
 	for _, err = range port.Read(t.Context(), log, s, 0) {
 		if err != nil {
@@ -92,7 +97,7 @@ func TestMessagesThatAreNoCommits(t *testing.T) {
 		"default.thing." + inPartition(1-partition): foreignBody(core.Stream{Category: "thing", ID: inPartition(1 - partition)}, 1),
 	}
 	for subject, body := range wrong {
-		foreign(t, conn, fmt.Sprintf("orx.evt.%d.%s", partition, subject), body)
+		foreign(t, conn, fmt.Sprintf("orx.evt.%d.%s", partition, subject), 1, body)
 	}
 	last, err := log.Last(t.Context(), a)
 	if err != nil {

@@ -19,10 +19,11 @@ import (
 // Log is an event log in JetStream.
 type Log struct {
 	*server
-	subjects   string                    // prefix of the subjects of events: "orx.evt."
-	gets       *semaphore.Weighted       // limits concurrent gets
-	created    []time.Time               // by partition
-	maxMessage int64                     // size in bytes that all partitions take; 0: no limit
+	subjects   string              // prefix of the subjects of events: "orx.evt."
+	gets       *semaphore.Weighted // limits concurrent gets
+	created    []time.Time         // by partition
+	maxMessage int64               // size in bytes that all partitions take; 0: no limit
+	noisy      noisySubjects
 	failures   []atomic.Pointer[failure] // by partition; nil after an append that succeeded
 	used       []atomic.Bool             // by partition; true where it is known to hold a commit, and not to be restored
 	restores   bool                      // appends are those of the restore

@@ -1,6 +1,7 @@
 package jetstream_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	njs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
@@ -102,6 +104,27 @@ func TestPrefixesKeepLogsApart(t *testing.T) {
 	mustAppend(t, two, core.Revision{}, happened(thing("a"), "c1"))
 	if _, err := jetstream.Open(t.Context(), conn, jetstream.Config{Prefix: "a.b", Logger: quiet}); !errors.Is(err, core.ErrBadToken) {
 		t.Errorf("a prefix with a dot got %v", err)
+	}
+}
+
+// The streams of an older format are not opened, and the error says what to do.
+func TestALogOfFormat1IsRefused(t *testing.T) {
+	t.Parallel()
+	_, conn := openLog(t, jetstream.Config{Partitions: 1})
+	js, _ := njs.New(conn)
+	stream, err := js.Stream(t.Context(), "ORX_EVENTS_0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := stream.CachedInfo().Config
+	config.Metadata["orchestrix-format"] = "1"
+	if _, err := js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	for _, open := range []func(context.Context, *nats.Conn, jetstream.Config) (*jetstream.Log, error){jetstream.Open, jetstream.OpenExisting} {
+		if _, err := open(t.Context(), conn, jetstream.Config{Logger: quiet}); err == nil || errors.Is(err, port.ErrUnavailable) || !strings.Contains(err.Error(), "docs/guides/upgrade.md") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

@@ -21,6 +21,11 @@ const (
 	headerHash        = "Orx-Command-Hash" // core.HashCommand
 	headerCorrelation = "Orx-Correlation-Id"
 	headerCausation   = "Orx-Causation-Id"
+	headerSender      = "Orx-Sender" // the parts of core.Origin
+	headerPrincipal   = "Orx-Principal"
+	headerActor       = "Orx-Actor"
+	headerVia         = "Orx-Via"
+	headerKeyID       = "Orx-Key-Id"
 	headerTraceParent = "traceparent"
 	headerTraceState  = "tracestate"
 	headerContentType = "Content-Type"
@@ -49,13 +54,18 @@ func (p *pendingCommit) encodeHeader() (nats.Header, error) {
 	type header struct{ name, value string }
 	all := slices.DeleteFunc([]header{
 		{jetstream.MsgIDHeader, p.messageID},
-		{jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(p.expected.Position.Sequence, 10)},
+		{jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(p.last, 10)},
 		{headerVersion, p.Version.String()},
 		{headerContentType, cloudevents.ContentType},
 		{headerPrevious, joinSequences(p.Previous)},
 		{headerHash, p.Command.Hash},
 		{headerCorrelation, p.CorrelationID},
 		{headerCausation, p.CausationID},
+		{headerSender, p.Origin.Sender},
+		{headerPrincipal, p.Origin.Principal},
+		{headerActor, p.Origin.Actor},
+		{headerVia, p.Origin.Via},
+		{headerKeyID, p.Origin.KeyID},
 		{headerTraceParent, p.Trace.Parent},
 		{headerTraceState, p.Trace.State},
 	}, func(h header) bool { return h.value == "" })
@@ -96,9 +106,12 @@ func (l *Log) MaxCommit() int {
 	return int(limit)
 }
 
-// decode reads a message of a partition. Where it is not a commit, the error wraps [core.ErrCorrupt], and the commit holds
-// the position, and the stream if its name is readable.
+// decode reads a message of a partition. Where it is not a commit, the error wraps [core.ErrCorrupt], or [core.ErrNoise], and
+// the commit holds the position, and the stream if its name is readable.
 func (l *Log) decode(partition int, m stored) (core.Commit, error) {
+	if isNoise(m) {
+		return core.Commit{Position: core.Position{Partition: partition, Sequence: m.sequence}}, noiseError(partition, m)
+	}
 	s, err := l.parseSubject(m.subject)
 	if err != nil {
 		position := core.Position{Partition: partition, Sequence: m.sequence}
@@ -109,7 +122,7 @@ func (l *Log) decode(partition int, m stored) (core.Commit, error) {
 
 // decodeAt is decode for a message that should be of a known stream: the subject is compared and not parsed.
 func (l *Log) decodeAt(at location, m stored) (core.Commit, error) {
-	if m.subject != at.subject {
+	if m.subject != at.subject || isNoise(m) {
 		return l.decode(at.partition, m)
 	}
 	return decodeCommit(at, m)
@@ -121,13 +134,17 @@ func decodeCommit(at location, m stored) (core.Commit, error) {
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", c.Position, err)
 	}
-	if got := m.header.Get(headerVersion); got != "" && got != c.Version.String() {
+	if got := m.header.Get(headerVersion); got != c.Version.String() {
 		return c, fmt.Errorf("%s: %w: %s: the header says version %q, the body %d", c.Position, core.ErrCorrupt, c.Stream, got, c.Version)
 	}
 	if c.Previous, err = splitSequences(m.header.Get(headerPrevious)); err != nil {
 		return c, fmt.Errorf("%s: %w: %s: %w", c.Position, core.ErrCorrupt, c.Stream, err)
 	}
 	c.Command.Hash = m.header.Get(headerHash)
+	c.Origin = core.Origin{
+		Sender: m.header.Get(headerSender), Principal: m.header.Get(headerPrincipal), Actor: m.header.Get(headerActor),
+		Via: m.header.Get(headerVia), KeyID: m.header.Get(headerKeyID),
+	}
 	c.Trace = core.Trace{Parent: m.header.Get(headerTraceParent), State: m.header.Get(headerTraceState)}
 	return c, nil
 }

@@ -64,9 +64,9 @@ func (c Config) messageFilter(t port.Topic, sender, category, name string) strin
 // heartbeatSubject is where the workers of a topic publish their heartbeats.
 func (c Config) heartbeatSubject(t port.Topic) string { return c.subjectPrefix() + "bus." + string(t) }
 
-// messageTokens are the tokens of a message's subject behind its topic, as wildcards:
+// messageWildcards are the tokens of a message's subject behind its topic, as wildcards:
 // <partition>.<sender>.<tenant>.<category>.<id>.<name>.
-const messageTokens = "*.*.*.*.*.*"
+const messageWildcards = "*.*.*.*.*.*"
 
 // messageSubject is the subject of a message of a topic: prefix is that of the topic.
 func messageSubject(prefix string, partition int, sender string, to core.Stream, name string) string {

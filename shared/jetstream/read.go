@@ -47,6 +47,10 @@ func (l *Log) LastConfirmed(ctx context.Context, s core.Stream) (core.Commit, er
 
 func (l *Log) lastCommit(ctx context.Context, at location, get func(context.Context, location) (stored, error)) (core.Commit, error) {
 	m, err := get(ctx, at)
+	if err == nil && isNoise(m) {
+		l.noiseSeen(at.partition)
+		m, err = l.lastBeforeNoise(ctx, at, m.sequence)
+	}
 	if errors.Is(err, errNoMessage) {
 		return core.Commit{}, fmt.Errorf("%w: %s", port.ErrNoStream, at.stream)
 	}
@@ -58,7 +62,7 @@ func (l *Log) lastCommit(ctx context.Context, at location, get func(context.Cont
 
 // Since implements [port.Reader]. It follows the back-pointers from last, and then reads forward, several commits at a
 // time. Where the back-pointers do not lead to a contiguous history, because a foreign writer left them out, the messages
-// of the subject are read instead. A missing version is an error: it is never folded.
+// of the subject are read instead, without those that are no commits. A missing version is an error: it is never folded.
 func (l *Log) Since(ctx context.Context, after core.Version, last core.Commit) iter.Seq2[core.Commit, error] {
 	return func(yield func(core.Commit, error) bool) {
 		if last.Version <= after {
@@ -182,6 +186,9 @@ func (r *historyReader) fetchCommits(ctx context.Context, sequences []uint64) ([
 			continue
 		}
 		c, err := r.log.decodeAt(r.location, messages[0])
+		if errors.Is(err, core.ErrNoise) {
+			err = fmt.Errorf("%w: %s: a back-pointer names %w", core.ErrCorrupt, r.stream, err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -207,6 +214,11 @@ func (r *historyReader) readBySubject(ctx context.Context) error {
 			return unavailable("read "+r.stream.String(), err)
 		}
 		c, err := r.log.decodeAt(r.location, m)
+		if errors.Is(err, core.ErrNoise) {
+			r.log.noiseSeen(r.partition)
+			sequence = m.sequence
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type Commands struct {
 	appended  *series[[2]string, appendedSeries]
 	retries   *series[string, prometheus.Counter]
 	ambiguous *series[string, prometheus.Counter]
+	noise     *series[string, prometheus.Counter]
 	loaded    *series[[2]string, loadedSeries]
 	snapshots *series[string, prometheus.Counter]
 }
@@ -63,7 +64,7 @@ func newCommands(r prometheus.Registerer) *Commands {
 			return s
 		}),
 		conflicts: oneLabel(conflictRetries.counter(r)), retries: oneLabel(appendRetries.counter(r)),
-		ambiguous: oneLabel(ambiguousAcks.counter(r)), snapshots: oneLabel(snapshots.counter(r)),
+		ambiguous: oneLabel(ambiguousAcks.counter(r)), noise: oneLabel(logNoise.counter(r)), snapshots: oneLabel(snapshots.counter(r)),
 	}
 }
 
@@ -90,6 +91,9 @@ func (c *Commands) Appended(ctx context.Context, category, result string, took t
 
 // Retried counts an append that is published again.
 func (c *Commands) Retried(s core.Stream) { c.retries.of(s.Category).Inc() }
+
+// Noise counts a message of the log that is no commit.
+func (c *Commands) Noise(partition string) { c.noise.of(partition).Inc() }
 
 // Ambiguous counts an append whose answer was lost.
 func (c *Commands) Ambiguous(s core.Stream) { c.ambiguous.of(s.Category).Inc() }

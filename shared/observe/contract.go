@@ -47,6 +47,7 @@ var (
 	appends         = define(Counter, "appends_total", "Appends to the log by result: stored, conflict or failed.", "category", "outcome")
 	appendDuration  = define(Histogram, "append_duration_seconds", "Time of one append, its retries included.", "category")
 	appendRetries   = define(Counter, "append_retries_total", "Commits published again because the log did not answer.", "category")
+	logNoise        = define(Counter, "log_noise_total", "Messages in the log that are no commits, each time a reader or an append has passed over one.", "partition")
 	ambiguousAcks   = define(Counter, "append_ambiguous_acks_total", "Appends whose answer was lost, so that their result was read from the log.", "category")
 	conflictRetries = define(Counter, "command_conflicts_total", "Attempts of commands that were repeated because another writer was faster.", "category")
 	loads           = define(Counter, "aggregate_loads_total",

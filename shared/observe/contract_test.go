@@ -39,6 +39,7 @@ orchestrix_http_request_duration_seconds histogram method route
 orchestrix_http_requests_in_flight gauge
 orchestrix_http_requests_waiting gauge
 orchestrix_http_requests_total counter method route status
+orchestrix_log_noise_total counter partition
 orchestrix_nats_connections gauge
 orchestrix_nats_reconnects_total counter
 orchestrix_postgres_acquire_wait_seconds_total counter

@@ -39,6 +39,7 @@ func busy(ctx context.Context) *observe.Metrics {
 	m.Commands.Appended(ctx, "order", "stored", 2*time.Millisecond)
 	m.Commands.Retried(stream)
 	m.Commands.Ambiguous(stream)
+	m.Commands.Noise("0")
 	m.Commands.Loaded(ctx, "order", command.FromSnapshot, time.Millisecond)
 	m.Commands.Snapshots(command.SnapshotWritten, 7)
 	m.Projections.Applied(ctx, "orders", 12, 4*time.Millisecond, nil)

@@ -25,7 +25,7 @@ type Appender interface {
 
 // Reader reads streams.
 type Reader interface {
-	// Last returns the newest commit of s, or [ErrNoStream]. An answer of a replica may be slightly stale; appends are
+	// Last returns the newest commit of s, or [ErrNoStream]. Messages behind it that are no commits are passed over. An answer of a replica may be slightly stale; appends are
 	// still safe, because they compare revisions.
 	Last(ctx context.Context, s core.Stream) (core.Commit, error)
 
@@ -56,7 +56,8 @@ type Feed interface {
 	// Head returns the end of a partition, or [ErrUnavailable].
 	Head(ctx context.Context, partition int) (Head, error)
 
-	// Follow calls handle with the commits after a position, in order, each at least once, and then waits for new ones. A
+	// Follow calls handle with the commits after a position, in order, each at least once, and then waits for new ones. What is in
+	// the log and is no readable commit is delivered as a commit with Err, so that positions move past it. A
 	// batch holds 1 to maxBatch commits; Follow does not wait for a batch to fill. It returns nil when ctx ends, after
 	// handle has returned; the error of handle; or [ErrUnavailable], after which the caller follows again from the last
 	// handled position.
@@ -65,7 +66,7 @@ type Feed interface {
 
 // Head is the end of a partition.
 type Head struct {
-	Position core.Position // of the newest commit; sequence 0 where the partition is empty
+	Position core.Position // of the newest commit, or of what is no commit behind it; sequence 0 where the partition is empty
 	Time     time.Time     // when the newest commit was written; zero where the partition is empty
 	Created  time.Time     // when the partition was created: another time means another log
 	// Uncertain: the leader that answered has not heard from enough replicas lately. Another one may have acknowledged commits

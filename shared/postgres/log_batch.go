@@ -34,8 +34,8 @@ join orchestrix.log_commits c on c.tenant = w.tenant collate "C" and c.category 
 
 	insertCommits = `
 insert into orchestrix.log_commits (partition, sequence, tenant, category, stream, first_version, version,
-	command_id, command_hash, traceparent, tracestate, previous, body)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	command_id, command_hash, traceparent, tracestate, previous, body, sender, principal, actor, via, key_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
 
 	moveHead = `update orchestrix.log_partitions set head = $2, head_at = clock_timestamp() where partition = $1`
 )
@@ -165,7 +165,8 @@ func (b *appendBatch) queueCommit(r *appendRequest, batch *pgx.Batch) (core.Revi
 		previous[i] = int64(p)
 	}
 	batch.Queue(insertCommits, b.partition, c.Position.Sequence, c.Stream.Tenant, c.Stream.Category, c.Stream.ID, c.First(), c.Version,
-		c.Command.ID, c.Command.Hash, c.Trace.Parent, c.Trace.State, previous, r.body)
+		c.Command.ID, c.Command.Hash, c.Trace.Parent, c.Trace.State, previous, r.body,
+		c.Origin.Sender, c.Origin.Principal, c.Origin.Actor, c.Origin.Via, c.Origin.KeyID)
 	b.ends[c.Stream] = streamEnd{b.head, c.Version}
 	b.stored[key] = &storedCommit{revision: c.Revision(), command: c.Command, time: c.Time}
 	return c.Revision(), nil

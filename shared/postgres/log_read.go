@@ -17,7 +17,7 @@ import (
 
 const (
 	commitColumns = `c.partition, c.sequence, c.tenant, c.category, c.stream, c.version, c.command_id, c.command_hash, c.traceparent, c.tracestate,
-	c.previous, c.body`
+	c.sender, c.principal, c.actor, c.via, c.key_id, c.previous, c.body`
 
 	selectLast = `select ` + commitColumns + ` from orchestrix.log_commits c
 where tenant = $1 and category = $2 and stream = $3 order by first_version desc limit 1`
@@ -38,7 +38,8 @@ func scanCommit(row pgx.CollectableRow, more ...any) (c core.Commit, err error) 
 	var id string
 	columns := []any{
 		&c.Position.Partition, &c.Position.Sequence, &c.Stream.Tenant, &c.Stream.Category, &c.Stream.ID, &version,
-		&id, &c.Command.Hash, &c.Trace.Parent, &c.Trace.State, &previous, &body,
+		&id, &c.Command.Hash, &c.Trace.Parent, &c.Trace.State,
+		&c.Origin.Sender, &c.Origin.Principal, &c.Origin.Actor, &c.Origin.Via, &c.Origin.KeyID, &previous, &body,
 	}
 	if err := row.Scan(append(columns, more...)...); err != nil {
 		return c, err

@@ -25,7 +25,7 @@ const (
 	headerActor       = "orx-actor"
 	headerVia         = "orx-via"
 	headerKeyID       = "orx-key-id"
-	headerTraceParent = "traceparent"        // W3C trace context
+	headerTraceParent = "traceparent" // W3C trace context
 	headerTraceState  = "tracestate"
 )
 
@@ -114,8 +114,8 @@ func (m *AsyncMessage) check() error {
 		}
 	}
 	if m.ReplyTo != "" && !isInbox(m.ReplyTo, m.Origin.Sender) {
-		return fmt.Errorf("%w: command %s: %s %.300q must be an inbox of its sender: a subject of at most %d bytes, without wildcards, that starts with %s_%s. or %s.",
-			core.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, maxReplyTo, replyPrefix, m.Origin.Sender, replyPrefix)
+		return fmt.Errorf("%w: command %s: %s %.300q must be an inbox of its sender (%s_%s.… or %s.…): a subject of at most %d bytes, without wildcards",
+			core.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, replyPrefix, m.Origin.Sender, replyPrefix, maxReplyTo)
 	}
 	return nil
 }

@@ -86,7 +86,7 @@ func printEvents(ctx context.Context, source logFlags, selection eventSelection,
 	}
 	defer closeLog()
 	return followLog(ctx, log, selection, func(c *core.Commit) error {
-		if c.Err == nil && !selection.includes(c) {
+		if c.IsNoise() || c.Err == nil && !selection.includes(c) {
 			return nil
 		}
 		return printer.print(c)

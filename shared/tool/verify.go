@@ -103,6 +103,12 @@ func printVerified(out io.Writer, v verify.Report) error {
 	if more := v.Count - len(v.Findings); more > 0 {
 		fmt.Fprintf(out, "… and %d more\n", more)
 	}
+	for _, n := range v.Noise {
+		fmt.Fprintf(out, "passed over %s\n", n.What)
+	}
+	if more := v.NoiseCount - len(v.Noise); more > 0 {
+		fmt.Fprintf(out, "… and %d more that are no commits\n", more)
+	}
 	_, err := fmt.Fprintf(out, "%d commits with %d events in %d streams; %d documents compared", v.Commits, v.Events, v.Streams, v.Documents)
 	if v.Snapshots > 0 {
 		fmt.Fprintf(out, ", %d snapshots compared", v.Snapshots)
@@ -112,6 +118,9 @@ func printVerified(out io.Writer, v verify.Report) error {
 	}
 	if v.Moved > 0 {
 		fmt.Fprintf(out, ", %d changed while they were being compared", v.Moved)
+	}
+	if v.NoiseCount > 0 {
+		fmt.Fprintf(out, ", %d messages passed over that are no commits", v.NoiseCount)
 	}
 	fmt.Fprintf(out, "; %d findings\n", v.Count)
 	return err
@@ -125,6 +134,6 @@ func verifyReport(v verify.Report) map[string]any {
 	}
 	return map[string]any{
 		"commits": v.Commits, "events": v.Events, "streams": v.Streams, "documents": v.Documents, "snapshots": v.Snapshots,
-		"blocked": v.Blocked, "moved": v.Moved, "findings": list, "count": v.Count,
+		"blocked": v.Blocked, "moved": v.Moved, "findings": list, "count": v.Count, "noise": v.NoiseCount,
 	}
 }

@@ -99,7 +99,8 @@ func publishUnknown(t testing.TB, p *platform, id string) {
 	body := fmt.Sprintf(`[{"specversion":"1.0","id":"order/%[1]s/1","source":"/default/ordering","type":"ordering.OrderForgotten","subject":"order-%[1]s",`+
 		`"time":"2026-01-02T03:04:05Z","datacontenttype":"application/json","dataschema":"urn:orchestrix:ordering.OrderForgotten:1","streamversion":1,"data":{}}]`, id)
 	subject := fmt.Sprintf("orx.evt.%d.default.order.%s", core.PartitionOf("default", id, 4), id)
-	if _, err := js.Publish(t.Context(), subject, []byte(body)); err != nil {
+	m := &nats.Msg{Subject: subject, Header: nats.Header{"Orx-Version": {"1"}}, Data: []byte(body)}
+	if _, err := js.PublishMsg(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -24,7 +24,8 @@ func commit(s core.Stream, id string, events int) core.Commit {
 		Stream: s, Time: time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC),
 		Command:       core.CommandRef{ID: id, Hash: "hash-" + id},
 		CorrelationID: "correlation-" + id, CausationID: "causation-" + id,
-		Trace: core.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "vendor=value"},
+		Origin: core.Origin{Sender: "process", Principal: "Ännchen <a@b>", Actor: "bot", Via: "process-thing/a", KeyID: "k-1"},
+		Trace:  core.Trace{Parent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", State: "vendor=value"},
 	}
 	for i := range events {
 		c.Events = append(c.Events, core.Recorded{

@@ -35,6 +35,9 @@ func (h *processHandler) Handle(ctx context.Context, b follower.CommitBatch, c f
 func (r *Runner) handleCommits(ctx context.Context, b follower.CommitBatch) error {
 	var work instanceWork
 	for _, c := range b.Commits {
+		if c.IsNoise() {
+			continue
+		}
 		if c.Err != nil {
 			r.config.Logger.ErrorContext(ctx, "a commit can't be read: no process reacts to it", "position", c.Position.String(), "error", c.Err)
 			continue

@@ -42,6 +42,11 @@ func TestProcessesMoveAndCompensate(t *testing.T) {
 				}
 			}
 		}
+		for c, err := range port.Read(t.Context(), s.Log, core.Stream{Tenant: core.DefaultTenant, Category: "purse", ID: "c"}, 0) {
+			if want := (core.Origin{Sender: port.ProcessSender, Via: "process-move/works"}); err != nil || c.Version == 1 && c.Origin != want {
+				t.Errorf("version %d of c comes from %+v, not %+v: %v", c.Version, c.Origin, want, err)
+			}
+		}
 		if p := s.instance(t, "full"); p.Reason != "full" {
 			t.Errorf("it failed for %q", p.Reason)
 		}

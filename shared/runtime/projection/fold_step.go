@@ -24,6 +24,9 @@ type Step struct {
 
 // AppendSteps appends the events of a commit that the view folds, and those that can't be read and that it may have to fold.
 func AppendSteps(steps []Step, view *core.ViewType, c *follower.DecodedCommit) []Step {
+	if c.IsNoise() {
+		return steps
+	}
 	if c.Err != nil {
 		return append(steps, Step{commit: &c.Commit, index: wholeCommit, Err: c.Err})
 	}

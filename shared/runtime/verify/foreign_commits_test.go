@@ -50,11 +50,15 @@ func TestForeignCommitsHarmNothingElse(t *testing.T) {
 
 	write := foreignWriter(t, connection)
 	junk, unknown, skipped, unstorable := runtimetest.CounterStream("junk"), runtimetest.CounterStream("unknown"), runtimetest.CounterStream("skipped"), runtimetest.CounterStream("unstorable")
-	write(junk, 0, `{"not a batch`)
-	write(unknown, 0, foreignEvent(unknown, "Forgotten", 1))
-	write(skipped, 0, foreignEvent(skipped, "Added", 5))
-	write(unstorable, 0, foreignEvent(unstorable, `No\u0000Text`, 1))
-	write(runtimetest.CounterStream("misplaced"), 1, foreignEvent(runtimetest.CounterStream("misplaced"), "Added", 1))
+	write(junk, 0, 1, `{"not a batch`)
+	write(unknown, 0, 1, foreignEvent(unknown, "Forgotten", 1))
+	write(skipped, 0, 5, foreignEvent(skipped, "Added", 5))
+	write(unstorable, 0, 1, foreignEvent(unstorable, `No\u0000Text`, 1))
+	write(runtimetest.CounterStream("misplaced"), 1, 1, foreignEvent(runtimetest.CounterStream("misplaced"), "Added", 1))
+
+	noisy := runtimetest.CounterStream("noisy")
+	write(noisy, 0, 0, foreignEvent(noisy, "Added", 1))
+	write(noisy, 1, 0, "")
 
 	x := runtimetest.NewExecutor(t, log, nil, command.Config{})
 	for stream, want := range map[string]error{"junk": core.ErrCorrupt, "unknown": core.ErrUnknownEvent, "skipped": core.ErrCorrupt, "unstorable": core.ErrUnknownEvent} {
@@ -79,24 +83,32 @@ func TestForeignCommitsHarmNothingElse(t *testing.T) {
 			}
 		}
 	}
+	if r, err := x.Execute(t.Context(), runtimetest.AddCommand("noisy", "c", 1)); err != nil || r.Version != 1 {
+		t.Errorf("a command behind what is no commit: %+v, %v", r, err)
+	}
 	v, err := verify.Run(t.Context(), registry, log, views, verify.Options{LogOnly: true})
-	if err != nil || v.Count < 4 {
-		t.Errorf("verify found %+v, %v", v.Findings, err)
+	if err != nil || v.Count < 4 || v.NoiseCount != 2 || len(v.Noise) != 2 {
+		t.Errorf("verify found %+v, and passed over %+v, %v", v.Findings, v.Noise, err)
 	}
 }
 
-// foreignWriter publishes as another client would, into the stream's partition or the off-th after it.
-func foreignWriter(t testing.TB, connection *nats.Conn) func(s core.Stream, off int, body string) {
+// foreignWriter publishes as another client would, into the stream's partition or the off-th after it. Version 0 is none: the
+// message is no commit.
+func foreignWriter(t testing.TB, connection *nats.Conn) func(s core.Stream, off, version int, body string) {
 	t.Helper()
 	js, err := natsjs.New(connection)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(s core.Stream, off int, body string) {
+	return func(s core.Stream, off, version int, body string) {
 		t.Helper()
 		partition := (core.PartitionOf(s.Tenant, s.ID, 4) + off) % 4
 		subject := strings.Join([]string{"orx.evt", fmt.Sprint(partition), s.Tenant, s.Category, s.ID}, ".")
-		if _, err := js.Publish(t.Context(), subject, []byte(body)); err != nil {
+		m := &nats.Msg{Subject: subject, Data: []byte(body)}
+		if version > 0 {
+			m.Header = nats.Header{"Orx-Version": {fmt.Sprint(version)}}
+		}
+		if _, err := js.PublishMsg(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -36,6 +36,7 @@ type logCheck struct {
 	registry   *core.Registry
 	partitions int
 	commits    uint64
+	noise      findings // messages that are no commits, which harm nothing
 	events     uint64
 	last       []uint64 // sequence, by partition
 	streams    map[core.Stream]streamEnd
@@ -57,12 +58,16 @@ func newLogCheck(registry *core.Registry, partitions int) *logCheck {
 
 func (l *logCheck) checkCommit(c *core.Commit) {
 	where := c.Position.String()
-	l.commits++
 	partition := c.Position.Partition
 	if want := l.last[partition] + 1; c.Position.Sequence != want {
 		l.report(where, "commits are missing: the previous one is %d", l.last[partition])
 	}
 	l.last[partition] = c.Position.Sequence
+	if c.IsNoise() {
+		l.noise.report(where, "%v", c.Err)
+		return
+	}
+	l.commits++
 	if c.Err != nil {
 		l.report(where, "%v", c.Err)
 		return

@@ -26,7 +26,9 @@ type Report struct {
 	Moved           int // documents that changed during each of the comparisons
 	Blocked         int // documents with parked events
 	Findings        []Finding
-	Count           int // number of findings; Findings holds the first of them
+	Count           int       // number of findings; Findings holds the first of them
+	Noise           []Finding // messages of the log that are no commits, which every reader passes over
+	NoiseCount      int       // number of them; Noise holds the first of them
 }
 
 // Run reads the log once and checks that the versions of each stream are contiguous, that back-pointers are right, that no
@@ -69,7 +71,7 @@ func (v *verifier) verifyLogAndViews(ctx context.Context) (result Report, err er
 	v.check.checkHeads(v.heads)
 	result = Report{
 		Commits: v.check.commits, Events: v.check.events, Streams: len(v.check.streams),
-		Findings: v.check.first, Count: v.check.count,
+		Findings: v.check.first, Count: v.check.count, Noise: v.check.noise.first, NoiseCount: v.check.noise.count,
 	}
 	for _, c := range checks {
 		if err := v.compare(ctx, c, &result); err != nil {
