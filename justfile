@@ -17,6 +17,10 @@ chaos:
     ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 180m -run 'TestKills|TestThreeNodes|TestBank$|TestFrozen' ./tests/e2e
     cd tests/linear && go test -count=1 -v .
 
+# every user of NATS against every subject of every stream, on three nodes, with NKeys and with credentials files
+proof-rights:
+    ORCHESTRIX_RIGHTS=all go test -count=1 -v -timeout 30m -run TestNoUser ./tests/rights
+
 # Orchestrix against the alternatives; -quick takes fewer and shorter runs, -list shows the rows
 bench *flags:
     go build -C tests/bench -o ../../bin/bench .

@@ -51,8 +51,8 @@ func (c Config) deadPrefix() string              { return c.subjectPrefix() + "d
 func (c Config) deadlinePrefix() string          { return c.subjectPrefix() + "deadline." }
 func (c Config) topicPrefix(t port.Topic) string { return c.subjectPrefix() + string(t) + "." }
 
-// sendersInSubjects: the subject of a message names its sender and what is sent.
-const sendersInSubjects = false
+// sendersInSubjects: the subject of a message names its sender and what is sent, from format 2 on.
+const sendersInSubjects = Format != "1"
 
 // messageFilter matches the subjects of messages of a topic by a sender, to streams of a category, under a name: "*" is any.
 func (c Config) messageFilter(t port.Topic, sender, category, name string) string {
