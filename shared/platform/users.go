@@ -65,7 +65,8 @@ func (d Deployment) Users() []User {
 			Name: CommandUser, Postgres: command,
 			NATS: read.And(log.AppendRights(aggregates...), log.PublishRights(port.CommandTopic, CommandUser),
 				log.SubscribeRights(port.CommandTopic), log.PublishRights(port.ResultTopic, CommandUser),
-				log.DeadLetterRights(), log.ListDeadlineRights(), jetstream.BucketRights(statusBucket), d.replyRights()),
+				log.DeadLetterRights(), log.PublishRights(port.CommandTopic, ProcessUser), d.allSenderRights(),
+				log.ListDeadlineRights(), jetstream.BucketRights(statusBucket), d.replyRights()),
 		},
 		{
 			Name: ProjectionUser, NATS: read.And(log.FollowRights()),

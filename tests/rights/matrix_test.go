@@ -3,6 +3,7 @@ package rights
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,15 +21,23 @@ import (
 func TestNoUserReachesWhatIsNotItsOwn(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("ORCHESTRIX_RIGHTS") != "all" {
-		attackEveryone(t, install(t, 1, false, "--sender", "crm=purse.put"), reduced)
+		attackEveryone(t, install(t, 1, false, "--sender", sender), reduced)
 		return
 	}
 	for _, credentials := range []bool{false, true} {
 		t.Run(fmt.Sprint("credentials=", credentials), func(t *testing.T) {
-			attackEveryone(t, install(t, 3, credentials, "--sender", "crm=purse.put"), complete)
+			in := &installation{credentials: credentials}
+			if credentials && jetstream.Format == "1" { // its subjects name no sender, and the exports to two senders overlap
+				in.install(t, 3)
+			} else {
+				in.install(t, 3, "--sender", sender)
+			}
+			attackEveryone(t, in, complete)
 		})
 	}
 }
+
+const sender = "crm=purse.put"
 
 func attackEveryone(t *testing.T, in *installation, choose func(targets) targets) {
 	t.Helper()
@@ -209,7 +218,10 @@ func matches(filter, subject string) bool {
 // users are all users and writers of the installation.
 func (v *victim) users(t testing.TB, in *installation) (all []attacker) {
 	t.Helper()
-	d := platform.Deployment{Registry: v.registry, Partitions: partitions, Senders: []platform.Sender{platform.ParseSender("crm=purse.put")}}
+	d := platform.Deployment{Registry: v.registry, Partitions: partitions}
+	if _, err := os.Stat(filepath.Join(in.keys, "crm")); err == nil {
+		d.Senders = []platform.Sender{platform.ParseSender(sender)}
+	}
 	for _, u := range d.Users() {
 		if u.Absent {
 			continue

@@ -1,6 +1,7 @@
 package rights
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -47,7 +48,8 @@ func orchestrix(t testing.TB, args ...string) {
 // installation is NATS with the accounts of a directory of keys.
 type installation struct {
 	keys        string
-	credentials bool // files with a JWT instead of NKeys
+	credentials bool   // files with a JWT instead of NKeys
+	sync        string // interval of JetStream; empty: a minute
 	urls        string
 	nodes       []node
 	servers     []*server.Server
@@ -56,10 +58,16 @@ type installation struct {
 // install makes keys, with further flags, and starts so many nodes with them.
 func install(t testing.TB, nodes int, credentials bool, flags ...string) *installation {
 	t.Helper()
-	in := &installation{keys: filepath.Join(t.TempDir(), "keys"), credentials: credentials}
-	orchestrix(t, append([]string{"keys", "init", in.keys, fmt.Sprint("--partitions=", partitions), fmt.Sprint("--credentials=", credentials)}, flags...)...)
-	in.start(t, nodes)
+	in := &installation{credentials: credentials}
+	in.install(t, nodes, flags...)
 	return in
+}
+
+func (in *installation) install(t testing.TB, nodes int, flags ...string) {
+	t.Helper()
+	in.keys = filepath.Join(t.TempDir(), "keys")
+	orchestrix(t, append([]string{"keys", "init", in.keys, fmt.Sprint("--partitions=", partitions), fmt.Sprint("--credentials=", in.credentials)}, flags...)...)
+	in.start(t, nodes)
 }
 
 // node is the address of the routes and the directories of one server.
@@ -131,7 +139,7 @@ func (in *installation) configure(t testing.TB) {
 		routes = append(routes, "nats://"+n.route)
 	}
 	for i, n := range in.nodes {
-		content := fmt.Sprintf("server_name: n%d\nlisten: \"127.0.0.1:%d\"\njetstream { store_dir: %q, sync_interval: 1m }\n", i, n.port, n.store)
+		content := fmt.Sprintf("server_name: n%d\nlisten: \"127.0.0.1:%d\"\njetstream { store_dir: %q, sync_interval: %s }\n", i, n.port, n.store, cmp.Or(in.sync, "1m"))
 		if len(in.nodes) > 1 {
 			content += fmt.Sprintf("cluster { name: c, listen: %q, routes: [%s] }\n", n.route, strings.Join(routes, ", "))
 		}
