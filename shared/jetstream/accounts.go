@@ -12,6 +12,9 @@ type Member struct {
 	Name    string // of the user: "command"
 	Account string // of the user alone: "COMMAND"
 	Rights  Rights
+	// Absent: the account has no user yet. A server that loads a new account while it runs gives it no imports, so an account
+	// whose user comes later is there from the start.
+	Absent bool
 }
 
 // Account is an account of NATS. Accounts see nothing of each other but what is exported and imported.
@@ -65,7 +68,7 @@ func (c Config) Accounts(apiPrefix string, members []Member) []Account {
 		for _, inbox := range m.Rights.Subscribe {
 			owners[inbox] = m.Account
 		}
-		if len(m.Rights.Append) > 0 {
+		if len(m.Rights.Append) > 0 && !m.Absent {
 			log.Users = append(log.Users, AccountUser{
 				Name: m.Name, Writer: true, Publish: m.Rights.Append, Subscribe: InboxRights(WriterInboxPrefix("_INBOX_" + m.Name)).Subscribe,
 			})
@@ -120,7 +123,9 @@ func (b *accountBuilder) member(m Member) Account {
 		use(b.config.busAccount(), subject, subject, false)
 	}
 	slices.Sort(user.Publish)
-	account.Users = []AccountUser{user}
+	if !m.Absent {
+		account.Users = []AccountUser{user}
+	}
 	return account
 }
 

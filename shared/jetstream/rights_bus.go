@@ -58,14 +58,11 @@ func (c Config) SubscribeRights(topic port.Topic) Rights {
 	)
 }
 
-// DeadLetterRights are for the methods of [port.DeadLetters]. A retry publishes a dead letter again, as its sender did.
+// DeadLetterRights are for the methods of [port.DeadLetters]. A retry publishes a dead letter again, as its sender did, and needs the
+// right of the sender too.
 func (c Config) DeadLetterRights() Rights {
 	dead := c.deadStream()
-	rights := apiRights("STREAM.MSG.GET."+dead, "STREAM.MSG.DELETE."+dead).And(c.PublishRights(dueTopic, "*"))
-	for topic := range queueNames {
-		rights = rights.And(c.PublishRights(topic, "*"))
-	}
-	return rights
+	return apiRights("STREAM.MSG.GET."+dead, "STREAM.MSG.DELETE."+dead).And(c.PublishRights(dueTopic, "*"))
 }
 
 // ListDeadlineRights are for [Deadlines.PendingDeadlines].

@@ -91,6 +91,14 @@ func (d Deployment) senderRights(s Sender) (rights jetstream.Rights) {
 	return rights
 }
 
+// allSenderRights are the rights of all senders: with the same subjects, since exports in operator mode must not overlap.
+func (d Deployment) allSenderRights() (rights jetstream.Rights) {
+	for _, s := range d.Senders {
+		rights = rights.And(d.senderRights(s))
+	}
+	return rights
+}
+
 // replyRights are the rights to send results to all senders.
 func (d Deployment) replyRights() (rights jetstream.Rights) {
 	for _, s := range d.Senders {

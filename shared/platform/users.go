@@ -18,6 +18,7 @@ type User struct {
 	NATS     jetstream.Rights
 	Postgres postgres.Rights // none for [MigrateUser], which owns all tables
 	NATSOnly bool            // it has no role in Postgres
+	Absent   bool            // it has no keys now, only an account
 }
 
 // Account is the name of the user's account in NATS.
@@ -64,7 +65,8 @@ func (d Deployment) Users() []User {
 			Name: CommandUser, Postgres: command,
 			NATS: read.And(log.AppendRights(aggregates...), log.PublishRights(port.CommandTopic, CommandUser),
 				log.SubscribeRights(port.CommandTopic), log.PublishRights(port.ResultTopic, CommandUser),
-				log.DeadLetterRights(), log.ListDeadlineRights(), jetstream.BucketRights(statusBucket), d.replyRights()),
+				log.DeadLetterRights(), log.PublishRights(port.CommandTopic, ProcessUser), d.allSenderRights(),
+				log.ListDeadlineRights(), jetstream.BucketRights(statusBucket), d.replyRights()),
 		},
 		{
 			Name: ProjectionUser, NATS: read.And(log.FollowRights()),
@@ -90,11 +92,10 @@ func (d Deployment) Users() []User {
 			Name: OperatorUser, NATS: read.And(log.FollowRights()),
 			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true, AppendProcesses: true},
 		},
-	}
-	if d.Restoring { // into a log that migrate has created
-		users = append(users, User{
-			Name: RestoreUser, NATSOnly: true, NATS: read.And(log.FollowRights(), log.RestoreRights(), log.MarkRights(), log.AppendRights("*")),
-		})
+		{ // into a log that migrate has created
+			Name: RestoreUser, NATSOnly: true, Absent: !d.Restoring,
+			NATS: read.And(log.FollowRights(), log.RestoreRights(), log.MarkRights(), log.AppendRights("*")),
+		},
 	}
 	for _, sender := range d.Senders {
 		users = append(users, User{Name: sender.Name, NATSOnly: true, NATS: d.senderRights(sender)})
@@ -121,7 +122,7 @@ func (d Deployment) categories() (aggregates, processes []string) {
 func Accounts(partitions int, users []User) []jetstream.Account {
 	members := make([]jetstream.Member, len(users))
 	for i, u := range users {
-		members[i] = jetstream.Member{Name: u.Name, Account: u.Account(), Rights: u.NATS}
+		members[i] = jetstream.Member{Name: u.Name, Account: u.Account(), Rights: u.NATS, Absent: u.Absent}
 	}
 	return jetstream.Config{Partitions: partitions}.Accounts(APIPrefix, members)
 }

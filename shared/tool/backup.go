@@ -12,6 +12,7 @@ import (
 	"github.com/orchestrix-go/orchestrix/shared/backup"
 	"github.com/orchestrix-go/orchestrix/shared/jetstream"
 	"github.com/orchestrix-go/orchestrix/shared/local"
+	"github.com/orchestrix-go/orchestrix/shared/platform"
 	"github.com/orchestrix-go/orchestrix/shared/port"
 	"github.com/orchestrix-go/orchestrix/shared/postgres"
 	"github.com/orchestrix-go/orchestrix/shared/service"
@@ -87,7 +88,7 @@ func unreadable(r backup.Report) error {
 }
 
 func newRestore(dev *devFinder) *cobra.Command {
-	target := logFlags{dev: dev}
+	target := logFlags{dev: dev, user: platform.RestoreUser}
 	var options backup.RestoreOptions
 	var keys restoreKeys
 	var partitions, replicas int

@@ -2,6 +2,7 @@ package tool
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -116,6 +117,10 @@ func (o *operator) account(a jetstream.Account, revoked []string) (string, error
 			imported.LocalSubject = jwt.RenamingSubject(numberWildcards(i.Local))
 		}
 		claims.Imports.Add(imported)
+	}
+	found := jwt.CreateValidationResults()
+	if claims.Validate(found); found.IsBlocking(true) { // the server would not load the account
+		return "", errors.Join(found.Errors()...)
 	}
 	return claims.Encode(o.key)
 }

@@ -25,6 +25,9 @@ func (k *keyDir) writeUsers(s keySettings, d platform.Deployment) error {
 	users := d.Users()
 	var roles bytes.Buffer
 	for _, user := range users {
+		if user.Absent {
+			continue
+		}
 		if err := k.write(user.Name+"/"+caCertFile, ca, public); err != nil {
 			return err
 		}

@@ -119,7 +119,7 @@ func readRoles(file string) ([]postgres.Role, error) {
 			continue
 		}
 		known := slices.IndexFunc(users, func(u platform.User) bool { return u.Name == fields[0] })
-		if known < 0 || fields[0] == platform.MigrateUser {
+		if known < 0 || fields[0] == platform.MigrateUser || users[known].NATSOnly {
 			return nil, fmt.Errorf("%s: line %d: %q is not a service", file, i+1, fields[0])
 		}
 		roles = append(roles, postgres.Role{Name: fields[1], Password: fields[2], Rights: users[known].Postgres})

@@ -37,7 +37,7 @@ func newLockedPlatform(t *testing.T) *lockedPlatform {
 	p.admin = p.databaseURL
 	p.prefix = "t_" + strings.ToLower(rand.Text()[:8]) + "_"
 	p.requireRoles()
-	tool(t, "keys", "init", p.keys, "--nats-host", "127.0.0.1")
+	tool(t, "keys", "init", p.keys, "--nats-host", "127.0.0.1", "--sender", "shop")
 	p.renameRoles()
 	p.env = []string{"ORCHESTRIX_AWAIT_MIGRATION=true"}
 	p.own = map[string][]string{}
@@ -225,11 +225,11 @@ func (p *lockedPlatform) useBus() {
 	if o := statusAt(p.t, p.commandURL, later(p.t, p.commandURL, "account/later/open", "open-later", openAccount)); o.field("status") != "accepted" {
 		p.t.Errorf("the result of an asynchronous command is %v", o)
 	}
-	key, err := nats.NkeyOptionFromSeed(filepath.Join(p.keys, "command", "nats.nk"))
+	key, err := nats.NkeyOptionFromSeed(filepath.Join(p.keys, "shop", "nats.nk"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	publishNonsense(p.t, p.natsURL, "lost", key, nats.RootCAs(filepath.Join(p.keys, "ca.crt")), nats.CustomInboxPrefix("_INBOX_command"))
+	publishNonsense(p.t, p.natsURL, "lost", key, nats.RootCAs(filepath.Join(p.keys, "ca.crt")), nats.CustomInboxPrefix("_INBOX_shop"))
 	admin := []string{"--admin-url", p.commandAdmin}
 	one := awaitDeadLetter(p.t, admin, 0)
 	tool(p.t, append([]string{"dead-letters", "retry", fmt.Sprint(one.Number), "--by", "ada"}, admin...)...)
