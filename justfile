@@ -17,6 +17,10 @@ chaos:
     ORCHESTRIX_FAULTS=100 go test -count=1 -v -timeout 180m -run 'TestKills|TestThreeNodes|TestBank$|TestFrozen' ./tests/e2e
     cd tests/linear && go test -count=1 -v .
 
+# each service under its shipped memory limit, with the worst load that its limits allow, for a minute; needs root
+proof-limits duration='60s':
+    ORCHESTRIX_LIMITS={{duration}} go test -count=1 -v -timeout 30m ./tests/e2e -run TestServicesUnderTheirMemoryLimits
+
 # Orchestrix against the alternatives; -quick takes fewer and shorter runs, -list shows the rows
 bench *flags:
     go build -C tests/bench -o ../../bin/bench .
