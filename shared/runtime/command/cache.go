@@ -121,7 +121,7 @@ func (c *cache) dequeue(s *slot) {
 		c.tokens = append(c.tokens, s.turn)
 		s.turn = nil
 		if s.loaded && s.Revision.Version > 0 { // the id of an empty aggregate may be a client's invention
-			s.idleBytes = s.State.bytes()
+			s.idleBytes = s.bytes()
 			c.bytes += s.idleBytes
 			c.idle.Add(s.stream, s)
 			for c.bytes > c.maxBytes {
