@@ -20,9 +20,14 @@ chaos:
 # a backup of the last version of format 1, made by that version with random commands, becomes an installation of this one
 proof-upgrade commit="57c4d45":
     ORCHESTRIX_UPGRADE_FROM={{commit}} go test -count=1 -v -timeout 20m -run TestUpgradeFromACommit ./tests/e2e
+
 # every user of NATS against every subject of every stream, on three nodes, with NKeys and with credentials files
 proof-rights:
     ORCHESTRIX_RIGHTS=all go test -count=1 -v -timeout 30m -run TestNoUser ./tests/rights
+
+# each service under its shipped memory limit, with the worst load that its limits allow, for a minute; needs root
+proof-limits duration='60s':
+    ORCHESTRIX_LIMITS={{duration}} go test -count=1 -v -timeout 30m ./tests/e2e -run TestServicesUnderTheirMemoryLimits
 
 # Orchestrix against the alternatives; -quick takes fewer and shorter runs, -list shows the rows
 bench *flags:

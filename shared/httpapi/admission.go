@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"container/list"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -15,23 +16,24 @@ type admission struct {
 	maxBytes int64
 
 	mu        sync.Mutex
-	inFlight  int   // exceeds limit while interrupted requests end
-	bytes     int64 // of bodies and answers, without those of interrupted requests
-	transfers map[*transfer]struct{}
+	inFlight  int        // exceeds limit while interrupted requests end
+	bytes     int64      // of bodies and answers, without those of interrupted requests
+	transfers *list.List // of *transfer, oldest first
+	holders   *list.List // those with bytes, in the order of their first
 }
 
 // bodyGrace is the time during which a body is not interrupted; most bodies have arrived by then.
 const bodyGrace = 250 * time.Millisecond
 
 func newAdmission(limit int, maxBytes int64) *admission {
-	return &admission{limit: limit, maxBytes: maxBytes, transfers: map[*transfer]struct{}{}}
+	return &admission{limit: limit, maxBytes: maxBytes, transfers: list.New(), holders: list.New()}
 }
 
 // acquire reports whether a request may proceed. If so, it must be released.
 func (a *admission) acquire() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.inFlight >= a.limit && !a.interruptOldest(func(*transfer) bool { return true }) {
+	if a.inFlight >= a.limit && !a.interruptOldest(a.transfers, nil) {
 		return false
 	}
 	a.inFlight++

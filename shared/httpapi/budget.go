@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"container/list"
 	"net/http"
 	"time"
 )
@@ -21,6 +22,8 @@ type transfer struct {
 	since       time.Time
 	bytes       int64 // taken from the budget
 	interrupted bool
+	place       *list.Element // among all transfers; nil: it has ended
+	holder      *list.Element // among those with bytes
 }
 
 // interrupt ends the read or the write of the transfer. It reports false if the writer supports no deadlines; that of a wrapper
@@ -41,7 +44,7 @@ func (a *admission) take(t *transfer, n int64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for !t.interrupted && a.bytes+n > a.maxBytes {
-		if !a.interruptOldest(func(other *transfer) bool { return other != t && other.bytes > 0 }) {
+		if !a.interruptOldest(a.holders, t) {
 			return false
 		}
 	}
@@ -50,6 +53,9 @@ func (a *admission) take(t *transfer, n int64) bool {
 	}
 	a.bytes += n
 	t.bytes += n
+	if t.place != nil && t.holder == nil && t.bytes > 0 {
+		t.holder = a.holders.PushBack(t)
+	}
 	return true
 }
 
@@ -68,26 +74,26 @@ func (a *admission) held() int64 {
 	return a.bytes
 }
 
-// interruptOldest interrupts the oldest transfer that fits and has lasted longer than the grace period, and gives back what it has
-// taken: its request is about to end. The caller holds the lock.
-func (a *admission) interruptOldest(fits func(*transfer) bool) bool {
-	for {
-		var oldest *transfer
-		for t := range a.transfers {
-			if fits(t) && (oldest == nil || t.since.Before(oldest.since)) {
-				oldest = t
-			}
+// interruptOldest interrupts the oldest of these transfers, except one, if it has lasted longer than the grace period, and gives
+// back what it has taken: its request is about to end. The caller holds the lock.
+func (a *admission) interruptOldest(from *list.List, except *transfer) bool {
+	for e := from.Front(); e != nil; {
+		oldest := e.Value.(*transfer)
+		e = e.Next()
+		if oldest == except {
+			continue
 		}
-		if oldest == nil || time.Since(oldest.since) < bodyGrace {
+		if time.Since(oldest.since) < bodyGrace {
 			return false
 		}
-		delete(a.transfers, oldest)
+		a.remove(oldest)
 		if oldest.interrupt() {
 			a.bytes -= oldest.bytes
 			oldest.bytes = 0
 			return true
 		}
 	}
+	return false
 }
 
 // start registers a transfer. The caller must finish it, and give back what it has taken.
@@ -95,15 +101,26 @@ func (a *admission) start(t *transfer) {
 	t.since = time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.transfers[t] = struct{}{}
+	t.place = a.transfers.PushBack(t)
 }
 
 // finish reports whether the transfer was not interrupted.
 func (a *admission) finish(t *transfer) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.transfers, t)
+	a.remove(t)
 	return !t.interrupted
+}
+
+// remove makes a transfer one that is not interrupted any more. The caller holds the lock.
+func (a *admission) remove(t *transfer) {
+	if t.place != nil {
+		a.transfers.Remove(t.place)
+	}
+	if t.holder != nil {
+		a.holders.Remove(t.holder)
+	}
+	t.place, t.holder = nil, nil
 }
 
 // send writes an answer. A large one may be interrupted, and takes some bytes from the budget until it is sent; send reports false,

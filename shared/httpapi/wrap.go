@@ -13,8 +13,8 @@ type API struct {
 	// Inside is for the process itself: without Options.Wrap and Options.Routes, and with the same bounds and checks. A request
 	// with the context of a further route shares the place in flight of that route.
 	Inside http.Handler
-	// Load returns the number of requests that wait for a position, and the bytes of bodies and answers in flight.
-	Load func() (waiting int, bytes int64)
+	// Load returns the number of requests that wait for a position, the bytes of bodies and answers in flight, and their maximum.
+	Load func() (waiting int, bytes, maxBytes int64)
 }
 
 // entry is a way into a server: the bounds of all requests, and then next.
@@ -36,7 +36,9 @@ func (s *server) api() (API, error) {
 	return API{Handler: entry{s, wrapped}, Inside: inside, Load: s.load}, err
 }
 
-func (s *server) load() (waiting int, bytes int64) { return s.room.size(), s.admission.held() }
+func (s *server) load() (waiting int, bytes, maxBytes int64) {
+	return s.room.size(), s.admission.held(), s.options.MaxBytes
+}
 
 type matchedKey struct{}
 

@@ -135,9 +135,9 @@ func (w *statusRecorder) WriteHeader(status int) {
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // HTTPLoad exports what an HTTP API holds, and the maximum of its bytes.
-func (m *Metrics) HTTPLoad(load func() (waiting int, bytes int64), maxBytes int64) {
+func (m *Metrics) HTTPLoad(load func() (waiting int, bytes, maxBytes int64)) {
 	m.scrapes.add(func(emit emit) {
-		waiting, bytes := load()
+		waiting, bytes, maxBytes := load()
 		emit(httpWaiting, float64(waiting))
 		emit(httpBytes, float64(bytes))
 		emit(httpMaxBytes, float64(maxBytes))

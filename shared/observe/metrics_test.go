@@ -71,7 +71,7 @@ func busy(ctx context.Context) *observe.Metrics {
 	if err := errors.Join(useDeadlines(ctx, m), useProcesses(m)); err != nil {
 		panic(err)
 	}
-	m.HTTPLoad(func() (int, int64) { return 3, 1 << 20 }, 32<<20)
+	m.HTTPLoad(func() (waiting int, bytes, maxBytes int64) { return 3, 1 << 20, 32 << 20 })
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/views/{view}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	m.HTTP.Handler(mux, false).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/views/secret", nil))

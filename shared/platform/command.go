@@ -31,7 +31,7 @@ func (s Services) Command(ctx context.Context, env service.Env, config service.C
 	defer backends.Close()
 	admin.Start(adminapi.Bus{DeadLetters: backends.Bus, Deadlines: backends.Deadlines, Actions: backends.Views})
 	executor, err := command.NewExecutor(registry, backends.Log, backends.Snapshots, command.Config{
-		Sender: CommandUser, CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
+		Sender: CommandUser, CacheSize: config.CacheSize, CacheBytes: config.CacheBytes, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})
 	if err != nil {
 		return err

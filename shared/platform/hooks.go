@@ -146,11 +146,14 @@ func (e extension) runPart(ctx context.Context, p Part) (err error) {
 	return p.Run(ctx, e.env)
 }
 
+// connsPerRequest is how many connections may be open for each request that may be in flight: most of them are idle, or wait.
+const connsPerRequest = 4
+
 // serve returns the part that serves the API to clients, and connects the client of the hooks.
 func (e extension) serve(env service.Env, listener net.Listener, api httpapi.API, config service.HTTP) service.Part {
 	measured := env.Admin.Metrics.HTTP.Handler
-	env.Admin.Metrics.HTTPLoad(api.Load, config.MaxBytesInFlight)
+	env.Admin.Metrics.HTTPLoad(api.Load)
 	e.inside.connect(measured(api.Inside, true)) // the trace is that of a request that was sampled before
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api, config.TrustTraceSampling), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api, config.TrustTraceSampling), Delay: env.Common.ShutdownDelay, Logger: env.Logger, MaxConns: connsPerRequest * config.MaxInFlight}
 	return server.Part()
 }

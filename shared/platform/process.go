@@ -34,7 +34,7 @@ func (s Services) Process(ctx context.Context, env service.Env, config service.P
 		return err
 	}
 	executor, err := command.NewExecutor(registry, backends.Log, backends.Snapshots, command.Config{
-		Sender: ProcessUser, CacheSize: config.CacheSize, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
+		Sender: ProcessUser, CacheSize: config.CacheSize, CacheBytes: config.CacheBytes, SnapshotEvery: config.SnapshotEvery, Logger: env.Logger, Observer: env.Admin.Metrics.Commands,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -94,6 +95,7 @@ type CommandConfig struct {
 	Common
 	HTTP
 	CacheSize     int `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
+	CacheBytes    int `split_words:"true" default:"0" desc:"estimated bytes of the aggregates kept in memory; 0: a quarter of the memory limit"`
 	SnapshotEvery int `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
 	// OutcomesBytes keeps its name, since the name of the environment variable, a contract, follows from it.
 	OutcomesBytes uint64 `split_words:"true" default:"1073741824" desc:"maximum size in bytes of stored results of asynchronous commands (kept 26 h); above it, new ones get 503"`
@@ -118,6 +120,7 @@ type QueryConfig struct {
 type ProcessConfig struct {
 	Common
 	CacheSize     int           `split_words:"true" default:"100000" desc:"aggregates kept in memory"`
+	CacheBytes    int           `split_words:"true" default:"0" desc:"estimated bytes of the aggregates kept in memory; 0: a quarter of the memory limit"`
 	SnapshotEvery int           `split_words:"true" default:"32" desc:"commits between two snapshots of an aggregate"`
 	Parallel      int           `default:"64" desc:"maximum number of process instances handled concurrently"`
 	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long after the last heartbeat of a worker another one takes over; at least 1s"`
@@ -149,6 +152,12 @@ func (s settings) load(service string) error {
 	s.setDefaultAddrs(service)
 	if s.http != nil && s.http.MaxBytesInFlight == 0 {
 		s.http.MaxBytesInFlight = bytesInFlight(memoryLimit())
+	}
+	switch own := s.own.(type) {
+	case *CommandConfig:
+		own.CacheBytes = cmp.Or(own.CacheBytes, cacheBytes(memoryLimit()))
+	case *ProcessConfig:
+		own.CacheBytes = cmp.Or(own.CacheBytes, cacheBytes(memoryLimit()))
 	}
 	s.connections.setDefaults(service)
 	return errors.Join(s.validate(), s.program.Load())

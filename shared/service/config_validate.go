@@ -72,6 +72,7 @@ func (c *Common) validate(v *violations) {
 
 func (c *CommandConfig) validate(v *violations) {
 	v.requirePositive("CACHE_SIZE", c.CacheSize)
+	v.requirePositive("CACHE_BYTES", c.CacheBytes)
 	v.requirePositive("SNAPSHOT_EVERY", c.SnapshotEvery)
 }
 
@@ -83,6 +84,7 @@ func (c *ProjectionConfig) validate(v *violations) {
 
 func (c *ProcessConfig) validate(v *violations) {
 	v.requirePositive("CACHE_SIZE", c.CacheSize)
+	v.requirePositive("CACHE_BYTES", c.CacheBytes)
 	v.requirePositive("SNAPSHOT_EVERY", c.SnapshotEvery)
 	v.requireRange("PARALLEL", c.Parallel, 1, 10_000)
 	v.requireAtLeast("LEASE_TTL", c.LeaseTTL, minLeaseTTL)

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type HTTPServer struct {
 	Handler  http.Handler
 	Delay    time.Duration
 	Logger   *slog.Logger
+	MaxConns int // open connections; 1024
 }
 
 // Limits of every server against slow and hostile clients.
@@ -29,6 +31,7 @@ const (
 	writeTimeout      = 75 * time.Second // longer than any request may take
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	standardConns     = 1024
 )
 
 // Listen opens a TCP address; port 0 picks a free one. Its error names the setting of the address.
@@ -45,6 +48,7 @@ func (s HTTPServer) Part() Part { return Part{Name: s.Name, Run: s.serve} }
 
 func (s HTTPServer) serve(ctx context.Context) error {
 	var draining atomic.Bool
+	connections := newConnections(cmp.Or(s.MaxConns, standardConns))
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if draining.Load() {
@@ -55,7 +59,7 @@ func (s HTTPServer) serve(ctx context.Context) error {
 		}),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+		ConnState: connections.changed, ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(s.Listener) }()

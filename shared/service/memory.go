@@ -66,6 +66,14 @@ func limitHeap() {
 	}
 }
 
+// cacheBytes returns the bytes of the cache of aggregates for a memory limit.
+func cacheBytes(limit uint64) int {
+	if limit == 0 {
+		return 256 << 20
+	}
+	return int(limit / 4)
+}
+
 // Bounds of the bytes in flight where the configuration leaves them to the memory limit.
 const (
 	bytesShare    = 16 // of the memory limit, one part

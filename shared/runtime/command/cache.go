@@ -16,11 +16,13 @@ import (
 // order of arrival.
 type cache struct {
 	maxWaiting int
+	maxBytes   int
 	onEvict    func(*slot)
 
 	mu      sync.Mutex
 	active  map[core.Stream]*slot              // in use; bounded by the commands in flight
-	idle    *simplelru.LRU[core.Stream, *slot] // bounded
+	idle    *simplelru.LRU[core.Stream, *slot] // bounded in number and in bytes
+	bytes   int                                // of the idle ones
 	evicted []*slot                            // while mu was held
 	tokens  []chan struct{}                    // spare turn channels, for reuse
 }
@@ -34,14 +36,16 @@ type slot struct {
 	stale  bool          // another writer may have changed the stream since
 	// unconfirmed: State comes from a snapshot, and no append has confirmed yet that it is current.
 	unconfirmed bool
+	idleBytes   int // as counted while the slot is idle
 }
 
 // current reports whether the state can be used without a load.
 func (s *slot) current() bool { return s.loaded && !s.stale }
 
-func newCache(size, maxWaiting int, onEvict func(*slot)) (*cache, error) {
-	c := &cache{maxWaiting: maxWaiting, onEvict: onEvict, active: map[core.Stream]*slot{}}
+func newCache(size, maxBytes, maxWaiting int, onEvict func(*slot)) (*cache, error) {
+	c := &cache{maxWaiting: maxWaiting, maxBytes: maxBytes, onEvict: onEvict, active: map[core.Stream]*slot{}}
 	idle, err := simplelru.NewLRU(size, func(_ core.Stream, s *slot) {
+		c.bytes -= s.idleBytes
 		if s.users == 0 {
 			c.evicted = append(c.evicted, s)
 		}
@@ -117,7 +121,12 @@ func (c *cache) dequeue(s *slot) {
 		c.tokens = append(c.tokens, s.turn)
 		s.turn = nil
 		if s.loaded && s.Revision.Version > 0 { // the id of an empty aggregate may be a client's invention
+			s.idleBytes = s.bytes()
+			c.bytes += s.idleBytes
 			c.idle.Add(s.stream, s)
+			for c.bytes > c.maxBytes {
+				c.idle.RemoveOldest()
+			}
 		}
 	}
 	evicted := c.evicted

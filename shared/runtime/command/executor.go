@@ -16,6 +16,7 @@ import (
 // Config configures an [Executor]. Zero values take the defaults.
 type Config struct {
 	CacheSize     int              // aggregates kept in memory besides those in use; 100,000
+	CacheBytes    int              // estimated memory of the aggregates besides those in use; 256 MiB
 	SnapshotEvery int              // commits between two snapshots of an aggregate; 32
 	MaxWaiting    int              // commands that may wait for one aggregate; 512
 	MaxConflicts  int              // retries of one command after a conflict; 10
@@ -27,6 +28,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	runtime.SetDefault(&c.CacheSize, 100_000)
+	runtime.SetDefault(&c.CacheBytes, 256<<20)
 	runtime.SetDefault(&c.SnapshotEvery, 32)
 	runtime.SetDefault(&c.MaxWaiting, 512)
 	runtime.SetDefault(&c.MaxConflicts, 10)
@@ -66,7 +68,7 @@ func NewExecutor(registry *core.Registry, log port.EventStore, snapshots port.Sn
 		loader:   NewLoader(log, snapshots, config.Logger, config.Observer),
 		writer:   newSnapshotWriter(snapshots, log, config.Logger, config.Observer),
 	}
-	cache, err := newCache(config.CacheSize, config.MaxWaiting, x.save)
+	cache, err := newCache(config.CacheSize, config.CacheBytes, config.MaxWaiting, x.save)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ type State struct {
 	recent    recentCommands
 	saved     core.Version // of the newest snapshot that is stored or queued
 	unsaved   int          // commits after it
+	measured  int          // bytes of Value as JSON when it was measured last
+	grown     int          // bytes of the events since
 }
 
 func newState(a *core.Aggregate, stream core.Stream) State {
@@ -46,6 +48,32 @@ func (s *State) advance(value any, c *core.Commit) {
 	s.Value, s.Revision, s.time = value, c.Revision(), c.Time
 	s.recent = s.recent.add(c)
 	s.unsaved++
+	for i := range c.Events {
+		s.grown += len(c.Events[i].Data)
+	}
+	if s.grown > max(measureAfter, s.measured) {
+		s.measure()
+	}
+}
+
+const (
+	measureAfter  = 64 << 10 // bytes of events
+	emptyBytes    = 384      // of memory for an aggregate with an empty state
+	bytesOfAState = 2        // of memory for a byte of the state as JSON
+)
+
+// measure finds out how large the state is. It costs as much as a snapshot, and happens when the events since the last time might
+// have doubled the state.
+func (s *State) measure() {
+	s.grown = 0
+	if value, err := core.Marshal(s.Value); err == nil {
+		s.measured = len(value)
+	}
+}
+
+// bytes estimates the memory of the state.
+func (s *State) bytes() int {
+	return emptyBytes + bytesOfAState*(s.measured+s.grown) + len(s.recent.encoded)
 }
 
 // Fold returns the aggregate's state after the events of a commit. A panic of the domain becomes an error, so that it fails this
@@ -132,6 +160,7 @@ func (s *State) decode(snapshot port.Snapshot) error {
 	s.Value, s.time, s.recent = value, at, recent
 	s.Revision = core.Revision{Version: snapshot.Version, Position: position, Previous: previous}
 	s.saved, s.unsaved = snapshot.Version, 0
+	s.measured, s.grown = int(length), 0
 	return nil
 }
 
