@@ -17,6 +17,9 @@ const refusalPeriod = time.Minute
 // followLogin moves a connection to the login of its files when they are replaced, after NATS has accepted it. The files are
 // those from before the connection was made. stop ends it.
 func followLogin(ctx context.Context, env service.Env, files *service.Files, login jetstream.Login, connection *nats.Conn) (stop func()) {
+	if len(login.Files()) == 0 {
+		return func() {}
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var following sync.WaitGroup
 	var logged time.Time
