@@ -18,6 +18,9 @@ func (n *NATS) followLogins(ctx context.Context, logger *slog.Logger) (stop func
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var following sync.WaitGroup
 	for _, l := range n.logins {
+		if len(l.Files()) == 0 {
+			continue
+		}
 		following.Go(func() { l.follow(ctx, logger) })
 	}
 	return func() { cancel(); following.Wait() }

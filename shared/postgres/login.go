@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// invalidPassword is the SQLSTATE of a wrong password.
-const invalidPassword = "28P01"
+// loginRefused is the SQLSTATE for a wrong password.
+const loginRefused = "28P01"
 
 // login reads the password file and the certificates that a URL names again for each connection, so that they may be replaced
 // while the pool is open.
@@ -40,7 +40,7 @@ func (l login) beforeConnect(ctx context.Context, c *pgx.ConnConfig) error {
 		if err == nil {
 			_ = connection.Close(ctx) // it has served its purpose
 		}
-		if !hasCode(err, invalidPassword) { // accepted, or an error that the password is not the cause of
+		if !hasCode(err, loginRefused) { // accepted, or an error that the password is not the cause of
 			c.Password = password
 			return nil
 		}
