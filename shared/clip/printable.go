@@ -3,6 +3,7 @@ package clip
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,7 +29,7 @@ func Terminal(out io.Writer) io.Writer { return &printableWriter{out: out} }
 
 // Write implements [io.Writer].
 func (w *printableWriter) Write(p []byte) (int, error) {
-	text := append(w.rest, p...)
+	text := slices.Concat(w.rest, p)
 	whole := len(text)
 	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
 		if start := text[len(text)-i]; utf8.RuneStart(start) {

@@ -270,7 +270,7 @@ func (m *matrix) differences() (found []string) {
 // may reports whether Postgres allows a statement, which it undoes.
 func (m *matrix) may(conn *pgx.Conn, role, cell, statement string) bool {
 	m.t.Helper()
-	err := error(nil)
+	var err error
 	if cell == "database/other" {
 		var other *pgx.Conn
 		if other, err = pgx.Connect(m.t.Context(), m.roleURL("orchestrix_"+role, "elsewhere")); err == nil {

@@ -5,8 +5,8 @@
 //	err = db.Migrate(ctx)
 //	views := postgres.NewViews(db)
 //
-// All tables are in the schema "orchestrix". Each version of a view has its own table, "view_<name>_v<version>", with
-// the columns tenant, key, partition, sequence and data (JSON): read it with any tool, but write it only through a
+// The tables of the migrations are in the schema "orchestrix", those of documents in "orchestrix_views". Each version of a view
+// has its own table, "view_<name>_v<version>", with the columns tenant, key, partition, sequence and data (JSON): read it with any tool, but write it only through a
 // projection.
 //
 // Concurrent appends to a partition share a transaction, and concurrent reads share a statement: see batcher.

@@ -50,6 +50,9 @@ func newLockedPlatform(t *testing.T) *lockedPlatform {
 			p.own[user] = append(p.own[user], "NATS_WRITER_NKEY_FILE="+writer)
 		}
 	}
+	for _, user := range []string{"command", "process", "query"} {
+		p.own[user] = append(p.own[user], "ORCHESTRIX_SNAPSHOT_KEY_FILE="+filepath.Join(p.keys, user, "snapshot.keys"))
+	}
 	p.startLockedNATS()
 	return p
 }
@@ -73,7 +76,7 @@ func (p *lockedPlatform) requireRoles() {
 			return
 		}
 		defer conn.Close(context.Background())
-		for _, user := range users {
+		for _, user := range append([]string{"monitor"}, users...) {
 			role := p.prefix + user
 			_, err := conn.Exec(context.Background(), fmt.Sprintf(
 				`do $$ begin if exists (select from pg_roles where rolname = '%[1]s') then drop owned by %[1]s cascade; drop role %[1]s; end if; end $$`, role))

@@ -61,6 +61,8 @@ type Cluster struct {
 				Database string                      `json:"database"`
 				Owner    string                      `json:"owner"`
 				Secret   corev1.LocalObjectReference `json:"secret"`
+
+				PostInitSQL []string `json:"postInitSQL"`
 			} `json:"initdb"`
 		} `json:"bootstrap"`
 		Managed struct {
