@@ -147,9 +147,13 @@ func (e extension) runPart(ctx context.Context, p Part) (err error) {
 }
 
 // serve returns the part that serves the API to clients, and connects the client of the hooks.
-func (e extension) serve(env service.Env, listener net.Listener, api httpapi.API) service.Part {
+func (e extension) serve(env service.Env, config service.HTTP, listener net.Listener, api httpapi.API) (service.Part, error) {
+	guarded, err := service.WebGuard{Origins: config.TrustedOrigins, Hosts: env.Hosts}.Protect(api)
+	if err != nil {
+		return service.Part{}, err
+	}
 	measured := env.Admin.Metrics.HTTP.Handler
 	e.inside.connect(measured(api.Inside))
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
-	return server.Part()
+	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(guarded), Delay: env.Common.ShutdownDelay, Logger: env.Logger}
+	return server.Part(), nil
 }

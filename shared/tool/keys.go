@@ -50,6 +50,7 @@ func newKeysInit(program string) *cobra.Command {
 a repository. Each service has its own directory in it, with only the files that it needs:
 
   command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
+                                  admin.token: who may use its admin port; operator/admin.token: the token itself
   nats/                           auth.conf: users and rights    tls.crt, tls.key: its certificate    ca.crt
   migrate/                        roles: the roles that '` + program + ` migrate --roles' creates, without their passwords
   postgres/                       password: of the superuser of Postgres, which migrate uses

@@ -45,7 +45,7 @@ func (k *keyDir) writeUsers(partitions int) error {
 		}
 	}
 	auth.WriteString("  ]\n}\n")
-	return errors.Join(k.write("nats/auth.conf", auth.Bytes(), public), k.write("migrate/roles", roles.Bytes(), private))
+	return errors.Join(k.writeAdminTokens(), k.write("nats/auth.conf", auth.Bytes(), public), k.write("migrate/roles", roles.Bytes(), private))
 }
 
 // nkey returns the public key of the seed in a file.
