@@ -63,7 +63,7 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.Name) }
 // are skipped. Its error names the file and the line, and no token.
 func TokenFile(path string) Tokens {
 	return func() ([]Token, error) {
-		file, err := os.Open(path) //nolint:gosec // the operator names it
+		file, err := os.Open(path)
 		if err != nil {
 			return nil, err
 		}

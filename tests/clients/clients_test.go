@@ -37,14 +37,14 @@ func (p platform) document(api string) string { return filepath.Join(p.dir, api+
 func startPlatform(t *testing.T) platform {
 	t.Helper()
 	p := platform{urls: map[string]string{}, dir: t.TempDir()}
-	binary := filepath.Join(p.dir, "orchestrix")
+	binary, home := filepath.Join(p.dir, "orchestrix"), dataHome(t)
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/orchestrix")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	dev := exec.Command(binary, "dev", "--memory", "--json", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
-	dev.Env = append(dev.Environ(), "XDG_DATA_HOME="+p.dir) // not that of the user
+	dev.Env = append(dev.Environ(), "XDG_DATA_HOME="+home) // not that of the user
 	dev.Stderr = t.Output()
 	stdout, err := dev.StdoutPipe()
 	if err != nil {
@@ -68,11 +68,25 @@ func startPlatform(t *testing.T) platform {
 	for api, field := range apis {
 		p.urls[api] = addresses[field]
 	}
-	p.token = token(t, p.dir)
+	p.token = token(t, home)
 	for api := range apis {
 		p.download(t, api)
 	}
 	return p
+}
+
+// dataHome returns a directory for the data of users. That of root is elsewhere if others may not enter it.
+func dataHome(t *testing.T) string {
+	t.Helper()
+	home, err := os.MkdirTemp("", "orchestrix-clients-")
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(home) })
+		err = os.Chmod(home, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return home
 }
 
 // token returns the token that dev has written for the tool.

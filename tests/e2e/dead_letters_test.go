@@ -51,7 +51,7 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 		t.Errorf("on record is\n%s", log)
 	}
 	actions := tool(t, append([]string{"projections", "actions"}, admin...)...)
-	for _, want := range []string{"ada  drop   dead letter " + number + ": cmd of order-lost, id ", "  written by hand\n", "ada  retry  dead letter " + fmt.Sprint(one.Number) + ": "} {
+	for _, want := range []string{"dev  drop   dead letter " + number + ": cmd of order-lost, id ", "  written by hand\n", "dev  retry  dead letter " + fmt.Sprint(one.Number) + ": "} {
 		if !strings.Contains(actions, want) {
 			t.Errorf("no %q among the actions:\n%s", want, actions)
 		}
