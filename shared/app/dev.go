@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,7 @@ everything; the data is kept for the next start.`,
 		},
 	}
 	flags := command.Flags()
+	profiles, _ := strconv.ParseBool(os.Getenv("ORCHESTRIX_PPROF")) // false where it is none
 	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: "+o.Name+" in the user's data directory)")
 	flags.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory that is removed at the end")
 	flags.BoolVar(&o.Memory, "memory", false, "keep all data in memory, without NATS and Postgres: for the development of a domain")
@@ -41,7 +43,7 @@ everything; the data is kept for the next start.`,
 	flags.StringVar(&o.AdminAddr, "admin-addr", "127.0.0.1:9182", "address of the admin port; port 0 picks a free one")
 	flags.StringSliceVar(&o.Hosts, "host", nil, "further name of this machine by which the ports may be called, besides localhost")
 	flags.StringSliceVar(&o.TrustedOrigins, "trusted-origins", originsFromEnv(), "origins of web pages on other hosts or ports whose requests may change something: http://localhost:5173 (ORCHESTRIX_TRUSTED_ORIGINS)")
-	flags.BoolVar(&o.Profiles, "pprof", os.Getenv("ORCHESTRIX_PPROF") == "true", "serve profiles of Go on the admin port (ORCHESTRIX_PPROF)")
+	flags.BoolVar(&o.Profiles, "pprof", profiles, "serve profiles of Go on the admin port (ORCHESTRIX_PPROF)")
 	flags.StringVar(&o.NATSAddr, local.FlagNATSAddr, "127.0.0.1:4222", "address of NATS; port 0 picks a free one")
 	flags.BoolVar(&o.JSON, "json", false, "print the addresses as one line of JSON")
 	command.PreRunE = func(cmd *cobra.Command, _ []string) error { return checkDataFlags(cmd, o) }

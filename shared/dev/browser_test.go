@@ -242,3 +242,38 @@ func TestDevServesNoProfilesUnlessItIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A page of another origin, and another name of this machine, are allowed where they are configured, and only there.
+func TestDevAnswersToConfiguredNamesAndOrigins(t *testing.T) {
+	dir := enter(t, "shop")
+	start(t, dev.Options{Name: "shop", Modules: []es.Module{bank()}, Hosts: []string{"devbox"}, TrustedOrigins: []string{"http://localhost:5173"}})
+	i, err := local.FindInstance(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		host, origin string
+		want         int
+	}{
+		"both":           {"devbox", "http://localhost:5173", http.StatusOK},
+		"another origin": {"devbox", evilOrigin, http.StatusForbidden},
+		"another name":   {evilName, "http://localhost:5173", http.StatusMisdirectedRequest},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.CommandURL+"/v1/commands/account/1/open", strings.NewReader(`{"owner":"Ada"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = c.host
+		for header, value := range map[string]string{"Content-Type": "application/json", "Origin": c.origin, "Sec-Fetch-Site": "cross-site"} {
+			r.Header.Set(header, value)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != c.want {
+			t.Errorf("%s: %s, want %d", name, answer.Status, c.want)
+		}
+	}
+}
