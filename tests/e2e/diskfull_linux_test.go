@@ -165,7 +165,7 @@ func (p *platform) wantBehind() error {
 	if err != nil || ready.Status == http.StatusServiceUnavailable {
 		return err
 	}
-	list, err := request(p.t.Context(), http.MethodGet, p.admins[p.projectionHealth]+"/projections", "", "Authorization", "Bearer a-token-for-the-tests")
+	list, err := p.inspect(p.projectionHealth, "/projections")
 	if err != nil {
 		return err
 	}

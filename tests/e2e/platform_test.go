@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
@@ -114,6 +115,15 @@ func (p *platform) awaitReady() {
 // operate returns the flags with which the tool operates the service of a health port.
 func (p *platform) operate(health string) []string {
 	return []string{"--admin-url", p.admins[health], "--admin-token-file", p.tokenFile}
+}
+
+// inspect reads a path of the admin port of the service of a health port.
+func (p *platform) inspect(health, path string) (answer, error) {
+	tokens, err := adminapi.TokenFile(p.tokenFile)()
+	if err != nil {
+		return answer{}, err
+	}
+	return request(p.t.Context(), http.MethodGet, p.admins[health]+path, "", "Authorization", "Bearer "+tokens[0].Secret)
 }
 
 // send runs the command-line tool on a file of commands and returns what it printed.

@@ -236,7 +236,7 @@ func (p *lockedPlatform) useBus() {
 
 // moveMoney makes the process service use all of its rights: one transfer with answers, and one that no account answers, so
 // that its deadline passes and the transfer is undone.
-func (p *lockedPlatform) moveMoney(processes *program, admin string) {
+func (p *lockedPlatform) moveMoney(processes *program, health string) {
 	p.t.Helper()
 	p.post("account/from/open", openAccount)
 	p.post("account/to/open", openAccount)
@@ -250,7 +250,7 @@ func (p *lockedPlatform) moveMoney(processes *program, admin string) {
 	p.command.stop()
 	processes.start()
 	eventually(p.t, "the deadline", func() error {
-		a, err := request(p.t.Context(), http.MethodGet, admin+"/processes/transfer/late", "")
+		a, err := p.inspect(health, "/processes/transfer/late")
 		if err == nil && a.field("instance.step") != "revoke-debit" {
 			err = fmt.Errorf("the process is %v", a)
 		}
