@@ -13,10 +13,10 @@ func (a *API) LogActions(logger *slog.Logger) { a.logger.Store(logger) }
 
 // actor is an input that embeds [actionBody].
 type actor interface {
-	requested() (target string, r ActionRequest)
+	requested() *actionBody
 }
 
-func (b *actionBody) requested() (string, ActionRequest) { return b.target, b.request }
+func (b *actionBody) requested() *actionBody { return b }
 
 // logAction writes the line of an action. Inputs that only read have none.
 func (a *API) logAction(ctx context.Context, in any, err error) {
@@ -25,8 +25,8 @@ func (a *API) logAction(ctx context.Context, in any, err error) {
 	if !ok || logger == nil {
 		return
 	}
-	target, r := action.requested()
-	attrs := []any{"action", clip.Printable(target), "who", clip.Printable(clip.Text(r.Who, maxActionText)), "reason", clip.Printable(clip.Text(r.Reason, maxActionText))}
+	b := action.requested()
+	attrs := []any{"action", clip.Printable(b.target), "who", b.who, "reason", clip.Printable(clip.Text(b.request.Reason, maxActionText))}
 	if err != nil {
 		logger.WarnContext(ctx, "an operator's action failed", append(attrs, "error", err)...)
 		return

@@ -30,6 +30,10 @@ func New(mux *http.ServeMux) *API {
 				License: &huma.License{Name: "Apache License 2.0", Identifier: "Apache-2.0"},
 			},
 			Servers: []*huma.Server{{URL: "/"}},
+			Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
+				"token": {Type: "http", Scheme: "bearer", Description: "The token of an operator."},
+			}},
+			Security: []map[string][]string{{"token": {}}},
 			Tags: []*huma.Tag{
 				{Name: "dead-letters", Description: "Messages of the bus that could not be handled."},
 				{Name: "deadlines", Description: "Pending deadlines of process instances."},

@@ -2,7 +2,6 @@ package adminapi
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -34,8 +33,7 @@ func readQuery(r *http.Request) error {
 
 // ActionRequest is the body of every POST.
 type ActionRequest struct {
-	Who     string `json:"who" minLength:"1" maxLength:"1000" doc:"Who asks for the action; recorded." example:"ada"`
-	Reason  string `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded. Required to skip, drop or cancel."`
+	Reason  string `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded, with the name of the token as who asks for it. Required to skip, drop or cancel." example:"a test order"`
 	DropOld bool   `json:"drop_old,omitempty" doc:"Of a rebuild: drop the old build as soon as readers use the new one."`
 }
 
@@ -46,6 +44,7 @@ const (
 
 // actionBody reads the [ActionRequest] of a route.
 type actionBody struct {
+	who     string
 	request ActionRequest
 	target  string // method and URL
 	err     error
@@ -53,9 +52,10 @@ type actionBody struct {
 
 // Resolve implements [huma.Resolver]. The error waits until the handler has checked the path.
 func (b *actionBody) Resolve(ctx huma.Context) []error {
+	b.who = Operator(ctx.Context())
 	url := ctx.URL()
 	b.target = ctx.Method() + " " + url.RequestURI()
-	decoder := json.NewDecoder(io.LimitReader(ctx.BodyReader(), maxActionBody))
+	decoder := json.NewDecoder(ctx.BodyReader())
 	decoder.DisallowUnknownFields()
 	b.err = decoder.Decode(&b.request)
 	return nil
@@ -65,17 +65,17 @@ func (b *actionBody) Resolve(ctx huma.Context) []error {
 func (b *actionBody) action(did string, needsReason bool) (core.Action, error) {
 	switch r := b.request; {
 	case b.err != nil:
-		return core.Action{}, problem.BadRequest.Errorf(`the body must be JSON such as {"who": "ada", "reason": "…"}: %v`, b.err)
-	case r.Who == "":
-		return core.Action{}, problem.BadRequest.Errorf("who is empty: say who asks for it")
+		return core.Action{}, problem.BadRequest.Errorf(`the body must be JSON such as {"reason": "…"}: %v`, b.err)
 	case needsReason && r.Reason == "":
 		return core.Action{}, problem.BadRequest.Errorf("reason is empty: say why")
-	case len(r.Who) > maxActionText || len(r.Reason) > maxActionText:
-		return core.Action{}, problem.BadRequest.Errorf("who and reason have at most %d bytes", maxActionText)
-	case !clip.IsPrintable(r.Who) || !clip.IsPrintable(r.Reason):
-		return core.Action{}, problem.BadRequest.Errorf("who and reason may not contain control characters, line breaks or marks of direction")
+	case len(r.Reason) > maxActionText:
+		return core.Action{}, problem.BadRequest.Errorf("reason has at most %d bytes", maxActionText)
+	case !clip.IsPrintable(r.Reason):
+		return core.Action{}, problem.BadRequest.Errorf("reason may not contain control characters, line breaks or marks of direction")
+	case b.who == "":
+		return core.Action{}, errUnauthorized // the route is not behind Protect
 	}
-	return core.Action{Who: b.request.Who, Did: did, Reason: b.request.Reason}, nil
+	return core.Action{Who: b.who, Did: did, Reason: b.request.Reason}, nil
 }
 
 const (

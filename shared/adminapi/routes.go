@@ -37,7 +37,7 @@ func get[T, I, O any](r *Routes[T], tag, path, summary string, handle handler[T,
 
 // post adds a route that changes something. I embeds [actionBody], which reads the body instead of huma.
 func post[T, I, O any](r *Routes[T], tag, path, summary string, handle handler[T, I, O], failures ...*problem.Type) {
-	addRoute(r, huma.Operation{Method: http.MethodPost, Path: path, Tags: []string{tag}, Summary: summary}, handle, append(failures, problem.Conflict))
+	addRoute(r, huma.Operation{Method: http.MethodPost, Path: path, Tags: []string{tag}, Summary: summary}, handle, append(failures, problem.Conflict, problem.NotJSON))
 	body := jsonContent[ActionRequest](r.api)
 	r.api.mu.Lock()
 	defer r.api.mu.Unlock()
@@ -72,7 +72,7 @@ func addRoute[T, I, O any](r *Routes[T], op huma.Operation, handle handler[T, I,
 
 // describeFailures documents the problems of a route.
 func (r *Routes[T]) describeFailures(op *huma.Operation, failures []*problem.Type) {
-	failures = append(failures, problem.BadRequest, problem.Internal, problem.Unavailable)
+	failures = append(failures, problem.BadRequest, problem.Unauthorized, problem.Internal, problem.Unavailable)
 	if strings.Contains(op.Path, "{") {
 		failures = append(failures, problem.NotFound)
 	}

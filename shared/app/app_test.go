@@ -49,12 +49,12 @@ type running struct {
 	t          *testing.T
 	CommandURL string           `json:"command_url"`
 	QueryURL   string           `json:"query_url"`
-	AdminURL   string           `json:"admin_url"`
+	HealthURL  string           `json:"health_url"`
 	errors     *strings.Builder // valid after stop
 	stop       func() int
 }
 
-var inMemory = []string{"dev", "--memory", "--json", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"}
+var inMemory = []string{"dev", "--memory", "--json", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"}
 
 // start starts a program and waits until it is ready.
 func start(t *testing.T, o Options) *running {
@@ -244,7 +244,7 @@ func TestTheHooksOfAProgram(t *testing.T) {
 			}
 		}
 	}
-	_, metrics := r.ask("GET", r.AdminURL+"/metrics", "")
+	_, metrics := r.ask("GET", r.HealthURL+"/metrics", "")
 	for _, series := range []string{`method="POST",route="/hooks/{counter}",status="200"`, `route="/pages/{counter}"`, `route="/v1/commands/{category}/{id}/{command}",status="422"`, `route="none",status="401"`} {
 		if !strings.Contains(metrics, series) {
 			t.Errorf("the metrics have no %s", series)

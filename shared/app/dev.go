@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,17 +32,27 @@ everything; the data is kept for the next start.`,
 		},
 	}
 	flags := command.Flags()
+	profiles, _ := strconv.ParseBool(os.Getenv("ORCHESTRIX_PPROF")) // false where it is none
 	flags.StringVar(&o.DataDir, local.FlagDataDir, "", "directory of the data (default: "+o.Name+" in the user's data directory)")
 	flags.BoolVar(&o.Ephemeral, "ephemeral", false, "keep the data in a temporary directory that is removed at the end")
 	flags.BoolVar(&o.Memory, "memory", false, "keep all data in memory, without NATS and Postgres: for the development of a domain")
 	flags.StringVar(&o.Log, "log", cmp.Or(os.Getenv("ORCHESTRIX_LOG"), service.LogInJetStream), "store of the log: jetstream, or postgres, without NATS (ORCHESTRIX_LOG)")
 	flags.StringVar(&o.CommandAddr, "command-addr", "127.0.0.1:8080", "address of the command service; port 0 picks a free one")
 	flags.StringVar(&o.QueryAddr, "query-addr", "127.0.0.1:8081", "address of the query service; port 0 picks a free one")
-	flags.StringVar(&o.AdminAddr, "admin-addr", "127.0.0.1:9082", "address of the admin port; port 0 picks a free one")
+	flags.StringVar(&o.HealthAddr, "health-addr", "127.0.0.1:9082", "address of the health port: readiness and metrics; port 0 picks a free one")
+	flags.StringVar(&o.AdminAddr, "admin-addr", "127.0.0.1:9182", "address of the admin port; port 0 picks a free one")
+	flags.StringSliceVar(&o.Hosts, "host", nil, "further name of this machine by which the ports may be called, besides localhost")
+	flags.StringSliceVar(&o.TrustedOrigins, "trusted-origins", originsFromEnv(), "origins of web pages on other hosts or ports whose requests may change something: http://localhost:5173 (ORCHESTRIX_TRUSTED_ORIGINS)")
+	flags.BoolVar(&o.Profiles, "pprof", profiles, "serve profiles of Go on the admin port (ORCHESTRIX_PPROF)")
 	flags.StringVar(&o.NATSAddr, local.FlagNATSAddr, "127.0.0.1:4222", "address of NATS; port 0 picks a free one")
 	flags.BoolVar(&o.JSON, "json", false, "print the addresses as one line of JSON")
 	command.PreRunE = func(cmd *cobra.Command, _ []string) error { return checkDataFlags(cmd, o) }
 	return command
+}
+
+// originsFromEnv returns the origins of the variable, as a service reads it.
+func originsFromEnv() []string {
+	return strings.FieldsFunc(os.Getenv("ORCHESTRIX_TRUSTED_ORIGINS"), func(r rune) bool { return r == ',' })
 }
 
 // checkDataFlags refuses flags that contradict each other about where the data is.

@@ -27,12 +27,13 @@ func (b box) print(out io.Writer, asJSON bool) error {
 
   commands   %[2]s    docs %[2]s/docs
   queries    %[3]s    docs %[3]s/docs
+  health     %[8]s
   admin      %[4]s
 %[5]s%[6]s
 %[7]s
   Ctrl-C stops it.
 
-`, b.title(), b.CommandURL, b.QueryURL, b.AdminURL, b.backends(), b.tool(), b.trial.text(b.CommandURL, b.QueryURL))
+`, b.title(), b.CommandURL, b.QueryURL, b.AdminURL, b.backends(), b.tool(), b.trial.text(b.CommandURL, b.QueryURL), b.HealthURL)
 	return err
 }
 

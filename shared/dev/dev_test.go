@@ -91,7 +91,7 @@ func (o *output) String() string {
 func start(t *testing.T, o dev.Options) (printed string, stop func()) {
 	t.Helper()
 	const anyPort = "127.0.0.1:0"
-	o.Memory, o.Log, o.CommandAddr, o.QueryAddr, o.AdminAddr = true, "jetstream", anyPort, anyPort, anyPort
+	o.Memory, o.Log, o.CommandAddr, o.QueryAddr, o.HealthAddr, o.AdminAddr = true, "jetstream", anyPort, anyPort, anyPort, anyPort
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	out := &output{}

@@ -4,6 +4,7 @@ package dev
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/local"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
@@ -29,15 +31,19 @@ const (
 
 // Options are the settings of [Run].
 type Options struct {
-	Name, Version                               string // of the program; Name also names the default data directory
-	Modules                                     []es.Module
-	Hooks                                       platform.Hooks
-	Variables                                   service.Variables // of the program, already loaded
-	DataDir, Log                                string            // Log is the store of the log
-	CommandAddr, QueryAddr, AdminAddr, NATSAddr string
-	Ephemeral                                   bool // keep the data in a temporary directory
-	Memory                                      bool // keep the data in memory
-	JSON                                        bool // print the addresses as JSON
+	Name, Version                    string // of the program; Name also names the default data directory
+	Modules                          []es.Module
+	Hooks                            platform.Hooks
+	Variables                        service.Variables // of the program, already loaded
+	DataDir, Log                     string            // Log is the store of the log
+	CommandAddr, QueryAddr, NATSAddr string
+	HealthAddr, AdminAddr            string
+	Hosts                            []string // names of this machine by which the ports may be called, besides localhost
+	TrustedOrigins                   []string // of web pages: see [service.WebGuard]
+	Profiles                         bool     // serve profiles of Go on the admin port
+	Ephemeral                        bool     // keep the data in a temporary directory
+	Memory                           bool     // keep the data in memory
+	JSON                             bool     // print the addresses as JSON
 }
 
 // Run runs the platform until ctx ends, and prints its addresses to out when it is ready.
@@ -51,9 +57,9 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 	}
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelWarn)
-	d := dev{modules: o.Modules, hooks: o.Hooks, log: o.Log, level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
+	d := dev{options: o, log: o.Log, level: level, logger: service.NewLogger(os.Stderr, "auto", level), listeners: map[string]net.Listener{}}
 	d.box = box{trial: trial, Instance: local.Instance{
-		Program: cmp.Or(o.Name, "orchestrix"), Version: o.Version, PID: os.Getpid(), StartedAt: time.Now().UTC(), Log: o.Log,
+		Program: cmp.Or(o.Name, "orchestrix"), Version: o.Version, PID: os.Getpid(), StartedAt: time.Now().UTC(), Log: o.Log, AdminToken: rand.Text(),
 	}}
 	o.Variables.WarnUnknown(ctx, d.logger)
 	defer func() { err = errors.Join(err, d.close()) }()
@@ -76,14 +82,13 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 		return err
 	}
 	defer stopTraces()
-	return d.runServices(ctx, out, o.JSON)
+	return d.runServices(ctx, out)
 }
 
 // dev is the platform in one process.
 type dev struct {
 	box
-	modules   []es.Module
-	hooks     platform.Hooks
+	options   Options
 	log       string
 	open      platform.Opener
 	listeners map[string]net.Listener
@@ -95,7 +100,7 @@ type dev struct {
 
 // listen opens the ports of the services.
 func (d *dev) listen(ctx context.Context, o Options) error {
-	for flag, addr := range map[string]string{"command-addr": o.CommandAddr, "query-addr": o.QueryAddr, "admin-addr": o.AdminAddr} {
+	for flag, addr := range map[string]string{"command-addr": o.CommandAddr, "query-addr": o.QueryAddr, "health-addr": o.HealthAddr, "admin-addr": o.AdminAddr} {
 		listener, err := service.Listen(ctx, "--"+flag, addr)
 		if err != nil {
 			return err
@@ -105,6 +110,7 @@ func (d *dev) listen(ctx context.Context, o Options) error {
 	}
 	d.CommandURL = "http://" + d.listeners["command-addr"].Addr().String()
 	d.QueryURL = "http://" + d.listeners["query-addr"].Addr().String()
+	d.HealthURL = "http://" + d.listeners["health-addr"].Addr().String()
 	d.AdminURL = "http://" + d.listeners["admin-addr"].Addr().String()
 	return nil
 }
@@ -146,19 +152,21 @@ func (d *dev) startBackends(ctx context.Context, o Options) error {
 	return nil
 }
 
-func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error {
-	admin := service.NewAdmin(d.level, observe.NewMetrics("dev"), true) // of all services
+func (d *dev) runServices(ctx context.Context, out io.Writer) error {
+	admin := service.NewAdmin(d.level, observe.NewMetrics("dev"), d.options.Profiles) // of all services
 	admin.API.LogActions(d.logger)
+	hosts := append([]string{"localhost"}, d.options.Hosts...)
 	common := service.Common{Log: d.log, ShutdownTimeout: devDrain, Partitions: devPartitions, Replicas: 1, DatabaseConns: 10}
 	env := func(name string) service.Env {
 		e := service.Env{
-			Name: name, Program: d.Program, Common: common, Logger: d.logger.With("service", name), Admin: admin.Share(),
+			Name: name, Program: d.Program, Common: common, Logger: d.logger.With("service", name), Admin: admin.Share(), Hosts: hosts,
 			Connections: service.Connections{NATSURL: d.NATSURL, DatabaseURL: d.DatabaseURL}, Listener: d.listeners[name+"-addr"],
 		}
 		admin.Health.Add(service.Check{Name: name, Probe: e.Admin.Health.Ready})
 		return e
 	}
-	app := platform.Services{Modules: d.modules, Open: d.open, Hooks: d.hooks}
+	app := platform.Services{Modules: d.options.Modules, Open: d.open, Hooks: d.options.Hooks}
+	api := service.HTTP{TrustedOrigins: d.options.TrustedOrigins}
 	command, query, projection := env("command"), env("query"), env("projection")
 	process := service.Part{Name: platform.ProcessUser, Run: d.withoutProcesses}
 	if d.log == service.LogInJetStream {
@@ -167,26 +175,32 @@ func (d *dev) runServices(ctx context.Context, out io.Writer, asJSON bool) error
 			return app.Process(ctx, processEnv, service.ProcessConfig{Common: common})
 		}
 	}
+	ports, err := admin.Parts(d.listeners["health-addr"], d.listeners["admin-addr"], adminapi.OneToken(operator, d.AdminToken), service.WebGuard{Hosts: hosts}, d.logger)
+	if err != nil {
+		return err
+	}
 	admin.Health.Started()
-	adminServer := service.HTTPServer{Name: "admin", Listener: d.listeners["admin-addr"], Handler: admin.Mux, Logger: d.logger}
-	return service.Run(ctx, 2*devDrain, d.logger, adminServer.Part(), process,
+	return service.Run(ctx, 2*devDrain, d.logger, append(ports, process,
 		service.Part{Name: "projection", Run: func(ctx context.Context) error {
 			return app.Projection(ctx, projection, service.ProjectionConfig{Common: common})
 		}},
 		service.Part{Name: "query", Run: func(ctx context.Context) error {
-			return app.Query(ctx, query, service.QueryConfig{Common: common})
+			return app.Query(ctx, query, service.QueryConfig{Common: common, HTTP: api})
 		}},
 		service.Part{Name: "command", Run: func(ctx context.Context) error {
-			return app.Command(ctx, command, service.CommandConfig{Common: common})
+			return app.Command(ctx, command, service.CommandConfig{Common: common, HTTP: api})
 		}},
-		service.Part{Name: "box", Run: func(ctx context.Context) error { return d.announce(ctx, admin.Health, out, asJSON) }})
+		service.Part{Name: "box", Run: func(ctx context.Context) error { return d.announce(ctx, admin.Health, out) }})...)
 }
+
+// operator is who asks for the actions that are sent with the token of dev.
+const operator = "dev"
 
 // patience is the time after which dev says what it waits for, again and again.
 const patience = 10 * time.Second
 
 // announce prints the addresses when all services are ready, and every view can be read.
-func (d *dev) announce(ctx context.Context, health *service.Health, out io.Writer, asJSON bool) error {
+func (d *dev) announce(ctx context.Context, health *service.Health, out io.Writer) error {
 	for said := time.Now(); ; {
 		err := health.Ready(ctx)
 		if err == nil {
@@ -200,7 +214,7 @@ func (d *dev) announce(ctx context.Context, health *service.Health, out io.Write
 			return nil
 		}
 	}
-	if err := d.print(out, asJSON); err != nil {
+	if err := d.print(out, d.options.JSON); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -209,7 +223,7 @@ func (d *dev) announce(ctx context.Context, health *service.Health, out io.Write
 
 // withoutProcesses is the process service of a log in Postgres: it names the parts that don't run, and waits until ctx ends.
 func (d *dev) withoutProcesses(ctx context.Context) error {
-	for _, part := range d.hooks.Parts {
+	for _, part := range d.options.Hooks.Parts {
 		if part.Service == platform.ProcessUser {
 			d.logger.WarnContext(ctx, "a part of the process service does not run: the service needs the message bus, which a log in Postgres does not have", "part", part.Name)
 		}

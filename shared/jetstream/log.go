@@ -23,7 +23,7 @@ type Log struct {
 	gets       *semaphore.Weighted // limits concurrent gets
 	created    []time.Time         // by partition
 	maxMessage int64               // size in bytes that all partitions take; 0: no limit
-	noisy      noisySubjects
+	noisy      *noisySubjects
 	failures   []atomic.Pointer[failure] // by partition; nil after an append that succeeded
 	used       []atomic.Bool             // by partition; true where it is known to hold a commit, and not to be restored
 	restores   bool                      // appends are those of the restore
@@ -52,7 +52,7 @@ func open(ctx context.Context, conn *nats.Conn, config Config, create bool) (*Lo
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{server: s, subjects: s.config.eventPrefix(), gets: semaphore.NewWeighted(maxConcurrentGets)}
+	l := &Log{server: s, subjects: s.config.eventPrefix(), noisy: &noisySubjects{}, gets: semaphore.NewWeighted(maxConcurrentGets)}
 	if l.partitions, err = l.storedPartitions(ctx, create); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 // Instance is a platform that "dev" runs on this machine: the content of dev.json, by which the tool finds it.
 type Instance struct {
 	Addresses
+	AdminToken  string    `json:"admin_token"`  // of the admin port: a secret
 	Log         string    `json:"log"`          // jetstream, postgres or memory
 	PostgresDir string    `json:"postgres_dir"` // empty: no private Postgres
 	Program     string    `json:"program"`
@@ -28,6 +29,7 @@ type Instance struct {
 type Addresses struct {
 	CommandURL  string `json:"command_url"`
 	QueryURL    string `json:"query_url"`
+	HealthURL   string `json:"health_url"`
 	AdminURL    string `json:"admin_url"`
 	NATSURL     string `json:"nats_url"`     // empty: the log is not in JetStream
 	DatabaseURL string `json:"database_url"` // with a password; empty: everything is in memory
@@ -219,8 +221,8 @@ func readInstance(path string) (*Instance, error) {
 	if err := json.Unmarshal(text, &i); err != nil {
 		return nil, damaged(path, err)
 	}
-	if i.CommandURL == "" || i.QueryURL == "" || i.AdminURL == "" {
-		return nil, damaged(path, errors.New("it has not all addresses"))
+	if i.CommandURL == "" || i.QueryURL == "" || i.HealthURL == "" || i.AdminURL == "" || i.AdminToken == "" {
+		return nil, damaged(path, errors.New("it has not all addresses and the token"))
 	}
 	return &i, nil
 }

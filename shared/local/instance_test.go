@@ -39,14 +39,14 @@ func wantInstance(t *testing.T, when, dir string, want *Instance) {
 	}
 }
 
-var someAddresses = Addresses{CommandURL: "http://127.0.0.1:1", QueryURL: "http://127.0.0.1:2", AdminURL: "http://127.0.0.1:3"}
+var someAddresses = Addresses{CommandURL: "http://127.0.0.1:1", QueryURL: "http://127.0.0.1:2", AdminURL: "http://127.0.0.1:3", HealthURL: "http://127.0.0.1:4"}
 
 func TestADevIsFoundWhileItRuns(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	wantInstance(t, "before any dev", dir, nil)
 
-	guest := Instance{Program: "shop", Addresses: someAddresses, Log: LogInMemory, PID: 1, StartedAt: time.Now().UTC().Truncate(time.Second)}
+	guest := Instance{Program: "shop", Addresses: someAddresses, AdminToken: "a token", Log: LogInMemory, PID: 1, StartedAt: time.Now().UTC().Truncate(time.Second)}
 	g := claimed(t, dir, ClaimGuest, guest)
 	wantInstance(t, "a dev with its data elsewhere", dir, &guest)
 	if info, err := os.Stat(filepath.Join(dir, "dev-elsewhere.json")); err != nil || info.Mode().Perm() != 0o600 {
@@ -80,7 +80,7 @@ func TestTheFileOfAKilledDevIsIgnored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cmd, _ := startHelper(t, "dev", dir)
-	wantInstance(t, "while it runs", dir, &Instance{Program: "shop", Addresses: someAddresses})
+	wantInstance(t, "while it runs", dir, &Instance{Program: "shop", Addresses: someAddresses, AdminToken: "a token"})
 	killHelper(t, cmd)
 	if _, err := os.Stat(filepath.Join(dir, "dev.json")); err != nil {
 		t.Fatalf("the test needs the file: %v", err)
@@ -169,7 +169,7 @@ func TestTheNameOfAProgramIsOneDirectory(t *testing.T) {
 func TestAFileThatDevDidNotWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	claimed(t, dir, ownClaim, Instance{Program: "shop", Addresses: someAddresses})
+	claimed(t, dir, ownClaim, Instance{Program: "shop", Addresses: someAddresses, AdminToken: "a token"})
 	path := filepath.Join(dir, "dev.json")
 	whole, err := os.ReadFile(path)
 	if err != nil {

@@ -36,7 +36,7 @@ func runHelper(job, dir string) error {
 	case "dev":
 		c, err := ClaimDir(context.Background(), dir, "example.com/shop")
 		if err == nil {
-			err = c.Publish(Instance{Program: "shop", Addresses: someAddresses})
+			err = c.Publish(Instance{Program: "shop", Addresses: someAddresses, AdminToken: "a token"})
 		}
 		if err != nil {
 			return err

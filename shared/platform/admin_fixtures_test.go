@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/es"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
@@ -152,13 +153,16 @@ func (s *adminStack) await(what string, met func() bool) {
 	}
 }
 
+const adaToken = "a-token-for-the-tests"
+
 // ask sends a request to an admin port.
 func (s *adminStack) ask(admin *service.Admin, method, target, body string) *httptest.ResponseRecorder {
 	s.t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(s.t.Context(), method, target, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	admin.Mux.ServeHTTP(w, r)
+	r.Header.Set("Authorization", "Bearer "+adaToken)
+	admin.Handler(adminapi.OneToken("ada", adaToken), slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 	return w
 }
 

@@ -121,14 +121,14 @@ func inMemory(t *testing.T) (Opener, *Backends) {
 const commitsBefore = "0-8"
 
 const (
-	ada       = `{"who":"ada"}`
-	adaReason = `{"who":"ada","reason":"a <good> one"}`
+	ada       = `{}`
+	adaReason = `{"reason":"a <good> one"}`
 )
 
 // badActions are bodies that no action takes.
 var badActions = []string{
-	``, `{`, `[]`, `{}`, `{"who":""}`, `{"who":1}`, `{"who":"ada","what":"x"}`, `{"who":"a\u0000"}`, `{"who":"ada","reason":"\u0000"}`,
-	`{"who":"` + strings.Repeat("a", 1001) + `"}`, `{"who":"ada","reason":"` + strings.Repeat("a", 17<<10) + `"}`,
+	``, `{`, `[]`, `{"reason":1}`, `{"who":"ada"}`, `{"reason":"\u0000"}`,
+	`{"reason":"` + strings.Repeat("a", 1001) + `"}`, `{"reason":"` + strings.Repeat("a", 17<<10) + `"}`,
 }
 
 func TestGoldenAdminBeforeTheServicesHaveStarted(t *testing.T) {
@@ -213,7 +213,7 @@ func (t *transcript) goldenProjections() {
 		t.post(t.projection, "/projections/none/"+action, adaReason)
 		t.post(t.projection, "/projections/tallies/"+action+"?view=%00", ada)
 	}
-	t.post(t.projection, "/projections/tallies/rebuild", ada, `{"who":"ada","drop_old":true}`)
+	t.post(t.projection, "/projections/tallies/rebuild", ada, `{"drop_old":true}`)
 	t.awaitText(t.projection, "/projections", `"build":"1","state":"retired"`)
 	t.awaitText(t.projection, "/projections", `"build":"1.1","state":"active"`)
 	t.post(t.projection, "/projections/tallies/drop-old", adaReason)

@@ -58,7 +58,10 @@ func (s Services) Command(ctx context.Context, env service.Env, config service.C
 	if err != nil {
 		return err
 	}
-	server := hooks.serve(env, listener, api, config.HTTP)
+	server, err := hooks.serve(env, config.HTTP, listener, api)
+	if err != nil {
+		return err
+	}
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	parts := []service.Part{
 		{Name: "migrations", Run: func(ctx context.Context) error {

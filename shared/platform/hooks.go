@@ -150,10 +150,17 @@ func (e extension) runPart(ctx context.Context, p Part) (err error) {
 const connsPerRequest = 4
 
 // serve returns the part that serves the API to clients, and connects the client of the hooks.
-func (e extension) serve(env service.Env, listener net.Listener, api httpapi.API, config service.HTTP) service.Part {
+func (e extension) serve(env service.Env, config service.HTTP, listener net.Listener, api httpapi.API) (service.Part, error) {
+	guarded, err := service.WebGuard{Origins: config.TrustedOrigins, Hosts: env.Hosts}.Protect(api)
+	if err != nil {
+		return service.Part{}, err
+	}
 	measured := env.Admin.Metrics.HTTP.Handler
 	env.Admin.Metrics.HTTPLoad(api.Load)
 	e.inside.connect(measured(api.Inside, true)) // the trace is that of a request that was sampled before
-	server := service.HTTPServer{Name: "http", Listener: listener, Handler: measured(api, config.TrustTraceSampling), Delay: env.Common.ShutdownDelay, Logger: env.Logger, MaxConns: connsPerRequest * config.MaxInFlight}
-	return server.Part()
+	server := service.HTTPServer{
+		Name: "http", Listener: listener, Handler: measured(guarded, config.TrustTraceSampling), Delay: env.Common.ShutdownDelay,
+		Logger: env.Logger, MaxConns: connsPerRequest * config.MaxInFlight,
+	}
+	return server.Part(), nil
 }

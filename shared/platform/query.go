@@ -40,7 +40,10 @@ func (s Services) Query(ctx context.Context, env service.Env, config service.Que
 	if err != nil {
 		return err
 	}
-	server := hooks.serve(env, listener, api, config.HTTP)
+	server, err := hooks.serve(env, config.HTTP, listener, api)
+	if err != nil {
+		return err
+	}
 	env.Logger.InfoContext(ctx, "serving", "url", "http://"+listener.Addr().String())
 	parts := []service.Part{{Name: "queries", Run: queries.Run}}
 	return service.Run(ctx, env.Common.ShutdownTimeout, env.Logger, slices.Concat(parts, hooks.parts(), []service.Part{server, readiness(env, backends.Gone)})...)

@@ -54,7 +54,7 @@ var Public = Table{Rejected: Rejected, Errors: []Mapping{
 	{context.Canceled, Unavailable},
 }, Types: []*Type{
 	BadRequest, MalformedJSON, UnknownField, BadToken, BadHeader, BadPosition, BeyondEnd, BadQuery,
-	InternalCommand, UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
+	CrossOrigin, InternalCommand, UnknownRoute, UnknownName, DocumentNotFound, StreamNotFound, VersionNotFound, CommandNotFound, MethodNotAllowed, BodyTimeout,
 	Conflict, PreconditionFailed, BodyTooLarge, CommitTooLarge, NotJSON, ValidationFailed, Rejected, CommandReused,
 	Internal, Unavailable, ViewNotBuilt, Overloaded, ResultsFull, NotReached,
 }}
@@ -70,7 +70,7 @@ var Admin = Table{Rejected: ActionRejected, Operator: true, Errors: []Mapping{
 	{runtime.ErrOverloaded, Overloaded},
 	{port.ErrUnavailable, Unavailable},
 }, Types: []*Type{
-	BadRequest, NotFound, NoBus, BeingBuilt, NotFirst, OtherVersion, Conflict, ActionRejected, BadName,
+	BadRequest, Unauthorized, NotFound, NoBus, BeingBuilt, NotFirst, OtherVersion, Conflict, ActionRejected, NotJSON, BadName,
 	Internal, Starting, Unavailable, ViewNotBuilt, Overloaded,
 }}
 

@@ -10,6 +10,7 @@ var (
 	BadPosition      = &Type{Status: 400, Code: "bad-position", Title: "Malformed position"}
 	BeyondEnd        = &Type{Status: 400, Code: "position-beyond-end", Title: "Position beyond the end of the log"}
 	BadQuery         = &Type{Status: 400, Code: "bad-query", Title: "Invalid query parameters"}
+	CrossOrigin      = &Type{Status: 403, Code: "cross-origin", Title: "Request of a web page of another origin"}
 	InternalCommand  = &Type{Status: 403, Code: "internal-command", Title: "Internal command"}
 	UnknownRoute     = &Type{Status: 404, Code: "unknown-route", Title: "Route not found"}
 	UnknownName      = &Type{Status: 404, Code: "unknown-name", Title: "Unknown name"}
@@ -25,6 +26,7 @@ var (
 	BodyTooLarge       = &Type{Status: 413, Code: "too-large", Title: "Request body too large"}
 	CommitTooLarge     = &Type{Status: 413, Code: "too-large", Title: "Commit too large", Detail: "the events of the command exceed the maximum size of one commit"}
 	NotJSON            = &Type{Status: 415, Code: "unsupported-media-type", Title: "Unsupported media type"}
+	UnknownHost        = &Type{Status: 421, Code: "unknown-host", Title: "Unknown host"}
 	ValidationFailed   = &Type{Status: 422, Code: "validation-failed", Title: "Validation failed"}
 	Rejected           = &Type{Status: 422, Code: "rejected", Title: "Command rejected"}
 	CommandReused      = &Type{Status: 422, Code: "command-reused", Title: "Idempotency-Key reused"}
@@ -41,6 +43,7 @@ var (
 // The types of problems of the admin API alone.
 var (
 	BadLevel       = &Type{Status: 400, Code: "bad-level", Title: "Malformed log level"}
+	Unauthorized   = &Type{Status: 401, Code: "unauthorized", Title: "Token missing or unknown"}
 	NotFound       = &Type{Status: 404, Code: "not-found", Title: "Not found"}
 	NoBus          = &Type{Status: 404, Code: "no-bus", Title: "No message bus"}
 	BeingBuilt     = &Type{Status: 409, Code: "being-built", Title: "Build in progress"}

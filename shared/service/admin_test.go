@@ -7,17 +7,25 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
 
+const secret = "a-token-for-the-tests"
+
 func ask(t *testing.T, a *service.Admin, method, path, body string) (int, map[string]any) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	a.Mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
+	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+secret)
+	ports := map[bool]http.Handler{true: a.HealthHandler(), false: a.Handler(adminapi.OneToken("ada", secret), slog.New(slog.DiscardHandler))}
+	ports[slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path)].ServeHTTP(w, r)
 	var answer map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil && strings.Contains(w.Header().Get("Content-Type"), "json") {
 		t.Fatalf("%s %s answered %s", method, path, w.Body)

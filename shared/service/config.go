@@ -62,10 +62,12 @@ func (Connections) LogValue() slog.Value { return slog.StringValue("not logged")
 
 // Common are the settings of every service.
 type Common struct {
-	AdminAddr       string        `split_words:"true" desc:"address of the admin port: health, readiness, metrics"`
+	HealthAddr      string        `split_words:"true" desc:"address of the health port: health, readiness, metrics"`
+	AdminAddr       string        `split_words:"true" desc:"address of the admin port, for operators"`
+	AdminTokenFile  string        `split_words:"true" desc:"file with the tokens of operators, one a line: name:token, or name:sha256:digest; without it there is no admin port"`
 	LogLevel        string        `split_words:"true" default:"info" desc:"debug, info, warn or error; changeable at run time on the admin port"`
 	LogFormat       string        `split_words:"true" default:"auto" desc:"json, text, or auto: text on a terminal"`
-	Pprof           bool          `default:"false" desc:"serve profiles on the admin port"`
+	Pprof           bool          `default:"false" desc:"serve profiles of Go on the admin port"`
 	ShutdownTimeout time.Duration `split_words:"true" default:"25s" desc:"how long stopping may take; work in flight is cancelled after it"`
 	ShutdownDelay   time.Duration `split_words:"true" default:"1s" desc:"how long a stopping service continues to accept requests, so that load balancers and clients notice"`
 	Log             string        `default:"jetstream" desc:"store of the event log: jetstream, or postgres, which needs no NATS"`
@@ -84,10 +86,12 @@ const (
 
 // HTTP are the settings of services with an HTTP API.
 type HTTP struct {
-	Addr               string `desc:"address of the HTTP API"`
-	MaxInFlight        int    `split_words:"true" default:"1024" desc:"maximum number of requests in flight; further ones get 503"`
-	MaxBytesInFlight   int64  `split_words:"true" default:"0" desc:"maximum bytes of bodies and answers in flight, beyond the first 16 KiB of each; further ones get 503; 0: a sixteenth of the memory limit"`
-	TrustTraceSampling bool   `split_words:"true" default:"false" desc:"record a trace because its client has sampled it (traceparent); otherwise the sampler of this service decides"`
+	Addr string `desc:"address of the HTTP API"`
+	// TrustedOrigins are those of web pages on other hosts: see [WebGuard].
+	TrustedOrigins     []string `split_words:"true" desc:"origins of web pages on other hosts whose requests may change something, separated by commas: https://shop.example.com"`
+	MaxInFlight        int      `split_words:"true" default:"1024" desc:"maximum number of requests in flight; further ones get 503"`
+	MaxBytesInFlight   int64    `split_words:"true" default:"0" desc:"maximum bytes of bodies and answers in flight, beyond the first 16 KiB of each; further ones get 503; 0: a sixteenth of the memory limit"`
+	TrustTraceSampling bool     `split_words:"true" default:"false" desc:"record a trace because its client has sampled it (traceparent); otherwise the sampler of this service decides"`
 }
 
 // CommandConfig configures the command service.
@@ -126,14 +130,19 @@ type ProcessConfig struct {
 	LeaseTTL      time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long after the last heartbeat of a worker another one takes over; at least 1s"`
 }
 
-// defaultAddrs are the defaults of the API and admin addresses: different ones, so that all services run on one machine.
-var defaultAddrs = map[string][2]string{
-	"command": {"127.0.0.1:8080", "127.0.0.1:9080"}, "query": {"127.0.0.1:8081", "127.0.0.1:9081"}, "projection": {"", "127.0.0.1:9082"},
-	"process": {"", "127.0.0.1:9083"},
+// addrs are the addresses of the ports of a service.
+type addrs struct{ api, health, admin string }
+
+// defaultAddrs are different for each service, so that all services run on one machine.
+var defaultAddrs = map[string]addrs{
+	"command":    {"127.0.0.1:8080", "127.0.0.1:9080", "127.0.0.1:9180"},
+	"query":      {"127.0.0.1:8081", "127.0.0.1:9081", "127.0.0.1:9181"},
+	"projection": {"", "127.0.0.1:9082", "127.0.0.1:9182"},
+	"process":    {"", "127.0.0.1:9083", "127.0.0.1:9183"},
 }
 
 // DefaultAdminURL is the URL of a service's admin port on this machine, where no variable changes it.
-func DefaultAdminURL(service string) string { return "http://" + defaultAddrs[service][1] }
+func DefaultAdminURL(service string) string { return "http://" + defaultAddrs[service].admin }
 
 // settings are the groups of variables that a service reads.
 type settings struct {
@@ -166,10 +175,13 @@ func (s settings) load(service string) error {
 func (s settings) setDefaultAddrs(service string) {
 	addrs := defaultAddrs[service]
 	if s.http != nil && s.http.Addr == "" {
-		s.http.Addr = addrs[0]
+		s.http.Addr = addrs.api
 	}
-	if s.common.AdminAddr == "" {
-		s.common.AdminAddr = addrs[1]
+	if s.common.HealthAddr == "" {
+		s.common.HealthAddr = addrs.health
+	}
+	if s.common.AdminAddr == "" && s.common.AdminTokenFile != "" {
+		s.common.AdminAddr = addrs.admin
 	}
 }
 
@@ -190,9 +202,10 @@ func (s settings) usage(out io.Writer, program, service string) error {
 	// The defaults that differ by service can't be in struct tags.
 	addrs := defaultAddrs[service]
 	filled := strings.NewReplacer(
-		"\n"+Prefix+"_ADDR\t\t", "\n"+Prefix+"_ADDR\t"+addrs[0]+"\t",
+		"\n"+Prefix+"_ADDR\t\t", "\n"+Prefix+"_ADDR\t"+addrs.api+"\t",
 		"\nNATS_INBOX_PREFIX\t\t", "\nNATS_INBOX_PREFIX\t"+InboxPrefix(service)+"\t",
-		"\n"+Prefix+"_ADMIN_ADDR\t\t", "\n"+Prefix+"_ADMIN_ADDR\t"+addrs[1]+"\t",
+		"\n"+Prefix+"_HEALTH_ADDR\t\t", "\n"+Prefix+"_HEALTH_ADDR\t"+addrs.health+"\t",
+		"\n"+Prefix+"_ADMIN_ADDR\t\t", "\n"+Prefix+"_ADMIN_ADDR\t"+addrs.admin+"\t",
 	).Replace(rows.String())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if _, err := io.WriteString(w, filled); err != nil {

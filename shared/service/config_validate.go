@@ -38,16 +38,14 @@ func (s settings) validate() error {
 	var v violations
 	s.common.validate(&v)
 	if s.http != nil {
-		v.requirePositive("MAX_IN_FLIGHT", s.http.MaxInFlight)
-		if s.http.MaxBytesInFlight < minBytes {
-			v.reject("MAX_BYTES_IN_FLIGHT", s.http.MaxBytesInFlight, fmt.Sprintf("at least %d, or 0", minBytes))
-		}
+		s.http.validate(&v)
 	}
 	s.own.validate(&v)
 	return errors.Join(append(v, s.connections.validate())...)
 }
 
 func (c *Common) validate(v *violations) {
+	c.validateAdmin(v)
 	if _, err := parseLevel(c.LogLevel); err != nil {
 		v.reject("LOG_LEVEL", c.LogLevel, "debug, info, warn or error")
 	}
@@ -68,6 +66,27 @@ func (c *Common) validate(v *violations) {
 	v.requireRange("DATABASE_CONNS", c.DatabaseConns, 2, 10_000)
 	v.requireAtLeast("SHUTDOWN_TIMEOUT", c.ShutdownTimeout, 0)
 	v.requireAtLeast("SHUTDOWN_DELAY", c.ShutdownDelay, 0)
+}
+
+// validateAdmin refuses an admin port without tokens: before there was [Common.HealthAddr], it served health and metrics to all.
+func (c *Common) validateAdmin(v *violations) {
+	if c.AdminTokenFile == "" && c.AdminAddr != "" {
+		*v = append(*v, fmt.Errorf("%[1]s_ADMIN_ADDR is %[2]s, and there is no %[1]s_ADMIN_TOKEN_FILE: name a file with the tokens of operators; "+
+			"or, for health, readiness and metrics alone, set %[1]s_HEALTH_ADDR instead", Prefix, c.AdminAddr))
+	}
+	if c.AdminTokenFile == "" && c.Pprof {
+		v.reject("PPROF", c.Pprof, "false without "+Prefix+"_ADMIN_TOKEN_FILE: profiles are on the admin port")
+	}
+}
+
+func (h *HTTP) validate(v *violations) {
+	v.requirePositive("MAX_IN_FLIGHT", h.MaxInFlight)
+	if h.MaxBytesInFlight < minBytes {
+		v.reject("MAX_BYTES_IN_FLIGHT", h.MaxBytesInFlight, fmt.Sprintf("at least %d, or 0", minBytes))
+	}
+	if _, err := (WebGuard{Origins: h.TrustedOrigins}).Protect(nil); err != nil {
+		*v = append(*v, fmt.Errorf("%s_TRUSTED_ORIGINS: %w", Prefix, err))
+	}
 }
 
 func (c *CommandConfig) validate(v *violations) {

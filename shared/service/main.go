@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/observe"
 	"github.com/orchestrix-go/orchestrix/shared/redact"
 )
@@ -25,6 +26,7 @@ type Env struct {
 	Logger      *slog.Logger
 	Admin       *Admin
 	Listener    net.Listener // of the HTTP API; nil: the service opens one
+	Hosts       []string     // of the HTTP API: see [WebGuard]
 }
 
 // Config is one of the configurations of this package.
@@ -62,7 +64,7 @@ func UntilSignal() (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
-// Main runs a service until ctx ends: it reads the configuration from the environment, serves the admin port, and calls Run. It
+// Main runs a service until ctx ends: it reads the configuration from the environment, serves the health and the admin port, and calls Run. It
 // returns the exit status: 2 after a wrong configuration or argument, 1 after another error, which it has printed.
 func Main(ctx context.Context, p Process) int {
 	errOut := redact.Writer(os.Stderr)
@@ -118,20 +120,40 @@ func (p Process) serve(ctx context.Context, s settings) error {
 		return err
 	}
 	defer stopTraces()
-	listener, err := Listen(ctx, Prefix+"_ADMIN_ADDR", s.common.AdminAddr)
+	ports, err := env.ports(ctx)
 	if err != nil {
 		return err
 	}
-	logger.InfoContext(ctx, "started", "admin", "http://"+listener.Addr().String())
-	admin := HTTPServer{Name: "admin", Listener: listener, Handler: env.Admin.Mux, Logger: logger}
-	// The admin port is the first part: it answers while the others start, and while they stop.
-	err = Run(ctx, s.common.ShutdownTimeout, logger, admin.Part(), Part{Name: "garbage", Run: paceGarbage}, Part{Name: name, Run: func(part context.Context) error {
+	// The ports are the first parts: they answer while the others start, and while they stop.
+	err = Run(ctx, s.common.ShutdownTimeout, logger, append(ports, Part{Name: "garbage", Run: paceGarbage}, Part{Name: name, Run: func(part context.Context) error {
 		err := p.Run(part, env)
 		if part.Err() != nil && errors.Is(err, context.Canceled) {
 			return nil
 		}
 		return err
-	}})
+	}})...)
 	logger.InfoContext(ctx, "stopped")
 	return err
+}
+
+// ports opens the health port, and the admin port where there are tokens for it.
+func (e Env) ports(ctx context.Context) ([]Part, error) {
+	health, err := Listen(ctx, Prefix+"_HEALTH_ADDR", e.Common.HealthAddr)
+	if err != nil {
+		return nil, err
+	}
+	if e.Common.AdminTokenFile == "" {
+		e.Logger.InfoContext(ctx, "started", "health", "http://"+health.Addr().String(), "admin", "none, without "+Prefix+"_ADMIN_TOKEN_FILE")
+		return e.Admin.Parts(health, nil, nil, WebGuard{}, e.Logger)
+	}
+	tokens := adminapi.TokenFile(e.Common.AdminTokenFile)
+	if _, err := tokens(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s_ADMIN_TOKEN_FILE: %w", Prefix, err), health.Close())
+	}
+	admin, err := Listen(ctx, Prefix+"_ADMIN_ADDR", e.Common.AdminAddr)
+	if err != nil {
+		return nil, errors.Join(err, health.Close())
+	}
+	e.Logger.InfoContext(ctx, "started", "health", "http://"+health.Addr().String(), "admin", "http://"+admin.Addr().String())
+	return e.Admin.Parts(health, admin, tokens, WebGuard{}, e.Logger)
 }

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 func runService(t *testing.T, env []string, args ...string) (output string, code int) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], args...)
-	command.Env = append([]string{asService + "=shop", "SHOP_CURRENCY=EUR", "ORCHESTRIX_ADMIN_ADDR=127.0.0.1:0"}, env...)
+	command.Env = append([]string{asService + "=shop", "SHOP_CURRENCY=EUR", "ORCHESTRIX_HEALTH_ADDR=127.0.0.1:0"}, env...)
 	out, err := command.CombinedOutput()
 	if err != nil && command.ProcessState == nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestHelpShowsEveryVariableWithItsDefault(t *testing.T) {
 		t.Fatalf("exit status %d:\n%s", code, out)
 	}
 	for _, line := range []string{
-		"NATS_URL nats://127.0.0.1:4222", "DATABASE_URL postgres://", "ORCHESTRIX_ADDR 127.0.0.1:8080", "ORCHESTRIX_ADMIN_ADDR 127.0.0.1:9080",
+		"NATS_URL nats://127.0.0.1:4222", "DATABASE_URL postgres://", "ORCHESTRIX_ADDR 127.0.0.1:8080", "ORCHESTRIX_HEALTH_ADDR 127.0.0.1:9080", "ORCHESTRIX_ADMIN_ADDR 127.0.0.1:9180",
 		"NATS_INBOX_PREFIX _INBOX_command", "ORCHESTRIX_AWAIT_MIGRATION false", "ORCHESTRIX_PARTITIONS 4", "ORCHESTRIX_SHUTDOWN_TIMEOUT 25s", "ORCHESTRIX_CACHE_SIZE 100000", "ORCHESTRIX_SNAPSHOT_EVERY 32",
 		"SHOP_MAX_ITEMS 7 items of one order", "SHOP_CURRENCY required of all prices", "The command service of shop takes",
 	} {
@@ -91,7 +91,11 @@ func TestConfiguration(t *testing.T) {
 		"no number of it":      {[]string{"SHOP_MAX_ITEMS=many"}, nil, 2, `SHOP_MAX_ITEMS is "many": it must be of type int`},
 		"a typing error in it": {[]string{"SHOP_MAX_ITEM=3"}, nil, 1, `"variable":"SHOP_MAX_ITEM"`},
 		"an argument":          {nil, []string{"start"}, 2, `takes no argument "start"`},
-		"an address in use":    {[]string{"ORCHESTRIX_ADMIN_ADDR=127.0.0.1:99999"}, nil, 1, "ORCHESTRIX_ADMIN_ADDR"},
+		"an address in use":    {[]string{"ORCHESTRIX_HEALTH_ADDR=127.0.0.1:99999"}, nil, 1, "ORCHESTRIX_HEALTH_ADDR"},
+		"no tokens":            {[]string{"ORCHESTRIX_ADMIN_ADDR=:9080"}, nil, 2, "set ORCHESTRIX_HEALTH_ADDR instead"},
+		"no file of tokens":    {[]string{"ORCHESTRIX_ADMIN_TOKEN_FILE=/nowhere/tokens"}, nil, 1, "ORCHESTRIX_ADMIN_TOKEN_FILE: open /nowhere/tokens"},
+		"profiles for all":     {[]string{"ORCHESTRIX_PPROF=true"}, nil, 2, "ORCHESTRIX_PPROF is true: it must be false without ORCHESTRIX_ADMIN_TOKEN_FILE"},
+		"no origin":            {[]string{"ORCHESTRIX_TRUSTED_ORIGINS=https://a.example,shop"}, nil, 2, `ORCHESTRIX_TRUSTED_ORIGINS: "shop" is no origin`},
 		"a service that ends":  {nil, nil, 1, "ended unexpectedly"},
 	} {
 		t.Run(name, func(t *testing.T) {

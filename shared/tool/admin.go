@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/user"
 	"strings"
 	"time"
 
@@ -21,9 +20,10 @@ import (
 
 // adminPort is the admin port of a service, or that of dev, which is of all services.
 type adminPort struct {
-	service string // whose default address is used
-	url     string // of the flag; empty: see address
-	dev     *devFinder
+	service   string // whose default address is used
+	url       string // of the flag; empty: see address
+	tokenFile string // of the flag; empty: see token
+	dev       *devFinder
 }
 
 // flag adds the flags of the address.
@@ -33,6 +33,7 @@ func (a *adminPort) flag(flags *pflag.FlagSet) {
 		which, otherwise = "of the service", "that of the service on this machine"
 	}
 	flags.StringVar(&a.url, "admin-url", "", "admin port "+which+" (default: ORCHESTRIX_ADMIN_URL, or the dev that runs, or "+otherwise+")")
+	flags.StringVar(&a.tokenFile, "admin-token-file", "", "file with your token for admin ports, as name:token (default: that of the dev that is asked, or ORCHESTRIX_ADMIN_TOKEN_FILE)")
 	a.dev.flag(flags)
 }
 
@@ -48,7 +49,7 @@ func (a *adminPort) address() (string, error) {
 	address = strings.TrimSuffix(strings.ReplaceAll(address, serviceInURL, a.service), "/")
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.ContainsAny(address, "{}") {
-		return "", fmt.Errorf("the address of the admin port is %q: --admin-url and ORCHESTRIX_ADMIN_URL must be like http://command:9080, or http://%s:9080 for any service", address, serviceInURL)
+		return "", fmt.Errorf("the address of the admin port is %q: --admin-url and ORCHESTRIX_ADMIN_URL must be like http://command:9180, or http://%s:9180 for any service", address, serviceInURL)
 	}
 	return address, nil
 }
@@ -79,9 +80,12 @@ func (a *adminPort) request(ctx context.Context, method, path string, body, into
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if err := a.authorize(request, address); err != nil {
+		return err
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no admin port at %s: start one with '%s dev', or name another with --admin-url: %w", address, a.dev.program, err)
+		return fmt.Errorf("no admin port at %s: start one with '%s dev', name another with --admin-url, or give the service an ORCHESTRIX_ADMIN_TOKEN_FILE: %w", address, a.dev.program, err)
 	}
 	defer response.Body.Close() //nolint:errcheck // only read from
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
@@ -90,6 +94,9 @@ func (a *adminPort) request(ctx context.Context, method, path string, body, into
 	}
 	if response.StatusCode != http.StatusOK {
 		text, _ := problemText(answer)
+		if response.StatusCode == http.StatusUnauthorized {
+			text += "; name the file of your token with --admin-token-file or ORCHESTRIX_ADMIN_TOKEN_FILE"
+		}
 		return fmt.Errorf("%s (status %d of %s%s)", text, response.StatusCode, address, path)
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
@@ -98,20 +105,34 @@ func (a *adminPort) request(ctx context.Context, method, path string, body, into
 	return nil
 }
 
-// actionFlags adds the flags that name who asks for a change, and why.
-func actionFlags(flags *pflag.FlagSet, action *adminapi.ActionRequest) {
-	flags.StringVar(&action.Who, "by", whoami(), "who asks for the change; recorded")
-	flags.StringVar(&action.Reason, "reason", "", "why; recorded")
+// authorize adds the token to a request. The token of dev goes to the admin port of dev alone.
+func (a *adminPort) authorize(r *http.Request, address string) error {
+	file := a.tokenFile
+	if file == "" {
+		found, err := a.dev.find()
+		if err == nil && found != nil && found.AdminURL == address {
+			r.Header.Set("Authorization", "Bearer "+found.AdminToken)
+			return nil
+		}
+		file = os.Getenv("ORCHESTRIX_ADMIN_TOKEN_FILE")
+	}
+	if file == "" {
+		return nil // the answer says what is missing
+	}
+	tokens, err := adminapi.TokenFile(file)()
+	if err != nil {
+		return fmt.Errorf("the token for the admin port: %w", err)
+	}
+	for _, t := range tokens {
+		if t.Secret != "" {
+			r.Header.Set("Authorization", "Bearer "+t.Secret)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s has digests of tokens, as a service needs them, and no token: name the file of an operator", file)
 }
 
-// whoami returns the user of this machine, in the form user@host.
-func whoami() string {
-	name, host := "unknown", "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if h, err := os.Hostname(); err == nil {
-		host = h
-	}
-	return name + "@" + host
+// actionFlags adds the flag that says why a change is asked for. The token says who asks.
+func actionFlags(flags *pflag.FlagSet, action *adminapi.ActionRequest) {
+	flags.StringVar(&action.Reason, "reason", "", "why; recorded")
 }

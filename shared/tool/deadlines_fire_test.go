@@ -16,7 +16,7 @@ func TestDeadlinesFire(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var action adminapi.ActionRequest
-		if err := json.NewDecoder(r.Body).Decode(&action); err != nil || r.Method != http.MethodPost || action.Who != "ada" || action.Reason != "to see it" {
+		if err := json.NewDecoder(r.Body).Decode(&action); err != nil || r.Method != http.MethodPost || action.Reason != "to see it" {
 			t.Errorf("%s %s: %+v, %v", r.Method, r.URL, action, err)
 		}
 		switch r.URL.EscapedPath() {
@@ -35,7 +35,7 @@ func TestDeadlinesFire(t *testing.T) {
 		{"t-2", "debit", "", "the instance is parked, 2 wait: panicked"},
 		{"t-1", "a/b", "", `no deadline "a/b" of the instance is pending; none is (status 409`},
 	} {
-		out, err := run(t, "deadlines", "fire", "transfer", c.instance, c.deadline, "--by", "ada", "--reason", "to see it", "--admin-url", server.URL)
+		out, err := run(t, "deadlines", "fire", "transfer", c.instance, c.deadline, "--reason", "to see it", "--admin-url", server.URL)
 		if out != c.out || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s %s: %q, %v", c.instance, c.deadline, out, err)
 		}

@@ -55,7 +55,9 @@ func running(t *testing.T, dir string, i local.Instance) {
 	t.Cleanup(func() { _ = claim.Release() })
 	i.CommandURL = cmp.Or(i.CommandURL, "http://127.0.0.1:1")
 	i.QueryURL = cmp.Or(i.QueryURL, "http://127.0.0.1:1")
+	i.HealthURL = cmp.Or(i.HealthURL, i.AdminURL, "http://127.0.0.1:1")
 	i.AdminURL = cmp.Or(i.AdminURL, "http://127.0.0.1:1")
+	i.AdminToken = cmp.Or(i.AdminToken, "the-token-of-a-dev")
 	if err := claim.Publish(i); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,7 @@ func running(t *testing.T, dir string, i local.Instance) {
 // noEnvironment removes what names addresses, and returns the default data directory of the program.
 func noEnvironment(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"ORCHESTRIX_ADMIN_URL", "ORCHESTRIX_ADMIN_ADDR", "ORCHESTRIX_COMMAND_URL", "ORCHESTRIX_QUERY_URL", "ORCHESTRIX_LOG", "NATS_URL", "DATABASE_URL"} {
+	for _, name := range []string{"ORCHESTRIX_ADMIN_URL", "ORCHESTRIX_ADMIN_TOKEN_FILE", "ORCHESTRIX_HEALTH_ADDR", "ORCHESTRIX_COMMAND_URL", "ORCHESTRIX_QUERY_URL", "ORCHESTRIX_LOG", "NATS_URL", "DATABASE_URL"} {
 		t.Setenv(name, "")
 	}
 	home, err := local.NewTempDir(t.Context())
@@ -140,9 +142,9 @@ func TestTheVariableNamesEachService(t *testing.T) {
 			t.Errorf("%s asked %s, want %s", command, got, path)
 		}
 	}
-	for _, bad := range []string{"http://{servcie}:9080", "command:9080", "http://:9080", "ftp://command"} {
+	for _, bad := range []string{"http://{servcie}:9180", "command:9180", "http://:9180", "ftp://command"} {
 		t.Setenv("ORCHESTRIX_ADMIN_URL", bad)
-		if _, err := run(t, "deadlines"); err == nil || !strings.Contains(err.Error(), bad) || !strings.Contains(err.Error(), "must be like http://command:9080") {
+		if _, err := run(t, "deadlines"); err == nil || !strings.Contains(err.Error(), bad) || !strings.Contains(err.Error(), "must be like http://command:9180") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -152,7 +154,7 @@ func TestTheVariableNamesEachService(t *testing.T) {
 func TestTheDefaultAdminPortIsThatOfTheService(t *testing.T) {
 	noEnvironment(t)
 	for command, port := range map[string]string{
-		"projections": ":9082", "parked list": ":9082", "dead-letters list": ":9080", "deadlines": ":9080", "processes list": ":9083",
+		"projections": ":9182", "parked list": ":9182", "dead-letters list": ":9180", "deadlines": ":9180", "processes list": ":9183",
 	} {
 		out, err := run(t, append(strings.Fields(command), "--help")...)
 		if err != nil || !strings.Contains(out, "http://127.0.0.1"+port) {

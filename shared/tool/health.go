@@ -19,7 +19,7 @@ func newHealth(dev *devFinder) *cobra.Command {
 		Use:   "health [URL]",
 		Short: "Check whether a service is ready, and fail if it is not",
 		Long: `Check whether a service is ready, and fail if it is not: for the health check of a container that has no other program.
-Without a URL, it checks the service of this container, whose admin port is ORCHESTRIX_ADMIN_ADDR, or the dev that runs.`,
+Without a URL, it checks the service of this container, whose health port is ORCHESTRIX_HEALTH_ADDR, or the dev that runs.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var url string
@@ -27,7 +27,7 @@ Without a URL, it checks the service of this container, whose admin port is ORCH
 				url = args[0]
 			} else {
 				var err error
-				if url, err = ownHealth(dev, fromEnv("ORCHESTRIX_ADMIN_ADDR", "")); err != nil {
+				if url, err = ownHealth(dev, fromEnv("ORCHESTRIX_HEALTH_ADDR", "")); err != nil {
 					return err
 				}
 			}
@@ -39,7 +39,7 @@ Without a URL, it checks the service of this container, whose admin port is ORCH
 	return command
 }
 
-// ownHealth returns the URL of the readiness of a service whose admin port listens on addr, or of the dev that runs.
+// ownHealth returns the URL of the readiness of a service whose health port listens on addr, or of the dev that runs.
 func ownHealth(dev *devFinder, addr string) (string, error) {
 	if addr == "" {
 		found, err := dev.find()
@@ -47,7 +47,7 @@ func ownHealth(dev *devFinder, addr string) (string, error) {
 			return "", err
 		}
 		if found != nil {
-			return found.AdminURL + "/readyz", nil
+			return found.HealthURL + "/readyz", nil
 		}
 	}
 	host, port, err := net.SplitHostPort(addr)
@@ -55,7 +55,7 @@ func ownHealth(dev *devFinder, addr string) (string, error) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return "", fmt.Errorf("no dev runs, and ORCHESTRIX_ADMIN_ADDR is %q: start one with '%s dev', name a URL, or set ORCHESTRIX_ADMIN_ADDR to host:port of the service's admin port", addr, dev.program)
+		return "", fmt.Errorf("no dev runs, and ORCHESTRIX_HEALTH_ADDR is %q: start one with '%s dev', name a URL, or set ORCHESTRIX_HEALTH_ADDR to host:port of the service's health port", addr, dev.program)
 	}
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "127.0.0.1"

@@ -61,6 +61,7 @@ func newKeysInit(program string, modules []es.Module) *cobra.Command {
 a repository. Each service has its own directory in it, with only the files that it needs:
 
   command/ projection/ query/ …   nats.nk: its NKey    pgpass: its password for Postgres    ca.crt: the authority to trust
+                                  admin.token: who may use its admin port; operator/admin.token: the token itself
   command/ process/               writer.nk: the NKey with which it appends to the log
   command/ process/ query/        snapshot.keys: the keys of snapshots, which Postgres does not know
   nats/                           auth.conf: accounts, users and rights    tls.crt, tls.key: its certificate    ca.crt

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/platform"
 )
@@ -66,7 +67,8 @@ func TestKeysAreForTheirOwnersAlone(t *testing.T) {
 			}
 		}
 		secret := bytes.Contains(content, []byte("PRIVATE KEY")) || bytes.HasPrefix(content, []byte("SU")) ||
-			strings.HasSuffix(path, "pgpass") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "roles") || strings.HasSuffix(path, ".keys")
+			strings.HasSuffix(path, "admin.token") || strings.HasSuffix(path, "pgpass") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "roles") ||
+			strings.HasSuffix(path, ".keys")
 		if secret {
 			secrets++
 		}
@@ -75,7 +77,7 @@ func TestKeysAreForTheirOwnersAlone(t *testing.T) {
 		}
 		return nil
 	})
-	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+8 { // ca.key, two tls.key, two passwords, roles, three files of snapshot keys, sign.key; the user restore has none
+	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+13 { // ca.key, two tls.key, two passwords, roles, three files of snapshot keys, sign.key, five tokens; the user restore has none
 		t.Errorf("%d secrets, %v", secrets, err)
 	}
 }
@@ -166,7 +168,8 @@ func TestKeysAreNotReplacedByMistake(t *testing.T) {
 	renewed := readAll(t, dir)
 	for name := range changed(first, renewed) {
 		switch name {
-		case "postgres/tls.crt", "postgres/tls.key", "nats/tls.crt", "nats/tls.key", authFile, "migrate/roles", "operator/nats.nk", "operator/pgpass":
+		case "postgres/tls.crt", "postgres/tls.key", "nats/tls.crt", "nats/tls.key", authFile, "migrate/roles", "operator/nats.nk", "operator/pgpass", "operator/admin.token",
+			"command/admin.token", "projection/admin.token", "query/admin.token", "process/admin.token":
 		default:
 			t.Errorf("renewing has changed %s", name)
 		}
@@ -256,5 +259,37 @@ func TestRolesThatCanNotBeRead(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret-of-mine") {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// A service can check the token of the operator, and can't send it.
+func TestServicesKnowOnlyTheDigestOfTheOperatorsToken(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys(t, "init", dir)
+	own := filepath.Join(dir, "operator", adminTokenFile)
+	tokens, err := adminapi.TokenFile(own)()
+	if err != nil || len(tokens) != 1 || tokens[0].Name != "operator" || tokens[0].Secret == "" {
+		t.Fatalf("%v, %v", tokens, err)
+	}
+	other := adminapi.NewToken("ada", "a-token-of-another-operator").Digest() + "\n"
+	for _, service := range services {
+		file := filepath.Join(dir, service, adminTokenFile)
+		known, err := adminapi.TokenFile(file)()
+		if err != nil || len(known) != 1 || known[0].Secret != "" || known[0].Digest() != tokens[0].Digest() {
+			t.Errorf("%s knows %v, %v", service, known, err)
+		}
+		if err := os.WriteFile(file, []byte(other), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys(t, "renew", dir)
+	for _, service := range services {
+		if text := readAll(t, dir)[service+"/"+adminTokenFile]; text != other+tokens[0].Digest()+"\n" {
+			t.Errorf("after the renewal %s knows %q", service, text)
+		}
+	}
+	if _, err := run(t, "deadlines", "--admin-url", "http://127.0.0.1:1", "--admin-token-file", filepath.Join(dir, "command", adminTokenFile)); err == nil || !strings.Contains(err.Error(), "name the file of an operator") {
+		t.Errorf("a file with digests as that of an operator: %v", err)
 	}
 }

@@ -40,6 +40,9 @@ func (k *keyDir) writeUsers(s keySettings, d platform.Deployment) error {
 		}
 		roles.WriteString(role)
 	}
+	if err := k.writeAdminTokens(); err != nil {
+		return err
+	}
 	monitor, err := k.monitorLine()
 	if err != nil {
 		return err

@@ -63,7 +63,7 @@ var rules = []rule{
 	{"shared/local", []string{"shared/retry"}},
 	{"shared/local/localtest", []string{"shared/local", "shared/retry"}},
 	{"shared/platform", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}},
-	{"shared/dev", []string{"shared/core", "shared/schema", "shared/es", "shared/es/compile", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/redact", "shared/retry"}},
+	{"shared/dev", []string{"shared/core", "shared/adminapi", "shared/schema", "shared/es", "shared/es/compile", "shared/platform", "shared/service", "shared/local", "shared/observe", "shared/redact", "shared/retry"}},
 	{"shared/tool", []string{"shared/*", "shared/es/compile", "shared/runtime/*"}}, // see floors
 	{"shared/app", []string{"shared/clip", "shared/build", "shared/redact", "shared/es", "shared/platform", "shared/service", "shared/local", "shared/dev", "shared/tool", "shared/jetstream", "shared/postgres"}},
 	{"shared/scaffold", []string{"shared/core", "shared/processes", "shared/es"}},

@@ -74,10 +74,10 @@ func runBaseline(ctx context.Context) error {
 		mux.HandleFunc("POST /fold/{id}/{command}", b.fold)
 		mux.HandleFunc("GET /view/{key}", b.view)
 	}
-	admin := http.NewServeMux()
-	admin.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
+	health := http.NewServeMux()
+	health.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	failed := make(chan error, 2)
-	for variable, handler := range map[string]http.Handler{"ORCHESTRIX_ADDR": mux, "ORCHESTRIX_ADMIN_ADDR": admin} {
+	for variable, handler := range map[string]http.Handler{"ORCHESTRIX_ADDR": mux, "ORCHESTRIX_HEALTH_ADDR": health} {
 		server := &http.Server{Addr: os.Getenv(variable), Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 		go func() { failed <- server.ListenAndServe() }()
 	}

@@ -21,7 +21,7 @@ type process struct {
 	pid      int
 	children bool   // its child processes count as a part of it
 	url      string // of its API, where it has one
-	admin    string // URL of its admin port
+	health   string // URL of its health port; of NATS, the monitoring port
 	pprof    string // URL of the port that gives profiles, where it has one
 
 	cmd    *exec.Cmd
@@ -136,7 +136,7 @@ const (
 	syncRelaxed = "2m" // what NATS does by default
 )
 
-// natsServer starts a nats-server. Its url is for clients, its admin URL the monitoring port.
+// natsServer starts a nats-server. Its url is for clients, its health URL the monitoring port.
 func (s *scope) natsServer(ctx context.Context, sync string) (*process, error) {
 	return onFreePorts(func() (*process, error) { return s.tryNATS(ctx, sync) })
 }
@@ -182,8 +182,8 @@ func (s *scope) tryNATS(ctx context.Context, sync string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.url, p.admin, p.pprof = "nats://"+addr, "http://"+monitor, profiles
-	return p, p.await(ctx, p.admin+"/healthz?js-enabled-only=true")
+	p.url, p.health, p.pprof = "nats://"+addr, "http://"+monitor, profiles
+	return p, p.await(ctx, p.health+"/healthz?js-enabled-only=true")
 }
 
 // service starts one of the platform's services with its shipped configuration.
@@ -209,18 +209,26 @@ func (s *scope) tryServe(ctx context.Context, name, program string, env []string
 	if err != nil {
 		return nil, err
 	}
+	health, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
 	admin, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.start(name, program, append(env, "ORCHESTRIX_ADDR="+addr, "ORCHESTRIX_ADMIN_ADDR="+admin,
-		"ORCHESTRIX_LOG_LEVEL=warn", "ORCHESTRIX_PPROF=true", "ORCHESTRIX_SHUTDOWN_DELAY=0s"))
+	tokens := filepath.Join(s.bench.temp.Path(), "admin.token")
+	if err := os.WriteFile(tokens, []byte("bench:"+profileToken+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	p, err := s.start(name, program, append(env, "ORCHESTRIX_ADDR="+addr, "ORCHESTRIX_HEALTH_ADDR="+health,
+		"ORCHESTRIX_ADMIN_ADDR="+admin, "ORCHESTRIX_ADMIN_TOKEN_FILE="+tokens, "ORCHESTRIX_LOG_LEVEL=warn", "ORCHESTRIX_PPROF=true", "ORCHESTRIX_SHUTDOWN_DELAY=0s"))
 	if err != nil {
 		return nil, err
 	}
-	p.url, p.admin = "http://"+addr, "http://"+admin
+	p.url, p.health = "http://"+addr, "http://"+health
 	if name != roleBaseline {
-		p.pprof = p.admin
+		p.pprof = "http://" + admin
 	}
-	return p, p.await(ctx, p.admin+"/readyz")
+	return p, p.await(ctx, p.health+"/readyz")
 }

@@ -59,7 +59,7 @@ func (p *projected) run(ctx context.Context, _ time.Duration) (got sample, err e
 	if dir := p.bench.settings.profile; dir != "" {
 		profiled := make(chan error, 1)
 		go func() {
-			profiled <- fetch(ctx, service.admin+"/debug/pprof/profile?seconds=2", filepath.Join(dir, fmt.Sprintf("projection-%d-views.pprof", p.count)))
+			profiled <- fetch(ctx, service.pprof+"/debug/pprof/profile?seconds=2", filepath.Join(dir, fmt.Sprintf("projection-%d-views.pprof", p.count)))
 		}()
 		defer func() { err = errors.Join(err, <-profiled) }()
 	}
@@ -140,7 +140,7 @@ func settled(ctx context.Context, nats *process) (int64, error) {
 
 // delivered is how many messages a NATS server has sent.
 func delivered(ctx context.Context, nats *process) (int64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, nats.admin+"/varz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, nats.health+"/varz", nil)
 	if err != nil {
 		return 0, err
 	}

@@ -26,8 +26,9 @@ const printed = "Ada Lovelace 0.0000 EUR\nvalidation-failed\naccount-balance\n"
 
 // platform is a running "orchestrix dev", with the API documents that it serves.
 type platform struct {
-	urls map[string]string // by API
-	dir  string            // holds the document of each API
+	urls  map[string]string // by API
+	token string            // of the admin API
+	dir   string            // holds the document of each API
 }
 
 // document is the file that holds the document of an API.
@@ -36,14 +37,14 @@ func (p platform) document(api string) string { return filepath.Join(p.dir, api+
 func startPlatform(t *testing.T) platform {
 	t.Helper()
 	p := platform{urls: map[string]string{}, dir: t.TempDir()}
-	binary := filepath.Join(p.dir, "orchestrix")
+	binary, home := filepath.Join(p.dir, "orchestrix"), dataHome(t)
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./cmd/orchestrix")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	dev := exec.Command(binary, "dev", "--memory", "--json", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
-	dev.Env = append(dev.Environ(), "XDG_DATA_HOME="+p.dir) // not that of the user
+	dev := exec.Command(binary, "dev", "--memory", "--json", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
+	dev.Env = append(dev.Environ(), "XDG_DATA_HOME="+home) // not that of the user
 	dev.Stderr = t.Output()
 	stdout, err := dev.StdoutPipe()
 	if err != nil {
@@ -66,23 +67,64 @@ func startPlatform(t *testing.T) platform {
 	}
 	for api, field := range apis {
 		p.urls[api] = addresses[field]
-		download(t, p.urls[api]+"/openapi.json", p.document(api))
+	}
+	p.token = token(t, home)
+	for api := range apis {
+		p.download(t, api)
 	}
 	return p
 }
 
-func download(t *testing.T, url, file string) {
+// dataHome returns a directory for the data of users. That of root is elsewhere if others may not enter it.
+func dataHome(t *testing.T) string {
 	t.Helper()
-	response, err := http.Get(url)
+	home, err := os.MkdirTemp("", "orchestrix-clients-")
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(home) })
+		err = os.Chmod(home, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return home
+}
+
+// token returns the token that dev has written for the tool.
+func token(t *testing.T, home string) string {
+	t.Helper()
+	var instance struct {
+		AdminToken string `json:"admin_token"`
+	}
+	text, err := os.ReadFile(filepath.Join(home, "orchestrix", "dev-elsewhere.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &instance)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return instance.AdminToken
+}
+
+// download saves the document of an API.
+func (p platform) download(t *testing.T, api string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.urls[api]+"/openapi.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if api == "admin" {
+		request.Header.Set("Authorization", "Bearer "+p.token)
+	}
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s, %v", url, response.Status, err)
+		t.Fatalf("%s: %s, %v", request.URL, response.Status, err)
 	}
-	if err := os.WriteFile(file, body, 0o600); err != nil {
+	if err := os.WriteFile(p.document(api), body, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -142,7 +184,7 @@ func (p platform) useGoClients(t *testing.T) {
 		command(t, ".", "go", "tool", "oapi-codegen", "-package", api, "-generate", "types,client",
 			"-o", filepath.Join(dir, api, api+".go"), p.document(api))
 	}
-	if got := command(t, dir, "go", "run", ".", p.urls["command"], p.urls["query"], p.urls["admin"]); got != printed {
+	if got := command(t, dir, "go", "run", ".", p.urls["command"], p.urls["query"], p.urls["admin"], p.token); got != printed {
 		t.Errorf("the Go client printed %q, want %q", got, printed)
 	}
 }
@@ -163,7 +205,7 @@ func (p platform) useTypeScriptClients(t *testing.T) {
 		command(t, ".", generator, p.document(api), "-o", filepath.Join(dir, api+".ts"))
 	}
 	command(t, dir, compiler, "--project", ".")
-	if got := command(t, dir, "node", "client.js", p.urls["command"], p.urls["query"], p.urls["admin"]); got != printed {
+	if got := command(t, dir, "node", "client.js", p.urls["command"], p.urls["query"], p.urls["admin"], p.token); got != printed {
 		t.Errorf("the TypeScript client printed %q, want %q", got, printed)
 	}
 }

@@ -97,7 +97,7 @@ func startDev(t *testing.T, project string, args ...string) dev {
 		t.Fatalf("built as in the image, the program has the versions %s", out)
 	}
 	const free = "127.0.0.1:0"
-	command := exec.Command(program, append([]string{"dev", "--json", "--command-addr", free, "--query-addr", free, "--admin-addr", free, "--nats-addr", free}, args...)...)
+	command := exec.Command(program, append([]string{"dev", "--json", "--command-addr", free, "--query-addr", free, "--health-addr", free, "--admin-addr", free, "--nats-addr", free}, args...)...)
 	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=", "DESK_GREETING=good evening")
 	var log bytes.Buffer
 	command.Stderr = &log

@@ -219,9 +219,9 @@ func TestAsyncCommandsOutliveTheirService(t *testing.T) {
 	t.Parallel()
 	skipWithoutBus(t)
 	p := startPlatform(t)
-	otherURL, otherAdmin := "http://"+localtest.FreeAddr(t), "http://"+localtest.FreeAddr(t)
-	other := p.startService("command", otherURL, otherAdmin)
-	awaitStatus(t, otherAdmin+"/readyz", http.StatusOK)
+	otherURL, otherHealth := "http://"+localtest.FreeAddr(t), "http://"+localtest.FreeAddr(t)
+	other := p.startService("command", otherURL, otherHealth)
+	awaitStatus(t, otherHealth+"/readyz", http.StatusOK)
 	urls := []string{p.commandURL, otherURL}
 
 	const count = 100
@@ -233,8 +233,8 @@ func TestAsyncCommandsOutliveTheirService(t *testing.T) {
 				service.kill()
 				service.start()
 			}
-			for _, admin := range []string{p.commandAdmin, otherAdmin} {
-				awaitStatus(t, admin+"/readyz", http.StatusOK)
+			for _, health := range []string{p.commandHealth, otherHealth} {
+				awaitStatus(t, health+"/readyz", http.StatusOK)
 			}
 		}
 	}

@@ -20,7 +20,7 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 	}
 	dev, b := startDev(t, "--ephemeral")
 	publishNonsense(t, b.NATSURL, "lost")
-	admin := []string{"--admin-url", b.AdminURL}
+	admin := []string{"--data-dir", b.DataDir}
 	one := awaitDeadLetter(t, admin, 0)
 	if one.Stream != "order-lost" || !strings.Contains(one.Error, "it belongs into") {
 		t.Errorf("the dead letter is %+v", one)
@@ -32,7 +32,7 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 	if out, err := tryTool(t, append([]string{"dead-letters", "drop", number}, admin...)...); err == nil || !strings.Contains(out, "reason") {
 		t.Errorf("a drop without a reason: %v", err)
 	}
-	if out := tool(t, append([]string{"dead-letters", "retry", "--topic", "cmd", "--by", "ada"}, admin...)...); !strings.Contains(out, "1 messages published again") {
+	if out := tool(t, append([]string{"dead-letters", "retry", "--topic", "cmd"}, admin...)...); !strings.Contains(out, "1 messages published again") {
 		t.Errorf("a retry prints\n%s", out)
 	}
 	again := awaitDeadLetter(t, admin, one.Number) // the retried message reaches its handler, which finds no command in it
@@ -40,7 +40,7 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 		t.Errorf("the dead letter is %+v", again)
 	}
 	number = fmt.Sprint(again.Number)
-	tool(t, append([]string{"dead-letters", "drop", number, "--by", "ada", "--reason", "written by hand"}, admin...)...)
+	tool(t, append([]string{"dead-letters", "drop", number, "--reason", "written by hand"}, admin...)...)
 	if left := tool(t, append([]string{"dead-letters", "list"}, admin...)...); strings.Count(left, "\n") != 1 {
 		t.Errorf("left are\n%s", left)
 	}
@@ -51,7 +51,7 @@ func TestOperatorsDealWithDeadLetters(t *testing.T) {
 		t.Errorf("on record is\n%s", log)
 	}
 	actions := tool(t, append([]string{"projections", "actions"}, admin...)...)
-	for _, want := range []string{"ada  drop   dead letter " + number + ": cmd of order-lost, id ", "  written by hand\n", "ada  retry  dead letter " + fmt.Sprint(one.Number) + ": "} {
+	for _, want := range []string{"dev  drop   dead letter " + number + ": cmd of order-lost, id ", "  written by hand\n", "dev  retry  dead letter " + fmt.Sprint(one.Number) + ": "} {
 		if !strings.Contains(actions, want) {
 			t.Errorf("no %q among the actions:\n%s", want, actions)
 		}

@@ -19,14 +19,14 @@ import (
 type box struct {
 	CommandURL  string `json:"command_url"`
 	QueryURL    string `json:"query_url"`
-	AdminURL    string `json:"admin_url"`
+	HealthURL   string `json:"health_url"`
 	NATSURL     string `json:"nats_url"`
 	DatabaseURL string `json:"database_url"`
 	DataDir     string `json:"data_dir"`
 }
 
 var anyPort = []string{
-	"--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--nats-addr", "127.0.0.1:0",
+	"--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--nats-addr", "127.0.0.1:0",
 }
 
 // startDev starts the whole platform in one process and waits for its box.
@@ -65,8 +65,8 @@ func TestDevKeepsItsData(t *testing.T) {
 	for _, path := range []string{"/v1/views/order-summary/1", "/v1/streams/order/1", "/docs", "/openapi.json"} {
 		awaitStatus(t, b.QueryURL+path, http.StatusOK)
 	}
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/projections"} {
-		awaitStatus(t, b.AdminURL+path, http.StatusOK)
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		awaitStatus(t, b.HealthURL+path, http.StatusOK)
 	}
 	checkTools(t, b, dir)
 	checkInUse(t, b, dir)
@@ -101,8 +101,8 @@ func checkInUse(t *testing.T, b box, dir string) {
 	t.Helper()
 	for what, args := range map[string][]string{
 		"--data-dir":     append([]string{"--data-dir", dir}, anyPort...),
-		"--command-addr": {"--ephemeral", "--nats-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--command-addr", strings.TrimPrefix(b.CommandURL, "http://")},
-		"--nats-addr":    {"--ephemeral", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--nats-addr", strings.TrimPrefix(b.NATSURL, "nats://")},
+		"--command-addr": {"--ephemeral", "--nats-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--command-addr", strings.TrimPrefix(b.CommandURL, "http://")},
+		"--nats-addr":    {"--ephemeral", "--command-addr", "127.0.0.1:0", "--query-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0", "--nats-addr", strings.TrimPrefix(b.NATSURL, "nats://")},
 	} {
 		if what == "--nats-addr" && logInPostgres() {
 			continue

@@ -77,7 +77,7 @@ func TestNATSDiskFull(t *testing.T) {
 		return nil
 	})
 	disk.fill(256)
-	awaitStatus(t, p.commandAdmin+"/readyz", http.StatusServiceUnavailable)
+	awaitStatus(t, p.commandHealth+"/readyz", http.StatusServiceUnavailable)
 	place := func(id string) answer {
 		got, err := request(t.Context(), http.MethodPost, p.commandURL+"/v1/commands/order/"+id+"/place", smallOrder, "Idempotency-Key", id)
 		if err != nil {
@@ -161,11 +161,11 @@ func TestPostgresDiskFull(t *testing.T) {
 
 // wantBehind expects that a projection reports a failure, or that the database is not ready.
 func (p *platform) wantBehind() error {
-	ready, err := request(p.t.Context(), http.MethodGet, p.projectionAdmin+"/readyz", "")
+	ready, err := request(p.t.Context(), http.MethodGet, p.projectionHealth+"/readyz", "")
 	if err != nil || ready.Status == http.StatusServiceUnavailable {
 		return err
 	}
-	list, err := request(p.t.Context(), http.MethodGet, p.projectionAdmin+"/projections", "")
+	list, err := p.inspect(p.projectionHealth, "/projections")
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,9 @@ func TestATraceGoesThroughAProcess(t *testing.T) {
 	}
 	r := startReceiver(t)
 	p := observedPlatform(t, r)
-	admin := "http://" + localtest.FreeAddr(t)
-	processes := p.startService("process", "", admin)
-	awaitStatus(t, admin+"/readyz", http.StatusOK)
+	health := "http://" + localtest.FreeAddr(t)
+	processes := p.startService("process", "", health)
+	awaitStatus(t, health+"/readyz", http.StatusOK)
 	for _, account := range []string{"ada", "bob"} {
 		p.post("account/"+account+"/open", `{"owner":"`+account+`","currency":"EUR"}`)
 	}
@@ -32,7 +32,7 @@ func TestATraceGoesThroughAProcess(t *testing.T) {
 	p.post("transfer/t-1/request", `{"from":"ada","to":"bob","amount":"25","currency":"EUR"}`, "traceparent", traceparent(trace))
 	eventually(t, "the transfer is one trace", func() error { return checkTransfer(r.of(trace)) })
 
-	a, err := request(t.Context(), http.MethodGet, admin+"/metrics", "")
+	a, err := request(t.Context(), http.MethodGet, health+"/metrics", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -242,15 +242,15 @@ func checkMetrics(t *testing.T, p *platform) {
 		labels[m.Name] = m.Labels
 	}
 	seen := map[string]bool{}
-	for _, admin := range []string{p.commandAdmin, p.projectionAdmin, p.queryAdmin} {
-		a, err := request(t.Context(), http.MethodGet, admin+"/metrics", "")
+	for _, health := range []string{p.commandHealth, p.projectionHealth, p.queryHealth} {
+		a, err := request(t.Context(), http.MethodGet, health+"/metrics", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		parser := expfmt.NewTextParser(model.LegacyValidation)
 		families, err := parser.TextToMetricFamilies(strings.NewReader(string(a.Body)))
 		if err != nil {
-			t.Fatalf("%s/metrics: %v", admin, err)
+			t.Fatalf("%s/metrics: %v", health, err)
 		}
 		for name, family := range families {
 			seen[name] = true
@@ -268,7 +268,7 @@ func checkMetrics(t *testing.T, p *platform) {
 			t.Errorf("no service shows %s", name)
 		}
 	}
-	a, err := request(t.Context(), http.MethodGet, p.commandAdmin+"/metrics", "", "Accept", "application/openmetrics-text; version=1.0.0")
+	a, err := request(t.Context(), http.MethodGet, p.commandHealth+"/metrics", "", "Accept", "application/openmetrics-text; version=1.0.0")
 	exemplar := regexp.MustCompile(`orchestrix_command_duration_seconds_bucket\{category="order",command="place",le="[^"]+"\} \d+ # \{trace_id="[0-9a-f]{32}"\} \d`)
 	if err != nil || !strings.HasSuffix(string(a.Body), "# EOF\n") || !exemplar.Match(a.Body) {
 		t.Errorf("no exemplar with a trace in OpenMetrics: %v\n%s", err, a.Body)
@@ -288,12 +288,12 @@ func checkSecrets(t *testing.T, p *platform, r *receiver) {
 	for _, service := range p.services() {
 		texts["the log of "+service.name] = service.log.String()
 	}
-	for _, admin := range []string{p.commandAdmin, p.projectionAdmin, p.queryAdmin} {
-		a, err := request(t.Context(), http.MethodGet, admin+"/metrics", "")
+	for _, health := range []string{p.commandHealth, p.projectionHealth, p.queryHealth} {
+		a, err := request(t.Context(), http.MethodGet, health+"/metrics", "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts[admin+"/metrics"] = string(a.Body)
+		texts[health+"/metrics"] = string(a.Body)
 	}
 	for where, text := range texts {
 		for _, secret := range secrets {

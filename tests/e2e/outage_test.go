@@ -24,9 +24,9 @@ func TestServicesStartInAnyOrder(t *testing.T) {
 	p := newPlatform(t, postgres.url())
 	postgres.stop()
 	p.startServices()
-	for _, admin := range []string{p.commandAdmin, p.projectionAdmin, p.queryAdmin} {
-		awaitStatus(t, admin+"/healthz", http.StatusOK)
-		awaitStatus(t, admin+"/readyz", http.StatusServiceUnavailable)
+	for _, health := range []string{p.commandHealth, p.projectionHealth, p.queryHealth} {
+		awaitStatus(t, health+"/healthz", http.StatusOK)
+		awaitStatus(t, health+"/readyz", http.StatusServiceUnavailable)
 	}
 	p.startNATS()
 	postgres.start()
@@ -52,7 +52,7 @@ func TestNATSRestarts(t *testing.T) {
 		return nil
 	})
 	p.nats.kill()
-	awaitStatus(t, p.commandAdmin+"/readyz", http.StatusServiceUnavailable)
+	awaitStatus(t, p.commandHealth+"/readyz", http.StatusServiceUnavailable)
 	if view := p.get("/v1/views/order-summary/1"); view.Header.Get("Orchestrix-As-Of") == "" {
 		t.Errorf("a view read without NATS does not say how old it is: %v", view.Header)
 	}
@@ -86,7 +86,7 @@ func TestPostgresRestarts(t *testing.T) {
 	p.post("order/1/place", smallOrder)
 	p.awaitOrder("1", "placed")
 	postgres.stop()
-	awaitStatus(t, p.queryAdmin+"/readyz", http.StatusServiceUnavailable)
+	awaitStatus(t, p.queryHealth+"/readyz", http.StatusServiceUnavailable)
 	p.post("order/2/place", smallOrder) // an aggregate that is not cached, without its snapshot
 	p.post("order/1/ship", `{"shipped_at":"2026-01-05","carrier":"c"}`)
 	refused, err := request(t.Context(), http.MethodGet, p.queryURL+"/v1/views/order-summary/1", "")

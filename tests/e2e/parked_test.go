@@ -23,7 +23,7 @@ func TestOperatorsDealWithParkedEvents(t *testing.T) {
 	publishUnknown(t, p, "odd")
 	p.post("order/fine/place", smallOrder)
 	p.awaitOrder("fine", "placed")
-	admin := []string{"--admin-url", p.projectionAdmin}
+	admin := p.operate(p.projectionHealth)
 	const views = 4 // that fold events of orders
 	var parked struct {
 		Items []struct {
@@ -43,14 +43,14 @@ func TestOperatorsDealWithParkedEvents(t *testing.T) {
 	if shown := tool(t, append([]string{"parked", "show", first}, admin...)...); !strings.Contains(shown, "ordering.OrderForgotten") || !strings.Contains(shown, `"specversion":"1.0"`) {
 		t.Errorf("show prints\n%s", shown)
 	}
-	if out, err := tryTool(t, append([]string{"parked", "retry", first, "--by", "ada"}, admin...)...); err == nil || !strings.Contains(out, "unknown event") {
+	if out, err := tryTool(t, append([]string{"parked", "retry", first}, admin...)...); err == nil || !strings.Contains(out, "unknown event") {
 		t.Errorf("a retry that fails: %v", err)
 	}
 	if out, err := tryTool(t, append([]string{"parked", "skip", first}, admin...)...); err == nil || !strings.Contains(out, "reason") {
 		t.Errorf("a skip without a reason: %v", err)
 	}
 	for _, item := range parked.Items {
-		tool(t, append([]string{"parked", "skip", fmt.Sprint(item.ID), "--by", "ada", "--reason", "written by hand"}, admin...)...)
+		tool(t, append([]string{"parked", "skip", fmt.Sprint(item.ID), "--reason", "written by hand"}, admin...)...)
 	}
 	if left := tool(t, append([]string{"parked", "list"}, admin...)...); strings.Count(left, "\n") != 1 {
 		t.Errorf("left are\n%s", left)

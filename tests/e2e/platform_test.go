@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/adminapi"
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 )
 
@@ -24,8 +25,10 @@ type platform struct {
 	command, projection, query *program
 	natsURL, databaseURL       string
 	commandURL, queryURL       string
-	commandAdmin, queryAdmin   string
-	projectionAdmin            string
+	commandHealth, queryHealth string
+	projectionHealth           string
+	admins                     map[string]string   // URL of the admin port of each service by that of its health port
+	tokenFile                  string              // of the operator; the services accept it too
 	env                        []string            // of the services, besides the URLs
 	own                        map[string][]string // of each service alone
 	binaries                   string              // prefix of the names of the services' binaries
@@ -38,10 +41,15 @@ func logInPostgres() bool { return os.Getenv("ORCHESTRIX_LOG") == "postgres" }
 func newPlatform(t testing.TB, databaseURL string) *platform {
 	t.Helper()
 	natsAddr := localtest.FreeAddr(t)
+	token := filepath.Join(t.TempDir(), "admin.token")
+	if err := os.WriteFile(token, []byte("ada:a-token-for-the-tests\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	return &platform{
+		admins: map[string]string{}, tokenFile: token,
 		t: t, natsURL: "nats://" + natsAddr, databaseURL: databaseURL,
 		commandURL: "http://" + localtest.FreeAddr(t), queryURL: "http://" + localtest.FreeAddr(t),
-		commandAdmin: "http://" + localtest.FreeAddr(t), queryAdmin: "http://" + localtest.FreeAddr(t), projectionAdmin: "http://" + localtest.FreeAddr(t),
+		commandHealth: "http://" + localtest.FreeAddr(t), queryHealth: "http://" + localtest.FreeAddr(t), projectionHealth: "http://" + localtest.FreeAddr(t),
 	}
 }
 
@@ -73,16 +81,20 @@ func (p *platform) startNATS() {
 
 func (p *platform) startServices() {
 	p.t.Helper()
-	p.command = p.startService("command", p.commandURL, p.commandAdmin)
-	p.projection = p.startService("projection", "", p.projectionAdmin)
-	p.query = p.startService("query", p.queryURL, p.queryAdmin)
+	p.command = p.startService("command", p.commandURL, p.commandHealth)
+	p.projection = p.startService("projection", "", p.projectionHealth)
+	p.query = p.startService("query", p.queryURL, p.queryHealth)
 }
 
-func (p *platform) startService(name, url, admin string) *program {
+func (p *platform) startService(name, url, health string) *program {
 	p.t.Helper()
+	if p.admins[health] == "" {
+		p.admins[health] = "http://" + localtest.FreeAddr(p.t)
+	}
 	env := []string{
 		"NATS_URL=" + p.natsURL, "DATABASE_URL=" + p.databaseURL,
-		"ORCHESTRIX_ADMIN_ADDR=" + strings.TrimPrefix(admin, "http://"),
+		"ORCHESTRIX_HEALTH_ADDR=" + strings.TrimPrefix(health, "http://"), "ORCHESTRIX_ADMIN_TOKEN_FILE=" + p.tokenFile,
+		"ORCHESTRIX_ADMIN_ADDR=" + strings.TrimPrefix(p.admins[health], "http://"),
 	}
 	if url != "" {
 		env = append(env, "ORCHESTRIX_ADDR="+strings.TrimPrefix(url, "http://"))
@@ -96,12 +108,26 @@ func (p *platform) services() []*program { return []*program{p.command, p.projec
 // awaitReady waits until the services are ready, and the views of orders are there to be read.
 func (p *platform) awaitReady() {
 	p.t.Helper()
-	for _, admin := range []string{p.commandAdmin, p.projectionAdmin, p.queryAdmin} {
-		awaitStatus(p.t, admin+"/readyz", http.StatusOK)
+	for _, health := range []string{p.commandHealth, p.projectionHealth, p.queryHealth} {
+		awaitStatus(p.t, health+"/readyz", http.StatusOK)
 	}
 	for _, view := range []string{"order-summary", "sales-by-country", "sales-by-customer", "product-sales"} {
 		awaitStatus(p.t, p.queryURL+"/v1/views/"+view+"?limit=1", http.StatusOK)
 	}
+}
+
+// operate returns the flags with which the tool operates the service of a health port.
+func (p *platform) operate(health string) []string {
+	return []string{"--admin-url", p.admins[health], "--admin-token-file", p.tokenFile}
+}
+
+// inspect reads a path of the admin port of the service of a health port.
+func (p *platform) inspect(health, path string) (answer, error) {
+	tokens, err := adminapi.TokenFile(p.tokenFile)()
+	if err != nil {
+		return answer{}, err
+	}
+	return request(p.t.Context(), http.MethodGet, p.admins[health]+path, "", "Authorization", "Bearer "+tokens[0].Secret)
 }
 
 // send runs the command-line tool on a file of commands and returns what it printed.

@@ -40,11 +40,12 @@ func newLockedPlatform(t *testing.T) *lockedPlatform {
 	tool(t, "keys", "init", p.keys, "--nats-host", "127.0.0.1", "--sender", "shop")
 	p.renameRoles()
 	p.env = []string{"ORCHESTRIX_AWAIT_MIGRATION=true"}
-	p.own = map[string][]string{}
+	p.own, p.tokenFile = map[string][]string{}, filepath.Join(p.keys, "operator", "admin.token")
 	for _, user := range users {
 		p.own[user] = []string{
 			"NATS_NKEY_FILE=" + filepath.Join(p.keys, user, "nats.nk"), "NATS_CA_FILE=" + filepath.Join(p.keys, user, "ca.crt"),
 			"ORCHESTRIX_NATS_API_PREFIX=orx.api", "DATABASE_URL=" + p.roleURL(user),
+			"ORCHESTRIX_ADMIN_TOKEN_FILE=" + filepath.Join(p.keys, user, "admin.token"),
 		}
 		if writer := filepath.Join(p.keys, user, "writer.nk"); user == "command" || user == "process" {
 			p.own[user] = append(p.own[user], "NATS_WRITER_NKEY_FILE="+writer)
@@ -177,15 +178,15 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	want := expect(t, path)
 	p := newLockedPlatform(t)
 	p.startServices() // they wait for the migration
-	services, processAdmin := p.services(), "http://"+localtest.FreeAddr(t)
+	services, processHealth := p.services(), "http://"+localtest.FreeAddr(t)
 	if !logInPostgres() { // processes need the bus
 		linkBank(t)
 		p.binaries = bankBinaries // its transfers time out after seconds, not after half a minute
-		services = append(services, p.startService("process", "", processAdmin))
+		services = append(services, p.startService("process", "", processHealth))
 		p.binaries = ""
 	}
-	awaitStatus(t, p.commandAdmin+"/healthz", http.StatusOK)
-	awaitStatus(t, p.queryAdmin+"/readyz", http.StatusServiceUnavailable)
+	awaitStatus(t, p.commandHealth+"/healthz", http.StatusOK)
+	awaitStatus(t, p.queryHealth+"/readyz", http.StatusServiceUnavailable)
 	p.as("migrate", "migrate", "--roles", filepath.Join(p.keys, "migrate", "roles"))
 	p.awaitReady()
 	sendAll(t, p.platform, path, "failed 0")
@@ -204,8 +205,8 @@ func TestServicesWithTheirOwnRights(t *testing.T) {
 	awaitTotals(t, p.platform, want)
 
 	if !logInPostgres() {
-		awaitStatus(t, processAdmin+"/readyz", http.StatusOK)
-		p.moveMoney(services[3], processAdmin)
+		awaitStatus(t, processHealth+"/readyz", http.StatusOK)
+		p.moveMoney(services[3], processHealth)
 	}
 	p.as("operator", "verify", "--sample", "0")
 	p.as("operator", "backup", filepath.Join(t.TempDir(), "backup"))
@@ -233,16 +234,16 @@ func (p *lockedPlatform) useBus() {
 		p.t.Fatal(err)
 	}
 	publishNonsense(p.t, p.natsURL, "lost", key, nats.RootCAs(filepath.Join(p.keys, "ca.crt")), nats.CustomInboxPrefix("_INBOX_shop"))
-	admin := []string{"--admin-url", p.commandAdmin}
+	admin := p.operate(p.commandHealth)
 	one := awaitDeadLetter(p.t, admin, 0)
-	tool(p.t, append([]string{"dead-letters", "retry", fmt.Sprint(one.Number), "--by", "ada"}, admin...)...)
+	tool(p.t, append([]string{"dead-letters", "retry", fmt.Sprint(one.Number)}, admin...)...)
 	again := awaitDeadLetter(p.t, admin, one.Number)
-	tool(p.t, append([]string{"dead-letters", "drop", fmt.Sprint(again.Number), "--by", "ada", "--reason", "nonsense"}, admin...)...)
+	tool(p.t, append([]string{"dead-letters", "drop", fmt.Sprint(again.Number), "--reason", "nonsense"}, admin...)...)
 }
 
 // moveMoney makes the process service use all of its rights: one transfer with answers, and one that no account answers, so
 // that its deadline passes and the transfer is undone.
-func (p *lockedPlatform) moveMoney(processes *program, admin string) {
+func (p *lockedPlatform) moveMoney(processes *program, health string) {
 	p.t.Helper()
 	p.post("account/from/open", openAccount)
 	p.post("account/to/open", openAccount)
@@ -256,7 +257,7 @@ func (p *lockedPlatform) moveMoney(processes *program, admin string) {
 	p.command.stop()
 	processes.start()
 	eventually(p.t, "the deadline", func() error {
-		a, err := request(p.t.Context(), http.MethodGet, admin+"/processes/transfer/late", "")
+		a, err := p.inspect(health, "/processes/transfer/late")
 		if err == nil && a.field("instance.step") != "revoke-debit" {
 			err = fmt.Errorf("the process is %v", a)
 		}

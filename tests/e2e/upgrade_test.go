@@ -161,16 +161,16 @@ func (u *upgraded) startProcess() {
 func (u *upgraded) continueWork() {
 	u.t.Helper()
 	u.continued = true
-	u.projection = u.startService("projection", "", u.projectionAdmin)
-	u.query = u.startService("query", u.queryURL, u.queryAdmin)
+	u.projection = u.startService("projection", "", u.projectionHealth)
+	u.query = u.startService("query", u.queryURL, u.queryHealth)
 	for _, view := range upgradeViews {
 		awaitStatus(u.t, u.queryURL+"/v1/views/"+view+"?limit=1", http.StatusOK)
 	}
 	u.checkDocuments()
 	u.checkKinds()
 	u.checkDeadlines()
-	u.command = u.startService("command", u.commandURL, u.commandAdmin)
-	awaitStatus(u.t, u.commandAdmin+"/readyz", http.StatusOK)
+	u.command = u.startService("command", u.commandURL, u.commandHealth)
+	awaitStatus(u.t, u.commandHealth+"/readyz", http.StatusOK)
 	u.checkRepetition()
 	u.checkEnds()
 }

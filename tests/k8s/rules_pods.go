@@ -125,7 +125,7 @@ func checkProbes(in *Installation) (found []string) {
 				continue
 			}
 			c.require(get.Port.Type == intstr.String && w.port(get.Port.StrVal) != 0, where, "has a %s probe of the port %s, which it does not have", p.name, get.Port.String())
-			c.require(!ours || get.Path == p.path && get.Port.StrVal == "admin", where, "has a %s probe of %s on %s; it must be %s on admin", p.name, get.Path, get.Port.String(), p.path)
+			c.require(!ours || get.Path == p.path && get.Port.StrVal == "health", where, "has a %s probe of %s on %s; it must be %s on health", p.name, get.Path, get.Port.String(), p.path)
 		}
 	})
 	return found

@@ -137,7 +137,8 @@ func checkSelectors(in *Installation) (found []string) {
 	return append(found, checkPorts(in)...)
 }
 
-// checkPorts: the address that a service listens on matches the port of its container.
+// checkPorts: the address that a service listens on matches the port of its container, and no pod reaches the admin port, which
+// listens on loopback by default.
 func checkPorts(in *Installation) (found []string) {
 	c := (*complaints)(&found)
 	eachContainer(in, func(where string, w Workload, container corev1.Container) {
@@ -145,10 +146,12 @@ func checkPorts(in *Installation) (found []string) {
 			return
 		}
 		environment := in.environment(container)
-		for _, p := range [][2]string{{"http", "ORCHESTRIX_ADDR"}, {"admin", "ORCHESTRIX_ADMIN_ADDR"}} {
+		for _, p := range [][2]string{{"http", "ORCHESTRIX_ADDR"}, {"health", "ORCHESTRIX_HEALTH_ADDR"}} {
 			port, addr := w.port(p[0]), environment[p[1]]
 			c.require(port == 0 && addr == "" || addr == fmt.Sprintf(":%d", port), where, "has the port %s at %d, and %s is %q", p[0], port, p[1], addr)
 		}
+		c.require(environment["ORCHESTRIX_ADMIN_ADDR"] == "", where, "opens the admin port to other pods")
+		c.require(environment["ORCHESTRIX_ADMIN_TOKEN_FILE"] != "", where, "has no tokens of operators")
 	})
 	return found
 }

@@ -78,12 +78,12 @@ var breaks = map[string]struct {
 		"containers are restricted: StatefulSet nats, container nats keeps capabilities",
 	},
 	"no startup probe": {
-		"dev", nil, "base/deployments.yaml", "          startupProbe:\n            httpGet:\n              path: /healthz\n              port: admin\n            periodSeconds: 1\n            timeoutSeconds: 1\n            failureThreshold: 60\n", "",
+		"dev", nil, "base/deployments.yaml", "          startupProbe:\n            httpGet:\n              path: /healthz\n              port: health\n            periodSeconds: 1\n            timeoutSeconds: 1\n            failureThreshold: 60\n", "",
 		"containers are probed: Deployment projection, container service has no startup probe",
 	},
 	"a restart where NATS is down": {
 		"dev", nil, "base/deployments.yaml", "path: /healthz", "path: /readyz",
-		"containers are probed: Deployment command, container service has a liveness probe of /readyz on admin; it must be /healthz",
+		"containers are probed: Deployment command, container service has a liveness probe of /readyz on health; it must be /healthz",
 	},
 	"a probe of no port": {
 		"dev", nil, "components/nats/nats.yaml", "port: monitor", "port: metrics",
@@ -114,7 +114,7 @@ var breaks = map[string]struct {
 		"every variable is known: Deployment command, container service sets ORCHESTRIX_PARTITION, which command does not read",
 	},
 	"a variable of another service": {
-		"dev", nil, "base/projection.yaml", "ORCHESTRIX_ADMIN_ADDR", "ORCHESTRIX_ADDR",
+		"dev", nil, "base/projection.yaml", "ORCHESTRIX_HEALTH_ADDR", "ORCHESTRIX_ADDR",
 		"every variable is known: Deployment projection, container service sets ORCHESTRIX_ADDR, which projection does not read",
 	},
 	"a program that is not ours": {
@@ -174,12 +174,20 @@ var breaks = map[string]struct {
 		"selectors match: PodDisruptionBudget nats selects []",
 	},
 	"a monitor of no port": {
-		"production", []string{"monitoring"}, "components/monitoring/monitors.yaml", "port: admin", "port: metrics",
+		"production", []string{"monitoring"}, "components/monitoring/monitors.yaml", "port: health", "port: metrics",
 		"selectors match: PodMonitor orchestrix scrapes a port that Deployment command does not have",
 	},
 	"another address than port": {
 		"dev", nil, "base/query.yaml", `":8081"`, `":8080"`,
 		`selectors match: Deployment query, container service has the port http at 8081, and ORCHESTRIX_ADDR is ":8080"`,
+	},
+	"an admin port for other pods": {
+		"dev", nil, "base/kustomization.yaml", "ORCHESTRIX_PARTITIONS=4", "ORCHESTRIX_PARTITIONS=4\n      - ORCHESTRIX_ADMIN_ADDR=:9180",
+		"selectors match: Deployment command, container service opens the admin port to other pods",
+	},
+	"no tokens of operators": {
+		"dev", nil, "base/kustomization.yaml", "      - ORCHESTRIX_ADMIN_TOKEN_FILE=/run/secrets/orchestrix/admin.token\n", "",
+		"selectors match: Deployment query, container service has no tokens of operators",
 	},
 	"an autoscaler without a target": {
 		"production", nil, "components/resilient/autoscaling.yaml", "    name: query", "    name: queries",
@@ -233,8 +241,8 @@ var breaks = map[string]struct {
 		"production", []string{"monitoring"}, "components/monitoring/network.yaml", "kubernetes.io/metadata.name: monitoring", "team: a",
 		"only needed arrows: NetworkPolicy from-prometheus names a peer that matches no known party",
 	},
-	"the gateway at the admin port": {
-		"production", []string{"gateway"}, "components/gateway/network.yaml", "port: http", "port: admin",
+	"the gateway at the health port": {
+		"production", []string{"gateway"}, "components/gateway/network.yaml", "port: http", "port: health",
 		"only needed arrows: gateway → query:9081 may come in, and nothing needs it",
 	},
 	"no route between the servers": {

@@ -107,7 +107,7 @@ func startService(t testing.TB, kind, natsURL string) *commandService {
 	s := &commandService{t: t, addr: localtest.FreeAddr(t)}
 	s.env = []string{
 		asService + "=" + kind, "NATS_URL=" + natsURL, "DATABASE_URL=postgres://127.0.0.1:1/none", // snapshots are not needed
-		"ORCHESTRIX_ADDR=" + s.addr, "ORCHESTRIX_ADMIN_ADDR=127.0.0.1:0", "ORCHESTRIX_LOG_LEVEL=error", "ORCHESTRIX_LOG=jetstream",
+		"ORCHESTRIX_ADDR=" + s.addr, "ORCHESTRIX_HEALTH_ADDR=127.0.0.1:0", "ORCHESTRIX_LOG_LEVEL=error", "ORCHESTRIX_LOG=jetstream",
 	}
 	s.start()
 	t.Cleanup(func() {

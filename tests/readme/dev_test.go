@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orchestrix-go/orchestrix/shared/local"
 	"github.com/orchestrix-go/orchestrix/shared/local/localtest"
 	"github.com/orchestrix-go/orchestrix/shared/service"
 )
@@ -47,15 +48,18 @@ func TestMain(m *testing.M) {
 type dev struct {
 	CommandURL  string `json:"command_url"`
 	QueryURL    string `json:"query_url"`
+	HealthURL   string `json:"health_url"`
 	AdminURL    string `json:"admin_url"`
 	NATSURL     string `json:"nats_url"`
 	DatabaseURL string `json:"database_url"`
+	DataDir     string `json:"data_dir"`
+	tokenFile   string // of the admin port
 }
 
 func startDev(t *testing.T) dev {
 	t.Helper()
 	const free = "127.0.0.1:0"
-	command := exec.Command(tool, "dev", "--ephemeral", "--json", "--command-addr", free, "--query-addr", free, "--admin-addr", free, "--nats-addr", free)
+	command := exec.Command(tool, "dev", "--ephemeral", "--json", "--command-addr", free, "--query-addr", free, "--health-addr", free, "--admin-addr", free, "--nats-addr", free)
 	command.Env = append(command.Environ(), "DATABASE_URL=", "ORCHESTRIX_LOG=")
 	var log bytes.Buffer
 	command.Stderr = &log
@@ -78,6 +82,14 @@ func startDev(t *testing.T) dev {
 	if err != nil || json.Unmarshal(line, &d) != nil {
 		t.Fatalf("dev printed %q (%v)", line, err)
 	}
+	d.tokenFile = filepath.Join(t.TempDir(), "admin.token")
+	found, err := local.FindInstance(d.DataDir)
+	if err == nil {
+		err = os.WriteFile(d.tokenFile, []byte("dev:"+found.AdminToken), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	return d
 }
 
@@ -93,13 +105,13 @@ func (d dev) shellIn(t *testing.T, dir, command string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	here := strings.NewReplacer(
-		"http://localhost:8080", d.CommandURL, "localhost:8080", d.CommandURL, "localhost:8081", d.QueryURL, "localhost:9082", d.AdminURL,
+		"http://localhost:8080", d.CommandURL, "localhost:8080", d.CommandURL, "localhost:8081", d.QueryURL, "localhost:9082", d.HealthURL,
 		"go run ./cmd/orchestrix", tool, "curl ", "curl -sS ",
 	).Replace(command)
 	c := exec.CommandContext(ctx, "sh", "-ec", here)
 	c.Dir = dir
 	c.Env = append(c.Environ(), "NATS_URL="+d.NATSURL, "DATABASE_URL="+d.DatabaseURL, "ORCHESTRIX_LOG=",
-		"ORCHESTRIX_COMMAND_URL="+d.CommandURL, "ORCHESTRIX_ADMIN_URL="+d.AdminURL)
+		"ORCHESTRIX_COMMAND_URL="+d.CommandURL, "ORCHESTRIX_ADMIN_URL="+d.AdminURL, "ORCHESTRIX_ADMIN_TOKEN_FILE="+d.tokenFile)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Errorf("%s\n%v\n%s", command, err, out)

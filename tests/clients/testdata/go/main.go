@@ -1,10 +1,11 @@
 // Command client opens an account with the generated client of the command API, reads its balance with that of the query
-// API, and finds the view in the list of the admin API. Its arguments are the URLs of the three.
+// API, and finds the view in the list of the admin API. Its arguments are the URLs of the three, and the token for the last.
 package main
 
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 
 	"github.com/orchestrix-go/orchestrix/tests/clients/admin"
@@ -13,13 +14,13 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3], os.Args[4]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, commandURL, queryURL, adminURL string) error {
+func run(ctx context.Context, commandURL, queryURL, adminURL, token string) error {
 	commands, err := command.NewClientWithResponses(commandURL)
 	if err != nil {
 		return err
@@ -57,7 +58,10 @@ func run(ctx context.Context, commandURL, queryURL, adminURL string) error {
 	}
 	fmt.Println(refused.ApplicationproblemJSON422.Code)
 
-	operator, err := admin.NewClientWithResponses(adminURL)
+	operator, err := admin.NewClientWithResponses(adminURL, admin.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer "+token)
+		return nil
+	}))
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Opens an account with the generated types of the command API, reads its balance with those of the query API, and finds
-// the view in the list of the admin API. Its arguments are the URLs of the three.
+// the view in the list of the admin API. Its arguments are the URLs of the three, and the token for the last.
 import createClient from "openapi-fetch";
 import type { paths as AdminPaths } from "./admin.js";
 import type { paths as CommandPaths } from "./command.js";
@@ -7,10 +7,10 @@ import type { paths as QueryPaths } from "./query.js";
 
 declare const process: { argv: string[] };
 
-const [, , commandURL = "", queryURL = "", adminURL = ""] = process.argv;
+const [, , commandURL = "", queryURL = "", adminURL = "", token = ""] = process.argv;
 const commands = createClient<CommandPaths>({ baseUrl: commandURL });
 const queries = createClient<QueryPaths>({ baseUrl: queryURL });
-const admin = createClient<AdminPaths>({ baseUrl: adminURL });
+const admin = createClient<AdminPaths>({ baseUrl: adminURL, headers: { Authorization: `Bearer ${token}` } });
 
 const opened = await commands.POST("/v1/commands/account/{id}/open", {
   params: { path: { id: "ada-ts" }, header: { "Idempotency-Key": "c-2" } },
