@@ -90,11 +90,11 @@ func TestVersions(t *testing.T) {
 		t.Fatalf("status %d", status)
 	}
 	var v versions
-	if err := json.Unmarshal([]byte(out.String()), &v); err != nil || v.LogFormat != "1" || v.Schema < 4 || !strings.HasPrefix(v.Go, "go1.") || v.Version == "" {
+	if err := json.Unmarshal([]byte(out.String()), &v); err != nil || v.LogFormat != "2" || v.Schema < 7 || !strings.HasPrefix(v.Go, "go1.") || v.Version == "" {
 		t.Errorf("%s (%v)", &out, err)
 	}
 	out.Reset()
-	if status := run(t.Context(), Options{Name: "shop"}, []string{"version"}, &out, io.Discard); status != 0 || !strings.Contains(out.String(), "log format  1\n") {
+	if status := run(t.Context(), Options{Name: "shop"}, []string{"version"}, &out, io.Discard); status != 0 || !strings.Contains(out.String(), "log format  2\n") {
 		t.Errorf("status %d: %s", status, &out)
 	}
 }
