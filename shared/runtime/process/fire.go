@@ -36,7 +36,7 @@ func (r *Runner) Fire(ctx context.Context, instance core.Stream, name string, by
 		return err
 	}
 	if result.Repeated || len(result.Events) == 0 { // it has passed or was cancelled meanwhile
-		return notPending(name, slices.Delete(state.Deadlines, i, i+1))
+		return notPending(name, slices.Concat(state.Deadlines[:i], state.Deadlines[i+1:])) // the state is shared with other readers
 	}
 	ctx, cancel := context.WithTimeout(ctx, fireTimeout)
 	defer cancel()
