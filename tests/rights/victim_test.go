@@ -53,7 +53,7 @@ func (in *installation) newVictim(t testing.TB) *victim {
 		accounts: map[string]njs.JetStream{"ORX": newJS(t, in.admin(t, "ORX")), "ORX_BUS": newJS(t, in.admin(t, "ORX_BUS"))},
 	}
 	message := func(topic port.Topic) port.Message {
-		return port.Message{ID: "m-" + string(topic), To: thePurse, Data: []byte("{}")}
+		return port.Message{ID: "m-" + string(topic), Sender: port.CommandSender, To: thePurse, Name: "put", Data: []byte("{}")}
 	}
 	var kept error
 	v.works(t)
@@ -194,8 +194,8 @@ func (v *victim) targets() (all targets) {
 	return append(all, "$JS.API.STREAM.CREATE.MINE", "$JS.API.STREAM.RESTORE.MINE", "$JS.API.CONSUMER.CREATE.ORX_EVENTS_0", "$JS.API.SERVER.REMOVE",
 		"$JS.API.ACCOUNT.PURGE.ORX", "$SYS.REQ.SERVER.PING",
 		"orx.evt.0.default.purse.p", "orx.evt.1.default.purse.p", "orx.evt.0.default.purse.junk", "orx.evt.1.default.purse.junk", "orx.evt.1.default.process-watch.a",
-		"orx.cmd.0.default.purse.p", "orx.cmd.0.process.default.purse.p.pay-out", "orx.out.0.default.process-watch.a", "orx.due.0.default.process-watch.a",
-		"orx.deadline.0.default.process-watch.a.late.1_1", "orx.dead.cmd.command.0.default.purse.p", "orx.dead.cmd.command.0.process.default.purse.p.put",
+		"orx.cmd.0.process.default.purse.p.pay-out", "orx.out.0.command.default.process-watch.a.put", "orx.due.0.process.default.process-watch.a.late",
+		"orx.deadline.0.default.process-watch.a.late.1_1", "orx.dead.cmd.command.0.process.default.purse.p.put",
 		"orx.ready.x", "orx.ready", "orx.bus.cmd", "$KV.ORX_ATTEMPTS.cmd.0.1", "$KV.ORX_OUTCOMES_OF_COMMANDS.default.kept",
 		"$JS.ACK.ORX_COMMANDS.command-0-x-1.1.1.1.1.1", "$JS.FC.KV_ORX_ATTEMPTS.x", "_INBOX.x", "_INBOX_command.x", "_INBOX_command_writer.x", "_R_.x")
 }

@@ -113,10 +113,10 @@ func busRoundTrip(t *testing.T, bus port.MessageBus) {
 	})
 	for _, sent := range []port.Message{
 		{
-			ID: "01-x/y:z", Sender: "Shop-1", To: core.Stream{Tenant: "t1", Category: "thing", ID: "A_b-9"}, Name: "re_open", Data: []byte("\x00\xff{}"),
+			ID: "01-x/y:z", Sender: port.ProcessSender, To: core.Stream{Tenant: "t1", Category: "thing", ID: "A_b-9"}, Name: "re_open", Data: []byte("\x00\xff{}"),
 			Header: map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "orx-x": "ü, y: z"},
 		},
-		{ID: strings.Repeat("i", core.MaxCommandIDLength), Sender: "s", To: stream("a"), Name: "n", Data: make([]byte, port.MaxMessageData)},
+		{ID: strings.Repeat("i", core.MaxCommandIDLength), Sender: port.CommandSender, To: stream("a"), Name: "n", Data: make([]byte, port.MaxMessageData)},
 	} {
 		before := time.Now()
 		publish(t, bus, port.CommandTopic, sent)
@@ -156,7 +156,7 @@ func busTopics(t *testing.T, bus port.MessageBus) {
 			to <- string(d.Data)
 			return nil
 		})
-		publish(t, bus, topic, port.Message{ID: "the-same", Sender: "s", To: stream("a"), Name: "n", Data: []byte(topic)})
+		publish(t, bus, topic, port.Message{ID: "the-same", Sender: port.CommandSender, To: stream("a"), Name: "n", Data: []byte(topic)})
 	}
 	if command, result := await(t, "a command", commands), await(t, "a result", results); command != "cmd" || result != "out" {
 		t.Errorf("the command is %q, the result %q", command, result)
