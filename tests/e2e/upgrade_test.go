@@ -142,7 +142,7 @@ func (u *upgraded) run(name, command string, on *platform) {
 	}
 	switch args[0] {
 	case "restore":
-		u.restored = strings.HasPrefix(string(out), fmt.Sprint(u.want.Commits, " commits restored"))
+		u.restored = strings.HasPrefix(string(out), fmt.Sprint(u.want.Commits, " commits of a backup of format 1 restored"))
 	case "verify":
 		if !strings.Contains(string(out), " 0 findings") {
 			u.t.Errorf("%s: %s", command, out)
