@@ -164,6 +164,7 @@ func TestTheRouteOfAWrappedRequestIsKnown(t *testing.T) {
 	}
 	for path, want := range map[string]string{"/echo/ann": "POST /echo/{name}", placePath: "POST /v1/commands/{category}/{id}/{command}", "/nothing": "/"} {
 		for name, handler := range map[string]http.Handler{"outside": api, "inside": api.Inside} {
+			want := want
 			if name == "inside" && path == "/echo/ann" {
 				want = "/" // further routes don't reach each other
 			}

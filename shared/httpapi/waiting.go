@@ -61,6 +61,7 @@ type seat struct {
 	mu      sync.Mutex
 	waiting int
 	lost    bool // it could not be taken again after a wait
+	ended   bool // the request has been answered; parts of its handler may still wait where a wrapper has given up
 }
 
 type seatKey struct{}
@@ -97,28 +98,29 @@ func (s *seat) aside(ctx context.Context, wait func(context.Context) error) erro
 func (s *seat) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waiting == 0 && !s.lost {
+	if s.waiting == 0 && !s.lost && !s.ended {
 		s.admission.release()
 	}
 	s.waiting++
 }
 
-// back takes a place in flight again. It returns false if all are taken.
+// back takes a place in flight again. It returns false if all are taken, and after the end of the request, which would not give it up.
 func (s *seat) back() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting--
-	if s.waiting == 0 && !s.lost {
+	if s.waiting == 0 && !s.lost && !s.ended {
 		s.lost = !s.admission.acquire()
 	}
-	return !s.lost
+	return !s.lost && !s.ended
 }
 
 // end gives the place up at the end of the request.
 func (s *seat) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waiting == 0 && !s.lost {
+	if s.waiting == 0 && !s.lost && !s.ended {
 		s.admission.release()
 	}
+	s.ended = true
 }

@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -81,5 +83,45 @@ func TestARequestThatHasWaitedNeedsAPlace(t *testing.T) {
 	close(leave)
 	if r := <-second; r.status != http.StatusOK {
 		t.Errorf("during the wait: %d", r.status)
+	}
+}
+
+// Where a wrapper answers while the handler waits, the handler takes no place in flight after the wait: nothing would give it up.
+func TestAWrapperGivesUpDuringAWait(t *testing.T) {
+	t.Parallel()
+	waiting, reached, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	server := queryServer(t, &router{document: func(_, key string, w query.Wait) (core.Document, query.Freshness, error) {
+		err := w.Aside(t.Context(), func(context.Context) error {
+			if key == "slow" {
+				close(waiting)
+				<-reached
+			}
+			return nil
+		})
+		return core.Document{Key: key, Position: at, Data: []byte("1")}, query.Freshness{}, err
+	}}, httpapi.Options{MaxInFlight: 1, Wrap: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/slow") {
+				next.ServeHTTP(w, r)
+				return
+			}
+			go func() {
+				defer close(ended)
+				next.ServeHTTP(httptest.NewRecorder(), r)
+			}()
+			<-waiting
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+	}})
+	get := func(key string) int {
+		return call(t, server, "GET", "/v1/views/order-summary/"+key, "", "Orchestrix-Position", "0-1").status
+	}
+	if status := get("slow"); status != http.StatusServiceUnavailable {
+		t.Errorf("the slow request: %d", status)
+	}
+	close(reached)
+	<-ended
+	if status := get("soon"); status != http.StatusOK {
+		t.Errorf("the next request: %d", status)
 	}
 }

@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	maxFetched   = 256              // messages in flight to a worker
-	maxHeldBytes = 32 << 20         // bytes of a partition's messages above which its owner waits before it accepts more
-	idleCheck    = 10 * time.Second // of silence, after which the server is asked whether all delivered messages have arrived
+	maxFetched = 256              // messages in flight to a worker
+	idleCheck  = 10 * time.Second // of silence, after which the server is asked whether all delivered messages have arrived
 )
 
 // partition is a worker's part in a partition that it owns, or tries to own.
@@ -32,6 +31,8 @@ type partition struct {
 	cancelHandlers context.CancelFunc
 	lanes          sync.WaitGroup
 
+	fetchBytes  int // of one request for messages; two may be in flight
+	heldBytes   int // above which no more messages are accepted
 	state       sync.Mutex
 	suspectedTo uint64                    // messages up to here were delivered to workers that died
 	waiting     map[string][]*heldMessage // by lane, while a goroutine handles them; the first is in the handler
@@ -46,6 +47,7 @@ type partition struct {
 type heldMessage struct {
 	sequence   uint64
 	delivery   port.Delivery
+	size       int    // bytes, with its header
 	unroutable error  // why its subject is not that of a stream in this partition
 	rest       string // of its subject, behind the topic
 	ackSubject string // of the newest consumer
@@ -65,8 +67,9 @@ func (m *heldMessage) lane() string {
 }
 
 func newPartition(w *worker, number int) *partition {
+	fetch, hold := shareOfMemory(w.bus.config.HeldBytes, w.bus.partitions)
 	return &partition{
-		worker: w, number: number,
+		worker: w, number: number, fetchBytes: fetch, heldBytes: hold,
 		waiting: map[string][]*heldMessage{}, held: map[uint64]*heldMessage{}, dropped: make(chan struct{}), attempts: map[uint64]int{},
 	}
 }
@@ -140,7 +143,7 @@ func (p *partition) readConsumer(ctx context.Context, consumer jetstream.Consume
 	p.dropWaiting()
 	reconnects := p.bus.conn.Stats().Reconnects
 	expiry := max(time.Second, min(p.AckWait/2, 30*time.Second))
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(maxFetched), jetstream.PullExpiry(expiry))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(maxFetched, p.fetchBytes), jetstream.PullExpiry(expiry))
 	if err != nil {
 		return unavailable("consumer "+p.consumer, err)
 	}
@@ -208,7 +211,7 @@ func (p *partition) dropWaiting() {
 // dropHeld drops a message. The caller holds the lock.
 func (p *partition) dropHeld(m *heldMessage) {
 	delete(p.held, m.sequence)
-	p.bytes -= len(m.delivery.Data)
+	p.bytes -= m.size
 	close(p.dropped)
 	p.dropped = make(chan struct{})
 }
@@ -217,7 +220,7 @@ func (p *partition) dropHeld(m *heldMessage) {
 func (p *partition) awaitRoom(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		p.state.Lock()
-		room, dropped := p.bytes < maxHeldBytes, p.dropped
+		room, dropped := p.bytes < p.heldBytes, p.dropped
 		p.state.Unlock()
 		if room {
 			return true
@@ -239,12 +242,12 @@ func (p *partition) holdMessage(m jetstream.Msg, meta *jetstream.MsgMetadata) {
 		held.ackSubject = m.Reply()
 		return
 	}
-	held := &heldMessage{sequence: sequence, ackSubject: m.Reply(), rest: strings.TrimPrefix(m.Subject(), p.bus.config.topicPrefix(p.topic))}
+	held := &heldMessage{sequence: sequence, ackSubject: m.Reply(), rest: strings.TrimPrefix(m.Subject(), p.bus.config.topicPrefix(p.topic)), size: messageSize(m)}
 	held.delivery.Message, held.unroutable = p.bus.decodeMessage(held.rest, sequence, m.Headers(), m.Data())
 	held.delivery.Published = meta.Timestamp.UTC()
 	held.acked = p.acked.contains(sequence, held.delivery.Published)
 	p.held[sequence] = held
-	p.bytes += len(held.delivery.Data)
+	p.bytes += held.size
 	lane := held.lane()
 	waiting, busy := p.waiting[lane]
 	p.waiting[lane] = append(waiting, held)

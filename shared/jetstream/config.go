@@ -24,6 +24,7 @@ type Config struct {
 	AckTimeout      time.Duration // for one answer of the server, before the result is read from the leader; 5 s
 	LostAfter       time.Duration // without an answer of any leader, before another server of the cluster is tried: longer than an election; 10 s
 	DuplicateWindow time.Duration // of a new log; 2 min
+	HeldBytes       int           // of messages that a worker of the bus has in memory, shared by its partitions; 128 MiB
 	Restore         bool          // for a restore: opens a log that an interrupted one has left
 	Logger          *slog.Logger  // slog.Default()
 	Observer        Observer      // none
@@ -73,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DuplicateWindow == 0 {
 		c.DuplicateWindow = 2 * time.Minute
+	}
+	if c.HeldBytes == 0 {
+		c.HeldBytes = 128 << 20
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

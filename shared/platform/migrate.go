@@ -53,6 +53,7 @@ func createStreams(ctx context.Context, env service.Env) error {
 func logConfig(env service.Env) jetstream.Config {
 	return jetstream.Config{
 		Partitions: env.Common.Partitions, Replicas: env.Common.Replicas, Sender: env.Name, Logger: env.Logger,
-		Observer: jetstream.Observer{Retry: env.Admin.Metrics.Commands.Retried, AmbiguousAck: env.Admin.Metrics.Commands.Ambiguous, Noise: env.Admin.Metrics.Commands.Noise},
+		HeldBytes: service.BusBytes(),
+		Observer:  jetstream.Observer{Retry: env.Admin.Metrics.Commands.Retried, AmbiguousAck: env.Admin.Metrics.Commands.Ambiguous, Noise: env.Admin.Metrics.Commands.Noise},
 	}
 }

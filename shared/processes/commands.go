@@ -7,6 +7,13 @@ func ReactCommand(p *core.ProcessType, instance core.Stream, t Trigger, check Co
 	return core.InternalCommand{Type: p.React, ID: t.CommandID(), Payload: reactCommand{instance: instance, trigger: t, check: check}}
 }
 
+// ReactToResultCommand is [ReactCommand] for the trigger of a result that names its command: by the stream, as "order-10248", and by
+// the name. The instance ignores it where the instance has sent another command under this id.
+func ReactToResultCommand(p *core.ProcessType, instance core.Stream, stream, name string, t Trigger, check CommandCheck) core.InternalCommand {
+	of := &resultOf{stream: stream, name: name}
+	return core.InternalCommand{Type: p.React, ID: t.CommandID(), Payload: reactCommand{instance: instance, trigger: t, of: of, check: check}}
+}
+
 // ParkLostCommand returns the command that parks an event whose instance function fails, in a separate instance. A retry
 // forwards the event to its instance.
 func ParkLostCommand(p *core.ProcessType, tenant string, t Trigger) (core.Stream, core.InternalCommand) {
@@ -34,9 +41,22 @@ func CancelCommand(p *core.ProcessType, instance core.Stream, id string, by core
 type reactCommand struct {
 	instance core.Stream
 	trigger  Trigger
+	of       *resultOf // the command of a result; nil if it is not known
 	check    CommandCheck
 	lost     bool  // the instance is a separate one, only for this event
 	failed   error // why the reaction can't be recorded
+}
+
+// resultOf names the command of a result.
+type resultOf struct{ stream, name string }
+
+// isForeign reports whether the trigger is the result of another command than the one that the instance has sent under its id.
+func (c *reactCommand) isForeign(p *Instance) bool {
+	if c.of == nil {
+		return false
+	}
+	sent, _ := p.sent(c.trigger.Result.CommandID)
+	return *c.of != resultOf{stream: core.Stream{Category: sent.Category, ID: sent.To}.String(), name: sent.Name}
 }
 
 // operatorCommand is the payload of [RetryCommand] and [CancelCommand].

@@ -24,7 +24,7 @@ type decider struct {
 // deliver lets an instance react to a trigger, or queues the trigger where the instance is parked.
 func (d *decider) deliver(p Instance, c reactCommand) ([]core.Event, error) {
 	t := c.trigger
-	if p.knows(&t) || !c.lost && d.ignores(&p, &t) {
+	if p.knows(&t) || c.isForeign(&p) || !c.lost && d.ignores(&p, &t) {
 		return nil, nil
 	}
 	if p.Status != StatusParked {

@@ -46,7 +46,8 @@ const maxCorrelation = 256
 type AsyncMessage struct {
 	Command
 
-	// ResultTo is the stream that receives the status on [port.ResultTopic]; none if zero. It belongs to the command's tenant.
+	// ResultTo is the process instance that receives the status on [port.ResultTopic]; none if zero. It belongs to the command's
+	// tenant, and only [port.ProcessSender] may name one.
 	ResultTo core.Stream
 	// ReplyTo is the inbox of core NATS that receives the status; none if empty.
 	ReplyTo string
@@ -106,16 +107,29 @@ func (m *AsyncMessage) check() error {
 		}
 	}
 	if m.ResultTo != (core.Stream{}) {
-		if err := m.ResultTo.Check(); err != nil {
-			return fmt.Errorf("receiver of the result of command %s: %w", m.ID, err)
-		}
-		if m.ResultTo.Tenant != m.Stream.Tenant {
-			return fmt.Errorf("%w: command %s of tenant %s: its result can't go to tenant %s", core.ErrBadToken, m.ID, m.Stream.Tenant, m.ResultTo.Tenant)
+		if err := m.checkResultTo(); err != nil {
+			return err
 		}
 	}
 	if m.ReplyTo != "" && !isInbox(m.ReplyTo, m.Origin.Sender) {
 		return fmt.Errorf("%w: command %s: %s %.300q must be an inbox of its sender (%s_%s.… or %s.…): a subject of at most %d bytes, without wildcards",
 			core.ErrBadToken, m.ID, headerReplyTo, m.ReplyTo, replyPrefix, m.Origin.Sender, replyPrefix, maxReplyTo)
+	}
+	return nil
+}
+
+// checkResultTo checks the receiver of the status. A process takes what it receives there as the results of its own commands, so
+// no other sender may have any sent to it.
+func (m *AsyncMessage) checkResultTo() error {
+	if err := m.ResultTo.Check(); err != nil {
+		return fmt.Errorf("receiver of the result of command %s: %w", m.ID, err)
+	}
+	if m.ResultTo.Tenant != m.Stream.Tenant {
+		return fmt.Errorf("%w: command %s of tenant %s: its result can't go to tenant %s", core.ErrBadToken, m.ID, m.Stream.Tenant, m.ResultTo.Tenant)
+	}
+	if m.Origin.Sender != port.ProcessSender {
+		return fmt.Errorf("%w: command %s of sender %q has the header %s, which only processes send: use %s",
+			core.ErrBadToken, m.ID, m.Origin.Sender, headerResultTo, headerReplyTo)
 	}
 	return nil
 }

@@ -44,6 +44,13 @@ func TestCommandsTravelWhole(t *testing.T) {
 			t.Errorf("the message has id %s, and then %s", message.ID, again.ID)
 		}
 	}
+	full.ResultTo, full.ReplyTo = core.Stream{}, ""
+	ofProcess, _ := full.Encode()
+	full.Origin.Sender = "shop"
+	if ofShop, err := full.Encode(); err != nil || ofShop.ID == ofProcess.ID {
+		t.Errorf("two senders have one message id, %v", err)
+	}
+	full = commandMessage()
 	message, _ := full.Encode()
 	for what, change := range map[string]func(*runtime.AsyncMessage){
 		"another stream":    func(m *runtime.AsyncMessage) { m.Stream.ID = "8" },
@@ -52,7 +59,6 @@ func TestCommandsTravelWhole(t *testing.T) {
 		"another name":      func(m *runtime.AsyncMessage) { m.Name = "take" },
 		"another asks":      func(m *runtime.AsyncMessage) { m.ResultTo.ID = "p-2" },
 		"another inbox":     func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX.z" },
-		"another sender":    func(m *runtime.AsyncMessage) { m.Origin.Sender, m.ReplyTo = "command", "_INBOX_command.x.y" },
 		"not asked for one": func(m *runtime.AsyncMessage) { m.ReplyTo = "" },
 	} {
 		other := commandMessage()
@@ -75,6 +81,7 @@ func TestMalformedCommandsAreRejected(t *testing.T) {
 		"reply into the log":     func(m *runtime.AsyncMessage) { m.ReplyTo = "orx.evt.0.acme.counter.7" },
 		"reply to the server":    func(m *runtime.AsyncMessage) { m.ReplyTo = "$JS.API.STREAM.DELETE.ORX_EVENTS_0" },
 		"reply to another":       func(m *runtime.AsyncMessage) { m.ReplyTo = "_INBOX_command.x.y" },
+		"another's result":       func(m *runtime.AsyncMessage) { m.Origin.Sender, m.ReplyTo = "shop", "" },
 		"no sender":              func(m *runtime.AsyncMessage) { m.Origin.Sender = "" },
 		"a long via":             func(m *runtime.AsyncMessage) { m.Origin.Via = strings.Repeat("x", 257) },
 		"an actor with a bell":   func(m *runtime.AsyncMessage) { m.Origin.Actor = "a\ab" },
@@ -122,6 +129,10 @@ func TestOtherSendersHaveNoOriginButTheirName(t *testing.T) {
 		t.Fatal(err)
 	}
 	message.Sender, message.Header["orx-reply-to"] = "shop", "_INBOX_shop.x"
+	if _, err := runtime.DecodeAsyncMessage(message); !errors.Is(err, core.ErrBadToken) {
+		t.Errorf("another sender answers a process: %v", err)
+	}
+	delete(message.Header, "orx-outcome-to")
 	got, err := runtime.DecodeAsyncMessage(message)
 	if err != nil || got.Origin != (core.Origin{Sender: "shop"}) {
 		t.Errorf("%+v, %v", got.Origin, err)

@@ -89,3 +89,14 @@ func bytesInFlight(limit uint64) int64 {
 	}
 	return int64(min(max(limit/bytesShare, minBytes), maxBytes))
 }
+
+// BusBytes returns the bytes of messages that the process may hold for the message bus: a sixteenth of the memory limit, but 4 to
+// 256 MiB, or 128 MiB without a limit.
+func BusBytes() int { return busBytes(memoryLimit()) }
+
+func busBytes(limit uint64) int {
+	if limit == 0 {
+		return 128 << 20
+	}
+	return int(bytesInFlight(limit))
+}

@@ -28,3 +28,17 @@ func TestBytesInFlightFollowTheMemoryLimit(t *testing.T) {
 		}
 	}
 }
+
+// The rows of the table of decision 0065 for the command service fit into the memory limit that is shipped, GOMEMLIMIT=460MiB, with what
+// a service takes at rest.
+func TestTheSharesAddUp(t *testing.T) {
+	t.Parallel()
+	const limit, atRest = 460 << 20, 42 << 20
+	bodies, small, connections := 6*int(bytesInFlight(limit)), 1024*16<<10, 2048*32<<10
+	if sum := bodies + small + connections + cacheBytes(limit) + busBytes(limit) + atRest; sum > limit {
+		t.Errorf("they are %d MiB", sum>>20)
+	}
+	if got := busBytes(0); got != 128<<20 {
+		t.Errorf("without a limit: %d", got)
+	}
+}

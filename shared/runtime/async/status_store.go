@@ -20,8 +20,8 @@ const keepStatus = 26 * time.Hour
 // keepWhenFull is how long a final status can be polled where the statuses take more than half of their limit.
 const keepWhenFull = time.Minute
 
-// StatusStore stores the statuses of commands that were sent over the bus, by tenant and command id: an id belongs to one
-// command of the tenant.
+// StatusStore stores the statuses of commands that were sent over the bus, by tenant, sender and command id: an id belongs to one
+// command of a sender, so no sender can take the ids of another, which may be predictable.
 type StatusStore struct {
 	values port.KeyValue
 	quota  statusQuota
@@ -39,22 +39,23 @@ type statusRecord struct {
 	revision uint64 // of the key; 0 if nothing is stored
 }
 
-func statusKey(tenant, commandID string) string {
-	return tenant + "." + base64.RawURLEncoding.EncodeToString([]byte(commandID))
+func statusKey(tenant, sender, commandID string) string {
+	return tenant + "." + sender + "." + base64.RawURLEncoding.EncodeToString([]byte(commandID))
 }
 
-// Status returns the status of a command. It returns [core.ErrNotFound] if no command of this id was sent within the last day,
-// [core.ErrBadToken] and [port.ErrUnavailable].
-func (s *StatusStore) Status(ctx context.Context, tenant, commandID string) (runtime.AsyncStatus, error) {
-	if err := errors.Join(core.CheckToken("tenant", tenant), core.CheckCommandID(commandID)); err != nil {
+// Status returns the status of a command of a sender. It returns [core.ErrNotFound] if the sender has sent no command of this id
+// within the last day, [core.ErrBadToken] and [port.ErrUnavailable].
+func (s *StatusStore) Status(ctx context.Context, tenant, sender, commandID string) (runtime.AsyncStatus, error) {
+	err := errors.Join(core.CheckToken("tenant", tenant), core.CheckToken("sender", sender), core.CheckCommandID(commandID))
+	if err != nil {
 		return runtime.AsyncStatus{}, err
 	}
-	r, err := s.read(ctx, tenant, commandID)
+	r, err := s.read(ctx, tenant, sender, commandID)
 	return r.Status, err
 }
 
-func (s *StatusStore) read(ctx context.Context, tenant, commandID string) (statusRecord, error) {
-	stored, err := s.values.Get(ctx, statusKey(tenant, commandID))
+func (s *StatusStore) read(ctx context.Context, tenant, sender, commandID string) (statusRecord, error) {
+	stored, err := s.values.Get(ctx, statusKey(tenant, sender, commandID))
 	if err != nil {
 		return statusRecord{}, err
 	}
@@ -69,7 +70,7 @@ func (s *StatusStore) read(ctx context.Context, tenant, commandID string) (statu
 // to another command.
 func (s *StatusStore) find(ctx context.Context, m *runtime.AsyncMessage) (statusRecord, error) {
 	path, hash := m.Stream.Path(), core.HashCommand(m.Name, m.Body)
-	r, err := s.read(ctx, m.Stream.Tenant, m.ID)
+	r, err := s.read(ctx, m.Stream.Tenant, m.Origin.Sender, m.ID)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
 		return statusRecord{Path: path, Hash: hash, Status: runtime.AsyncStatus{CommandID: m.ID, Stream: m.Stream.String(), State: runtime.Pending}}, nil
@@ -123,6 +124,6 @@ func (s *StatusStore) write(ctx context.Context, m *runtime.AsyncMessage, r stat
 	if err != nil {
 		return err
 	}
-	_, err = s.values.Update(ctx, statusKey(m.Stream.Tenant, m.ID), value, r.revision, s.quota.keep(ctx, &r.Status))
+	_, err = s.values.Update(ctx, statusKey(m.Stream.Tenant, m.Origin.Sender, m.ID), value, r.revision, s.quota.keep(ctx, &r.Status))
 	return err
 }

@@ -39,9 +39,9 @@ func (s *Submitter) Submit(ctx context.Context, m runtime.AsyncMessage) (runtime
 	return status, s.bus.Publish(ctx, port.CommandTopic, message)
 }
 
-// Status is [StatusStore.Status].
+// Status is [StatusStore.Status] of a command that came over HTTP.
 func (s *Submitter) Status(ctx context.Context, tenant, commandID string) (runtime.AsyncStatus, error) {
-	return s.statuses.Status(ctx, tenant, commandID)
+	return s.statuses.Status(ctx, tenant, port.CommandSender, commandID)
 }
 
 // Config configures a [Worker].

@@ -31,13 +31,15 @@ type workerStack struct {
 	statuses  *async.StatusStore
 	submitter *async.Submitter
 
+	asks string // the sender whose statuses want compares
+
 	mu      sync.Mutex
 	replies []string
 	broken  error // what Reply returns
 }
 
 func newWorkerStack(t *testing.T) *workerStack {
-	s := &workerStack{t: t, log: memory.NewLog(2), bus: memory.NewBus(), values: memory.NewKeyValue()}
+	s := &workerStack{t: t, log: memory.NewLog(2), bus: memory.NewBus(), values: memory.NewKeyValue(), asks: port.CommandSender}
 	s.statuses = async.NewStatusStore(s.values)
 	s.submitter = async.NewSubmitter(s.bus, s.statuses)
 	return s
@@ -94,7 +96,7 @@ func (s *workerStack) want(id string, state runtime.AsyncState, version core.Ver
 	var got runtime.AsyncStatus
 	var err error
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		got, err = s.statuses.Status(s.t.Context(), core.DefaultTenant, id)
+		got, err = s.statuses.Status(s.t.Context(), core.DefaultTenant, s.asks, id)
 		if err != nil || got.State == state && got.Code == code || time.Now().After(end) {
 			break
 		}
@@ -138,6 +140,12 @@ func asker(id string) core.Stream {
 	return core.Stream{Tenant: core.DefaultTenant, Category: "process-count", ID: id}
 }
 
+// asked returns the message of a command that the process of [asker] sends.
+func (s *workerStack) asked(c runtime.Command, replyTo string) runtime.AsyncMessage {
+	s.asks, c.Origin.Sender = port.ProcessSender, port.ProcessSender
+	return runtime.AsyncMessage{Command: c, ResultTo: asker("p"), ReplyTo: replyTo}
+}
+
 func (s *workerStack) runWorkers(queues ...*async.Worker) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var running sync.WaitGroup
@@ -154,8 +162,8 @@ func (s *workerStack) runWorkers(queues ...*async.Worker) {
 func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	good := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "good", 5), ResultTo: asker("p"), ReplyTo: "_INBOX.1"}
-	bad := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "bad", -6), ResultTo: asker("p"), ReplyTo: "_INBOX.2"}
+	good := s.asked(runtimetest.AddCommand("a", "good", 5), "_INBOX.1")
+	bad := s.asked(runtimetest.AddCommand("a", "bad", -6), "_INBOX.2")
 	for _, m := range []runtime.AsyncMessage{good, bad} {
 		if o, err := s.submitter.Submit(t.Context(), m); err != nil || o.State != runtime.Pending || o.CommandID != m.ID || o.Stream != "counter-a" {
 			t.Fatalf("submitted: %+v, %v", o, err)
@@ -178,7 +186,7 @@ func TestTheStatusOfACommandIsStoredAndPublished(t *testing.T) {
 	if o, err := s.submitter.Submit(t.Context(), good); err != nil || o.State != runtime.Accepted {
 		t.Errorf("submitted again: %+v, %v", o, err)
 	}
-	if _, err := s.statuses.Status(t.Context(), core.DefaultTenant, "unknown"); !errors.Is(err, core.ErrNotFound) {
+	if _, err := s.statuses.Status(t.Context(), core.DefaultTenant, s.asks, "unknown"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("an unknown command: %v", err)
 	}
 }
@@ -187,7 +195,7 @@ func TestARejectionIsFinal(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
 	q := s.worker(s.executor())
-	no := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "take", -1), ResultTo: asker("p")}
+	no := s.asked(runtimetest.AddCommand("a", "take", -1), "")
 	s.handle(q, no)
 	s.handle(q, runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "give", 1)})
 	s.handle(q, no) // its acknowledgement was lost, and by now it would be accepted
@@ -227,7 +235,7 @@ func TestAnInterruptedCommandContinues(t *testing.T) {
 		func() { flaky.after = cut },  // stored, but the worker has got an error
 		func() { s.broken = cut },     // not all are sent
 	} {
-		m := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", fmt.Sprint("c", i), 1), ResultTo: asker("p"), ReplyTo: "_INBOX.1"}
+		m := s.asked(runtimetest.AddCommand("a", fmt.Sprint("c", i), 1), "_INBOX.1")
 		breakOff()
 		if err := q.Handle(t.Context(), s.delivery(m, 1)); !errors.Is(err, port.ErrUnavailable) || port.IsTerminated(err) {
 			t.Errorf("step %d: %v", i, err)
@@ -256,12 +264,12 @@ func TestATransientErrorIsNoRejection(t *testing.T) {
 		q := s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) {
 			return runtime.Result{}, fmt.Errorf("x: %w", failure)
 		}))
-		err := q.Handle(t.Context(), s.delivery(runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "c", 1), ResultTo: asker("p")}, 1000))
+		err := q.Handle(t.Context(), s.delivery(s.asked(runtimetest.AddCommand("a", "c", 1), ""), 1000))
 		if !errors.Is(err, failure) || port.IsTerminated(err) {
 			t.Errorf("%v became %v", failure, err)
 		}
 	}
-	if _, err := s.statuses.Status(t.Context(), core.DefaultTenant, "c"); !errors.Is(err, core.ErrNotFound) {
+	if _, err := s.statuses.Status(t.Context(), core.DefaultTenant, s.asks, "c"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("there is a status: %v", err)
 	}
 }
@@ -307,16 +315,16 @@ func TestMessagesThatAreNotCommands(t *testing.T) {
 func TestACommandIDOnTheBusBelongsToOneCommand(t *testing.T) {
 	t.Parallel()
 	s := newWorkerStack(t)
-	first := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "c", 1), ResultTo: asker("p")}
+	first := s.asked(runtimetest.AddCommand("a", "c", 1), "")
 	if _, err := s.submitter.Submit(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	q := s.worker(s.executor())
 	for _, other := range []runtime.Command{runtimetest.AddCommand("a", "c", 2), runtimetest.AddCommand("b", "c", 1)} {
-		if _, err := s.submitter.Submit(t.Context(), runtime.AsyncMessage{Command: other}); !errors.Is(err, runtime.ErrCommandReused) {
+		if _, err := s.submitter.Submit(t.Context(), s.asked(other, "")); !errors.Is(err, runtime.ErrCommandReused) {
 			t.Errorf("submit: %v", err)
 		}
-		s.handle(q, runtime.AsyncMessage{Command: other, ResultTo: asker("p")})
+		s.handle(q, s.asked(other, ""))
 	}
 	s.want("c", runtime.Pending, 0, "")
 	s.handle(q, first)
@@ -325,6 +333,30 @@ func TestACommandIDOnTheBusBelongsToOneCommand(t *testing.T) {
 	if sent := s.published(3); sent[0].State != runtime.Rejected || sent[1].State != runtime.Rejected || sent[2].State != runtime.Accepted {
 		t.Errorf("statuses %+v", sent)
 	}
+}
+
+// A client that guesses the id of a command of a process changes nothing for the process.
+func TestACommandIDOnTheBusBelongsToItsSender(t *testing.T) {
+	t.Parallel()
+	s := newWorkerStack(t)
+	q := s.worker(s.executor())
+	guess := runtime.AsyncMessage{Command: runtimetest.AddCommand("b", "c", 7)}
+	if _, err := s.submitter.Submit(t.Context(), guess); err != nil {
+		t.Fatal(err)
+	}
+	s.handle(q, guess)
+	s.want("c", runtime.Accepted, 1, "")
+	s.handle(q, s.asked(runtimetest.AddCommand("a", "c", 1), ""))
+	s.want("c", runtime.Accepted, 1, "")
+	if sent := s.published(1); sent[0].State != runtime.Accepted || sent[0].Stream != "counter-a" {
+		t.Errorf("the process receives %+v", sent[0])
+	}
+	forged := s.delivery(s.asked(runtimetest.AddCommand("b", "d", 1), ""), 1)
+	forged.Sender = "shop"
+	if err := q.Handle(t.Context(), forged); !port.IsTerminated(err) || !errors.Is(err, core.ErrBadToken) {
+		t.Errorf("another sender asks for a result to the process: %v", err)
+	}
+	s.wantVersion("b", 1)
 }
 
 // Two workers execute the same command if one was considered dead: the log is right.
@@ -346,7 +378,7 @@ func TestOfTwoStatusesTheOneInTheLogCounts(t *testing.T) {
 		{"rejected first", no, yes, []runtime.AsyncState{runtime.Rejected, runtime.Accepted}},
 	} {
 		s := newWorkerStack(t)
-		m := runtime.AsyncMessage{Command: runtimetest.AddCommand("a", "c", 1), ResultTo: asker("p")}
+		m := s.asked(runtimetest.AddCommand("a", "c", 1), "")
 		slow := s.worker(executorFunc(func(_ context.Context, command runtime.Command) (runtime.Result, error) {
 			s.handle(s.worker(executorFunc(func(context.Context, runtime.Command) (runtime.Result, error) { return c.first(command) })), m)
 			return c.second(command)

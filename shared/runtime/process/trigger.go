@@ -35,7 +35,9 @@ func (r *Runner) handleResult(ctx context.Context, d port.Delivery) error {
 	if err := r.config.Failpoint(PointResult); err != nil {
 		return err
 	}
-	err = r.react(ctx, p, d.To, processes.ResultTrigger(result), runtime.CommandCausedBy(d.Message))
+	trigger := processes.ResultTrigger(result)
+	react := processes.ReactToResultCommand(p, d.To, decoded.Stream, d.Name, trigger, r.config.Check)
+	_, err = r.reactOrPark(ctx, p, d.To, react, trigger, runtime.CommandCausedBy(d.Message))
 	if err != nil {
 		return err
 	}
@@ -70,11 +72,15 @@ func (r *Runner) react(ctx context.Context, p *core.ProcessType, instance core.S
 	return err
 }
 
-// deliver makes an instance react to a trigger. A reaction that is too large to be recorded parks the instance instead. The result
-// has no events if the instance ignores the trigger.
+// deliver makes an instance react to a trigger. The result has no events if the instance ignores the trigger.
 func (r *Runner) deliver(ctx context.Context, p *core.ProcessType, instance core.Stream, t processes.Trigger, from runtime.Command) (runtime.Result, error) {
+	return r.reactOrPark(ctx, p, instance, processes.ReactCommand(p, instance, t, r.config.Check), t, from)
+}
+
+// reactOrPark executes the command that delivers a trigger. A reaction that is too large to be recorded parks the instance instead.
+func (r *Runner) reactOrPark(ctx context.Context, p *core.ProcessType, instance core.Stream, react core.InternalCommand, t processes.Trigger, from runtime.Command) (runtime.Result, error) {
 	from.Stream = instance
-	result, err := r.instances.ExecuteInternal(ctx, from, processes.ReactCommand(p, instance, t, r.config.Check))
+	result, err := r.instances.ExecuteInternal(ctx, from, react)
 	if errors.Is(err, port.ErrTooLarge) {
 		result, err = r.instances.ExecuteInternal(ctx, from, processes.ParkCommand(p, instance, t, err))
 	}
