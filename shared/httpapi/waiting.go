@@ -60,7 +60,7 @@ type seat struct {
 	*server
 	mu      sync.Mutex
 	waiting int
-	lost    bool // it could not be taken again after a wait
+	lost    bool // the request has ended, or found all places taken after a wait
 }
 
 type seatKey struct{}
@@ -103,7 +103,7 @@ func (s *seat) leave() {
 	s.waiting++
 }
 
-// back takes a place in flight again. It returns false if all are taken.
+// back takes a place in flight again. It returns false if all are taken, or the request has ended.
 func (s *seat) back() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,11 +114,13 @@ func (s *seat) back() bool {
 	return !s.lost
 }
 
-// end gives the place up at the end of the request.
+// end gives the place up at the end of the request. Where a wrapper has given up the handler, this is during a wait, from which
+// the handler comes back without a place.
 func (s *seat) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting == 0 && !s.lost {
 		s.admission.release()
 	}
+	s.lost = true
 }

@@ -3,8 +3,10 @@ package httpapi_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/orchestrix-go/orchestrix/shared/core"
 	"github.com/orchestrix-go/orchestrix/shared/httpapi"
@@ -81,5 +83,46 @@ func TestARequestThatHasWaitedNeedsAPlace(t *testing.T) {
 	close(leave)
 	if r := <-second; r.status != http.StatusOK {
 		t.Errorf("during the wait: %d", r.status)
+	}
+}
+
+// A request that a wrapper gives up during its wait takes no place when the wait ends.
+func TestAWrapperGivesUpARequestThatWaits(t *testing.T) {
+	t.Parallel()
+	reached, ended := make(chan struct{}), make(chan struct{})
+	r, s := registry(t)
+	api, err := httpapi.NewQueryAPI(r, s, &router{document: func(_, key string, w query.Wait) (core.Document, query.Freshness, error) {
+		document := core.Document{Key: key, Position: at, Data: []byte("1")}
+		if key != "waits" {
+			return document, query.Freshness{}, nil
+		}
+		defer close(ended)
+		return document, query.Freshness{}, w.Aside(t.Context(), func(context.Context) error {
+			<-reached
+			return nil
+		})
+	}}, httpapi.Options{MaxInFlight: 1, Wrap: func(next http.Handler) http.Handler {
+		return http.TimeoutHandler(next, 10*time.Millisecond, "too late")
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(key string) *httptest.ResponseRecorder {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/views/order-summary/"+key, nil)
+		request.Header.Set("Orchestrix-Position", "0-1")
+		answer := httptest.NewRecorder()
+		api.ServeHTTP(answer, request) // it returns after the end of the request
+		return answer
+	}
+	if w := get("waits"); w.Body.String() != "too late" {
+		t.Fatalf("the request that waits: %d %s", w.Code, w.Body)
+	}
+	close(reached)
+	<-ended
+	for w := get("next"); w.Body.String() != "too late"; w = get("next") { // that is a slow machine
+		if w.Code != http.StatusOK {
+			t.Errorf("the next request: %d %s", w.Code, w.Body)
+		}
+		break
 	}
 }
