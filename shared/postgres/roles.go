@@ -13,7 +13,7 @@ import (
 type Rights struct {
 	ReadViews             bool   // documents, builds, checkpoints
 	ReadParked            bool   // events that a view could not apply
-	WriteViews            bool   // read and write all of these; create tables for documents, unless OnlyView is set
+	WriteViews            bool   // read and write all of these but those of processes; create tables for documents, unless OnlyView is set
 	OnlyView              string // limits WriteViews to the rows of this view, which has no documents; empty: all views
 	RecordActions         bool   // add actions of operators
 	ReadActions           bool
