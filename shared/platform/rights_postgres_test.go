@@ -38,9 +38,9 @@ workers/process         -       sx         siudx   -     -        -
 parked/view             -       siudx      sx      -     s        -
 parked/process          -       sx         siudx   -     s        -
 actions                 i       si         i       -     -        -
-log_partitions          su      s          -       s     su       -
-log_commits/aggregate   si      s          -       s     si       -
-log_commits/process     s       s          -       s     si       -
+log_partitions          su      s          -       s     s        -
+log_commits/aggregate   si      s          -       s     s        -
+log_commits/process     s       s          -       s     s        -
 documents               -       siudx      s       s     s        -
 create/orchestrix       -       -          -       -     -        -
 create/views            -       i          -       -     -        -

@@ -89,9 +89,9 @@ func (d Deployment) Users() []User {
 		{
 			Name: MigrateUser, NATS: read.And(log.CreateRights(), log.CreateBusRights(), jetstream.BucketCreateRights(statusBucket)),
 		},
-		{ // backs up and verifies; with the log in Postgres, it restores too
+		{ // backs up and verifies; a log in Postgres is restored by its owner, as whom migrate logs in
 			Name: OperatorUser, NATS: read.And(log.FollowRights()),
-			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true, AppendProcesses: true},
+			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true},
 		},
 		{ // into a log that migrate has created
 			Name: RestoreUser, NATSOnly: true, Absent: !d.Restoring,

@@ -22,7 +22,6 @@ type Rights struct {
 	WriteProcessSnapshots bool // of process instances
 	ReadLog               bool // where the log is in Postgres
 	AppendLog             bool // to the streams of aggregates
-	AppendProcesses       bool // with AppendLog: to the streams of process instances too
 	Monitor               bool // statistics of the server, and no table
 }
 

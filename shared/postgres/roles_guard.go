@@ -54,7 +54,7 @@ func (r Rights) guards() (guards []rowGuard) {
 	case r.WriteProcessSnapshots && !r.WriteSnapshots:
 		snapshots.own, snapshots.what = isProcess, "of process instances"
 	}
-	if r.AppendLog && !r.AppendProcesses {
+	if r.AppendLog {
 		commits.own, commits.what = "not "+isProcess, "of aggregates"
 	}
 	return append(guards, workers, snapshots, commits)
