@@ -12,6 +12,8 @@ type Member struct {
 	Name    string // of the user: "command"
 	Account string // of the user alone: "COMMAND"
 	Rights  Rights
+	// Writer: the member has a writer even where its rights name no subject to append to, since its service logs in with the key.
+	Writer bool
 	// Absent: the account has no user yet. A server that loads a new account while it runs gives it no imports, so an account
 	// whose user comes later is there from the start.
 	Absent bool
@@ -68,7 +70,7 @@ func (c Config) Accounts(apiPrefix string, members []Member) []Account {
 		for _, inbox := range m.Rights.Subscribe {
 			owners[inbox] = m.Account
 		}
-		if len(m.Rights.Append) > 0 && !m.Absent {
+		if (m.Writer || len(m.Rights.Append) > 0) && !m.Absent {
 			log.Users = append(log.Users, AccountUser{
 				Name: m.Name, Writer: true, Publish: m.Rights.Append, Subscribe: InboxRights(WriterInboxPrefix("_INBOX_" + m.Name)).Subscribe,
 			})

@@ -50,6 +50,7 @@ func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backend
 	if err != nil {
 		return nil, err
 	}
+	keyFile := service.WatchFiles(env.Common.SnapshotKeyFile)
 	keys, err := snapshotKeys(env)
 	if err != nil {
 		db.Close()
@@ -71,6 +72,10 @@ func Open(ctx context.Context, env service.Env, databaseOptional bool) (*Backend
 	if err != nil {
 		db.Close()
 		return nil, err
+	}
+	if keys != nil {
+		closeStores, stopFollowing := backends.Close, followSnapshotKeys(ctx, keys, keyFile, env.Logger)
+		backends.Close = func() { stopFollowing(); closeStores() }
 	}
 	return backends, nil
 }

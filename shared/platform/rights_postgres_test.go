@@ -31,14 +31,16 @@ views/process           -       siudx      siudx   s     s        -
 view_builds/view        -       siudx      sx      s     s        -
 view_builds/process     -       siudx      siudx   s     s        -
 checkpoints/view        -       siudx      sx      s     s        -
-checkpoints/process     -       siudx      siudx   s     s        -
+checkpoints/process     -       sudx       siudx   s     s        -
+checkpoints/move        -       -          u       -     -        -
 workers/view            -       siudx      sx      -     -        -
-workers/process         -       siudx      siudx   -     -        -
+workers/process         -       sx         siudx   -     -        -
 parked/view             -       siudx      sx      -     s        -
+parked/process          -       sx         siudx   -     s        -
 actions                 i       si         i       -     -        -
-log_partitions          su      s          -       s     su       -
-log_commits/aggregate   si      s          -       s     si       -
-log_commits/process     s       s          -       s     si       -
+log_partitions          su      s          -       s     s        -
+log_commits/aggregate   si      s          -       s     s        -
+log_commits/process     s       s          -       s     s        -
 documents               -       siudx      s       s     s        -
 create/orchestrix       -       -          -       -     -        -
 create/views            -       i          -       -     -        -
@@ -75,9 +77,11 @@ var postgresAttempts = map[string]map[string]string{
 	"view_builds/process":   rowsOf("orchestrix.view_builds", buildColumns+"fields, shared", "view = 'process-runner'"),
 	"checkpoints/view":      rowsOf("orchestrix.checkpoints", buildColumns+"partition", "view = 'orders'"),
 	"checkpoints/process":   rowsOf("orchestrix.checkpoints", buildColumns+"partition", "view = 'process-runner'"),
+	"checkpoints/move":      {"u": "update orchestrix.checkpoints set position = 7 where view = 'process-runner'"},
 	"workers/view":          rowsOf("orchestrix.workers", "lives_until, name, kind", "kind = 'projection'"),
 	"workers/process":       rowsOf("orchestrix.workers", "lives_until, name, kind", "kind = 'process'"),
 	"parked/view":           rowsOf("orchestrix.parked", buildColumns+"tenant, lane, category, stream, partition, sequence, event, type", "view = 'orders'"),
+	"parked/process":        rowsOf("orchestrix.parked", buildColumns+"tenant, lane, category, stream, partition, sequence, event, type", "view = 'process-runner'"),
 	"log_partitions":        rowsOf("orchestrix.log_partitions", "head, partition, created", "true"),
 	"log_commits/aggregate": rowsOf("orchestrix.log_commits", commitColumns, "category = 'order'"),
 	"log_commits/process":   rowsOf("orchestrix.log_commits", commitColumns, "category = 'process-x'"),
@@ -102,7 +106,7 @@ insert into orchestrix.views (name, active_version, active_rebuild) values ('pro
 insert into orchestrix.view_builds (view, version, rebuild, fields, shared) values ('process-runner', 1, 0, '[]', false);
 insert into orchestrix.checkpoints (view, version, rebuild, partition) values ('orders', 1, 0, 0), ('process-runner', 1, 0, 0);
 insert into orchestrix.workers (name, kind, lives_until) values ('a', 'projection', now()), ('b', 'process', now());
-insert into orchestrix.parked (view, version, rebuild, tenant, lane, category, stream, partition, sequence, event, type) values ('orders', 1, 0, 't', 'l', 'order', '1', 0, 1, 0, 'o');
+insert into orchestrix.parked (view, version, rebuild, tenant, lane, category, stream, partition, sequence, event, type) values ('orders', 1, 0, 't', 'l', 'order', '1', 0, 1, 0, 'o'), ('process-runner', 1, 0, 't', 'l', 'order', '1', 0, 1, 0, 'o');
 insert into orchestrix.log_partitions (partition, created) values (0, now());
 insert into orchestrix.log_commits (` + commitColumns + `) values (1, 0, 1, 't', 'order', '1', 1, 'c', '', '', '', '[]'), (1, 0, 2, 't', 'process-x', '1', 1, 'c', '', '', '', '[]');
 insert into orchestrix_views.view_orders_v1 (tenant, key, partition, sequence) values ('t', 'k', 0, 0);
@@ -118,12 +122,12 @@ func TestPostgresMatrix(t *testing.T) {
 	}
 	// Without the protection the matrix is not what is written down: otherwise it would prove nothing.
 	m.exec(`drop trigger orchestrix_process on orchestrix.snapshots; drop trigger orchestrix_command on orchestrix.log_commits;
-		drop trigger "orchestrix_process old" on orchestrix.checkpoints; grant create on schema orchestrix_views to orchestrix_process;
+		drop trigger "orchestrix_process old" on orchestrix.checkpoints; drop trigger "orchestrix_projection old" on orchestrix.checkpoints; grant create on schema orchestrix_views to orchestrix_process;
 		grant update, delete on orchestrix.actions to orchestrix_projection; grant temporary on database orchestrix to public;
 		grant connect on database elsewhere to public; grant execute on function orchestrix.refuse_row() to public`)
 	found := strings.Join(m.differences(), "\n")
 	for _, cell := range []string{
-		"process, snapshots/aggregate", "command, log_commits/process", "process, checkpoints/view", "process, create/views", "projection, actions",
+		"process, snapshots/aggregate", "command, log_commits/process", "process, checkpoints/view", "projection, checkpoints/move", "process, create/views", "projection, actions",
 		"query, create/temporary", "operator, database/other", "monitor, database/other", "query, functions",
 	} {
 		if !strings.Contains(found, cell+": ") {

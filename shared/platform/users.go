@@ -18,6 +18,7 @@ type User struct {
 	NATS     jetstream.Rights
 	Postgres postgres.Rights // none for [MigrateUser], which owns all tables
 	NATSOnly bool            // it has no role in Postgres
+	Appends  bool            // it has a second user of NATS that appends, also where no module has a stream for it
 	Absent   bool            // it has no keys now, only an account
 }
 
@@ -62,7 +63,7 @@ func (d Deployment) Users() []User {
 	aggregates, processes := d.categories()
 	users := []User{
 		{
-			Name: CommandUser, Postgres: command,
+			Name: CommandUser, Appends: true, Postgres: command,
 			NATS: read.And(log.AppendRights(aggregates...), log.PublishRights(port.CommandTopic, CommandUser),
 				log.SubscribeRights(port.CommandTopic), log.PublishRights(port.ResultTopic, CommandUser),
 				log.DeadLetterRights(), log.PublishRights(port.CommandTopic, ProcessUser), d.allSenderRights(),
@@ -73,7 +74,7 @@ func (d Deployment) Users() []User {
 			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, RecordActions: true, ReadActions: true, ReadLog: true},
 		},
 		{ // its instances are streams, so it executes commands too
-			Name: ProcessUser,
+			Name: ProcessUser, Appends: true,
 			NATS: read.And(log.FollowRights(), log.AppendRights(processes...), log.PublishRights(port.CommandTopic, ProcessUser),
 				log.SubscribeRights(port.ResultTopic), log.DeadlineRights()),
 			Postgres: postgres.Rights{
@@ -88,9 +89,9 @@ func (d Deployment) Users() []User {
 		{
 			Name: MigrateUser, NATS: read.And(log.CreateRights(), log.CreateBusRights(), jetstream.BucketCreateRights(statusBucket)),
 		},
-		{ // backs up and verifies; with the log in Postgres, it restores too
+		{ // backs up and verifies; a log in Postgres is restored by its owner, as whom migrate logs in
 			Name: OperatorUser, NATS: read.And(log.FollowRights()),
-			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true, AppendLog: true, AppendProcesses: true},
+			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true},
 		},
 		{ // into a log that migrate has created
 			Name: RestoreUser, NATSOnly: true, Absent: !d.Restoring,
@@ -122,7 +123,7 @@ func (d Deployment) categories() (aggregates, processes []string) {
 func Accounts(partitions int, users []User) []jetstream.Account {
 	members := make([]jetstream.Member, len(users))
 	for i, u := range users {
-		members[i] = jetstream.Member{Name: u.Name, Account: u.Account(), Rights: u.NATS, Absent: u.Absent}
+		members[i] = jetstream.Member{Name: u.Name, Account: u.Account(), Rights: u.NATS, Writer: u.Appends, Absent: u.Absent}
 	}
 	return jetstream.Config{Partitions: partitions}.Accounts(APIPrefix, members)
 }

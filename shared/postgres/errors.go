@@ -22,6 +22,9 @@ const (
 	insufficientRights = "42501"
 )
 
+// ErrRights is the cause of an error where Postgres refuses a statement to the role that the program logs in with.
+var ErrRights = errors.New("the user of DATABASE_URL lacks a right")
+
 // translate wraps an error of the driver in the error that the ports define for it. An error that the data did not cause
 // becomes [port.ErrUnavailable]: a retry may succeed.
 func translate(what string, err error) error {
@@ -39,7 +42,7 @@ func translate(what string, err error) error {
 	case undefinedTable, undefinedSchema:
 		return fmt.Errorf("%w: %s: a table is missing; the services create it when they start: %w", port.ErrUnavailable, what, err)
 	case insufficientRights:
-		return fmt.Errorf("%w: %s: the user of DATABASE_URL lacks a right: 'migrate --roles' grants those of the services: %w", port.ErrUnavailable, what, err)
+		return fmt.Errorf("%w: %s: %w: 'migrate --roles' grants those of the services: %w", port.ErrUnavailable, what, ErrRights, err)
 	}
 	switch pg.Code[:2] {
 	case "22", "23", "54": // data, constraint, limit: a retry fails in the same way

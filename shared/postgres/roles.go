@@ -13,7 +13,7 @@ import (
 type Rights struct {
 	ReadViews             bool   // documents, builds, checkpoints
 	ReadParked            bool   // events that a view could not apply
-	WriteViews            bool   // read and write all of these; create tables for documents, unless OnlyView is set
+	WriteViews            bool   // read and write all of these but those of processes; create tables for documents, unless OnlyView is set
 	OnlyView              string // limits WriteViews to the rows of this view, which has no documents; empty: all views
 	RecordActions         bool   // add actions of operators
 	ReadActions           bool
@@ -22,7 +22,6 @@ type Rights struct {
 	WriteProcessSnapshots bool // of process instances
 	ReadLog               bool // where the log is in Postgres
 	AppendLog             bool // to the streams of aggregates
-	AppendProcesses       bool // with AppendLog: to the streams of process instances too
 	Monitor               bool // statistics of the server, and no table
 }
 

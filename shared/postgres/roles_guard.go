@@ -20,6 +20,7 @@ import (
 type rowGuard struct {
 	table string
 	own   string // an SQL condition on the row %s
+	moves string // an SQL condition on the rows old and new: with it, own is about new rows alone, and every row may be deleted
 	what  string // the rows that the role may write, for the error
 }
 
@@ -30,14 +31,20 @@ var viewColumns = map[string]string{"views": "name", "view_builds": "view", "che
 func (r Rights) guards() (guards []rowGuard) {
 	for _, table := range slices.Sorted(maps.Keys(viewColumns)) {
 		g := rowGuard{table: table}
-		if r.WriteViews && r.OnlyView != "" {
-			g.own, g.what = "%s."+viewColumns[table]+" = "+literal(r.OnlyView), "of view "+r.OnlyView
+		switch view := "%s." + viewColumns[table]; {
+		case r.makesTables():
+			g = guardProcesses(table)
+		case r.WriteViews:
+			g.own, g.what = view+" = "+literal(r.OnlyView), "of view "+r.OnlyView
 		}
 		guards = append(guards, g)
 	}
-	workers := rowGuard{table: "workers"}
-	if r.WriteViews && r.OnlyView != "" {
-		workers.own, workers.what = "%s.kind = "+literal(string(port.ProcessWorker)), "of its kind of worker"
+	workers := rowGuard{table: "workers", what: "of its kind of worker"}
+	switch kind := "%s.kind = "; {
+	case r.makesTables():
+		workers.own = kind + literal(string(port.ProjectionWorker))
+	case r.WriteViews:
+		workers.own = kind + literal(string(port.ProcessWorker))
 	}
 	const isProcess = "starts_with(%s.category, '" + core.ProcessCategoryPrefix + "')"
 	snapshots, commits := rowGuard{table: "snapshots"}, rowGuard{table: "log_commits"}
@@ -47,10 +54,28 @@ func (r Rights) guards() (guards []rowGuard) {
 	case r.WriteProcessSnapshots && !r.WriteSnapshots:
 		snapshots.own, snapshots.what = isProcess, "of process instances"
 	}
-	if r.AppendLog && !r.AppendProcesses {
+	if r.AppendLog {
 		commits.own, commits.what = "not "+isProcess, "of aggregates"
 	}
 	return append(guards, workers, snapshots, commits)
+}
+
+// guardProcesses is the limit of a role that writes all views. It acts on the build of the process runner too, as an operator
+// wants: it pauses, rebuilds, cancels and drops that. It does not move a checkpoint, nor park an event: the runner would skip
+// reactions. A checkpoint that is lost skips none.
+func guardProcesses(table string) rowGuard {
+	const of = " <> '" + core.ProcessRunner + "'"
+	g := rowGuard{table: table, what: "of views"}
+	switch table {
+	case "parked":
+		g.own = "%s.view" + of
+	case "checkpoints":
+		const position = "(%[1]s.view, %[1]s.version, %[1]s.rebuild, %[1]s.partition, %[1]s.position, %[1]s.log_created, %[1]s.commit_sha256)"
+		g.own = "%s.view" + of
+		g.moves = "old.view" + of + " and new.view" + of + " or " +
+			fmt.Sprintf(position, "old") + " is not distinct from " + fmt.Sprintf(position, "new")
+	}
+	return g
 }
 
 // refuseFunction is what the triggers call for a row that is not the role's own.
@@ -64,9 +89,13 @@ end $$`
 func setGuards(ctx context.Context, tx pgx.Tx, role Role) error {
 	for _, g := range role.Rights.guards() {
 		// The row before a change is checked too: else a change of its key would take it from its owner.
+		added, changed, kept := "insert or update", "update or delete", g.condition("old")
+		if g.moves != "" {
+			added, changed, kept = "insert", "update", g.moves
+		}
 		err := errors.Join(
-			setTrigger(ctx, tx, role.Name, role.Name, "insert or update", "new", g),
-			setTrigger(ctx, tx, role.Name, role.Name+" old", "update or delete", "old", g),
+			setTrigger(ctx, tx, role.Name, role.Name, added, g.condition("new"), g),
+			setTrigger(ctx, tx, role.Name, role.Name+" old", changed, kept, g),
 		)
 		if err != nil {
 			return err
@@ -75,16 +104,25 @@ func setGuards(ctx context.Context, tx pgx.Tx, role Role) error {
 	return nil
 }
 
-func setTrigger(ctx context.Context, tx pgx.Tx, role, trigger, on, row string, g rowGuard) error {
+func (g rowGuard) condition(row string) string {
+	if g.own == "" {
+		return ""
+	}
+	return fmt.Sprintf(g.own, row)
+}
+
+// setTrigger sets the trigger that refuses a role the changes for which own is not true; it removes the trigger where own is empty.
+func setTrigger(ctx context.Context, tx pgx.Tx, role, trigger, on, own string, g rowGuard) error {
 	const find = "select coalesce(obj_description(oid, 'pg_trigger'), '') from pg_trigger where tgrelid = $1::regclass and tgname = $2"
-	table, current, condition := schemaName+"."+g.table, "", ""
+	table, current, condition, comment := schemaName+"."+g.table, "", "", ""
 	if err := tx.QueryRow(ctx, find, table, trigger).Scan(&current); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
-	if g.own != "" {
-		condition = fmt.Sprintf("current_user = %s and (%s) is not true", literal(role), fmt.Sprintf(g.own, row))
+	if own != "" {
+		condition = fmt.Sprintf("current_user = %s and (%s) is not true", literal(role), own)
+		comment = on + " when " + condition
 	}
-	if current == condition {
+	if current == comment {
 		return nil
 	}
 	name := quoted(trigger)
@@ -93,7 +131,7 @@ func setTrigger(ctx context.Context, tx pgx.Tx, role, trigger, on, row string, g
 		statements = append(statements, refuseFunction, "revoke all on function orchestrix.refuse_row() from public",
 			fmt.Sprintf("create trigger %s before %s on %s for each row when (%s) execute function %s.refuse_row(%s)",
 				name, on, table, condition, schemaName, literal(g.what)),
-			fmt.Sprintf("comment on trigger %s on %s is %s", name, table, literal(condition)))
+			fmt.Sprintf("comment on trigger %s on %s is %s", name, table, literal(comment)))
 	}
 	return execAll(ctx, tx, statements)
 }

@@ -163,6 +163,9 @@ func (f *logFlags) create(ctx context.Context, partitions, replicas int) (log po
 	}
 	if err != nil {
 		db.Close()
+		if errors.Is(err, postgres.ErrRights) {
+			err = fmt.Errorf("restore into Postgres as the owner of the database, as whom 'migrate' logs in: %w", err)
+		}
 		return nil, nil, otherPartitions(err, postgres.ErrPartitions)
 	}
 	return log, db.Close, nil

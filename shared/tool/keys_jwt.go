@@ -160,6 +160,11 @@ func (o *operator) credentials(account string, user jetstream.AccountUser, key n
 	claims := jwt.NewUserClaims(public)
 	claims.Name = user.Name
 	claims.Pub.Allow, claims.Sub.Allow = user.Publish, user.Subscribe
+	for _, permission := range []*jwt.Permission{&claims.Pub, &claims.Sub} {
+		if len(permission.Allow) == 0 { // which would allow everything
+			permission.Deny = []string{">"}
+		}
+	}
 	token, err := claims.Encode(o.accounts[account])
 	if err != nil {
 		return nil, err

@@ -136,8 +136,12 @@ func writeAccounts(out *bytes.Buffer, accounts []jetstream.Account, keys map[str
 	out.WriteString("}\n")
 }
 
-// writeSubjects writes a permission. All other subjects are denied.
+// writeSubjects writes a permission. All other subjects are denied. An empty list of what is allowed would allow everything.
 func writeSubjects(out *bytes.Buffer, verb string, subjects []string) {
+	if len(subjects) == 0 {
+		fmt.Fprintf(out, "          %s: { deny: \">\" }\n", verb)
+		return
+	}
 	fmt.Fprintf(out, "          %s: { allow: [\n", verb)
 	for _, subject := range subjects {
 		fmt.Fprintf(out, "            %q\n", subject)

@@ -2,6 +2,7 @@ package tool
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -30,7 +31,7 @@ func (k *keyDir) writePostgres(hosts []string, now time.Time, validity time.Dura
 	if err != nil {
 		return err
 	}
-	cert, key, err := ca.issue("postgres", hosts, now, validity)
+	cert, key, err := ca.issue("postgres", hosts, now, validity, x509.ExtKeyUsageServerAuth)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,10 @@ func TestTheCertificateOfPostgres(t *testing.T) {
 	for _, user := range []string{"command", "projection", "query", "process", "migrate", "operator", "monitor"} {
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM([]byte(files[user+"/ca.crt"]))
+		forClients := x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+		if _, err := pair.Leaf.Verify(forClients); err == nil {
+			t.Error("with the certificate of Postgres, its owner joins the cluster of NATS as a node")
+		}
 		for host, valid := range map[string]bool{"db": true, "10.0.0.7": true, "nats": false} {
 			if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots}); (err == nil) != valid {
 				t.Errorf("%s: for %s: %v", user, host, err)

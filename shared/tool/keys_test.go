@@ -77,7 +77,7 @@ func TestKeysAreForTheirOwnersAlone(t *testing.T) {
 		}
 		return nil
 	})
-	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+13 { // ca.key, two tls.key, two passwords, roles, three files of snapshot keys, sign.key, five tokens; the user restore has none
+	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+15 { // ca.key, two keys of writers, two tls.key, two passwords, roles, three files of snapshot keys, sign.key, five tokens; the user restore has none
 		t.Errorf("%d secrets, %v", secrets, err)
 	}
 }

@@ -39,7 +39,7 @@ func (k *keyDir) writeTLS(hosts []string, now time.Time, validity time.Duration)
 	if err != nil {
 		return err
 	}
-	cert, key, err := ca.issue("nats", hosts, now, validity)
+	cert, key, err := ca.issue("nats", hosts, now, validity, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth) // a node is a client of the others
 	if err != nil {
 		return err
 	}
@@ -119,10 +119,9 @@ func parseAuthority(certPEM, keyPEM []byte) (*authority, error) {
 	return &authority{cert: cert, key: key, pem: certPEM}, nil
 }
 
-// issue creates a certificate for a server, which the flag --server-host names. It is valid for servers and for clients: a node
-// of NATS is a client of the others.
-// It expires before the authority does.
-func (a *authority) issue(server string, hosts []string, now time.Time, validity time.Duration) (cert, key []byte, err error) {
+// issue creates a certificate for a server, which the flag --server-host names. It expires before the authority does. A node of
+// NATS lets in everyone with a certificate for clients as another node, so each server gets the uses that it needs.
+func (a *authority) issue(server string, hosts []string, now time.Time, validity time.Duration, uses ...x509.ExtKeyUsage) (cert, key []byte, err error) {
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -135,7 +134,7 @@ func (a *authority) issue(server string, hosts []string, now time.Time, validity
 		Subject:   pkix.Name{CommonName: server},
 		NotBefore: now.Add(-clockSkew), NotAfter: end,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		ExtKeyUsage: uses,
 	}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
