@@ -21,6 +21,8 @@ var alerts = []alert{
 		"Commands on {{ $labels.category }} are rejected with a conflict after all retries."},
 	{"RequestsTurnedAway", `sum by (job) (rate(orchestrix_http_requests_total{status="503"}[5m])) > 1`, "5m", "page", "{{ $labels.job }} answers 503."},
 	{"AppendsAnsweredLate", `sum(rate(orchestrix_append_ambiguous_acks_total[5m])) > 0.1`, "10m", "ticket", "Appends time out, so that their results have to be looked up in the log."},
+	{"NoiseInLog", `sum by (job, partition) (increase(orchestrix_log_noise_total[15m])) > 0 or max by (job, partition) (orchestrix_log_noise_total unless orchestrix_log_noise_total offset 15m) > 0`, "1m", "ticket",
+		"Messages that are no commits are in partition {{ $labels.partition }} of the log: who wrote them?"},
 	{"SnapshotsDropped", `sum(increase(orchestrix_snapshots_total{outcome="dropped"}[15m])) > 0`, "15m", "ticket", "Snapshots are not written: loads of aggregates outside the cache get slow."},
 	{"SnapshotsRejected", `sum(increase(orchestrix_snapshots_total{outcome="rejected"}[15m])) > 10`, "15m", "ticket", "Snapshots cannot be used, so that streams are replayed from the start."},
 
