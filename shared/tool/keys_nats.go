@@ -138,6 +138,10 @@ func writeAccounts(out *bytes.Buffer, accounts []jetstream.Account, keys map[str
 
 // writeSubjects writes a permission. All other subjects are denied.
 func writeSubjects(out *bytes.Buffer, verb string, subjects []string) {
+	if len(subjects) == 0 { // an empty list allows all
+		fmt.Fprintf(out, "          %s: { deny: \">\" }\n", verb)
+		return
+	}
 	fmt.Fprintf(out, "          %s: { allow: [\n", verb)
 	for _, subject := range subjects {
 		fmt.Fprintf(out, "            %q\n", subject)
