@@ -65,7 +65,7 @@ func TestKeysOfAUserAreRotated(t *testing.T) {
 	}
 	for name := range changed(before, during) {
 		switch name {
-		case "command/nats.nk", "command/nats.old.nk", "command/pgpass", "nats/auth.conf", lastKeyFile:
+		case "command/nats.nk", "command/nats.old.nk", "command/writer.nk", "command/writer.old.nk", "command/pgpass", "nats/auth.conf", lastKeyFile:
 		default:
 			t.Errorf("%s has changed", name)
 		}
