@@ -12,8 +12,7 @@ type Member struct {
 	Name    string // of the user: "command"
 	Account string // of the user alone: "COMMAND"
 	Rights  Rights
-	// Writer: the member has a writer even where its rights name no subject to append to, since its service logs in with the key.
-	Writer bool
+	Writer  bool // it has a second user, inside the account of the log, which appends
 	// Absent: the account has no user yet. A server that loads a new account while it runs gives it no imports, so an account
 	// whose user comes later is there from the start.
 	Absent bool
@@ -31,8 +30,8 @@ type Account struct {
 // AccountUser is a user of an account, with the only subjects that it may publish and subscribe to.
 type AccountUser struct {
 	Name               string
-	Writer             bool // of the member with this name: it appends to the log
-	Publish, Subscribe []string
+	Writer             bool     // of the member with this name: it appends to the log
+	Publish, Subscribe []string // none where empty, which NATS would take for all
 }
 
 // Export lets other accounts use a subject.
@@ -70,7 +69,7 @@ func (c Config) Accounts(apiPrefix string, members []Member) []Account {
 		for _, inbox := range m.Rights.Subscribe {
 			owners[inbox] = m.Account
 		}
-		if (m.Writer || len(m.Rights.Append) > 0) && !m.Absent {
+		if m.Writer && !m.Absent {
 			log.Users = append(log.Users, AccountUser{
 				Name: m.Name, Writer: true, Publish: m.Rights.Append, Subscribe: InboxRights(WriterInboxPrefix("_INBOX_" + m.Name)).Subscribe,
 			})

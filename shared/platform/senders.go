@@ -42,7 +42,8 @@ func (d Deployment) Check() error {
 		if err := core.CheckToken("name of a sender", s.Name); err != nil {
 			return err
 		}
-		if slices.Contains(seen, s.Name) || slices.Contains(reservedDirs, s.Name) {
+		same := func(name string) bool { return strings.EqualFold(name, s.Name) } // one directory on some systems of files
+		if slices.ContainsFunc(seen, same) || slices.ContainsFunc(reservedDirs, same) {
 			return fmt.Errorf("sender %s: another user, or a directory of the keys, has this name: take another one", s.Name)
 		}
 		seen = append(seen, s.Name)
@@ -56,7 +57,7 @@ func (d Deployment) Check() error {
 }
 
 // reservedDirs are the directories of keys that belong to no user.
-var reservedDirs = []string{"nats", "postgres", "backup", "accounts", "orchestrix"}
+var reservedDirs = []string{"nats", "postgres", "monitor", "backup", "accounts", "orchestrix"}
 
 func (d Deployment) checkCommand(name string) error {
 	category, command, _ := strings.Cut(name, ".")

@@ -17,8 +17,8 @@ type User struct {
 	Name     string
 	NATS     jetstream.Rights
 	Postgres postgres.Rights // none for [MigrateUser], which owns all tables
+	Writer   bool            // it appends to the log with a second user of NATS, also where the domain gives it nothing to append
 	NATSOnly bool            // it has no role in Postgres
-	Appends  bool            // it has a second user of NATS that appends, also where no module has a stream for it
 	Absent   bool            // it has no keys now, only an account
 }
 
@@ -63,7 +63,7 @@ func (d Deployment) Users() []User {
 	aggregates, processes := d.categories()
 	users := []User{
 		{
-			Name: CommandUser, Appends: true, Postgres: command,
+			Name: CommandUser, Postgres: command, Writer: true,
 			NATS: read.And(log.AppendRights(aggregates...), log.PublishRights(port.CommandTopic, CommandUser),
 				log.SubscribeRights(port.CommandTopic), log.PublishRights(port.ResultTopic, CommandUser),
 				log.DeadLetterRights(), log.PublishRights(port.CommandTopic, ProcessUser), d.allSenderRights(),
@@ -74,7 +74,7 @@ func (d Deployment) Users() []User {
 			Postgres: postgres.Rights{ReadViews: true, WriteViews: true, RecordActions: true, ReadActions: true, ReadLog: true},
 		},
 		{ // its instances are streams, so it executes commands too
-			Name: ProcessUser, Appends: true,
+			Name: ProcessUser, Writer: true,
 			NATS: read.And(log.FollowRights(), log.AppendRights(processes...), log.PublishRights(port.CommandTopic, ProcessUser),
 				log.SubscribeRights(port.ResultTopic), log.DeadlineRights()),
 			Postgres: postgres.Rights{
@@ -94,7 +94,7 @@ func (d Deployment) Users() []User {
 			Postgres: postgres.Rights{ReadViews: true, ReadParked: true, ReadSnapshots: true, ReadLog: true},
 		},
 		{ // into a log that migrate has created
-			Name: RestoreUser, NATSOnly: true, Absent: !d.Restoring,
+			Name: RestoreUser, Writer: true, NATSOnly: true, Absent: !d.Restoring,
 			NATS: read.And(log.FollowRights(), log.RestoreRights(), log.MarkRights(), log.AppendRights("*")),
 		},
 	}
@@ -123,7 +123,7 @@ func (d Deployment) categories() (aggregates, processes []string) {
 func Accounts(partitions int, users []User) []jetstream.Account {
 	members := make([]jetstream.Member, len(users))
 	for i, u := range users {
-		members[i] = jetstream.Member{Name: u.Name, Account: u.Account(), Rights: u.NATS, Writer: u.Appends, Absent: u.Absent}
+		members[i] = jetstream.Member{Name: u.Name, Account: u.Account(), Rights: u.NATS, Writer: u.Writer, Absent: u.Absent}
 	}
 	return jetstream.Config{Partitions: partitions}.Accounts(APIPrefix, members)
 }

@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orchestrix-go/orchestrix/shared/es"
+	"github.com/orchestrix-go/orchestrix/shared/platform"
 )
 
 func newKeys(program string, modules []es.Module) *cobra.Command {
@@ -29,6 +31,7 @@ type keysOptions struct {
 	modules     []es.Module
 	partitions  int
 	senders     []string
+	removed     []string // names of senders
 	hosts       []string
 	postgres    []string // its hosts
 	days        int
@@ -115,21 +118,35 @@ func newKeysRenew(program string, modules []es.Module) *cobra.Command {
 		Short: "Renew the certificate of NATS and its list of rights, and keep the keys",
 		Long: `Renew the certificate of NATS and its list of rights, with the existing keys, passwords and authority. Run it before the
 certificate expires, after an upgrade with new services, streams or categories of aggregates, and with --nats-host when NATS
-moves. Then make NATS load the files: nats-server --signal reload.`,
+moves. Then make NATS load the files: nats-server --signal reload. A new sender needs two loads: NATS gives an account that is new
+to it no rights before the second one.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := os.Stat(filepath.Join(args[0], caCertFile)); err != nil {
-				return fmt.Errorf("%s holds no keys; '%s keys init' creates them: %w", args[0], program, err)
-			}
-			if err := o.write(args[0], true); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is renewed. Make NATS load it: nats-server --signal reload\n", args[0])
-			return err
+			return o.renew(cmd.OutOrStdout(), args[0])
 		},
 	}
 	o.register(command)
+	command.Flags().StringArrayVar(&o.removed, "remove-sender", nil, "name of a sender to remove, with its keys; repeatable")
 	return command
+}
+
+func (o *keysOptions) renew(out io.Writer, dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, caCertFile)); err != nil {
+		return fmt.Errorf("%s holds no keys; '%s keys init' creates them: %w", dir, o.program, err)
+	}
+	known, err := o.removeSenders(dir)
+	if err != nil {
+		return err
+	}
+	if err := o.write(dir, true); err != nil {
+		return err
+	}
+	load := "nats-server --signal reload"
+	if slices.ContainsFunc(o.senders, func(text string) bool { return !slices.Contains(known, platform.ParseSender(text).Name) }) {
+		load += ", twice: an account that is new to NATS gets its rights with the second load" // decision 0063
+	}
+	_, err = fmt.Fprintf(out, "%s is renewed. Make NATS load it: %s\n", dir, load)
+	return err
 }
 
 // checkFresh refuses to replace files that may be in use.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/orchestrix-go/orchestrix/shared/adminapi"
@@ -35,7 +36,8 @@ func (k *keyDir) writeAdminTokens() error {
 	return nil
 }
 
-// acceptTokens adds the digests of tokens to the file of a service.
+// acceptTokens writes the digests of tokens into the file of a service. Its lines of other names are those of further
+// operators, and stay; those of the same names may be of tokens that were replaced.
 func (k *keyDir) acceptTokens(file string, tokens []adminapi.Token) error {
 	var text string
 	if k.keep {
@@ -45,14 +47,19 @@ func (k *keyDir) acceptTokens(file string, tokens []adminapi.Token) error {
 		}
 		text = string(content)
 	}
-	known := text
-	for _, t := range tokens {
-		if line := t.Digest() + "\n"; !strings.Contains(known, line) {
-			text += line
+	var lines []string
+	for line := range strings.Lines(text) {
+		name, _, _ := strings.Cut(line, ":")
+		if !slices.ContainsFunc(tokens, func(t adminapi.Token) bool { return t.Name == name }) {
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
 		}
 	}
-	if text == known {
+	for _, t := range tokens {
+		lines = append(lines, t.Digest())
+	}
+	accepted := strings.Join(lines, "\n") + "\n"
+	if text == accepted {
 		return nil
 	}
-	return k.write(file, []byte(text), private)
+	return k.write(file, []byte(accepted), private)
 }

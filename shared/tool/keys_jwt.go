@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/nats-io/jwt/v2"
@@ -15,8 +16,9 @@ import (
 // operatorKeys are the keys of the operator and the accounts of NATS in operator mode, by the name of the account. They sign what
 // users and accounts may do: whoever has them has all rights.
 const (
-	operatorKeyFile = "accounts/operator.nk"
-	systemAccount   = "SYS"
+	operatorKeyFile   = "accounts/operator.nk"
+	operatorTokenFile = "accounts/operator.jwt"
+	systemAccount     = "SYS"
 )
 
 // operator signs the accounts of NATS in operator mode.
@@ -33,7 +35,7 @@ func (k *keyDir) writeOperator(out *bytes.Buffer, accounts []jetstream.Account, 
 	if err != nil {
 		return err
 	}
-	claims, err := o.claims()
+	claims, err := k.operatorClaims(o)
 	if err != nil {
 		return err
 	}
@@ -75,6 +77,30 @@ func (k *keyDir) operator(accounts []jetstream.Account) (*operator, error) {
 		o.accounts[account.Name] = pair
 	}
 	return o, nil
+}
+
+// operatorClaims are the operator's own, signed. They are signed only once: a server that runs loads no configuration with other ones,
+// which differ by their time alone.
+func (k *keyDir) operatorClaims(o *operator) (string, error) {
+	public, err := o.key.PublicKey()
+	if err != nil {
+		return "", err
+	}
+	if k.keep {
+		kept, err := k.read(operatorTokenFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		claims, invalid := jwt.DecodeOperatorClaims(string(kept))
+		if invalid == nil && claims.Subject == public && claims.SystemAccount == o.public[systemAccount] {
+			return string(kept), nil
+		}
+	}
+	token, err := o.claims()
+	if err != nil {
+		return "", err
+	}
+	return token, k.write(operatorTokenFile, []byte(token), private)
 }
 
 // claims are the operator's own.
@@ -151,6 +177,14 @@ func (o *operator) activation(to string, i jetstream.Import) (string, error) {
 	return claims.Encode(o.accounts[i.From])
 }
 
+// permission allows subjects, and no other ones.
+func permission(subjects []string) jwt.Permission {
+	if len(subjects) == 0 { // an empty list allows all
+		return jwt.Permission{Deny: jwt.StringList{">"}}
+	}
+	return jwt.Permission{Allow: subjects}
+}
+
 // credentials are the file with which a user logs in.
 func (o *operator) credentials(account string, user jetstream.AccountUser, key nkeys.KeyPair) ([]byte, error) {
 	public, err := key.PublicKey()
@@ -159,12 +193,7 @@ func (o *operator) credentials(account string, user jetstream.AccountUser, key n
 	}
 	claims := jwt.NewUserClaims(public)
 	claims.Name = user.Name
-	claims.Pub.Allow, claims.Sub.Allow = user.Publish, user.Subscribe
-	for _, permission := range []*jwt.Permission{&claims.Pub, &claims.Sub} {
-		if len(permission.Allow) == 0 { // which would allow everything
-			permission.Deny = []string{">"}
-		}
-	}
+	claims.Pub, claims.Sub = permission(user.Publish), permission(user.Subscribe)
 	token, err := claims.Encode(o.accounts[account])
 	if err != nil {
 		return nil, err

@@ -16,6 +16,10 @@ const lastKeyFile = "migrate/roles"
 // are an error. Where no file is yet, it makes the directories private: a container engine has made them, as mount points.
 func (k *keyDir) missing() (bool, error) {
 	if _, err := os.Stat(filepath.Join(k.path, lastKeyFile)); !errors.Is(err, fs.ErrNotExist) {
+		if _, without := os.Stat(filepath.Join(k.path, settingsFile)); err == nil && without != nil {
+			return false, fmt.Errorf("%s holds keys of format 1, which make no installation of this version (there is no %s): "+
+				"name a new directory; docs/guides/upgrade.md moves the log: %w", k.path, settingsFile, without)
+		}
 		return false, err
 	}
 	var dirs, files []string

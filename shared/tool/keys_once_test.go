@@ -102,6 +102,21 @@ func TestKeysInitOnceRefusesOtherDirectories(t *testing.T) {
 	}
 }
 
+// The keys of an older version name no second user of NATS for appends, and no certificate of Postgres.
+func TestKeysInitOnceRefusesKeysOfFormat1(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	keys(t, "init", dir)
+	if err := os.Remove(filepath.Join(dir, settingsFile)); err != nil { // which format 1 had not
+		t.Fatal(err)
+	}
+	before := readAll(t, dir)
+	_, err := run(t, "keys", "init", dir, "--once")
+	if err == nil || !strings.Contains(err.Error(), "docs/guides/upgrade.md") || len(changed(before, readAll(t, dir))) != 0 {
+		t.Errorf("%v", err)
+	}
+}
+
 // A renewal without the key of the authority would need a new authority, which no client trusts.
 func TestKeysRenewNeedsTheAuthority(t *testing.T) {
 	t.Parallel()

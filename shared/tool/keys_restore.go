@@ -40,7 +40,7 @@ func (o *keysOptions) restore(out io.Writer, dir string, done bool) error {
 	}
 	keys := filepath.Join(dir, platform.RestoreUser)
 	if done {
-		if err := os.RemoveAll(keys); err != nil {
+		if err := k.removeUser(platform.RestoreUser); err != nil {
 			return err
 		}
 	} else if err := k.mkdir(keys); err != nil {

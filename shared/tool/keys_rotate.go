@@ -92,24 +92,20 @@ func (r rotation) check(users []platform.User) error {
 	return nil
 }
 
-// seeds are the files of the user with seeds of NKeys, in the directory of keys, without the old ones.
-func (r rotation) seeds() ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(r.path, r.user))
-	var files []string
-	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, nkeySuffix) && !strings.HasSuffix(name, oldSuffix) && !strings.HasPrefix(name, ".") {
-			files = append(files, r.user+"/"+name)
-		}
-	}
-	return files, err
+// present are the files of the user with seeds of NKeys, in the directory of keys, without the old ones.
+func (r rotation) present() ([]string, error) {
+	files, err := r.seeds(r.user)
+	return slices.DeleteFunc(files, isOld), err
 }
+
+func isOld(seed string) bool { return strings.HasSuffix(seed, oldSuffix) }
 
 // oldFile is the file with the old seed of a file.
 func oldFile(seed string) string { return strings.TrimSuffix(seed, nkeySuffix) + oldSuffix }
 
 // begin makes new keys and a new password, where an earlier call has not made them.
 func (r rotation) begin() error {
-	files, err := r.seeds()
+	files, err := r.present()
 	for _, file := range files {
 		err = errors.Join(err, r.beginKey(file))
 	}
@@ -165,21 +161,14 @@ func newSeed() ([]byte, error) {
 
 // finish removes the old keys and the old password. Old credentials are signed by their account, and so are revoked.
 func (r rotation) finish(s *keySettings) error {
-	files, err := r.seeds()
-	for _, file := range files {
-		if s.Credentials {
-			old, readErr := r.publicKey(oldFile(file))
-			if readErr == nil && !slices.Contains(s.Revoked, old) {
-				s.Revoked = append(s.Revoked, old)
-			}
-		}
-	}
+	files, err := r.seeds(r.user)
+	files = slices.DeleteFunc(files, func(file string) bool { return !isOld(file) })
 	if err == nil && s.Credentials {
-		err = r.writeSettings(*s) // before the keys are gone
+		err = r.revokeOld(s, files) // before the keys are gone
 	}
 	for _, file := range files {
-		if removed := os.Remove(filepath.Join(r.path, oldFile(file))); !errors.Is(removed, fs.ErrNotExist) {
-			err = errors.Join(err, removed)
+		if err == nil {
+			err = os.Remove(filepath.Join(r.path, file))
 		}
 	}
 	if err != nil || !r.hasRole() {
@@ -194,6 +183,24 @@ func (r rotation) finish(s *keySettings) error {
 		return nil
 	}
 	return r.write(r.passwords(), []byte(lines[0]+"\n"), private)
+}
+
+// revokeOld revokes the old keys that a first step has replaced: one that was interrupted has made no new key.
+func (r rotation) revokeOld(s *keySettings, files []string) error {
+	for _, file := range files {
+		old, err := r.publicKey(file)
+		if err != nil {
+			return err
+		}
+		present, err := r.publicKey(strings.TrimSuffix(file, oldSuffix) + nkeySuffix)
+		if err != nil {
+			return err
+		}
+		if old != present {
+			s.Revoked = append(s.Revoked, old)
+		}
+	}
+	return r.writeSettings(*s)
 }
 
 // hasRole reports whether the user has a role in Postgres of its own: migrate logs in as the superuser.

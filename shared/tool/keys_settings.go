@@ -26,7 +26,7 @@ type keySettings struct {
 	Partitions  int      `json:"partitions"`
 	Senders     []string `json:"senders,omitempty"` // NAME or NAME=category.command,…
 	Credentials bool     `json:"credentials,omitempty"`
-	Revoked     []string `json:"revoked,omitempty"` // public keys of credentials that were rotated
+	Revoked     []string `json:"revoked,omitempty"` // public keys of credentials that were rotated or removed
 }
 
 // settings returns those of the flags, completed with those of the directory where its keys are kept, and the deployment that they
@@ -47,6 +47,9 @@ func (o *keysOptions) settings(k *keyDir) (s keySettings, d platform.Deployment,
 		return s, d, fmt.Errorf("--partitions is %d, it may be 1 to 256", s.Partitions)
 	}
 	s.Credentials = s.Credentials || o.credentials
+	for _, name := range o.removed {
+		s.Senders = slices.DeleteFunc(s.Senders, func(known string) bool { return platform.ParseSender(known).Name == name })
+	}
 	for _, text := range o.senders {
 		added := platform.ParseSender(text)
 		s.Senders = slices.DeleteFunc(s.Senders, func(known string) bool { return platform.ParseSender(known).Name == added.Name })
@@ -87,6 +90,8 @@ func (k *keyDir) readSettings() (s keySettings, err error) {
 }
 
 func (k *keyDir) writeSettings(s keySettings) error {
+	slices.Sort(s.Revoked)
+	s.Revoked = slices.Compact(s.Revoked)
 	content, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err

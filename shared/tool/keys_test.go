@@ -77,7 +77,7 @@ func TestKeysAreForTheirOwnersAlone(t *testing.T) {
 		}
 		return nil
 	})
-	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+15 { // ca.key, two keys of writers, two tls.key, two passwords, roles, three files of snapshot keys, sign.key, five tokens; the user restore has none
+	if users := len(platform.Deployment{Registry: core.NewRegistry(), Partitions: 1}.Users()); err != nil || secrets != 2*users+15 { // two writer.nk, ca.key, two tls.key, two passwords, roles, three files of snapshot keys, sign.key, five tokens; the user restore has none
 		t.Errorf("%d secrets, %v", secrets, err)
 	}
 }
@@ -283,9 +283,22 @@ func TestServicesKnowOnlyTheDigestOfTheOperatorsToken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	fresh := adminapi.NewToken("operator", "a-token-in-the-place-of-the-first")
+	if err := os.WriteFile(own, []byte(fresh.String()+"\n"+tokens[0].String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	keys(t, "renew", dir)
 	for _, service := range services {
-		if text := readAll(t, dir)[service+"/"+adminTokenFile]; text != other+tokens[0].Digest()+"\n" {
+		if text := readAll(t, dir)[service+"/"+adminTokenFile]; text != other+fresh.Digest()+"\n"+tokens[0].Digest()+"\n" {
+			t.Errorf("%s knows %q, and not both tokens", service, text)
+		}
+	}
+	if err := os.WriteFile(own, []byte(fresh.String()+"\n"), 0o600); err != nil { // the first one was replaced
+		t.Fatal(err)
+	}
+	keys(t, "renew", dir)
+	for _, service := range services {
+		if text := readAll(t, dir)[service+"/"+adminTokenFile]; text != other+fresh.Digest()+"\n" {
 			t.Errorf("after the renewal %s knows %q", service, text)
 		}
 	}

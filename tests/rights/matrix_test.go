@@ -128,6 +128,9 @@ func (a attacker) attack(t testing.TB, all targets) (attempts int) {
 	if err := a.conn.FlushTimeout(patience); err != nil {
 		t.Fatalf("%s: %v", a.name, err)
 	}
+	if a.writer {
+		a.settle(t)
+	}
 	a.eachConsumer(func(stream string) {
 		for _, name := range []string{"thief", "puller"} { // the server has answered all requests before these
 			if _, err := a.conn.Request(a.api+"CONSUMER.DELETE."+stream+"."+name, nil, patience); err != nil {

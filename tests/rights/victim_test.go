@@ -163,6 +163,20 @@ func (v *victim) check(t testing.TB, user string, before map[string]streamState,
 	}
 }
 
+// settle returns when the answers to a writer are stored. A stream answers in the order of its messages: after a first round all
+// answers are sent, and after a second one the streams have those that were sent to them.
+func (a attacker) settle(t testing.TB) {
+	t.Helper()
+	for range 2 {
+		for _, filter := range a.data {
+			refused := &nats.Msg{Subject: strings.ReplaceAll(filter, "*", "settle"), Header: nats.Header{"Nats-Expected-Last-Sequence": {"999999"}}}
+			if _, err := a.conn.RequestMsg(refused, patience); err != nil {
+				t.Fatalf("%s: %s: %v", a.name, refused.Subject, err)
+			}
+		}
+	}
+}
+
 // refuses checks that a user listens to nothing but its own answers.
 func (v *victim) refuses(t testing.TB, a attacker) {
 	t.Helper()

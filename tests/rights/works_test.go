@@ -58,6 +58,15 @@ func TestTheAdaptersWorkThroughTheAccounts(t *testing.T) {
 		t.Parallel()
 		porttest.Feed(t, func(t testing.TB) port.Log { return restoring(t).log })
 	})
+	t.Run("restore", func(t *testing.T) {
+		t.Parallel()
+		porttest.Restore(t, func(t testing.TB) (log, other port.Restorable) {
+			in := install(t, 1, false)
+			in.restore(t)
+			in.migrate(t)
+			return in.open(t, platform.RestoreUser).log, in.open(t, platform.RestoreUser).log
+		})
+	})
 	migrated := func(t testing.TB) *installation {
 		in := install(t, 1, false)
 		in.migrate(t)
