@@ -208,8 +208,9 @@ func TestCommandsOverNATS(t *testing.T) {
 	if status := ask("revoke", "n-revoke", `{"transfer":"t-1"}`); status.field("status") != "accepted" || status.field("version") != 2.0 {
 		t.Errorf("a step of a process: %v", status)
 	}
-	if status := statusAt(t, p.commandURL, "/v1/commands/n-open"); status.field("status") != "accepted" {
-		t.Errorf("over HTTP: %v", status)
+	a, err := request(t.Context(), http.MethodGet, p.commandURL+"/v1/commands/n-open", "")
+	if err != nil || a.Status != http.StatusNotFound || a.field("code") != "command-not-found" {
+		t.Errorf("the result of another sender's command over HTTP: %v, %v", a, err)
 	}
 }
 
