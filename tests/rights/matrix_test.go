@@ -19,6 +19,9 @@ import (
 // each subject that is not its own, and listens to the answers of others. Afterwards the streams are as before and the log takes
 // commits. ORCHESTRIX_RIGHTS=all tries everything, on three nodes, with NKeys and with credentials files.
 func TestNoUserReachesWhatIsNotItsOwn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("13,000 attempts are made without -short")
+	}
 	t.Parallel()
 	if os.Getenv("ORCHESTRIX_RIGHTS") != "all" {
 		attackEveryone(t, install(t, 1, false, "--sender", sender), reduced)
