@@ -79,7 +79,7 @@ func TestAClientDoesNotForceTheRecordingOfItsTrace(t *testing.T) {
 		request.Header.Set("traceparent", parent+"01")
 		handler.ServeHTTP(httptest.NewRecorder(), request)
 		if sampled := strings.HasSuffix(got.Parent, "-01"); !strings.Contains(got.Parent, id) || sampled != c.sampled {
-			t.Errorf("%s: the trace goes on as %q, sampled is to be %v", name, got.Parent, c.sampled)
+			t.Errorf("%s: the trace continues as %q, sampled is to be %v", name, got.Parent, c.sampled)
 		}
 		if recorded := len(recorder.Ended()) == 1; recorded != (c.sampled && c.sampler != nil) {
 			t.Errorf("%s: %d spans are recorded", name, len(recorder.Ended()))

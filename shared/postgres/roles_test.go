@@ -137,7 +137,7 @@ func TestARoleWritesOnlyItsView(t *testing.T) {
 	}
 }
 
-// A hosted Postgres gives nobody the rights of a superuser: the owner of the database with the right to create roles is enough.
+// A hosted Postgres gives no user the rights of a superuser: the owner of the database with the right to create roles is enough.
 func TestTheOwnerSetsRoles(t *testing.T) {
 	t.Parallel()
 	owner := newRole(t)
